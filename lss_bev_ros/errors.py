@@ -1,0 +1,35 @@
+"""The errors that a user can cause and mend.
+
+Each layer raises its own subclass. Its message is one line that names the file, field or parameter
+and the remedy, so a command or a node can print it as it is, without a traceback.
+"""
+
+from __future__ import annotations
+
+
+class LssBevError(Exception):
+    """Base of every error whose message is meant for the user."""
+
+
+class GeometryError(LssBevError):
+    """A calibration, pose or grid that no camera or map can have."""
+
+
+class DatasetError(LssBevError):
+    """A data set that is missing, incomplete or damaged."""
+
+
+class ModelError(LssBevError):
+    """A checkpoint or configuration that the network cannot take."""
+
+
+class RuntimeBackendError(LssBevError):
+    """An inference backend that cannot run here, or a frame it cannot take."""
+
+
+class EvaluationError(LssBevError):
+    """Inputs that cannot be scored against each other."""
+
+
+class StandaloneError(LssBevError):
+    """Something that the ROS 2 stand-in cannot do, or a broken launch file, topic or bag."""

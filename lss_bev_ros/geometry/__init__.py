@@ -1,0 +1,8 @@
+"""Frames, cameras, grids and boxes: the vocabulary that every other layer speaks."""
+
+from .box import Box
+from .grid import BevGrid
+from .pose import Pose
+from .rig import CAMERA_NAMES, Camera, Rig
+
+__all__ = ["CAMERA_NAMES", "BevGrid", "Box", "Camera", "Pose", "Rig"]

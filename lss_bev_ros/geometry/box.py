@@ -1,0 +1,49 @@
+"""Annotated objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .pose import Pose
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """One annotated object at one instant.
+
+    Attributes:
+        pose: box frame (x forward, y left, z up, origin at the centre) to the frame of whoever holds the box.
+        size: (3,) float64 length (x), width (y), height (z), metres.
+        category: nuScenes category, such as `vehicle.car`.
+        instance: token of the physical object, the same in every frame.
+        velocity: (2,) float64 m/s in the holder's frame, NaN where unknown.
+        visibility: nuScenes level 1 (0 to 40 %) to 4 (80 to 100 %), 0 where unknown.
+        num_lidar_pts: LiDAR returns inside the box.
+    """
+
+    pose: Pose
+    size: np.ndarray
+    category: str
+    instance: str = ""
+    velocity: np.ndarray | None = None
+    visibility: int = 0
+    num_lidar_pts: int = 0
+
+    @property
+    def is_vehicle(self) -> bool:
+        """Whether LSS counts it as a vehicle: every category below `vehicle`, bicycles included."""
+        return self.category.split(".")[0] == "vehicle"
+
+    def corners(self) -> np.ndarray:
+        """(8, 3) float64 corners, metres: the bottom four counter-clockwise from front left, then the top four."""
+        length, width, height = np.asarray(self.size, dtype=np.float64) / 2
+        bottom = np.array([[length, width], [-length, width], [-length, -width], [length, -width]])
+        z = np.repeat([-height, height], 4)
+        return self.pose.apply(np.column_stack([np.tile(bottom, (2, 1)), z]))
+
+    def contains(self, points: np.ndarray, margin: float = 0.0) -> np.ndarray:
+        """Which points (N, 3) of the holder's frame lie inside, grown by `margin` metres: (N,) bool."""
+        local = self.pose.inverse().apply(np.asarray(points, dtype=np.float64))
+        return (np.abs(local) <= np.asarray(self.size) / 2 + margin).all(axis=-1)

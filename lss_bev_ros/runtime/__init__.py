@@ -1,0 +1,1 @@
+"""Running the network: frame sets in, probabilities out."""
