@@ -37,7 +37,7 @@ class Box:
         return self.category.split(".")[0] == "vehicle"
 
     def corners(self) -> np.ndarray:
-        """(8, 3) float64 corners, metres: the bottom four counter-clockwise from front left, then the top four."""
+        """(8, 3) float64, metres: the bottom four corners counter-clockwise from front left, then the top."""
         length, width, height = np.asarray(self.size, dtype=np.float64) / 2
         bottom = np.array([[length, width], [-length, width], [-length, -width], [length, -width]])
         z = np.repeat([-height, height], 4)

@@ -89,6 +89,7 @@ class Rig:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Camera names in the rig's order."""
         return tuple(camera.name for camera in self.cameras)
 
     def __len__(self) -> int:
