@@ -1,0 +1,291 @@
+"""numpy to ROS messages and back, and nothing else.
+
+Large fields are handed over as `array.array`, which rclpy takes as it is; any other sequence is checked
+element by element, 30 to 100 times slower.
+"""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from geometry_msgs.msg import Point, Quaternion, TransformStamped, Vector3
+from nav_msgs.msg import OccupancyGrid
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
+
+from .errors import GeometryError
+from .geometry import BevGrid, Box, Camera, Pose
+
+POINT_DTYPE = np.dtype(
+    {
+        "names": ["x", "y", "z", "intensity", "ring"],
+        "formats": ["<f4", "<f4", "<f4", "<f4", "<u2"],
+        "offsets": [0, 4, 8, 12, 16],
+        "itemsize": 20,
+    }
+)
+"""Layout of one point in `lidar_top/points`."""
+
+_FIELD_TYPES = {
+    np.dtype("i1"): PointField.INT8,
+    np.dtype("u1"): PointField.UINT8,
+    np.dtype("<i2"): PointField.INT16,
+    np.dtype("<u2"): PointField.UINT16,
+    np.dtype("<i4"): PointField.INT32,
+    np.dtype("<u4"): PointField.UINT32,
+    np.dtype("<f4"): PointField.FLOAT32,
+    np.dtype("<f8"): PointField.FLOAT64,
+}
+_DTYPES = {number: dtype for dtype, number in _FIELD_TYPES.items()}
+
+_VEHICLE_COLOR = (1.0, 0.62, 0.11)
+_PERSON_COLOR = (0.16, 0.50, 0.98)
+_OBJECT_COLOR = (0.55, 0.55, 0.60)
+
+
+def to_array(data: np.ndarray | bytes, typecode: str) -> array.array:
+    """Copy contiguous data into an `array.array` of `typecode` in one pass."""
+    result = array.array(typecode)
+    result.frombytes(data if isinstance(data, bytes) else np.ascontiguousarray(data).data.cast("B"))
+    return result
+
+
+def to_stamp(nanoseconds: int) -> Time:
+    """Nanoseconds since the epoch as a message."""
+    seconds, nanosec = divmod(int(nanoseconds), 1_000_000_000)
+    return Time(sec=seconds, nanosec=nanosec)
+
+
+def from_stamp(stamp: Time) -> int:
+    """A message as nanoseconds since the epoch."""
+    return stamp.sec * 1_000_000_000 + stamp.nanosec
+
+
+def header(stamp: int, frame: str) -> Header:
+    """Header of something measured at `stamp` nanoseconds in `frame`."""
+    return Header(stamp=to_stamp(stamp), frame_id=frame)
+
+
+def compressed_image(encoded: bytes, stamp: int, frame: str, format: str = "jpeg") -> CompressedImage:
+    """Wrap encoded image bytes as they are."""
+    return CompressedImage(header=header(stamp, frame), format=format, data=to_array(encoded, "B"))
+
+
+def image(rgb: np.ndarray, stamp: int, frame: str) -> Image:
+    """Wrap an (H, W, 3) uint8 RGB array."""
+    height, width, _ = rgb.shape
+    return Image(
+        header=header(stamp, frame),
+        height=height,
+        width=width,
+        encoding="rgb8",
+        is_bigendian=0,
+        step=width * 3,
+        data=to_array(rgb, "B"),
+    )
+
+
+def rgb_from_image(message: Image) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of an rgb8, bgr8, rgba8, bgra8 or mono8 image.
+
+    Raises:
+        GeometryError: another encoding, or data that does not fit height, width and step.
+    """
+    channels = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}.get(message.encoding)
+    if channels is None:
+        raise GeometryError(
+            f"{message.header.frame_id}: image encoding {message.encoding!r} is not supported; "
+            f"publish rgb8, bgr8, rgba8, bgra8 or mono8"
+        )
+    if message.step < message.width * channels or len(message.data) != message.step * message.height:
+        raise GeometryError(
+            f"{message.header.frame_id}: {len(message.data)} bytes do not make a {message.width}x"
+            f"{message.height} {message.encoding} image with a step of {message.step}"
+        )
+    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
+    pixels = rows[:, : message.width * channels].reshape(message.height, message.width, channels)
+    if message.encoding.startswith("bgr"):
+        return np.ascontiguousarray(pixels[..., 2::-1])
+    if channels == 1:
+        return np.repeat(pixels, 3, axis=2)
+    return np.ascontiguousarray(pixels[..., :3])
+
+
+def camera_info(camera: Camera, stamp: int) -> CameraInfo:
+    """Calibration of a rectified camera: no distortion, P equals K."""
+    k = camera.intrinsics
+    return CameraInfo(
+        header=header(stamp, camera.name),
+        height=camera.height,
+        width=camera.width,
+        distortion_model="plumb_bob",
+        d=[0.0] * 5,
+        k=k.reshape(-1),
+        r=np.eye(3).reshape(-1),
+        p=np.column_stack([k, np.zeros(3)]).reshape(-1),
+    )
+
+
+def camera_from_info(message: CameraInfo, name: str, pose: Pose) -> Camera:
+    """Camera of a CameraInfo and its pose in base_link.
+
+    Raises:
+        GeometryError: a focal length or size that is not above zero.
+    """
+    k = np.asarray(message.k, dtype=np.float64).reshape(3, 3)
+    return Camera(name, k, int(message.width), int(message.height), pose)
+
+
+def point_cloud(points: np.ndarray, stamp: int, frame: str) -> PointCloud2:
+    """Wrap (N, 5) float32 x, y, z, intensity, ring of `frame`, metres."""
+    packed = np.zeros(len(points), POINT_DTYPE)
+    for column, name in enumerate(POINT_DTYPE.names):
+        packed[name] = points[:, column]
+    fields = [
+        PointField(name=name, offset=offset, datatype=_FIELD_TYPES[dtype], count=1)
+        for name, (dtype, offset) in POINT_DTYPE.fields.items()
+    ]
+    return PointCloud2(
+        header=header(stamp, frame),
+        height=1,
+        width=len(points),
+        fields=fields,
+        is_bigendian=False,
+        point_step=POINT_DTYPE.itemsize,
+        row_step=POINT_DTYPE.itemsize * len(points),
+        data=to_array(packed, "B"),
+        is_dense=True,
+    )
+
+
+def xyz_from_cloud(message: PointCloud2) -> np.ndarray:
+    """(N, 3) float32 finite points of a cloud that has x, y and z fields, in its own frame.
+
+    Raises:
+        GeometryError: no such fields, big-endian data, or data that does not fit the layout.
+    """
+    frame = message.header.frame_id
+    fields = {field.name: field for field in message.fields}
+    known = {name for name, field in fields.items() if field.datatype in _DTYPES}
+    if not {"x", "y", "z"} <= known or message.is_bigendian:
+        raise GeometryError(f"{frame}: a point cloud needs little-endian numeric fields x, y and z")
+    count = message.width * message.height
+    if message.point_step == 0 or len(message.data) < count * message.point_step:
+        raise GeometryError(f"{frame}: {len(message.data)} bytes do not hold {count} points")
+    layout = np.dtype(
+        {
+            "names": ["x", "y", "z"],
+            "formats": [_DTYPES[fields[name].datatype] for name in "xyz"],
+            "offsets": [fields[name].offset for name in "xyz"],
+            "itemsize": message.point_step,
+        }
+    )
+    packed = np.frombuffer(message.data, layout, count=count)
+    points = np.column_stack([packed[name].astype(np.float32) for name in "xyz"])
+    return points[np.isfinite(points).all(axis=1)]
+
+
+def transform(pose: Pose, parent: str, child: str, stamp: int) -> TransformStamped:
+    """The pose of `child` in `parent`."""
+    x, y, z = (float(value) for value in pose.translation)
+    qw, qx, qy, qz = (float(value) for value in pose.quaternion)
+    message = TransformStamped(header=header(stamp, parent), child_frame_id=child)
+    message.transform.translation = Vector3(x=x, y=y, z=z)
+    message.transform.rotation = Quaternion(x=qx, y=qy, z=qz, w=qw)
+    return message
+
+
+def pose_from_transform(message: TransformStamped) -> Pose:
+    """Pose of the child frame in the header's frame.
+
+    Raises:
+        GeometryError: a quaternion of zero length or a number that is not finite.
+    """
+    q, t = message.transform.rotation, message.transform.translation
+    return Pose.from_quaternion((q.w, q.x, q.y, q.z), (t.x, t.y, t.z))
+
+
+def occupancy_grid(
+    occupancy: np.ndarray, grid: BevGrid, stamp: int, frame: str = "base_link"
+) -> OccupancyGrid:
+    """Wrap (nx, ny) int8 cells, 0 to 100 or -1, indexed [x, y].
+
+    The message is row-major with x along a row, so the array is transposed on the way.
+    """
+    message = OccupancyGrid(header=header(stamp, frame), data=to_array(occupancy.T.astype(np.int8), "b"))
+    message.info.map_load_time = message.header.stamp
+    message.info.resolution = float(grid.resolution)
+    message.info.width, message.info.height = grid.shape
+    message.info.origin.position.x = float(grid.x_min)
+    message.info.origin.position.y = float(grid.y_min)
+    message.info.origin.orientation.w = 1.0
+    return message
+
+
+def cells_from_grid(message: OccupancyGrid) -> tuple[np.ndarray, BevGrid]:
+    """(nx, ny) int8 cells indexed [x, y], and the grid they are over.
+
+    Raises:
+        GeometryError: data that does not fit width and height, or a resolution of zero.
+    """
+    width, height = message.info.width, message.info.height
+    if len(message.data) != width * height:
+        raise GeometryError(f"occupancy grid of {width}x{height} cells holds {len(message.data)} values")
+    origin = message.info.origin.position
+    resolution = round(float(message.info.resolution), 6)  # float32 on the wire
+    grid = BevGrid(
+        origin.x, origin.x + width * resolution, origin.y, origin.y + height * resolution, resolution
+    )
+    return np.frombuffer(message.data, np.int8).reshape(height, width).T.copy(), grid
+
+
+def box_markers(boxes: Iterable[Box], stamp: int, frame: str = "base_link") -> MarkerArray:
+    """Translucent cubes, one a box, after a marker that deletes the previous ones."""
+    markers = [Marker(header=header(stamp, frame), action=Marker.DELETEALL)]
+    for index, box in enumerate(boxes):
+        marker = Marker(header=header(stamp, frame), ns=box.category, id=index, type=Marker.CUBE)
+        x, y, z = (float(value) for value in box.pose.translation)
+        qw, qx, qy, qz = (float(value) for value in box.pose.quaternion)
+        marker.pose.position = Point(x=x, y=y, z=z)
+        marker.pose.orientation = Quaternion(x=qx, y=qy, z=qz, w=qw)
+        marker.scale = Vector3(**dict(zip("xyz", map(float, box.size), strict=True)))
+        red, green, blue = _box_color(box.category)
+        marker.color = ColorRGBA(r=red, g=green, b=blue, a=0.5)
+        markers.append(marker)
+    return MarkerArray(markers=markers)
+
+
+def _box_color(category: str) -> tuple[float, float, float]:
+    kind = category.split(".")[0]
+    return {"vehicle": _VEHICLE_COLOR, "human": _PERSON_COLOR}.get(kind, _OBJECT_COLOR)
+
+
+def diagnostic_status(
+    name: str, level: bytes, message: str, values: Mapping[str, object], hardware_id: str = "lss_bev"
+) -> DiagnosticStatus:
+    """One line of /diagnostics; floats are shown with four significant digits."""
+    return DiagnosticStatus(
+        level=level,
+        name=name,
+        message=message,
+        hardware_id=hardware_id,
+        values=[KeyValue(key=key, value=_text(value)) for key, value in values.items()],
+    )
+
+
+def diagnostic_values(status: DiagnosticStatus) -> dict[str, str]:
+    """The key-value pairs of a status."""
+    return {pair.key: pair.value for pair in status.values}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(_text(item) for item in value)
+    return str(value)

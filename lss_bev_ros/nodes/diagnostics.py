@@ -1,0 +1,107 @@
+"""Publishing /diagnostics at a fixed rate."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.node import Node
+
+from .. import messages
+
+OK, WARN, ERROR, STALE = (
+    DiagnosticStatus.OK,
+    DiagnosticStatus.WARN,
+    DiagnosticStatus.ERROR,
+    DiagnosticStatus.STALE,
+)
+
+
+@dataclass(frozen=True)
+class Status:
+    """One line of diagnostics.
+
+    Attributes:
+        name: what it is about; the node's name is put before it.
+        level: OK, WARN, ERROR or STALE.
+        message: one line.
+        values: anything that has a text.
+    """
+
+    name: str
+    level: bytes
+    message: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+class DiagnosticsPublisher:
+    """Asks its node for statuses once a period and publishes them."""
+
+    def __init__(self, node: Node, collect: Callable[[], Iterable[Status]], period: float = 1.0) -> None:
+        """Start publishing.
+
+        Args:
+            node: whose diagnostics they are.
+            collect: returns the present statuses; called in the executor.
+            period: seconds, of wall time.
+        """
+        self._node = node
+        self._collect = collect
+        # absolute: aggregators and rqt_robot_monitor listen to /diagnostics whatever the namespace
+        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._timer = node.create_timer(period, self.publish)
+
+    def publish(self) -> None:
+        """Publish the present statuses now."""
+        name = self._node.get_fully_qualified_name().lstrip("/")
+        now = self._node.get_clock().now().nanoseconds
+        statuses = [
+            messages.diagnostic_status(f"{name}: {status.name}", status.level, status.message, status.values)
+            for status in self._collect()
+        ]
+        self._publisher.publish(DiagnosticArray(header=messages.header(now, ""), status=statuses))
+
+
+class Rate:
+    """Events a second over the last few seconds."""
+
+    def __init__(self, window: float = 5.0) -> None:
+        """Measure over `window` seconds."""
+        self._window = window
+        self._times: deque[float] = deque()
+
+    def tick(self, now: float) -> None:
+        """Count an event at `now` seconds."""
+        self._times.append(now)
+
+    def per_second(self, now: float) -> float:
+        """Events a second at `now`, 0 where fewer than two fell into the window."""
+        while self._times and now - self._times[0] > self._window:
+            self._times.popleft()
+        if len(self._times) < 2:
+            return 0.0
+        return (len(self._times) - 1) / (self._times[-1] - self._times[0] or 1e-9)
+
+
+class Latencies:
+    """The last few hundred durations of each stage."""
+
+    def __init__(self, length: int = 300) -> None:
+        """Keep `length` durations a stage."""
+        self._length = length
+        self._stages: dict[str, deque[float]] = {}
+
+    def add(self, stage: str, milliseconds: float) -> None:
+        """Keep one duration."""
+        self._stages.setdefault(stage, deque(maxlen=self._length)).append(milliseconds)
+
+    def summary(self) -> dict[str, float]:
+        """`<stage>_ms` and `<stage>_p95_ms`: median and 95th percentile of each stage."""
+        result = {}
+        for stage, durations in self._stages.items():
+            result[f"{stage}_ms"] = float(np.median(durations))
+            result[f"{stage}_p95_ms"] = float(np.percentile(durations, 95))
+        return result
