@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from .. import messages
@@ -52,7 +53,8 @@ class DiagnosticsPublisher:
         self._collect = collect
         # absolute: aggregators and rqt_robot_monitor listen to /diagnostics whatever the namespace
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._timer = node.create_timer(period, self.publish)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # so that a stopped /clock is reported too
+        self._timer = node.create_timer(period, self.publish, clock=steady)
 
     def publish(self) -> None:
         """Publish the present statuses now."""

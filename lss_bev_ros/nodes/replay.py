@@ -1,0 +1,361 @@
+"""Replay node: publishes a nuScenes data set as if the car were driving."""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+import time
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import rclpy
+from nav_msgs.msg import OccupancyGrid
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+from std_srvs.srv import Trigger
+from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
+from visualization_msgs.msg import MarkerArray
+
+from .. import messages
+from ..dataset import CameraShot, Keyframe, LidarScan, NuScenesReader
+from ..dataset.raster import vehicle_raster
+from ..dataset.timeline import Event, next_start, timeline
+from ..errors import DatasetError
+from ..geometry import CAMERA_NAMES, BevGrid
+from .diagnostics import ERROR, OK, WARN, DiagnosticsPublisher, Rate, Status
+from .parameters import declare, parameter
+from .process import run
+
+LIDAR_TOPIC = "lidar_top/points"
+
+_LATCHED = QoSProfile(
+    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
+_RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+_CLOCK_PERIOD = 0.01
+_ERROR_SHOWN = 5.0
+"""Seconds that an unreadable file stays in the diagnostics, since the next one may be good."""
+
+
+@dataclass(frozen=True)
+class ReplayParameters:
+    """Parameters of the replay node."""
+
+    dataroot: str = parameter("", "nuScenes data root: the folder that holds v1.0-*, samples and sweeps")
+    version: str = parameter("", "data set version, such as v1.0-mini; empty takes the one that is there")
+    scenes: list[str] = parameter([""], "scenes to replay in this order; empty replays all")
+    rate: float = parameter(1.0, "playback speed, 1.0 is real time", 0.01, 100.0)
+    loop: bool = parameter(False, "start again at the end instead of exiting")
+    sweeps: bool = parameter(False, "publish the frames between keyframes too: 12 Hz cameras, 20 Hz LiDAR")
+    stamp: str = parameter(
+        "now",
+        "now: shift the recorded times to the present; dataset: publish them as they are, and /clock",
+        choices=("now", "dataset"),
+    )
+    publish_raw: bool = parameter(False, "publish decoded images on <camera>/image_raw too")
+    paused: bool = parameter(False, "start paused; ~/resume or ~/step starts it")
+    wait_for_subscribers: int = parameter(
+        0, "subscribers that every camera topic must have before the first frame", 0, 100
+    )
+    wait_timeout: float = parameter(
+        60.0, "seconds to wait for them before it starts all the same", 0.0, 3600.0
+    )
+    linger: float = parameter(2.0, "seconds to stay after the last frame, for others to finish it", 0.0, 60.0)
+
+
+class ReplayNode(Node):
+    """Publishes images, calibration, LiDAR, transforms and annotations of a nuScenes data set in time.
+
+    A thread of its own keeps the time and publishes; the executor serves pause, resume and step. A damaged
+    file is reported in /diagnostics and its message left out; the replay goes on.
+    """
+
+    exit_code = 0
+
+    def __init__(self, **overrides: object) -> None:
+        """Open the data set and start.
+
+        Args:
+            overrides: parameter defaults that differ, for tests.
+
+        Raises:
+            LssBevError: a bad parameter or data set.
+        """
+        super().__init__("replay")
+        self.config = declare(self, ReplayParameters, **overrides)
+        if not self.config.dataroot:
+            raise DatasetError(
+                "parameter dataroot: no data root given; set it to a nuScenes folder, or make one with "
+                "'lss-bev synthesize OUT'"
+            )
+        self._reader = NuScenesReader(self.config.dataroot, self.config.version, tuple(self.config.scenes))
+        self._scenes = tuple(self.config.scenes) or self._reader.scenes
+        self._grid = BevGrid()
+        self._create_publishers()
+        self._rates = {name: Rate() for name in (*CAMERA_NAMES, LIDAR_TOPIC)}
+        self._errors = 0
+        self._broken = ("", -math.inf)
+        self._progress = "waiting for subscribers"
+        self._published = 0
+        self._late = 0.0
+
+        self._control = threading.Condition()
+        self._paused = self.config.paused
+        self._steps = 0
+        self._closing = False
+        self._control_services = [
+            self.create_service(Trigger, "~/pause", self._on_pause),
+            self.create_service(Trigger, "~/resume", self._on_resume),
+            self.create_service(Trigger, "~/step", self._on_step),
+        ]
+        self._diagnostics = DiagnosticsPublisher(self, self._statuses)
+        self._thread = threading.Thread(target=self._replay, name="replay", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the replay."""
+        with self._control:
+            self._closing = True
+            self._control.notify_all()
+        self._thread.join(timeout=5.0)
+
+    # -- publishers ---------------------------------------------------------------------------------
+
+    def _create_publishers(self) -> None:
+        self._images, self._raw_images, self._infos = {}, {}, {}
+        for name in CAMERA_NAMES:
+            self._images[name] = self.create_publisher(
+                CompressedImage, f"{name}/image_raw/compressed", _RELIABLE
+            )
+            self._infos[name] = self.create_publisher(CameraInfo, f"{name}/camera_info", _RELIABLE)
+            if self.config.publish_raw:
+                self._raw_images[name] = self.create_publisher(Image, f"{name}/image_raw", _RELIABLE)
+        self._points = self.create_publisher(PointCloud2, LIDAR_TOPIC, _RELIABLE)
+        self._truth = self.create_publisher(OccupancyGrid, "ground_truth/occupancy", _LATCHED)
+        self._boxes = self.create_publisher(MarkerArray, "ground_truth/boxes", _LATCHED)
+        self._tf = TransformBroadcaster(self)
+        self._tf_static = StaticTransformBroadcaster(self)
+        self._clock_publisher = None
+        if self.config.stamp == "dataset":
+            self._clock_publisher = self.create_publisher(Clock, "/clock", _RELIABLE)
+
+    # -- services -----------------------------------------------------------------------------------
+
+    def _on_pause(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        with self._control:
+            self._paused = True
+            self._control.notify_all()
+        response.success, response.message = True, "paused"
+        return response
+
+    def _on_resume(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        with self._control:
+            self._paused = False
+            self._control.notify_all()
+        response.success, response.message = True, "running"
+        return response
+
+    def _on_step(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        with self._control:
+            if not self._paused:
+                response.success, response.message = False, "not paused: call pause first"
+                return response
+            self._steps += 1
+            self._control.notify_all()
+        response.success, response.message = True, "one keyframe further"
+        return response
+
+    # -- the replay thread --------------------------------------------------------------------------
+
+    def _replay(self) -> None:
+        try:
+            if self._wait_for_subscribers():
+                self._play()
+        except DatasetError as error:
+            self.get_logger().error(str(error))
+            self.exit_code = 1
+        except Exception:
+            if not rclpy.ok():  # the context went away while a message was on its way
+                return
+            self.exit_code = 1
+            rclpy.try_shutdown()
+            raise
+        if not self._closing:
+            self._sleep(self.config.linger)
+            rclpy.try_shutdown()
+
+    def _wait_for_subscribers(self) -> bool:
+        wanted = self.config.wait_for_subscribers
+        deadline = time.monotonic() + self.config.wait_timeout
+        while not self._closing and wanted:
+            counts = {name: publisher.get_subscription_count() for name, publisher in self._images.items()}
+            if min(counts.values()) >= wanted:
+                break
+            if time.monotonic() > deadline:
+                missing = ", ".join(name for name, count in counts.items() if count < wanted)
+                self.get_logger().warning(
+                    f"starting with fewer than {wanted} subscribers to {missing}, as none came in "
+                    f"{self.config.wait_timeout:g} s"
+                )
+                break
+            self._sleep(0.05)
+        return not self._closing
+
+    def _play(self) -> None:
+        self._started = self.get_clock().now().nanoseconds
+        self._stopwatch = _Stopwatch()
+        start = 0
+        while True:
+            for scene in self._scenes:
+                self._progress = scene
+                shots = self._reader.shots(scene, self.config.sweeps)
+                events = timeline(shots, self._reader.keyframes(scene), self.config.rate, start)
+                if not events:
+                    self.get_logger().warning(f"{scene}: no recordings, skipped")
+                    continue
+                for index, event in enumerate(events):
+                    if not self._wait_until(event):
+                        return
+                    stamp = self._stamp(event)
+                    if index == 0:
+                        self._publish_mounting(events, stamp)
+                    self._publish(event.item, stamp)
+                start = next_start(events)
+            if not self.config.loop or start == 0:
+                self._progress = "finished"
+                return
+
+    def _stamp(self, event: Event) -> int:
+        if self._clock_publisher is not None:
+            return event.item.stamp
+        return self._started + self._stopwatch.stopped + event.stamp
+
+    def _wait_until(self, event: Event) -> bool:
+        """Sleep until the event is due, through any pause; False when the node is closing."""
+        with self._control:
+            while not self._closing:
+                if self._paused and not self._steps:
+                    self._stopwatch.stop()
+                    self._control.wait()
+                    continue
+                self._stopwatch.start()
+                remaining = (event.due - self._stopwatch.elapsed) / 1e9
+                self._publish_clock(event, max(remaining, 0.0))
+                if remaining <= 0:
+                    if self._paused and event.ends_step:
+                        self._steps -= 1
+                    self._late = max(self._late * 0.99, -remaining)
+                    return True
+                self._control.wait(min(remaining, _CLOCK_PERIOD) if self._clock_publisher else remaining)
+        return False
+
+    def _sleep(self, seconds: float) -> None:
+        with self._control:
+            if not self._closing:
+                self._control.wait(seconds)
+
+    # -- messages -----------------------------------------------------------------------------------
+
+    def _publish_clock(self, event: Event, remaining: float) -> None:
+        """Publish the recording's present time, `remaining` seconds before the event."""
+        if self._clock_publisher is not None:
+            now = event.item.stamp - round(remaining * self.config.rate * 1e9)
+            self._clock_publisher.publish(Clock(clock=messages.to_stamp(now)))
+
+    def _publish_mounting(self, events: list[Event], stamp: int) -> None:
+        """Publish where each sensor of the scene sits on the car."""
+        mounted = {}
+        for event in events:
+            if isinstance(event.item, CameraShot):
+                mounted.setdefault(event.item.name, event.item.camera.pose)
+            elif isinstance(event.item, LidarScan):
+                mounted.setdefault(event.item.name, event.item.pose)
+        self._tf_static.sendTransform(
+            [messages.transform(pose, "base_link", name, stamp) for name, pose in mounted.items()]
+        )
+
+    def _publish(self, item: CameraShot | LidarScan | Keyframe, stamp: int) -> None:
+        self._tf.sendTransform(messages.transform(item.ego, "map", "base_link", stamp))
+        if isinstance(item, Keyframe):
+            truth = vehicle_raster(item.boxes, self._grid).astype(np.int8) * 100
+            self._truth.publish(messages.occupancy_grid(truth, self._grid, stamp))
+            self._boxes.publish(messages.box_markers(item.boxes, stamp))
+            return
+        try:
+            if isinstance(item, CameraShot):
+                self._publish_image(item, stamp)
+            else:
+                self._points.publish(messages.point_cloud(item.points(), stamp, item.name))
+        except DatasetError as error:
+            self._errors += 1
+            self._broken = (str(error), time.monotonic())
+            self.get_logger().error(str(error))
+            return
+        self._published += 1
+        topic = item.name if isinstance(item, CameraShot) else LIDAR_TOPIC
+        self._rates[topic].tick(time.monotonic())
+
+    def _publish_image(self, shot: CameraShot, stamp: int) -> None:
+        jpeg = shot.jpeg()
+        self._infos[shot.name].publish(messages.camera_info(shot.camera, stamp))
+        self._images[shot.name].publish(messages.compressed_image(jpeg, stamp, shot.name))
+        if self.config.publish_raw:
+            decoded = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+            if decoded is None:
+                raise DatasetError(f"{shot.path}: cannot be decoded; replace the file")
+            rgb = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
+            self._raw_images[shot.name].publish(messages.image(rgb, stamp, shot.name))
+
+    # -- diagnostics --------------------------------------------------------------------------------
+
+    def _statuses(self) -> list[Status]:
+        now = time.monotonic()
+        values: dict[str, object] = {
+            "scene": self._progress,
+            "messages": self._published,
+            "unreadable_files": self._errors,
+            "late_ms": self._late * 1e3,
+            "paused": self._paused,
+        }
+        values |= {f"{topic}_hz": rate.per_second(now) for topic, rate in self._rates.items()}
+        error, when = self._broken
+        if now - when < _ERROR_SHOWN:
+            return [Status("replay", ERROR, error, values)]
+        if self._late > 0.1:
+            return [Status("replay", WARN, "behind its schedule: lower the rate", values)]
+        return [Status("replay", OK, "paused" if self._paused else self._progress, values)]
+
+
+class _Stopwatch:
+    """Nanoseconds of wall time since it was made, less the time it was stopped."""
+
+    def __init__(self) -> None:
+        self._begin = time.monotonic_ns()
+        self._stopped_at: int | None = None
+        self.stopped = 0
+
+    @property
+    def elapsed(self) -> int:
+        return time.monotonic_ns() - self._begin - self.stopped
+
+    def stop(self) -> None:
+        if self._stopped_at is None:
+            self._stopped_at = time.monotonic_ns()
+
+    def start(self) -> None:
+        if self._stopped_at is not None:
+            self.stopped += time.monotonic_ns() - self._stopped_at
+            self._stopped_at = None
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the node."""
+    sys.exit(run(ReplayNode, args))
+
+
+if __name__ == "__main__":
+    main()
