@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -26,3 +28,30 @@ def lss_reference() -> Path:
     if not (root / "golden.npz").is_file():
         pytest.skip(f"no golden outputs of Lift-Splat-Shoot at {root}; set LSS_REFERENCE to them")
     return root
+
+
+@pytest.fixture(scope="session")
+def lss_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoint with the weights that the golden outputs were made with (see the README beside them)."""
+    torch = pytest.importorskip("torch")
+    from lss_bev_ros.model import LiftSplatShoot
+
+    state = {}
+    for name, tensor in LiftSplatShoot().state_dict().items():
+        draw = np.random.default_rng([0, zlib.crc32(name.encode())])
+        shape = tuple(tensor.shape)
+        if name in ("dx", "bx", "nx", "frustum") or not tensor.is_floating_point():
+            state[name] = tensor
+            continue
+        if name.endswith("running_var"):
+            values = draw.uniform(0.5, 1.5, shape)
+        elif name.endswith("running_mean"):
+            values = draw.normal(0, 0.1, shape)
+        elif len(shape) == 1:
+            values = draw.uniform(0.8, 1.2, shape) if name.endswith("weight") else draw.normal(0, 0.1, shape)
+        else:
+            values = draw.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape)
+        state[name] = torch.from_numpy(values.astype(np.float32))
+    path = tmp_path_factory.mktemp("checkpoint") / "golden.pt"
+    torch.save(state, path)
+    return path

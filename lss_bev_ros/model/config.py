@@ -1,0 +1,68 @@
+"""What of Lift-Splat-Shoot can be chosen: input size, depth bins, channels and grid."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from ..errors import ModelError
+from ..geometry import BevGrid
+
+DOWNSAMPLE = 16
+"""Input pixels per feature cell, fixed by the trunk's fourth reduction (paper, section 4.1)."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of the network; the defaults are the published model (Philion and Fidler 2020, section 5).
+
+    Attributes:
+        image_height, image_width: network input, pixels; multiples of 32, so that all halvings are exact.
+        bottom_cut: share of the resized image that is cut off at its bottom, 0 to 1 (the mean of the training
+            augmentation's range in the official code).
+        depth_min, depth_max, depth_step: depth bins from `depth_min` up to, without, `depth_max`, metres.
+        channels: context features a pixel, C in the paper.
+        outputs: maps that the BEV encoder predicts.
+        grid: the cells of the BEV; its sides are multiples of 8 cells, the BEV encoder's total stride.
+        z_min, z_max: height of the one voxel that is collapsed into the BEV, metres, base_link.
+    """
+
+    image_height: int = 128
+    image_width: int = 352
+    bottom_cut: float = 0.11
+    depth_min: float = 4.0
+    depth_max: float = 45.0
+    depth_step: float = 1.0
+    channels: int = 64
+    outputs: int = 1
+    grid: BevGrid = field(default_factory=BevGrid)
+    z_min: float = -10.0
+    z_max: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name in ("image_height", "image_width"):
+            size = getattr(self, name)
+            if size <= 0 or size % (2 * DOWNSAMPLE):
+                raise ModelError(f"{name} {size} must be a positive multiple of {2 * DOWNSAMPLE}")
+        if not 0.0 <= self.bottom_cut < 1.0:
+            raise ModelError(f"bottom_cut {self.bottom_cut} must be at least 0 and below 1")
+        if not (self.depth_step > 0 and 0 < self.depth_min < self.depth_max):
+            raise ModelError(
+                f"depth bins {self.depth_min}:{self.depth_max}:{self.depth_step} must rise from above 0"
+            )
+        if self.channels <= 0 or self.outputs <= 0:
+            raise ModelError(f"channels {self.channels} and outputs {self.outputs} must be above 0")
+        if any(cells % 8 for cells in self.grid.shape):
+            raise ModelError(f"the grid's sides must be multiples of 8 cells, not {self.grid.shape}")
+        if not self.z_max > self.z_min:
+            raise ModelError(f"z_max {self.z_max} must be above z_min {self.z_min}")
+
+    @property
+    def depth_bins(self) -> int:
+        """Number of depth bins, D in the paper."""
+        return math.ceil((self.depth_max - self.depth_min) / self.depth_step)
+
+    @property
+    def feature_shape(self) -> tuple[int, int]:
+        """Rows and columns of a camera's feature map."""
+        return self.image_height // DOWNSAMPLE, self.image_width // DOWNSAMPLE

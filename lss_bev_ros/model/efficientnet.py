@@ -1,0 +1,144 @@
+"""EfficientNet-B0 as a trunk (Tan and Le, "EfficientNet", ICML 2019, table 1).
+
+Modules carry the names of the implementation that the official Lift-Splat-Shoot checkpoints were made with,
+so that those load strictly; the classification head is never run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+BATCH_NORM = {"eps": 1e-3, "momentum": 0.01}
+DROP_CONNECT = 0.2
+"""Stochastic depth: probability that training drops the last block's residual, earlier ones in proportion."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row of the paper's table 1: `repeats` blocks, the first of which carries the stride."""
+
+    repeats: int
+    kernel: int
+    stride: int
+    expand: int
+    inputs: int
+    outputs: int
+
+
+STAGES = (
+    Stage(1, 3, 1, 1, 32, 16),
+    Stage(2, 3, 2, 6, 16, 24),
+    Stage(2, 5, 2, 6, 24, 40),
+    Stage(3, 3, 2, 6, 40, 80),
+    Stage(3, 5, 1, 6, 80, 112),
+    Stage(4, 5, 2, 6, 112, 192),
+    Stage(1, 3, 1, 6, 192, 320),
+)
+
+
+class SamePadConv2d(nn.Conv2d):
+    """A convolution that pads as TensorFlow's SAME does: the odd pixel goes to the right and the bottom.
+
+    For a stride of 2 the padding is that of even input sizes, which are the only ones a network input that
+    is a multiple of 32 leads to.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, bias: bool = False
+    ):
+        super().__init__(inputs, outputs, kernel, stride=stride, groups=groups, bias=bias)
+        total = kernel - stride
+        self.same_padding = (total // 2, total - total // 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
+        before, after = self.same_padding
+        if after:
+            x = F.pad(x, (before, after, before, after))
+        return super().forward(x)
+
+
+class MBConvBlock(nn.Module):
+    """Inverted bottleneck with squeeze and excitation (MobileNetV2's block, EfficientNet section 4)."""
+
+    def __init__(self, stage: Stage, inputs: int, stride: int, drop_connect: float):
+        super().__init__()
+        hidden = inputs * stage.expand
+        if stage.expand != 1:
+            self._expand_conv = SamePadConv2d(inputs, hidden, 1)
+            self._bn0 = nn.BatchNorm2d(hidden, **BATCH_NORM)
+        self._depthwise_conv = SamePadConv2d(hidden, hidden, stage.kernel, stride=stride, groups=hidden)
+        self._bn1 = nn.BatchNorm2d(hidden, **BATCH_NORM)
+        squeezed = max(1, inputs // 4)
+        self._se_reduce = SamePadConv2d(hidden, squeezed, 1, bias=True)
+        self._se_expand = SamePadConv2d(squeezed, hidden, 1, bias=True)
+        self._project_conv = SamePadConv2d(hidden, stage.outputs, 1)
+        self._bn2 = nn.BatchNorm2d(stage.outputs, **BATCH_NORM)
+        self.expands = stage.expand != 1
+        self.skips = stride == 1 and inputs == stage.outputs
+        self.drop_connect = drop_connect
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
+        y = x
+        if self.expands:
+            y = F.silu(self._bn0(self._expand_conv(y)))
+        y = F.silu(self._bn1(self._depthwise_conv(y)))
+        squeezed = y.mean((2, 3), keepdim=True)
+        gate = torch.sigmoid(self._se_expand(F.silu(self._se_reduce(squeezed))))
+        y = self._bn2(self._project_conv(y * gate))
+        if not self.skips:
+            return y
+        if self.training and self.drop_connect > 0:
+            keep = 1.0 - self.drop_connect
+            mask = torch.empty(y.shape[0], 1, 1, 1, dtype=y.dtype, device=y.device).bernoulli_(keep)
+            y = y * mask / keep
+        return x + y
+
+
+class EfficientNetTrunk(nn.Module):
+    """EfficientNet-B0 up to its last block; `_conv_head`, `_bn1` and `_fc` exist for checkpoints alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conv_stem = SamePadConv2d(3, STAGES[0].inputs, 3, stride=2)
+        self._bn0 = nn.BatchNorm2d(STAGES[0].inputs, **BATCH_NORM)
+        count = sum(stage.repeats for stage in STAGES)
+        blocks: list[MBConvBlock] = []
+        for stage in STAGES:
+            for repeat in range(stage.repeats):
+                first = repeat == 0
+                blocks.append(
+                    MBConvBlock(
+                        stage,
+                        inputs=stage.inputs if first else stage.outputs,
+                        stride=stage.stride if first else 1,
+                        drop_connect=DROP_CONNECT * len(blocks) / count,
+                    )
+                )
+        self._blocks = nn.ModuleList(blocks)
+        self._conv_head = SamePadConv2d(STAGES[-1].outputs, 1280, 1)
+        self._bn1 = nn.BatchNorm2d(1280, **BATCH_NORM)
+        self._fc = nn.Linear(1280, 1000)
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Run the blocks.
+
+        Args:
+            images: (B, 3, H, W), normalised; H and W multiples of 32.
+
+        Returns:
+            The features at 1/16, (B, 112, H/16, W/16), and at 1/32, (B, 320, H/32, W/32).
+        """
+        x = F.silu(self._bn0(self._conv_stem(images)))
+        sixteenth = x
+        for block in self._blocks:
+            y = block(x)
+            if y.shape[-1] < x.shape[-1]:
+                sixteenth = x
+            x = y
+        return sixteenth, x

@@ -1,0 +1,72 @@
+"""From a camera's full image to the network's input: what LSS calls post_rots and post_trans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..geometry import Camera
+from .config import ModelConfig
+
+IMAGE_MEAN = (0.485, 0.456, 0.406)
+IMAGE_STD = (0.229, 0.224, 0.225)
+"""ImageNet's mean and standard deviation of RGB in 0..1, which the trunk was trained with."""
+
+
+@dataclass(frozen=True)
+class ImageTransform:
+    """A resize and a crop: input pixel = scale * image pixel - (left, top).
+
+    Attributes:
+        scale: input pixels a full-image pixel.
+        resized_width, resized_height: size after the resize, pixels.
+        left, top: first column and row that the crop keeps, pixels of the resized image.
+        width, height: size of the network's input, pixels.
+    """
+
+    scale: float
+    resized_width: int
+    resized_height: int
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, image_width: int, image_height: int, config: ModelConfig) -> ImageTransform:
+        """The transform that LSS evaluates with, for any full image size.
+
+        The image is scaled so that it just covers the input, centred, and its rows are taken from
+        `bottom_cut` above the bottom. 1600x900 becomes 352x198, rows 48 to 176.
+        """
+        width, height = config.image_width, config.image_height
+        scale = max(height / image_height, width / image_width)
+        # A product such as 1600 * 0.22 may fall a rounding error short of the whole number it stands for.
+        resized_width = max(width, int(image_width * scale + 1e-6))
+        resized_height = max(height, int(image_height * scale + 1e-6))
+        top = int((1.0 - config.bottom_cut) * resized_height + 1e-6) - height
+        return cls(
+            scale=scale,
+            resized_width=resized_width,
+            resized_height=resized_height,
+            left=(resized_width - width) // 2,
+            top=min(max(top, 0), resized_height - height),
+            width=width,
+            height=height,
+        )
+
+    @classmethod
+    def of_camera(cls, camera: Camera, config: ModelConfig) -> ImageTransform:
+        """The transform for images of `camera`."""
+        return cls.of(camera.width, camera.height, config)
+
+    @property
+    def rotation(self) -> np.ndarray:
+        """(3, 3) float64: LSS's post_rots, full-image pixel to input pixel."""
+        return np.diag([self.scale, self.scale, 1.0])
+
+    @property
+    def translation(self) -> np.ndarray:
+        """(3,) float64: LSS's post_trans, pixels."""
+        return np.array([-self.left, -self.top, 0.0])

@@ -1,0 +1,32 @@
+"""The upsampling step that both encoders share (`Up` in the official code)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class Up(nn.Module):
+    """Upsample the coarse map, join it to the fine one, convolve twice.
+
+    Args:
+        inputs: channels of the fine and the coarse map together.
+        outputs: channels of the result.
+        scale: how many times larger the fine map is.
+    """
+
+    def __init__(self, inputs: int, outputs: int, scale: int = 2):
+        super().__init__()
+        self.up = nn.Upsample(scale_factor=scale, mode="bilinear", align_corners=True)
+        self.conv = nn.Sequential(
+            nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(outputs, outputs, kernel_size=3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True),
+        )
+
+    def forward(self, coarse: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
+        """(B, c, h, w) and (B, f, scale * h, scale * w) to (B, outputs, scale * h, scale * w)."""
+        return self.conv(torch.cat((fine, self.up(coarse)), dim=1))

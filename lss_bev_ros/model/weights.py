@@ -1,0 +1,215 @@
+"""Where parameters come from: a seed, the package, or a checkpoint file."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..errors import ModelError
+from .bev_encoder import BasicBlock
+from .config import ModelConfig
+from .efficientnet import MBConvBlock
+from .lift_splat import LiftSplatShoot
+
+CONSTANTS = ("dx", "bx", "nx", "frustum")
+"""State that follows from the configuration and is no parameter."""
+
+_DAMAGED = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
+"""What torch.load raises for files that are no checkpoint, depending on where it gives up."""
+
+SEED_LOGIT = -3.0
+SEED_SPREAD = 1.0
+"""Mean and rough spread of the logits of seed weights: an untrained network says "probably nothing"."""
+
+SEED_BEV_VARIANCE = 0.05
+"""Rough variance of the BEV stem's output under seed weights, whose input is sparse and small."""
+
+SEED_RESIDUAL = 0.3
+"""Scale of the residual branches, which add up, and of the depth logits under seed weights."""
+
+SILU_GAIN = 2.8
+"""1 / E[silu(z)^2] for a standard normal z: the variance a layer behind a SiLU must win back."""
+
+
+def build_model(weights: str | Path = "seed:0", config: ModelConfig | None = None) -> LiftSplatShoot:
+    """Make the network in evaluation mode.
+
+    Args:
+        weights: `seed:N` (see `seed_state`), `builtin`, or the path of a checkpoint (.pt, .pth).
+        config: sizes; None for the published ones.
+
+    Raises:
+        ModelError: the weights cannot be had, or do not fit the configuration.
+    """
+    model = LiftSplatShoot(config)
+    spec = str(weights)
+    seed = _seed(spec)
+    if seed is not None:
+        state = seed_state(model, seed)
+    elif spec == "builtin":
+        raise ModelError("weights 'builtin' do not ship yet: use 'seed:0' or the path of a checkpoint")
+    else:
+        state = read_checkpoint(Path(spec), model)
+    model.load_state_dict(state, strict=True)
+    return model.eval().requires_grad_(False)
+
+
+def describe_weights(weights: str | Path) -> str:
+    """Say in a few words which weights those are, for logs and tables."""
+    seed = _seed(str(weights))
+    return str(weights) if seed is None else f"seed {seed} (untrained)"
+
+
+def seed_state(model: LiftSplatShoot, seed: int) -> dict[str, torch.Tensor]:
+    """Draw every parameter from a seed, the same on every machine.
+
+    Each tensor has its own generator, numpy's PCG64 seeded with [seed, crc32(name)], so that it depends on
+    its name and shape alone. Convolutions are normal with a variance of gain / fan in (He et al., "Delving
+    Deep into Rectifiers", 2015), the gain by what comes before them, so that a signal keeps its size through
+    the network; batch normalisation is the identity, squeeze and excitation lets everything through. The
+    last layer is scaled down and biased so that the logits lie about SEED_LOGIT: faint noise, neither
+    saturated nor constant.
+    """
+    damped = {"camencode.depthnet.weight"}
+    for name, module in model.named_modules():
+        if isinstance(module, BasicBlock):
+            damped.add(f"{name}.bn2.weight")
+        elif isinstance(module, MBConvBlock) and module.skips:
+            damped.add(f"{name}._bn2.weight")
+    state = {}
+    for name, tensor in model.state_dict().items():
+        if name in CONSTANTS or not tensor.is_floating_point():
+            state[name] = tensor.clone()
+        elif tensor.ndim == 1:
+            state[name] = torch.full_like(tensor, float(name.endswith((".running_var", ".weight"))))
+        else:
+            generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
+            deviation = np.sqrt(_gain(name) / np.prod(tensor.shape[1:]))
+            drawn = generator.standard_normal(tuple(tensor.shape), dtype=np.float32) * np.float32(deviation)
+            state[name] = torch.from_numpy(drawn)
+        if name.endswith("_se_expand.bias"):
+            state[name].fill_(4.0)
+        if name in damped:
+            state[name] *= SEED_RESIDUAL
+    state["bevencode.bn1.running_var"].fill_(SEED_BEV_VARIANCE)
+    state["bevencode.up2.4.weight"] *= SEED_SPREAD
+    state["bevencode.up2.4.bias"].fill_(SEED_LOGIT)
+    return state
+
+
+def _gain(name: str) -> float:
+    """The variance that the layer's input has lost to the activation before it."""
+    if name.endswith(("_depthwise_conv.weight", "_project_conv.weight", "_se_expand.weight")):
+        return SILU_GAIN
+    if name.endswith(
+        ("_conv_stem.weight", "_expand_conv.weight", "_se_reduce.weight", "bevencode.conv1.weight")
+    ):
+        return 1.0
+    return 2.0
+
+
+def read_checkpoint(path: Path, model: LiftSplatShoot) -> dict[str, torch.Tensor]:
+    """Read a state dict and check it against the model, without running any code the file may hold.
+
+    A state dict inside {"state_dict": ...} and names that begin with "module." (DataParallel) are accepted,
+    as are half-precision tensors.
+
+    Raises:
+        ModelError: the file is missing, damaged or no checkpoint, or its names or shapes are not the model's.
+    """
+    state = _unwrap(path, _load(path))
+    expected = model.state_dict()
+    missing = [name for name in expected if name not in state]
+    extra = [name for name in state if name not in expected]
+    shaped = [n for n, t in expected.items() if n in state and state[n].shape != t.shape]
+    problems = []
+    if missing:
+        problems.append(f"lacks {_some(missing)}")
+    if extra:
+        problems.append(f"has unknown {_some(extra)}")
+    if shaped:
+        first = shaped[0]
+        problems.append(
+            f"{_some(shaped)} of another shape ({first} is {tuple(state[first].shape)}, "
+            f"not {tuple(expected[first].shape)})"
+        )
+    if problems:
+        raise ModelError(
+            f"checkpoint {path} {'; '.join(problems)}: it is not of this Lift-Splat-Shoot configuration; "
+            f"use an official checkpoint or one that `lss-bev train` wrote"
+        )
+    constants = {name: expected[name] for name in CONSTANTS}
+    moved = [
+        name
+        for name, constant in constants.items()
+        if not torch.allclose(state[name].double(), constant.double(), rtol=1e-3, atol=1e-3)
+    ]
+    if moved:
+        raise ModelError(
+            f"checkpoint {path} was made for another grid, image size or depth range "
+            f"({', '.join(moved)} differ): configure the model as it was trained"
+        )
+    broken = [n for n in expected if not torch.isfinite(state[n]).all()]
+    if broken:
+        raise ModelError(f"checkpoint {path} holds NaN or infinity in {_some(broken)}: take an earlier one")
+    return {name: state[name].to(tensor.dtype) for name, tensor in expected.items()} | constants
+
+
+def _load(path: Path) -> object:
+    """Unpickle tensors and nothing else."""
+    if not path.is_file():
+        raise ModelError(f"no checkpoint at {path}: give the path of a .pt or .pth state dict, or 'seed:0'")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ModelError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
+    except _DAMAGED as error:
+        if "weights_only" in str(error) and zipfile.is_zipfile(path):
+            raise ModelError(
+                f"checkpoint {path} holds more than tensors and is not unpickled, for safety: "
+                f"save it again as torch.save(model.state_dict(), path)"
+            ) from error
+        raise ModelError(
+            f"{path} is no PyTorch checkpoint, or it is truncated: download or copy it again"
+        ) from error
+
+
+def _unwrap(path: Path, content: object) -> dict[str, torch.Tensor]:
+    """Take the state dict out of what a training script may have put around it."""
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping) or not content:
+        raise ModelError(
+            f"checkpoint {path} holds no state dict: save it as torch.save(model.state_dict(), path)"
+        )
+    wrong = [str(name) for name, value in content.items() if not isinstance(value, torch.Tensor)]
+    if wrong:
+        raise ModelError(
+            f"checkpoint {path} has entries that are no tensors ({_some(wrong)}): "
+            f"save it as torch.save(model.state_dict(), path)"
+        )
+    names = [str(name) for name in content]
+    prefix = "module." if all(name.startswith("module.") for name in names) else ""
+    return {name[len(prefix) :]: content[key] for name, key in zip(names, content, strict=True)}
+
+
+def _seed(spec: str) -> int | None:
+    """The N of `seed:N`, or None for any other specification."""
+    if not spec.startswith("seed:"):
+        return None
+    if not re.fullmatch(r"seed:\d{1,18}", spec):
+        raise ModelError(f"weights {spec!r} must be 'seed:' and a whole number from 0, such as 'seed:0'")
+    return int(spec[len("seed:") :])
+
+
+def _some(names: list[str]) -> str:
+    """The first few of many names."""
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
