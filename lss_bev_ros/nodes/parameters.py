@@ -36,29 +36,6 @@ class ParameterError(LssBevError):
     """A parameter that has the wrong type or is out of range."""
 
 
-def parameter(
-    default: Any,
-    description: str,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """Declare a field of a parameter class.
-
-    Args:
-        default: its type is the parameter's type; `[""]` is an empty list of texts, since ROS 2 cannot
-            tell the type of an empty one.
-        description: what it does, with the unit, for `ros2 param describe`.
-        minimum: least value of a number, inclusive; given with `maximum` or not at all.
-        maximum: greatest value, inclusive.
-        choices: what a text may be.
-    """
-    metadata = {"description": description, "bounds": (minimum, maximum), "choices": choices}
-    if isinstance(default, list):
-        return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
-
-
 def declare(node: Node, kind: type[P], **overrides: Any) -> P:
     """Declare every field of `kind` on the node and return the values it was started with.
 

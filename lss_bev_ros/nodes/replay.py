@@ -6,7 +6,6 @@ import math
 import sys
 import threading
 import time
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -26,8 +25,9 @@ from ..dataset.raster import vehicle_raster
 from ..dataset.timeline import Event, next_start, timeline
 from ..errors import DatasetError
 from ..geometry import CAMERA_NAMES, BevGrid
+from .configuration import ReplayParameters
 from .diagnostics import ERROR, OK, WARN, DiagnosticsPublisher, Rate, Status
-from .parameters import declare, parameter
+from .parameters import declare
 from .process import run
 
 LIDAR_TOPIC = "lidar_top/points"
@@ -39,32 +39,6 @@ _RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 _CLOCK_PERIOD = 0.01
 _ERROR_SHOWN = 5.0
 """Seconds that an unreadable file stays in the diagnostics, since the next one may be good."""
-
-
-@dataclass(frozen=True)
-class ReplayParameters:
-    """Parameters of the replay node."""
-
-    dataroot: str = parameter("", "nuScenes data root: the folder that holds v1.0-*, samples and sweeps")
-    version: str = parameter("", "data set version, such as v1.0-mini; empty takes the one that is there")
-    scenes: list[str] = parameter([""], "scenes to replay in this order; empty replays all")
-    rate: float = parameter(1.0, "playback speed, 1.0 is real time", 0.01, 100.0)
-    loop: bool = parameter(False, "start again at the end instead of exiting")
-    sweeps: bool = parameter(False, "publish the frames between keyframes too: 12 Hz cameras, 20 Hz LiDAR")
-    stamp: str = parameter(
-        "now",
-        "now: shift the recorded times to the present; dataset: publish them as they are, and /clock",
-        choices=("now", "dataset"),
-    )
-    publish_raw: bool = parameter(False, "publish decoded images on <camera>/image_raw too")
-    paused: bool = parameter(False, "start paused; ~/resume or ~/step starts it")
-    wait_for_subscribers: int = parameter(
-        0, "subscribers that every camera topic must have before the first frame", 0, 100
-    )
-    wait_timeout: float = parameter(
-        60.0, "seconds to wait for them before it starts all the same", 0.0, 3600.0
-    )
-    linger: float = parameter(2.0, "seconds to stay after the last frame, for others to finish it", 0.0, 60.0)
 
 
 class ReplayNode(Node):

@@ -1,0 +1,126 @@
+"""What the parameters of each node are: names, types, defaults, ranges and descriptions.
+
+It knows nothing of ROS: the nodes declare these on themselves, and the launch files offer them as arguments.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from ..geometry import CAMERA_NAMES
+
+
+def parameter(
+    default: Any,
+    description: str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """Declare a field of a parameter class.
+
+    Args:
+        default: its type is the parameter's type; `[""]` is an empty list of texts, since ROS 2 cannot
+            tell the type of an empty one.
+        description: what it does, with the unit, for `ros2 param describe`.
+        minimum: least value of a number, inclusive; given with `maximum` or not at all.
+        maximum: greatest value, inclusive.
+        choices: what a text may be.
+    """
+    metadata = {"description": description, "bounds": (minimum, maximum), "choices": choices}
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class ReplayParameters:
+    """Parameters of the replay node."""
+
+    dataroot: str = parameter("", "nuScenes data root: the folder that holds v1.0-*, samples and sweeps")
+    version: str = parameter("", "data set version, such as v1.0-mini; empty takes the one that is there")
+    scenes: list[str] = parameter([""], "scenes to replay in this order; empty replays all")
+    rate: float = parameter(1.0, "playback speed, 1.0 is real time", 0.01, 100.0)
+    loop: bool = parameter(False, "start again at the end instead of exiting")
+    sweeps: bool = parameter(False, "publish the frames between keyframes too: 12 Hz cameras, 20 Hz LiDAR")
+    stamp: str = parameter(
+        "now",
+        "now: shift the recorded times to the present; dataset: publish them as they are, and /clock",
+        choices=("now", "dataset"),
+    )
+    publish_raw: bool = parameter(False, "publish decoded images on <camera>/image_raw too")
+    paused: bool = parameter(False, "start paused; ~/resume or ~/step starts it")
+    wait_for_subscribers: int = parameter(
+        0, "subscribers that every camera topic must have before the first frame", 0, 100
+    )
+    wait_timeout: float = parameter(
+        60.0, "seconds to wait for them before it starts all the same", 0.0, 3600.0
+    )
+    linger: float = parameter(2.0, "seconds to stay after the last frame, for others to finish it", 0.0, 60.0)
+
+
+@dataclass(frozen=True)
+class InferenceParameters:
+    """Parameters of the inference node."""
+
+    cameras: list[str] = parameter(list(CAMERA_NAMES), "camera namespaces, in the order of the rig")
+    image_transport: str = parameter(
+        "compressed",
+        "compressed: <camera>/image_raw/compressed; raw: <camera>/image_raw",
+        choices=("compressed", "raw"),
+    )
+    reliability: str = parameter(
+        "best_effort",
+        "of the camera subscriptions; reliable loses no image on a lossless link",
+        choices=("best_effort", "reliable"),
+    )
+    base_frame: str = parameter("base_link", "frame of the car, in which the grid lies")
+    weights: str = parameter(
+        "seed:0", "a checkpoint file with the official names, or seed:N for an untrained initialisation"
+    )
+    backend: str = parameter("auto", "what runs the network; auto takes the fastest that works here")
+    precision: str = parameter(
+        "auto",
+        "of the network; auto takes what this processor is fastest in",
+        choices=("auto", "fp32", "bf16"),
+    )
+    threads: int = parameter(0, "CPU threads of the network, 0 leaves it to torch", 0, 256)
+    slop: float = parameter(0.05, "seconds between the images of one set, at most", 0.001, 10.0)
+    deadline: float = parameter(0.2, "seconds to wait for a late camera, at most", 0.001, 60.0)
+    min_cameras: int = parameter(1, "cameras that a set must have to be used", 1, 64)
+    lost_after: int = parameter(3, "sets that a camera misses before it is no longer waited for", 1, 1000)
+    stale_after: float = parameter(2.0, "seconds without a frame set before diagnostics say so", 0.1, 3600.0)
+    image_scale: int = parameter(3, "pixels of bev/image per cell", 1, 16)
+    jpeg_quality: int = parameter(90, "of bev/image/compressed", 1, 100)
+
+
+@dataclass(frozen=True)
+class EvaluationParameters:
+    """Parameters of the evaluation node."""
+
+    report: str = parameter("", "file for the JSON report, kept up to date; empty for none")
+    threshold: float = parameter(0.5, "probability from which a cell counts as predicted", 0.01, 1.0)
+    match_slop: float = parameter(
+        0.06,
+        "seconds between a grid and what it is scored against, at most",
+        0.001,
+        1.0,
+    )
+    match_timeout: float = parameter(
+        1.0, "seconds to wait for the annotations and the scan that belong to a grid", 0.01, 60.0
+    )
+    reliability: str = parameter(
+        "best_effort", "of the LiDAR subscription", choices=("best_effort", "reliable")
+    )
+    base_frame: str = parameter("base_link", "frame of the car, in which the grid lies")
+    stale_after: float = parameter(5.0, "seconds without a grid before diagnostics say so", 0.1, 3600.0)
+    min_iou: float = parameter(0.45, "least IoU that passes", 0.0, 1.0)
+    min_precision: float = parameter(0.75, "least precision that passes", 0.0, 1.0)
+    min_recall: float = parameter(0.80, "least recall that passes", 0.0, 1.0)
+    min_f1: float = parameter(0.77, "least F1 that passes", 0.0, 1.0)
+    min_near_iou: float = parameter(0.50, "least IoU with near cells weighted that passes", 0.0, 1.0)
+    min_iou_0_10: float = parameter(0.60, "least IoU within 10 m that passes", 0.0, 1.0)
+    min_iou_10_20: float = parameter(0.50, "least IoU from 10 to 20 m that passes", 0.0, 1.0)
+    min_iou_20_30: float = parameter(0.45, "least IoU from 20 to 30 m that passes", 0.0, 1.0)

@@ -1,0 +1,234 @@
+"""Inference node: six cameras in, a bird's-eye-view occupancy grid out."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from functools import partial
+
+import cv2
+import rclpy
+from nav_msgs.msg import OccupancyGrid
+from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from tf2_ros import Buffer, TransformListener
+
+from .. import messages
+from ..errors import GeometryError, LssBevError
+from ..runtime import FrameSet, Prediction, create_engine
+from ..runtime.synchronizer import CameraSet, CameraSynchronizer
+from ..visualization import bev_image
+from .calibration import LiveCalibration
+from .configuration import InferenceParameters
+from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Latencies, Rate, Status
+from .latest import LatestSlot
+from .parameters import declare
+from .process import run
+
+_PROBLEM_SHOWN = 5.0
+"""Seconds that a frame's failure stays in the diagnostics, since the next one may be good."""
+
+
+class InferenceNode(Node):
+    """Brings the cameras together, runs the engine on the newest set and publishes what it sees.
+
+    Callbacks only store; the network runs on a thread of its own, always on the newest set, and sets that
+    it had no time for are counted.
+    """
+
+    def __init__(self, **overrides: object) -> None:
+        """Load the network and subscribe.
+
+        Args:
+            overrides: parameter defaults that differ, for tests.
+
+        Raises:
+            LssBevError: a bad parameter, checkpoint or backend.
+        """
+        super().__init__("inference")
+        self.config = declare(self, InferenceParameters, **overrides)
+        self._synchronizer: CameraSynchronizer[CompressedImage | Image] = CameraSynchronizer(
+            self.config.cameras,
+            self.config.slop,
+            self.config.deadline,
+            self.config.min_cameras,
+            self.config.lost_after,
+        )
+        self._engine = create_engine(
+            self.config.backend, self.config.weights, self.config.threads, self.config.precision
+        )
+        self.get_logger().info(f"{self._engine.name}: {self._engine.reason}; weights: {self._engine.weights}")
+        self._slot: LatestSlot[CameraSet] = LatestSlot()
+        self._latencies = Latencies()
+        self._rate = Rate()
+        self._served = 0
+        self._last_set = time.monotonic()
+        self._unusable: dict[str, str] = {}
+        self._problem = ("", -_PROBLEM_SHOWN)
+        self._buffer = Buffer()
+        self._transforms = TransformListener(self._buffer, self)
+        self._calibration = LiveCalibration(self.config.cameras, self._buffer, self.config.base_frame)
+        self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", 10)
+        self._image = self.create_publisher(Image, "bev/image", 10)
+        self._compressed = self.create_publisher(CompressedImage, "bev/image/compressed", 10)
+        self._subscribe()
+        self._diagnostics = DiagnosticsPublisher(self, self._statuses)
+        self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the network's thread."""
+        self._slot.close()
+        self._thread.join(timeout=10.0)
+        self._engine.close()
+
+    def _subscribe(self) -> None:
+        qos = QoSProfile(
+            history=HistoryPolicy.KEEP_LAST,
+            depth=10,
+            reliability=(
+                ReliabilityPolicy.RELIABLE
+                if self.config.reliability == "reliable"
+                else ReliabilityPolicy.BEST_EFFORT
+            ),
+        )
+        compressed = self.config.image_transport == "compressed"
+        kind = CompressedImage if compressed else Image
+        suffix = "image_raw/compressed" if compressed else "image_raw"
+        self._camera_subscriptions = []
+        for name in self.config.cameras:
+            self._camera_subscriptions += [
+                self.create_subscription(kind, f"{name}/{suffix}", partial(self._on_image, name), qos),
+                self.create_subscription(
+                    CameraInfo, f"{name}/camera_info", partial(self._calibration.update, name), qos
+                ),
+            ]
+        self._deadline_timer = self.create_timer(self.config.deadline / 4, self._on_deadline)
+
+    # -- executor -----------------------------------------------------------------------------------
+
+    def _on_image(self, name: str, message: CompressedImage | Image) -> None:
+        stamp = messages.from_stamp(message.header.stamp)
+        self._offer(self._synchronizer.add(name, stamp, message, time.monotonic_ns()))
+
+    def _on_deadline(self) -> None:
+        self._offer(self._synchronizer.poll(time.monotonic_ns()))
+
+    def _offer(self, camera_sets: list[CameraSet]) -> None:
+        for camera_set in camera_sets:
+            self._last_set = time.monotonic()
+            self._slot.put(camera_set)
+
+    # -- the network's thread -----------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (camera_set := self._slot.take()) is not None:
+            try:
+                self._serve(camera_set)
+            except LssBevError as error:
+                self._report(str(error))
+            except Exception:
+                if not rclpy.ok():  # the context went away while a grid was on its way
+                    return
+                rclpy.try_shutdown()
+                raise
+
+    def _serve(self, camera_set: CameraSet) -> None:
+        rig, self._unusable = self._calibration.rig()
+        images = {}
+        for name in rig.names:
+            if name in camera_set.items:
+                try:
+                    images[name] = _pixels(camera_set.items[name])
+                except GeometryError as error:
+                    self._unusable[name] = str(error)
+        if len(images) < self.config.min_cameras:
+            reason = next(iter(self._unusable.values()), "too few images")
+            self._report(f"{len(images)} of {len(self.config.cameras)} cameras usable: {reason}")
+            return
+        prediction = self._engine.infer(FrameSet(camera_set.stamp, rig, images))
+        self._publish(prediction)
+        self._served += 1
+        self._rate.tick(time.monotonic())
+        for stage, milliseconds in prediction.timings.items():
+            self._latencies.add(stage, milliseconds)
+        age = (self.get_clock().now().nanoseconds - prediction.stamp) / 1e6
+        self._latencies.add("latency", age)
+
+    def _publish(self, prediction: Prediction) -> None:
+        occupancy, frame = prediction.occupancy, self.config.base_frame
+        self._occupancy.publish(messages.occupancy_grid(occupancy, prediction.grid, prediction.stamp, frame))
+        raw, compressed = (
+            publisher.get_subscription_count() > 0 for publisher in (self._image, self._compressed)
+        )
+        if not (raw or compressed):
+            return
+        picture = bev_image(occupancy, prediction.grid, scale=self.config.image_scale)
+        if raw:
+            self._image.publish(messages.image(picture, prediction.stamp, frame))
+        if compressed:
+            quality = [cv2.IMWRITE_JPEG_QUALITY, self.config.jpeg_quality]
+            _, encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality)
+            self._compressed.publish(messages.compressed_image(encoded.tobytes(), prediction.stamp, frame))
+
+    def _report(self, problem: str) -> None:
+        self._problem = (problem, time.monotonic())
+        self.get_logger().error(problem, throttle_duration_sec=_PROBLEM_SHOWN)
+
+    # -- diagnostics --------------------------------------------------------------------------------
+
+    def _statuses(self) -> list[Status]:
+        return [self._network_status(), self._camera_status()]
+
+    def _network_status(self) -> Status:
+        now = time.monotonic()
+        values: dict[str, object] = {
+            "backend": self._engine.name,
+            "reason": self._engine.reason,
+            "weights": self._engine.weights,
+            "rate_hz": self._rate.per_second(now),
+            "served": self._served,
+            "dropped": self._slot.dropped,
+        }
+        values |= self._latencies.summary()
+        problem, when = self._problem
+        if now - when < _PROBLEM_SHOWN:
+            return Status("network", ERROR, problem, values)
+        silence = now - self._last_set
+        if silence > self.config.stale_after:
+            return Status("network", STALE, f"no frame set for {silence:.1f} s", values)
+        return Status("network", OK, f"{values['rate_hz']:.1f} Hz", values)
+
+    def _camera_status(self) -> Status:
+        counts, lost = self._synchronizer.counts, self._synchronizer.lost
+        values: dict[str, object] = {
+            "complete": counts.complete,
+            "partial": counts.partial,
+            "discarded": counts.discarded,
+            "late": counts.late,
+            "duplicate": counts.duplicate,
+        }
+        values |= {f"{name}_missed": missed for name, missed in counts.missed.items()}
+        values |= {f"{name}_problem": problem for name, problem in self._unusable.items()}
+        for problem in self._unusable.values():
+            return Status("cameras", ERROR, problem, values)
+        if lost:
+            return Status("cameras", WARN, f"no images from {', '.join(lost)}", values)
+        return Status("cameras", OK, f"{len(self.config.cameras)} cameras", values)
+
+
+def _pixels(message: CompressedImage | Image) -> bytes | object:
+    if isinstance(message, CompressedImage):
+        return bytes(message.data)
+    return messages.rgb_from_image(message)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the node."""
+    sys.exit(run(InferenceNode, args))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Launch arguments from the nodes' configuration, for the files in launch/."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import get_type_hints
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext
+from launch.action import Action
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+PACKAGE = "lss_bev_ros"
+
+
+def share(*parts: str) -> str:
+    """A file of the package's share directory."""
+    return str(Path(get_package_share_directory(PACKAGE), *parts))
+
+
+def include(name: str) -> IncludeLaunchDescription:
+    """Include another launch file of the package; it sees the arguments of this one."""
+    return IncludeLaunchDescription(PythonLaunchDescriptionSource(share("launch", name)))
+
+
+def node_with_arguments(name: str, configuration: type) -> list[Action]:
+    """A node and one launch argument for each of its parameters.
+
+    An argument that is not given leaves the parameter to `params_file`, so that file stays in charge.
+
+    Args:
+        name: the node's name; its executable is `<name>_node`.
+        configuration: its dataclass of parameters.
+    """
+    hints = get_type_hints(configuration)
+    fields = dataclasses.fields(configuration)
+    arguments = [
+        DeclareLaunchArgument(
+            "params_file",
+            default_value=share("config", "lss_bev.yaml"),
+            description="all nodes' parameters",
+        ),
+        DeclareLaunchArgument("namespace", default_value="", description="namespace of all nodes and topics"),
+        DeclareLaunchArgument(
+            "use_sim_time",
+            default_value="false",
+            description="take the time from /clock, as replay with stamp:=dataset or a bag publishes it",
+        ),
+    ]
+    arguments += [
+        DeclareLaunchArgument(field.name, default_value="", description=_describe(field)) for field in fields
+    ]
+
+    def start(context: LaunchContext) -> list[Action]:
+        given = {
+            field.name: ParameterValue(LaunchConfiguration(field.name), value_type=hints[field.name])
+            for field in fields
+            if LaunchConfiguration(field.name).perform(context)
+        }
+        if name != "replay":  # it makes the time
+            given["use_sim_time"] = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
+        return [
+            Node(
+                package=PACKAGE,
+                executable=f"{name}_node",
+                name=name,
+                namespace=LaunchConfiguration("namespace"),
+                parameters=[LaunchConfiguration("params_file"), given],
+                output="screen",
+                emulate_tty=True,
+            )
+        ]
+
+    return [*arguments, OpaqueFunction(function=start)]
+
+
+def _describe(field: dataclasses.Field) -> str:
+    low, high = field.metadata["bounds"]
+    choices = field.metadata["choices"]
+    limits = f" ({low} to {high})" if low is not None else f" ({', '.join(choices)})" if choices else ""
+    return f"{field.metadata['description']}{limits}; from params_file where empty"
