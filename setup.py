@@ -1,0 +1,49 @@
+"""Packaging for both colcon (ament_python) and pip."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = "lss_bev_ros"
+OVERLAY = Path(NAME, "standalone", "overlay")
+
+DATASET = ["nuscenes-devkit>=1.2,<2"]
+SYNTHETIC = ["numba>=0.59"]
+STANDALONE = ["cyclonedds>=11,<12", "rosbags>=0.11,<0.12"]
+DEMO = [*DATASET, *SYNTHETIC, *STANDALONE]
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    description="Live bird's-eye-view occupancy from six cameras with Lift-Splat-Shoot, scored against LiDAR",
+    long_description=Path("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.13",
+    packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    # The overlay is put on sys.path as a folder; setuptools of Humble knows no recursive pattern.
+    package_data={NAME: [str(path.relative_to(NAME)) for path in sorted(OVERLAY.rglob("*.py"))]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        (f"share/{NAME}/launch", sorted(map(str, Path("launch").glob("*.launch.py")))),
+        (f"share/{NAME}/config", sorted(map(str, Path("config").iterdir()))),
+    ],
+    zip_safe=False,
+    install_requires=["numpy>=1.21,<2", "torch>=2.3", "opencv-python-headless>=4.5", "PyYAML", "rich", "typer"],
+    extras_require={
+        "dataset": DATASET,
+        "synthetic": SYNTHETIC,
+        "standalone": STANDALONE,
+        "demo": DEMO,
+        "dev": [*DEMO, "hypothesis", "pytest", "pytest-cov", "ruff"],
+    },
+    entry_points={
+        "console_scripts": [
+            f"lss-bev = {NAME}.cli:main",
+            f"replay_node = {NAME}.nodes.replay:main",
+            f"inference_node = {NAME}.nodes.inference:main",
+            f"evaluation_node = {NAME}.nodes.evaluation:main",
+        ]
+    },
+)
