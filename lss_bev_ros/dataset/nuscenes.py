@@ -60,6 +60,10 @@ class NuScenesReader:
         """Number of keyframes of a scene."""
         return len(self._load(scene).sample_tokens)
 
+    def annotated(self, scene: str) -> bool:
+        """Whether a scene has annotations; those of v1.0-test have none."""
+        return len(self._load(scene).box_sample) > 0
+
     def shots(self, scene: str, sweeps: bool) -> list[CameraShot | LidarScan]:
         """All camera shots and LiDAR scans of a scene in time order, only keyframes' without `sweeps`."""
         index = self._load(scene)
@@ -170,7 +174,7 @@ def _find_version(dataroot: Path, version: str) -> str:
     if not dataroot.is_dir():
         raise DatasetError(
             f"dataroot {dataroot}: no such folder; download nuScenes from "
-            f"https://www.nuscenes.org/nuscenes#download or make a data set with `lss-bev synthesize {dataroot}`"
+            f"https://www.nuscenes.org/nuscenes#download or make a data set: `lss-bev synthesize {dataroot}`"
         )
     there = sorted(path.parent.name for path in dataroot.glob("*/sample_data.json"))
     # A version whose very sample_data.json is lost is still that version; the missing table is named later.

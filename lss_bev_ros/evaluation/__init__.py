@@ -1,0 +1,22 @@
+"""Scores of bird's-eye-view predictions, against annotations and against LiDAR."""
+
+from .agreement import LidarScore
+from .evaluator import Evaluator, FrameScore
+from .lidar import LidarGrid, LidarReference
+from .metrics import AnnotationScore
+from .offline import evaluate_dataset
+from .report import write_report
+from .thresholds import Thresholds, Verdict
+
+__all__ = [
+    "AnnotationScore",
+    "Evaluator",
+    "FrameScore",
+    "LidarGrid",
+    "LidarReference",
+    "LidarScore",
+    "Thresholds",
+    "Verdict",
+    "evaluate_dataset",
+    "write_report",
+]

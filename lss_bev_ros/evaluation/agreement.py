@@ -1,0 +1,89 @@
+"""Scores of an occupancy grid against LiDAR, which need no annotations.
+
+| name | meaning |
+|---|---|
+| lidar_support | predicted cells within one cell of a LiDAR-occupied one / predicted cells |
+| lidar_contradiction | predicted cells that LiDAR observed free and does not support / predicted cells |
+| lidar_recall | LiDAR-occupied cells inside annotated vehicles that are predicted / all such cells |
+| lidar_observed | cells that LiDAR knows, occupied or free / all cells |
+
+Support and contradiction add up to at most 1; the rest of the predicted cells is out of LiDAR's sight.
+LiDAR sees walls and trees too, so support is not precision: it says that something stands there.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ..geometry import BevGrid
+from .lidar import LidarGrid
+from .metrics import check_shape, check_threshold, predicted_cells, ratio
+
+
+class LidarScore:
+    """Counts cells frame by frame; running scores are those of all frames' cells together."""
+
+    def __init__(self, grid: BevGrid, threshold: float = 0.5) -> None:
+        check_threshold(threshold)
+        self.grid = grid
+        self.threshold = threshold
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all frames."""
+        self._last = np.zeros(7, dtype=np.int64)
+        self._sum = np.zeros(7, dtype=np.int64)
+        self.frames = 0
+
+    def update(
+        self, occupancy: np.ndarray, lidar: LidarGrid, truth: np.ndarray | None = None
+    ) -> dict[str, float]:
+        """Count one frame.
+
+        Args:
+            occupancy: (nx, ny) integers, -1 unknown, 0 to 100 percent.
+            lidar: what the scan of the same instant says.
+            truth: (nx, ny) bool, annotated vehicles; None where there are no annotations.
+
+        Returns:
+            The frame's scores by name.
+        """
+        for name, array in (("occupancy", occupancy), ("lidar", lidar.occupied), ("truth", truth)):
+            if array is not None:
+                check_shape(name, array, self.grid)
+        predicted = predicted_cells(occupancy, self.threshold)
+        near = cv2.dilate(lidar.occupied.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        in_vehicle = lidar.occupied & truth if truth is not None else np.zeros_like(lidar.occupied)
+        counts = [
+            predicted,
+            predicted & near,
+            predicted & ~near & lidar.free,
+            in_vehicle,
+            in_vehicle & predicted,
+            lidar.occupied | lidar.free,
+        ]
+        self._last = np.array([*map(np.count_nonzero, counts), predicted.size], dtype=np.int64)
+        self._sum = self._sum + self._last
+        self.frames += 1
+        return self.last
+
+    @property
+    def last(self) -> dict[str, float]:
+        """Scores of the newest frame by name."""
+        return _scores(self._last)
+
+    @property
+    def running(self) -> dict[str, float]:
+        """Scores of all frames since the start by name."""
+        return _scores(self._sum)
+
+
+def _scores(counts: np.ndarray) -> dict[str, float]:
+    predicted, supported, contradicted, in_vehicle, found, observed, cells = counts.tolist()
+    return {
+        "lidar_support": ratio(supported, predicted),
+        "lidar_contradiction": ratio(contradicted, predicted),
+        "lidar_recall": ratio(found, in_vehicle),
+        "lidar_observed": ratio(observed, cells),
+    }

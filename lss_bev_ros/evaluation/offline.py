@@ -1,0 +1,117 @@
+"""Evaluation of a data set without ROS."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ..dataset import Keyframe, NuScenesReader, vehicle_raster
+from ..errors import DatasetError, EvaluationError
+from ..runtime.frame_set import FrameSet, Prediction
+from .evaluator import Evaluator, FrameScore
+
+if TYPE_CHECKING:
+    from ..runtime import Engine
+
+Observer = Callable[[Keyframe, Prediction, FrameScore], None]
+
+
+def evaluate_dataset(
+    reader: NuScenesReader,
+    engine: Engine,
+    scenes: Sequence[str] | None = None,
+    limit: int | None = None,
+    evaluator: Evaluator | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    observer: Observer | None = None,
+) -> dict[str, object]:
+    """Predict and score the keyframes of a data set.
+
+    A damaged or missing image is left out as a lost camera would be, a damaged scan as a lost LiDAR; both
+    are counted in the report under `frames.missing`, with the first messages under `damaged`.
+
+    Args:
+        reader: the data set.
+        engine: makes a Prediction of a FrameSet.
+        scenes: names of the scenes, all of the reader's where None.
+        limit: keyframes in all, no limit where None.
+        evaluator: where its parameters differ from the defaults; its earlier frames count too.
+        progress: called with the number of keyframes done and of all.
+        observer: called with each keyframe, prediction and score, to draw or to keep them.
+
+    Returns:
+        The report, see `Evaluator.report`.
+    """
+    names = tuple(scenes) if scenes else reader.scenes
+    evaluator = evaluator or Evaluator()
+    if limit is not None and limit < 1:
+        raise EvaluationError(f"limit {limit} must be at least 1 keyframe; leave it out for all")
+    total = sum(reader.count_keyframes(name) for name in names)
+    total = total if limit is None else min(total, limit)
+    if not total:
+        raise EvaluationError(f"{reader.dataroot}: scenes {', '.join(names) or 'none'} have no keyframe")
+    damaged: list[str] = []
+    done = 0
+    for name in names:
+        annotated = reader.annotated(name)
+        for keyframe in reader.keyframes(name):
+            if done == total:
+                break
+            _evaluate_keyframe(keyframe, annotated, engine, evaluator, damaged, observer)
+            done += 1
+            if progress:
+                progress(done, total)
+    return evaluator.report(
+        data={
+            "dataroot": str(reader.dataroot),
+            "version": reader.version,
+            "scenes": list(names),
+            "damaged": damaged[:20],
+        },
+        engine={"backend": engine.name, "weights": engine.weights},
+    )
+
+
+def _evaluate_keyframe(
+    keyframe: Keyframe,
+    annotated: bool,
+    engine: Engine,
+    evaluator: Evaluator,
+    damaged: list[str],
+    observer: Observer | None,
+) -> None:
+    images: dict[str, bytes] = {}
+    for name in keyframe.rig.names:
+        shot = keyframe.cameras.get(name)
+        try:
+            if shot is not None:
+                images[name] = shot.jpeg()
+        except DatasetError as error:
+            damaged.append(str(error))
+        if name not in images:
+            evaluator.miss("images")
+    if not images:
+        evaluator.miss("predictions")
+        return
+    scan = None
+    try:
+        if keyframe.lidar is not None:
+            pose = keyframe.lidar.pose
+            scan = (pose.apply(keyframe.lidar.points()[:, :3]), pose.translation)
+    except DatasetError as error:
+        damaged.append(str(error))
+    stamp = max(keyframe.cameras[name].stamp for name in images)
+    started = time.perf_counter()
+    prediction = engine.infer(FrameSet(stamp, keyframe.rig, images))
+    latency_ms = (time.perf_counter() - started) * 1e3
+    score = evaluator.update(
+        stamp=stamp,
+        occupancy=prediction.occupancy,
+        truth=vehicle_raster(keyframe.boxes, evaluator.grid) if annotated else None,
+        scan=scan,
+        latency_ms=latency_ms,
+        scene=keyframe.scene,
+    )
+    if observer:
+        observer(keyframe, prediction, score)
