@@ -1,0 +1,254 @@
+"""Cyclone DDS as rmw_cyclonedds uses it: a participant, its writers and readers of serialised samples.
+
+Samples go in and come out as CDR bytes. There are no Python listeners: a thread that waits does so in
+a `WaitSet`, outside the interpreter lock, and nothing that Cyclone's own threads do waits for Python.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cyclonedds import core, domain, pub, sub, topic
+from cyclonedds._clayer import ddspy_take
+from cyclonedds.idl import IdlStruct
+from cyclonedds.internal import DDS, dds_c_t
+from cyclonedds.qos import Policy
+
+from lss_bev_ros.errors import StandaloneError
+from lss_bev_ros.standalone.discovery import Discovery
+from lss_bev_ros.standalone.endpoint_qos import EndpointQos
+
+_ANY = core.SampleState.Any | core.ViewState.Any | core.InstanceState.Any
+_INFINITE = (1 << 63) - 1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One received sample: its CDR bytes, when it was written (ns since the epoch) and by which writer."""
+
+    data: bytes
+    written: int
+    writer: int
+
+
+class _Bytes(ctypes.Structure):
+    """What the DDS binding's types hand to `dds_write`: where the CDR is and how long."""
+
+    _fields_ = [("data", ctypes.c_void_p), ("size", ctypes.c_size_t)]  # noqa: RUF012
+
+
+# The binding's own write holds the interpreter lock while a slow reader blocks it; this one does not.
+_dds_write = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int32, ctypes.c_void_p)(("dds_write", DDS._dll_handle))
+
+# DDS has one configuration a domain and process, made by the first participant and kept until exit.
+_domains: dict[int, domain.Domain] = {}
+_domains_lock = threading.Lock()
+
+
+class Participant:
+    """A process in a DDS domain; it owns all that it creates and closes it with itself."""
+
+    def __init__(self, discovery: Discovery) -> None:
+        self.domain_id = discovery.domain_id
+        try:
+            with _domains_lock:
+                if self.domain_id not in _domains:
+                    _domains[self.domain_id] = domain.Domain(
+                        self.domain_id, discovery.configuration(os.getpid()))
+            self.entity = domain.DomainParticipant(self.domain_id)
+        except core.DDSException as error:
+            raise StandaloneError(
+                f"ROS domain {self.domain_id} cannot be opened ({_reason(error)}): its ports are in use or the "
+                "network settings are wrong; set ROS_DOMAIN_ID to another number or check CYCLONEDDS_URI") from None
+        self._topics: dict[tuple[str, type[IdlStruct]], topic.Topic] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def guid(self) -> bytes:
+        """The 16 bytes that name this participant in the graph."""
+        return self.entity.guid.bytes
+
+    def writer(self, name: str, kind: type[IdlStruct], qos: EndpointQos, user_data: str) -> Writer:
+        """Write to the DDS topic `name`."""
+        try:
+            return Writer(pub.DataWriter(self.entity, self._topic(name, kind), qos.to_dds(user_data)))
+        except core.DDSException as error:
+            raise StandaloneError(f"cannot write to DDS topic {name!r}: {_reason(error)}") from None
+
+    def reader(self, name: str, kind: type[IdlStruct], qos: EndpointQos, user_data: str,
+               ignore_own: bool = False) -> Reader:  # fmt: skip
+        """Read from the DDS topic `name`."""
+        try:
+            dds_qos = qos.to_dds(user_data, ignore_own)
+            return Reader(sub.DataReader(self.entity, self._topic(name, kind), dds_qos))
+        except core.DDSException as error:
+            raise StandaloneError(f"cannot read from DDS topic {name!r}: {_reason(error)}") from None
+
+    def _topic(self, name: str, kind: type[IdlStruct]) -> topic.Topic:
+        with self._lock:
+            if (name, kind) not in self._topics:
+                self._topics[name, kind] = topic.Topic(self.entity, name, kind)
+            return self._topics[name, kind]
+
+    def close(self) -> None:
+        """Leave the domain. Others see it at once."""
+        self._topics.clear()
+        _delete(self.entity)
+
+
+class Endpoint:
+    """What readers and writers have in common."""
+
+    def __init__(self, entity: core.Entity) -> None:
+        self.entity = entity
+        self.guid: bytes = entity.guid.bytes
+
+    def close(self) -> None:
+        """Stop; calls after this one fail."""
+        _delete(self.entity)
+
+
+class Writer(Endpoint):
+    """Writes serialised samples."""
+
+    @property
+    def handle(self) -> int:
+        """The number by which Cyclone knows this writer, in this process and in others'."""
+        return self.entity.get_instance_handle()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write one sample's CDR, header included. Blocks while reliable readers are far behind."""
+        if not isinstance(data, (bytes, bytearray)):
+            data = bytes(data)
+        if len(data) % 4:
+            data = bytes(data) + bytes(-len(data) % 4)
+        if isinstance(data, bytes):
+            holder: object = ctypes.c_char_p(data)
+            address = ctypes.cast(holder, ctypes.c_void_p).value
+        else:
+            holder = (ctypes.c_char * len(data)).from_buffer(data)
+            address = ctypes.addressof(holder)
+        sample = _Bytes(address, len(data))
+        code = _dds_write(self.entity._ref, ctypes.addressof(sample))
+        if code < 0:
+            error = core.DDSException(code)
+            raise StandaloneError(f"cannot write to {self.entity.topic.name!r}: {_reason(error)}")
+
+    def matched(self) -> list[int]:
+        """Handles of the readers that hear this writer."""
+        return self.entity.get_matched_subscriptions()
+
+    def matched_user_data(self, handle: int) -> dict[str, str]:
+        """User data (`key=value;...`) of a matched reader; empty where it has gone."""
+        return _user_data(self.entity.get_matched_subscription_data(handle))
+
+    def wait_for_acknowledgements(self, timeout: int) -> bool:
+        """Wait until all reliable readers have all samples; False after `timeout` ns."""
+        return bool(self.entity.wait_for_acks(timeout))
+
+
+class Reader(Endpoint):
+    """Takes serialised samples in the order they came."""
+
+    def __init__(self, entity: sub.DataReader) -> None:
+        super().__init__(entity)
+        self.condition = core.ReadCondition(entity, _ANY)
+
+    def take(self) -> Sample | None:
+        """The next sample, or None where there is none (a writer's end counts as none)."""
+        while True:
+            taken = ddspy_take(self.entity._ref, _ANY, 1)
+            if isinstance(taken, int):
+                raise StandaloneError(f"cannot take from a reader: {_reason(core.DDSException(taken))}")
+            if not taken:
+                return None
+            data, info = taken[0]
+            if info.valid_data:
+                return Sample(data, info.source_timestamp, info.publication_handle)
+
+    def matched(self) -> list[int]:
+        """Handles of the writers that this reader hears."""
+        return self.entity.get_matched_publications()
+
+    def matched_user_data(self, handle: int) -> dict[str, str]:
+        """User data (`key=value;...`) of a matched writer; empty where it has gone."""
+        return _user_data(self.entity.get_matched_publication_data(handle))
+
+    def close(self) -> None:
+        """Stop; calls after this one fail."""
+        _delete(self.condition)
+        super().close()
+
+
+class Guard:
+    """A condition that Python code sets to wake a `WaitSet`."""
+
+    def __init__(self, participant: Participant) -> None:
+        self.condition = core.GuardCondition(participant.entity)
+
+    def trigger(self) -> None:
+        """Wake who waits, now or at the next wait. Does nothing once closed."""
+        self.condition._set_guardcondition(self.condition._ref, True)
+
+    def clear(self) -> None:
+        """Stop waking."""
+        self.condition._set_guardcondition(self.condition._ref, False)
+
+    def close(self) -> None:
+        """Free it."""
+        _delete(self.condition)
+
+
+class WaitSet:
+    """Waits for any of a changing set of readers and guards."""
+
+    def __init__(self, participant: Participant) -> None:
+        self._entity = core.WaitSet(participant.entity)
+        self._attached: dict[int, object] = {}
+
+    def set_conditions(self, waited: Iterable[Reader | Guard]) -> None:
+        """Wait for these from now on."""
+        wanted = {source.condition._ref: source for source in waited}
+        for reference in self._attached.keys() - wanted.keys():
+            self._entity._waitset_detach(self._entity._ref, reference)  # fails where it was closed: fine
+        for reference in wanted.keys() - self._attached.keys():
+            self._entity._waitset_attach(self._entity._ref, reference, reference)
+        self._attached = wanted
+
+    def wait(self, timeout: int | None) -> list[Reader | Guard]:
+        """Wait at most `timeout` ns (None: for ever) and return what is ready, perhaps nothing."""
+        ready = (dds_c_t.attach * len(self._attached))()
+        timeout = _INFINITE if timeout is None else max(0, timeout)
+        count = self._entity._waitset_wait(self._entity._ref, ready, len(ready), timeout)
+        return [self._attached[ready[i]] for i in range(min(count, len(ready))) if ready[i] in self._attached]
+
+    def close(self) -> None:
+        """Free it; what it waited for stays."""
+        for reference in self._attached:
+            self._entity._waitset_detach(self._entity._ref, reference)
+        self._attached.clear()
+        _delete(self._entity)
+
+
+def _user_data(endpoint: object) -> dict[str, str]:
+    policy = endpoint.qos[Policy.Userdata] if endpoint is not None else None
+    return parse_user_data(policy.data if policy is not None else b"")
+
+
+def parse_user_data(data: bytes) -> dict[str, str]:
+    """`key=value;...` as ROS 2 middlewares put it into USER_DATA."""
+    pairs = (pair.partition("=") for pair in data.decode("ascii", "replace").split(";"))
+    return {key: value for key, separator, value in pairs if separator}
+
+
+def _delete(entity: core.Entity) -> None:
+    """Delete a DDS entity now; the binding has no call for it but its destructor, which may run twice."""
+    entity.__del__()
+
+
+def _reason(error: core.DDSException) -> str:
+    return core.DDSException.error_message_mapping.get(error.code, ("", f"DDS error {error.code}"))[1]
