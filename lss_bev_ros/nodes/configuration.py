@@ -103,7 +103,7 @@ class EvaluationParameters:
     report: str = parameter("", "file for the JSON report, kept up to date; empty for none")
     threshold: float = parameter(0.5, "probability from which a cell counts as predicted", 0.01, 1.0)
     match_slop: float = parameter(
-        0.06,
+        0.04,
         "seconds between a grid and what it is scored against, at most",
         0.001,
         1.0,

@@ -1,0 +1,235 @@
+"""Evaluation node: scores the grid while it is published, against annotations and against LiDAR."""
+
+from __future__ import annotations
+
+import math
+import queue
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from nav_msgs.msg import OccupancyGrid
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.time import Time
+from sensor_msgs.msg import PointCloud2
+from std_msgs.msg import Float32
+from tf2_ros import Buffer, TransformException, TransformListener
+
+from .. import messages
+from ..errors import EvaluationError, GeometryError, LssBevError
+from ..evaluation import Evaluator, FrameScore, Thresholds
+from ..evaluation.matching import Match, ReferenceMatcher
+from .configuration import EvaluationParameters
+from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Status
+from .parameters import declare
+from .process import run
+
+_BACKLOG = 32
+"""Matches that wait to be scored, at most; more means that scoring is too slow, and the oldest goes."""
+
+_REPORT_PERIOD = 2.0
+
+
+class EvaluationNode(Node):
+    """Publishes the newest frame's metrics, and in /diagnostics the running ones against their thresholds.
+
+    Callbacks only match messages by their stamps; scoring runs on a thread of its own.
+    """
+
+    def __init__(self, **overrides: object) -> None:
+        """Subscribe.
+
+        Args:
+            overrides: parameter defaults that differ, for tests.
+
+        Raises:
+            LssBevError: a bad parameter, or a report that cannot be written.
+        """
+        super().__init__("evaluation")
+        self.config = declare(self, EvaluationParameters, **overrides)
+        thresholds = {
+            name.removeprefix("min_"): value
+            for name, value in vars(self.config).items()
+            if name.startswith("min_")
+        }
+        self._thresholds = Thresholds.from_mapping(thresholds)
+        self._evaluator = Evaluator(threshold=self.config.threshold, thresholds=self._thresholds)
+        self._engine: dict[str, str] = {}
+        self._skipped = 0
+        self._last_grid = time.monotonic()
+        self._problem = ""
+        if self.config.report:
+            self._write_report()  # now, so that a path that cannot be written stops the node here
+        self._matcher: ReferenceMatcher[tuple[OccupancyGrid, float], OccupancyGrid, PointCloud2]
+        self._matcher = ReferenceMatcher(self.config.match_slop, self.config.match_timeout)
+        self._backlog: queue.Queue[Match | None] = queue.Queue()
+        self._metrics: dict[str, rclpy.publisher.Publisher] = {}
+        self._buffer = Buffer()
+        self._transforms = TransformListener(self._buffer, self)
+        self._subscribe()
+        self._diagnostics = DiagnosticsPublisher(self, self._statuses)
+        self._thread = threading.Thread(target=self._work, name="evaluation", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Score what has come and write the report for the last time."""
+        for match in self._matcher.flush():
+            self._backlog.put(match)
+        self._backlog.put(None)
+        self._thread.join(timeout=10.0)
+        if self.config.report:
+            self._write_report()
+
+    def _subscribe(self) -> None:
+        reliable = self.config.reliability == "reliable"
+        sensor = QoSProfile(
+            depth=10, reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
+        )
+        latched = QoSProfile(
+            depth=10,
+            reliability=ReliabilityPolicy.RELIABLE,
+            durability=DurabilityPolicy.TRANSIENT_LOCAL,
+        )
+        self._inputs = [
+            self.create_subscription(OccupancyGrid, "bev/occupancy", self._on_prediction, 10),
+            self.create_subscription(OccupancyGrid, "ground_truth/occupancy", self._on_truth, latched),
+            self.create_subscription(PointCloud2, "lidar_top/points", self._on_scan, sensor),
+            self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10),
+        ]
+        self._poll_timer = self.create_timer(self.config.match_timeout / 4, self._on_poll)
+
+    # -- executor -----------------------------------------------------------------------------------
+
+    def _on_prediction(self, message: OccupancyGrid) -> None:
+        self._last_grid = time.monotonic()
+        stamp = messages.from_stamp(message.header.stamp)
+        latency_ms = (self.get_clock().now().nanoseconds - stamp) / 1e6
+        self._queue(self._matcher.add_prediction(stamp, (message, latency_ms), time.monotonic_ns()))
+
+    def _on_truth(self, message: OccupancyGrid) -> None:
+        stamp = messages.from_stamp(message.header.stamp)
+        self._queue(self._matcher.add_truth(stamp, message, time.monotonic_ns()))
+
+    def _on_scan(self, message: PointCloud2) -> None:
+        stamp = messages.from_stamp(message.header.stamp)
+        self._queue(self._matcher.add_scan(stamp, message, time.monotonic_ns()))
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        """Note which network made the grids, for the report."""
+        for status in message.status:
+            if status.name.endswith("inference: network"):
+                values = messages.diagnostic_values(status)
+                self._engine = {key: values.get(key, "") for key in ("backend", "weights", "dropped")}
+
+    def _on_poll(self) -> None:
+        self._queue(self._matcher.poll(time.monotonic_ns()))
+
+    def _queue(self, matches: list[Match]) -> None:
+        for match in matches:
+            if self._backlog.qsize() >= _BACKLOG:
+                self._backlog.get_nowait()
+                self._skipped += 1
+            self._backlog.put(match)
+
+    # -- the scoring thread -------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        written = time.monotonic()
+        while (match := self._backlog.get()) is not None:
+            try:
+                self._score(match)
+                if self.config.report and time.monotonic() - written > _REPORT_PERIOD:
+                    self._write_report()
+                    written = time.monotonic()
+            except LssBevError as error:
+                self._report_problem(str(error))
+            except Exception:
+                if not rclpy.ok():  # the context went away while a metric was on its way
+                    continue
+                rclpy.try_shutdown()
+                raise
+
+    def _score(self, match: Match) -> None:
+        message, latency_ms = match.prediction
+        if match.truth is None and match.scan is None:
+            self._evaluator.miss("references")
+            return
+        occupancy, grid = messages.cells_from_grid(message)
+        if grid != self._evaluator.grid:
+            if self._evaluator.frames:
+                raise EvaluationError(
+                    f"bev/occupancy: the grid changed from {self._evaluator.grid} to {grid}; restart the node"
+                )
+            self._evaluator = Evaluator(grid, self.config.threshold, self._thresholds)
+        truth = None
+        if match.truth is not None:
+            cells, truth_grid = messages.cells_from_grid(match.truth)
+            if truth_grid != grid:
+                raise EvaluationError(f"ground_truth/occupancy is on {truth_grid}, bev/occupancy on {grid}")
+            truth = cells > 50
+        score = self._evaluator.update(
+            match.stamp, occupancy, truth, scan=self._scan(match.scan), latency_ms=latency_ms
+        )
+        self._problem = ""
+        if rclpy.ok():
+            self._publish(score)
+
+    def _scan(self, message: PointCloud2 | None) -> tuple[np.ndarray, np.ndarray] | None:
+        """The scan's points and its sensor's place in base_link; None where it cannot be used."""
+        if message is None:
+            return None
+        try:
+            transform = self._buffer.lookup_transform(self.config.base_frame, message.header.frame_id, Time())
+            pose = messages.pose_from_transform(transform)
+            return pose.apply(messages.xyz_from_cloud(message)), pose.translation
+        except (GeometryError, TransformException) as error:
+            self._report_problem(f"lidar_top/points: {error}")
+            return None
+
+    def _publish(self, score: FrameScore) -> None:
+        for name, value in score.metrics.items():
+            if name not in self._metrics:
+                self._metrics[name] = self.create_publisher(Float32, f"evaluation/{name}", 10)
+            if math.isfinite(value):
+                self._metrics[name].publish(Float32(data=float(value)))
+
+    def _write_report(self) -> None:
+        self._evaluator.write(Path(self.config.report), engine=self._engine, skipped=self._skipped)
+
+    def _report_problem(self, problem: str) -> None:
+        self._problem = problem
+        self.get_logger().error(problem, throttle_duration_sec=5.0)
+
+    # -- diagnostics --------------------------------------------------------------------------------
+
+    def _statuses(self) -> list[Status]:
+        values: dict[str, object] = {
+            "frames": self._evaluator.frames,
+            "skipped": self._skipped,
+            **self._evaluator.running,
+            **{f"missing_{what}": count for what, count in dict(self._evaluator.missing).items()},
+        }
+        silence = time.monotonic() - self._last_grid
+        if self._problem:
+            return [Status("metrics", ERROR, self._problem, values)]
+        if silence > self.config.stale_after:
+            return [Status("metrics", STALE, f"no bev/occupancy for {silence:.1f} s", values)]
+        failed = [verdict for verdict in self._evaluator.verdicts if verdict.passed is False]
+        if failed:
+            below = ", ".join(f"{v.metric} {v.value:.3f} < {v.threshold:.2f}" for v in failed)
+            return [Status("metrics", WARN, f"below threshold: {below}", values)]
+        return [Status("metrics", OK, f"{self._evaluator.frames} frames", values)]
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the node."""
+    sys.exit(run(EvaluationNode, args))
+
+
+if __name__ == "__main__":
+    main()
