@@ -1,0 +1,16 @@
+"""Actions of `launch_ros.actions`."""
+
+from .node import Node
+from .push_ros_namespace import PushROSNamespace, PushRosNamespace
+from .set_parameter import SetParameter, SetParametersFromFile, SetUseSimTime
+from .set_remap import SetRemap
+
+__all__ = [
+    "Node",
+    "PushROSNamespace",
+    "PushRosNamespace",
+    "SetParameter",
+    "SetParametersFromFile",
+    "SetRemap",
+    "SetUseSimTime",
+]
