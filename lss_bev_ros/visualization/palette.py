@@ -1,0 +1,35 @@
+"""Colours of every picture: dark ones, so that a picture reads on a white page and on a black one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+Color = tuple[int, int, int]
+
+PAGE: Color = (14, 17, 23)
+PANEL: Color = (22, 27, 36)
+UNKNOWN: Color = (46, 51, 61)
+UNKNOWN_STRIPE: Color = (56, 62, 74)
+FREE: Color = (23, 62, 66)
+OBSTACLE: Color = (236, 240, 244)
+TRUTH: Color = (64, 224, 190)
+RING: Color = (255, 255, 255)
+EGO: Color = (120, 190, 255)
+TEXT: Color = (236, 240, 244)
+TEXT_DIM: Color = (150, 158, 170)
+GOOD: Color = (96, 211, 148)
+BAD: Color = (255, 138, 128)
+
+_STOPS = (0, 15, 35, 55, 75, 100)
+_ANCHORS = ((22, 27, 36), (44, 38, 84), (112, 44, 122), (205, 66, 104), (250, 142, 82), (255, 236, 158))
+
+
+def probability_colors() -> np.ndarray:
+    """(101, 3) uint8 RGB of 0 to 100 percent.
+
+    Lightness rises all the way, as in the maps of matplotlib's magma family, so the picture survives
+    greyscale print and colour blindness.
+    """
+    percent = np.arange(101)
+    channels = [np.interp(percent, _STOPS, [anchor[c] for anchor in _ANCHORS]) for c in range(3)]
+    return np.stack(channels, axis=-1).round().astype(np.uint8)
