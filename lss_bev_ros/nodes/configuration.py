@@ -43,7 +43,8 @@ class ReplayParameters:
     version: str = parameter("", "data set version, such as v1.0-mini; empty takes the one that is there")
     scenes: list[str] = parameter([""], "scenes to replay in this order; empty replays all")
     rate: float = parameter(1.0, "playback speed, 1.0 is real time", 0.01, 100.0)
-    loop: bool = parameter(False, "start again at the end instead of exiting")
+    loop: bool = parameter(False, "start again at the end, for ever")
+    repeat: int = parameter(1, "times to play everything before exiting, without loop", 1, 1000000)
     sweeps: bool = parameter(False, "publish the frames between keyframes too: 12 Hz cameras, 20 Hz LiDAR")
     stamp: str = parameter(
         "now",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
 import threading
@@ -183,7 +184,7 @@ class ReplayNode(Node):
         self._started = self.get_clock().now().nanoseconds
         self._stopwatch = _Stopwatch()
         start = 0
-        while True:
+        for _ in itertools.count() if self.config.loop else range(self.config.repeat):
             for scene in self._scenes:
                 self._progress = scene
                 shots = self._reader.shots(scene, self.config.sweeps)
@@ -199,9 +200,9 @@ class ReplayNode(Node):
                         self._publish_mounting(events, stamp)
                     self._publish(event.item, stamp)
                 start = next_start(events)
-            if not self.config.loop or start == 0:
-                self._progress = "finished"
-                return
+            if start == 0:
+                raise DatasetError(f"{self.config.dataroot}: no recordings in {', '.join(self._scenes)}")
+        self._progress = "finished"
 
     def _stamp(self, event: Event) -> int:
         if self._clock_publisher is not None:

@@ -1,0 +1,156 @@
+"""`lss-bev`: every part of the package from the command line.
+
+Commands only read their arguments, call the layer that does the work and print what it returns; an error
+that the user can mend is one line on stderr and exit code 1.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from . import __version__
+from .errors import LssBevError
+from .standalone import activate
+
+app = typer.Typer(
+    help="Bird's-eye-view occupancy from six cameras with Lift-Splat-Shoot.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+topic = typer.Typer(help="Look at topics, as `ros2 topic` does.", no_args_is_help=True)
+bag = typer.Typer(help="Record and play rosbag2 bags, as `ros2 bag` does.", no_args_is_help=True)
+app.add_typer(topic, name="topic")
+app.add_typer(bag, name="bag")
+
+console = Console()
+
+Arguments = Annotated[Optional[list[str]], typer.Argument(metavar="[name:=value]...")]  # noqa: UP045
+
+
+def main() -> None:
+    """Run the command line."""
+    activate()
+    try:
+        app()
+    except LssBevError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar as a function of how much of how much is done."""
+    columns = TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    console.print(__version__)
+
+
+@app.command()
+def demo(
+    arguments: Arguments = None,
+    runs: Annotated[Path, typer.Option(help="Folder for data and results.")] = Path("runs"),
+) -> None:
+    """Show everything at work: replay, inference, evaluation, a bag, a report and a picture.
+
+    Without `dataroot:=DIR` a synthetic street scene is made once and replayed.
+    """
+    from .standalone.demo import run_demo
+
+    raise typer.Exit(run_demo(arguments or [], runs, console))
+
+
+@app.command()
+def launch(
+    file: Annotated[str, typer.Argument(help="demo.launch.py, another of the package's, or a path.")],
+    arguments: Arguments = None,
+    show_args: Annotated[bool, typer.Option("--show-args", "-s", help="List the file's arguments.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", "-d", help="Log what launch itself does.")] = False,
+) -> None:
+    """Run a launch file, as `ros2 launch lss_bev_ros FILE` does."""
+    from .standalone import launching
+
+    if show_args:
+        print(launching.describe_arguments(file))
+        return
+    raise typer.Exit(launching.launch(file, arguments or [], debug=debug))
+
+
+@app.command()
+def synthesize(
+    out: Annotated[Path, typer.Argument(help="Folder of the data set.")],
+    scenes: Annotated[int, typer.Option(help="Number of scenes.")] = 2,
+    seconds: Annotated[float, typer.Option(help="Length of a scene.")] = 10.0,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = 0,
+    sweeps: Annotated[
+        bool, typer.Option(help="12 Hz cameras and 20 Hz LiDAR between the keyframes.")
+    ] = False,
+    workers: Annotated[Optional[int], typer.Option(help="Processes; all cores by default.")] = None,  # noqa: UP045
+    version: Annotated[str, typer.Option(help="Name of the version folder.")] = "v1.0-mini",
+) -> None:
+    """Make a synthetic data set in the nuScenes format."""
+    from .dataset.synthetic import synthesize as make
+
+    with _progress("rendering") as progress:
+        root = make(
+            out,
+            scenes=scenes,
+            seconds=seconds,
+            seed=seed,
+            sweeps=sweeps,
+            workers=workers,
+            progress=progress,
+            version=version,
+        )
+    console.print(f"{root}: {scenes} scenes of {seconds:g} s, version {version}")
+
+
+@app.command()
+def evaluate(
+    dataroot: Annotated[Path, typer.Argument(help="nuScenes data root.")],
+    version: Annotated[str, typer.Option(help="Version; the one that is there by default.")] = "",
+    scenes: Annotated[
+        Optional[list[str]], typer.Option("--scene", help="Only this scene; repeatable.")
+    ] = None,  # noqa: UP045
+    limit: Annotated[Optional[int], typer.Option(help="Keyframes at most.")] = None,  # noqa: UP045
+    weights: Annotated[str, typer.Option(help="Checkpoint, or seed:N for untrained weights.")] = "seed:0",
+    backend: Annotated[str, typer.Option(help="What runs the network.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads, 0 leaves it to torch.")] = 0,
+    threshold: Annotated[float, typer.Option(help="Probability from which a cell is predicted.")] = 0.5,
+    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Report file.")] = None,  # noqa: UP045
+) -> None:
+    """Score the network on a data set, with the numbers that the evaluation node would give."""
+    from .dataset import NuScenesReader
+    from .evaluation import Evaluator, evaluate_dataset, write_report
+    from .runtime import create_engine
+    from .standalone.demo.status import final_table
+
+    reader = NuScenesReader(dataroot, version, tuple(scenes or ()))
+    engine = create_engine(backend, weights, threads, precision)
+    with _progress("evaluating") as progress:
+        report = evaluate_dataset(
+            reader, engine, scenes, limit, evaluator=Evaluator(threshold=threshold), progress=progress
+        )
+    engine.close()
+    console.print(final_table(report, engine.weights, engine.name))
+    if output:
+        console.print(f"report      {write_report(output, report)}")

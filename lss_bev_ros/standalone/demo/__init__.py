@@ -1,0 +1,5 @@
+"""The demonstration: the launch file, a bag and a live status, on a real ROS 2 or without one."""
+
+from .run import run_demo
+
+__all__ = ["run_demo"]

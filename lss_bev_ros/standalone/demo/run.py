@@ -1,0 +1,216 @@
+"""Runs the demonstration from an empty folder to a report, a picture and a bag."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ...dataset import NuScenesReader
+from ...errors import LssBevError, StandaloneError
+from ..launching import parse_arguments
+from .monitor import Monitor
+from .picture import picture_from_bag
+from .status import final_table, live_table
+
+_SEED = 0
+_FRAMES = 20
+"""Keyframes to score at least; a shorter data set is played several times."""
+
+_START_TIMEOUT = 90.0
+_STOP_TIMEOUT = 15.0
+
+
+@dataclass(frozen=True)
+class DemoFiles:
+    """What the demonstration leaves behind, all in one folder."""
+
+    folder: Path
+
+    @property
+    def report(self) -> Path:
+        """The evaluation report."""
+        return self.folder / "evaluation.json"
+
+    @property
+    def picture(self) -> Path:
+        """Six cameras beside prediction, LiDAR and ground truth."""
+        return self.folder / "frame.png"
+
+    @property
+    def bag(self) -> Path:
+        """The rosbag2 recording."""
+        return self.folder / "bag"
+
+    def log(self, name: str) -> Path:
+        """Output of a process."""
+        return self.folder / f"{name}.log"
+
+
+def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Console | None = None) -> int:
+    """Launch everything, watch it, and show what came of it.
+
+    Args:
+        arguments: `name:=value` arguments for demo.launch.py; without `dataroot` a synthetic scene is made
+            once and kept.
+        runs: where results go: `<runs>/demo`, the previous one moved to `<runs>/demo.previous`.
+        console: where to print.
+
+    Returns:
+        0, or 1 where no frame was scored or a process failed; 130 after Ctrl-C.
+
+    Raises:
+        LssBevError: bad arguments or data set.
+    """
+    console = console or Console()
+    given = parse_arguments(arguments)
+    if "dataroot" not in given:
+        given["dataroot"] = str(_synthetic_scene(runs / "data", console))
+    given.setdefault("repeat", str(_repeats(given)))
+    given.setdefault("reliability", "reliable")  # nothing is lost on the way to a fair score
+    files = DemoFiles(_fresh(runs / "demo"))
+    given["report"] = str(files.report)
+    given["paused"] = "true"  # until everyone listens
+    interrupted = False
+    with _process("bag", ["bag", "record", "--all", "--output", str(files.bag)], files):
+        launch = ["launch", "demo.launch.py", *(f"{name}:={value}" for name, value in given.items())]
+        with _process("launch", launch, files) as nodes:
+            try:
+                seen = _watch(nodes, given.get("namespace", ""), console)
+            except KeyboardInterrupt:
+                interrupted = True
+                seen = {}
+                console.print("interrupted: closing the bag and the report")
+        failed = nodes.returncode != 0 and not interrupted
+    if failed:
+        console.print(
+            f"[red]a node failed[/]: {_last_error(files.log('launch'))} (see {files.log('launch')})"
+        )
+    status = _conclude(files, seen, console)
+    return 130 if interrupted else int(failed or status != 0)
+
+
+def _synthetic_scene(folder: Path, console: Console) -> Path:
+    """The demonstration's scene, made where it is not there yet."""
+    target = folder / f"synthetic-seed{_SEED}"
+    if (target / "v1.0-mini" / "sample.json").is_file():
+        return target
+    from ...dataset.synthetic import synthesize  # its compiler takes seconds to load
+
+    with Progress(
+        TextColumn("making a synthetic street scene"), BarColumn(), TimeRemainingColumn(), console=console
+    ) as progress:
+        task = progress.add_task("", total=None)
+        synthesize(
+            target,
+            scenes=1,
+            seconds=10.0,
+            seed=_SEED,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    return target
+
+
+def _repeats(given: dict[str, str]) -> int:
+    reader = NuScenesReader(given["dataroot"], given.get("version", ""))
+    keyframes = sum(reader.count_keyframes(scene) for scene in reader.scenes)
+    return -(-_FRAMES // max(1, keyframes))
+
+
+def _fresh(folder: Path) -> Path:
+    """An empty folder; what it held before is kept beside it."""
+    previous = folder.with_name(f"{folder.name}.previous")
+    if folder.exists():
+        shutil.rmtree(previous, ignore_errors=True)
+        folder.rename(previous)
+    folder.mkdir(parents=True)
+    return folder
+
+
+@contextlib.contextmanager
+def _process(name: str, command: list[str], files: DemoFiles) -> Iterator[subprocess.Popen]:
+    """Run an `lss-bev` command in the background; at the end interrupt it and wait for it to finish."""
+    with files.log(name).open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lss_bev_ros.cli", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is passed on here, in order
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        try:
+            yield process
+        finally:
+            for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+                if process.poll() is None:
+                    process.send_signal(ending)
+                    with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+                        process.wait(_STOP_TIMEOUT)
+
+
+def _watch(nodes: subprocess.Popen, namespace: str, console: Console) -> dict[str, str]:
+    """Show the live status until the nodes end; return what the network said of itself last."""
+    monitor = Monitor(namespace)
+    started = time.monotonic()
+    phase, shown = "starting", 0.0
+    try:
+        with Live(console=console, refresh_per_second=4, transient=not console.is_terminal) as live:
+            while nodes.poll() is None:
+                if phase == "starting" and monitor.ready(subscribers=2):
+                    phase = "playing" if monitor.resume() else phase
+                elif phase == "starting" and time.monotonic() - started > _START_TIMEOUT:
+                    raise StandaloneError(
+                        f"the nodes did not start within {_START_TIMEOUT:.0f} s; see launch.log"
+                    )
+                if console.is_terminal:
+                    live.update(live_table(monitor, phase, started))
+                elif time.monotonic() - shown > 5.0:
+                    console.print(live_table(monitor, phase, started))
+                    shown = time.monotonic()
+                time.sleep(0.25)
+        return dict(monitor.values("network"))
+    finally:
+        monitor.close()
+
+
+def _conclude(files: DemoFiles, network: dict[str, str], console: Console) -> int:
+    """Print the table and write the picture; 0 where frames were scored."""
+    try:
+        report = json.loads(files.report.read_text())
+    except (OSError, ValueError):
+        console.print(f"[red]no report was written[/]; see {files.log('launch')}")
+        return 1
+    engine = {**report.get("engine", {}), **network}
+    weights = engine.get("weights", "unknown")
+    console.print(final_table(report, weights, engine.get("backend", "unknown")))
+    if "untrained" in weights:
+        console.print(
+            "[yellow]The network is untrained[/]: it runs on a seed initialisation, so the scores above are "
+            "those of noise. Give weights:=CHECKPOINT for a trained one."
+        )
+    try:
+        picture_from_bag(files.bag, report, files.picture, weights)
+        console.print(f"picture     {files.picture}")
+    except (LssBevError, OSError) as error:
+        console.print(f"[red]no picture[/]: {error}")
+    console.print(f"report      {files.report}\nbag         {files.bag}")
+    return 0 if report["frames"]["evaluated"] else 1
+
+
+def _last_error(log: Path) -> str:
+    """The last line of a log that tells of an error."""
+    lines = log.read_text(errors="replace").splitlines()
+    return next((line for line in reversed(lines) if "error" in line.lower()), lines[-1] if lines else "")

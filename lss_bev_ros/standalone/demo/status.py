@@ -1,0 +1,84 @@
+"""The demonstration's tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from rich.table import Table
+from rich.text import Text
+
+from .monitor import Monitor
+
+_COLORS = {"OK": "green", "WARN": "yellow", "ERROR": "red", "STALE": "yellow"}
+
+
+def live_table(monitor: Monitor, phase: str, started: float) -> Table:
+    """Rates, latency and scores at this moment.
+
+    Args:
+        monitor: what the nodes say.
+        phase: what the demonstration is doing, such as `playing`.
+        started: `time.monotonic()` of its start.
+    """
+    replay, network, metrics = (monitor.values(name) for name in ("replay", "network", "metrics"))
+    table = Table(title=f"lss_bev_ros  {phase}  {time.monotonic() - started:.0f} s", title_justify="left")
+    table.add_column("node")
+    table.add_column("state")
+    table.add_column("now")
+    rows = {
+        "replay": f"{replay.get('scene', '')}  cameras {_number(replay, 'cam_front_hz')} Hz  "
+        f"LiDAR {_number(replay, 'lidar_top/points_hz')} Hz",
+        "network": f"{_number(network, 'rate_hz')} Hz  latency {_number(network, 'latency_ms', 0)} ms  "
+        f"network {_number(network, 'total_ms', 0)} ms  dropped {network.get('dropped', '-')}",
+        "cameras": monitor.state("cameras")[1],
+        "metrics": f"{metrics.get('frames', '0')} frames  IoU {_number(metrics, 'iou', 3)}  "
+        f"precision {_number(metrics, 'precision', 3)}  recall {_number(metrics, 'recall', 3)}  "
+        f"LiDAR support {_number(metrics, 'lidar_support', 3)}",
+    }
+    for name, text in rows.items():
+        level, message = monitor.state(name)
+        shown = message if level == "ERROR" else text
+        table.add_row(name, Text(level, style=_COLORS.get(level, "dim")), shown)
+    return table
+
+
+def final_table(report: Mapping, weights: str, backend: str) -> Table:
+    """All metrics against their thresholds.
+
+    Args:
+        report: the evaluation report.
+        weights: what the network was loaded with.
+        backend: what ran it.
+    """
+    frames = report["frames"]["evaluated"]
+    table = Table(
+        title=f"{frames} frames scored   backend {backend}   weights {weights}", title_justify="left"
+    )
+    table.add_column("metric")
+    table.add_column("all frames", justify="right")
+    table.add_column("last frame", justify="right")
+    table.add_column("threshold", justify="right")
+    table.add_column("")
+    thresholds = {entry["metric"]: entry for entry in report["thresholds"]}
+    last = report["metrics"]["last_frame"]
+    for name, value in report["metrics"]["running"].items():
+        judged = thresholds.get(name, {})
+        passed = judged.get("running_passed")
+        verdict = {True: Text("pass", style="green"), False: Text("below", style="red")}.get(passed, Text(""))
+        bound = judged.get("threshold")
+        table.add_row(
+            name, _metric(value), _metric(last.get(name)), "" if bound is None else f"{bound:.2f}", verdict
+        )
+    return table
+
+
+def _metric(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _number(values: Mapping[str, str], key: str, digits: int = 1) -> str:
+    try:
+        return f"{float(values[key]):.{digits}f}"
+    except (KeyError, ValueError):
+        return "-"
