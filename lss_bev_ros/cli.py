@@ -6,12 +6,11 @@ that the user can mend is one line on stderr and exit code 1.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -34,7 +33,7 @@ app.add_typer(bag, name="bag")
 
 console = Console()
 
-Arguments = Annotated[Optional[list[str]], typer.Argument(metavar="[name:=value]...")]  # noqa: UP045
+Arguments = Annotated[list[str] | None, typer.Argument(metavar="[name:=value]...")]
 
 
 def main() -> None:
@@ -100,10 +99,8 @@ def synthesize(
     scenes: Annotated[int, typer.Option(help="Number of scenes.")] = 2,
     seconds: Annotated[float, typer.Option(help="Length of a scene.")] = 10.0,
     seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = 0,
-    sweeps: Annotated[
-        bool, typer.Option(help="12 Hz cameras and 20 Hz LiDAR between the keyframes.")
-    ] = False,
-    workers: Annotated[Optional[int], typer.Option(help="Processes; all cores by default.")] = None,  # noqa: UP045
+    sweeps: Annotated[bool, typer.Option(help="12 Hz cameras, 20 Hz LiDAR too.")] = False,
+    workers: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
     version: Annotated[str, typer.Option(help="Name of the version folder.")] = "v1.0-mini",
 ) -> None:
     """Make a synthetic data set in the nuScenes format."""
@@ -127,22 +124,19 @@ def synthesize(
 def evaluate(
     dataroot: Annotated[Path, typer.Argument(help="nuScenes data root.")],
     version: Annotated[str, typer.Option(help="Version; the one that is there by default.")] = "",
-    scenes: Annotated[
-        Optional[list[str]], typer.Option("--scene", help="Only this scene; repeatable.")
-    ] = None,  # noqa: UP045
-    limit: Annotated[Optional[int], typer.Option(help="Keyframes at most.")] = None,  # noqa: UP045
+    scenes: Annotated[list[str] | None, typer.Option("--scene", help="Only this scene; repeatable.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Keyframes at most.")] = None,
     weights: Annotated[str, typer.Option(help="Checkpoint, or seed:N for untrained weights.")] = "seed:0",
     backend: Annotated[str, typer.Option(help="What runs the network.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads, 0 leaves it to torch.")] = 0,
     threshold: Annotated[float, typer.Option(help="Probability from which a cell is predicted.")] = 0.5,
-    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Report file.")] = None,  # noqa: UP045
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Report file.")] = None,
 ) -> None:
     """Score the network on a data set, with the numbers that the evaluation node would give."""
     from .dataset import NuScenesReader
-    from .evaluation import Evaluator, evaluate_dataset, write_report
+    from .evaluation import Evaluator, evaluate_dataset, report_table, write_report
     from .runtime import create_engine
-    from .standalone.demo.status import final_table
 
     reader = NuScenesReader(dataroot, version, tuple(scenes or ()))
     engine = create_engine(backend, weights, threads, precision)
@@ -151,6 +145,10 @@ def evaluate(
             reader, engine, scenes, limit, evaluator=Evaluator(threshold=threshold), progress=progress
         )
     engine.close()
-    console.print(final_table(report, engine.weights, engine.name))
+    console.print(report_table(report))
     if output:
         console.print(f"report      {write_report(output, report)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ from .lidar import LidarGrid, LidarReference
 from .metrics import AnnotationScore
 from .offline import evaluate_dataset
 from .report import write_report
+from .table import report_table
 from .thresholds import Thresholds, Verdict
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "Thresholds",
     "Verdict",
     "evaluate_dataset",
+    "report_table",
     "write_report",
 ]

@@ -20,10 +20,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ...dataset import NuScenesReader
 from ...errors import LssBevError, StandaloneError
+from ...evaluation import report_table
 from ..launching import parse_arguments
 from .monitor import Monitor
 from .picture import picture_from_bag
-from .status import final_table, live_table
+from .status import live_table
 
 _SEED = 0
 _FRAMES = 20
@@ -193,9 +194,9 @@ def _conclude(files: DemoFiles, network: dict[str, str], console: Console) -> in
     except (OSError, ValueError):
         console.print(f"[red]no report was written[/]; see {files.log('launch')}")
         return 1
-    engine = {**report.get("engine", {}), **network}
-    weights = engine.get("weights", "unknown")
-    console.print(final_table(report, weights, engine.get("backend", "unknown")))
+    report["engine"] = {**report.get("engine", {}), **network}
+    weights = report["engine"].get("weights", "unknown")
+    console.print(report_table(report))
     if "untrained" in weights:
         console.print(
             "[yellow]The network is untrained[/]: it runs on a seed initialisation, so the scores above are "

@@ -1,4 +1,4 @@
-"""The demonstration's tables."""
+"""The demonstration's live table."""
 
 from __future__ import annotations
 
@@ -41,40 +41,6 @@ def live_table(monitor: Monitor, phase: str, started: float) -> Table:
         shown = message if level == "ERROR" else text
         table.add_row(name, Text(level, style=_COLORS.get(level, "dim")), shown)
     return table
-
-
-def final_table(report: Mapping, weights: str, backend: str) -> Table:
-    """All metrics against their thresholds.
-
-    Args:
-        report: the evaluation report.
-        weights: what the network was loaded with.
-        backend: what ran it.
-    """
-    frames = report["frames"]["evaluated"]
-    table = Table(
-        title=f"{frames} frames scored   backend {backend}   weights {weights}", title_justify="left"
-    )
-    table.add_column("metric")
-    table.add_column("all frames", justify="right")
-    table.add_column("last frame", justify="right")
-    table.add_column("threshold", justify="right")
-    table.add_column("")
-    thresholds = {entry["metric"]: entry for entry in report["thresholds"]}
-    last = report["metrics"]["last_frame"]
-    for name, value in report["metrics"]["running"].items():
-        judged = thresholds.get(name, {})
-        passed = judged.get("running_passed")
-        verdict = {True: Text("pass", style="green"), False: Text("below", style="red")}.get(passed, Text(""))
-        bound = judged.get("threshold")
-        table.add_row(
-            name, _metric(value), _metric(last.get(name)), "" if bound is None else f"{bound:.2f}", verdict
-        )
-    return table
-
-
-def _metric(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
 
 
 def _number(values: Mapping[str, str], key: str, digits: int = 1) -> str:

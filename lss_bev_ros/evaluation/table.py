@@ -1,0 +1,40 @@
+"""An evaluation report as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.table import Table
+from rich.text import Text
+
+
+def report_table(report: Mapping) -> Table:
+    """All metrics of a report against their thresholds.
+
+    Args:
+        report: as made by `Evaluator.report`.
+    """
+    frames = report["frames"]["evaluated"]
+    engine = report.get("engine", {})
+    made_by = f"backend {engine.get('backend', 'unknown')}   weights {engine.get('weights', 'unknown')}"
+    table = Table(title=f"{frames} frames scored   {made_by}", title_justify="left")
+    table.add_column("metric")
+    table.add_column("all frames", justify="right")
+    table.add_column("last frame", justify="right")
+    table.add_column("threshold", justify="right")
+    table.add_column("")
+    thresholds = {entry["metric"]: entry for entry in report["thresholds"]}
+    last = report["metrics"]["last_frame"]
+    for name, value in report["metrics"]["running"].items():
+        judged = thresholds.get(name, {})
+        passed = judged.get("running_passed")
+        verdict = {True: Text("pass", style="green"), False: Text("below", style="red")}.get(passed, Text(""))
+        bound = judged.get("threshold")
+        table.add_row(
+            name, _metric(value), _metric(last.get(name)), "" if bound is None else f"{bound:.2f}", verdict
+        )
+    return table
+
+
+def _metric(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
