@@ -13,28 +13,30 @@ _LOW_SHARE = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """A ground surface as heights on a square lattice, interpolated bilinearly.
+    """A ground surface: a plane, and what is added to it on a square lattice, interpolated bilinearly.
 
     Attributes:
-        heights: (n, n) float64, metres above the base_link origin, [x, y].
-        half: half the side of the covered square, metres; beyond it the border's height goes on.
+        plane: (3,) float64 slope along x, slope along y, and height in metres at the base_link origin.
+        correction: (n, n) float64, metres above the plane, [x, y]; beyond it the border's goes on.
+        half: half the side of the lattice's square, metres.
         spacing: metres between lattice points.
     """
 
-    heights: np.ndarray
+    plane: np.ndarray
+    correction: np.ndarray
     half: float
     spacing: float
 
     def height(self, xy: np.ndarray) -> np.ndarray:
-        """Ground height (N,) in metres below points (N, 2 or more) of base_link."""
-        top = len(self.heights) - 1.001
+        """Ground height (N,) in metres, base_link, at points (N, 2 or more) of base_link."""
+        top = len(self.correction) - 1.001
         position = np.clip((xy[:, :2] + self.half) / self.spacing - 0.5, 0.0, top)
         i, j = position.T.astype(np.int64)
         u, v = position[:, 0] - i, position[:, 1] - j
-        h = self.heights
-        near = h[i, j] + v * (h[i, j + 1] - h[i, j])
-        far = h[i + 1, j] + v * (h[i + 1, j + 1] - h[i + 1, j])
-        return near + u * (far - near)
+        c = self.correction
+        near = c[i, j] + v * (c[i, j + 1] - c[i, j])
+        far = c[i + 1, j] + v * (c[i + 1, j + 1] - c[i + 1, j])
+        return xy[:, :2] @ self.plane[:2] + self.plane[2] + near + u * (far - near)
 
 
 def estimate_ground(points: np.ndarray, half: float = 60.0, spacing: float = 2.0) -> Ground:
@@ -57,23 +59,22 @@ def estimate_ground(points: np.ndarray, half: float = 60.0, spacing: float = 2.0
     count = round(2 * half / spacing)
     low = _low_returns(points, half, spacing, count)
     if len(low) < 3:
-        return Ground(np.zeros((count, count)), half, spacing)
+        return Ground(np.zeros(3), np.zeros((count, count)), half, spacing)
     plane = _fit_plane(low[:, :3])
-    axis = (np.arange(count) + 0.5) * spacing - half
-    surface = plane[0] * axis[:, None] + plane[1] * axis[None, :] + plane[2]
+    correction = np.zeros((count, count))
     i, j = low[:, 3].astype(np.int64), low[:, 4].astype(np.int64)
     # Each round trusts patches nearer to the surface of the round before, and averages over fewer of them.
     for width, trust in ((9, 0.5), (5, 0.3), (3, 0.2)):
         # Heights are compared at the return, not at the patch's centre: on a slope that is centimetres apart.
-        above = low[:, 2] - Ground(surface, half, spacing).height(low)
+        above = low[:, 2] - Ground(plane, correction, half, spacing).height(low)
         weight = np.zeros((count, count))
         weight[i, j] = np.where((above > -2 * trust) & (above < trust), 1.0, 0.0)
         total = np.zeros((count, count))
         total[i, j] = weight[i, j] * above
         total = cv2.boxFilter(total, -1, (width, width), normalize=False, borderType=cv2.BORDER_CONSTANT)
         weight = cv2.boxFilter(weight, -1, (width, width), normalize=False, borderType=cv2.BORDER_CONSTANT)
-        surface = surface + total / (weight + 1.0)
-    return Ground(surface, half, spacing)
+        correction = correction + total / (weight + 1.0)
+    return Ground(plane, correction, half, spacing)
 
 
 def _low_returns(points: np.ndarray, half: float, spacing: float, count: int) -> np.ndarray:
@@ -98,8 +99,8 @@ def _low_returns(points: np.ndarray, half: float, spacing: float, count: int) ->
 def _fit_plane(low: np.ndarray) -> np.ndarray:
     """Slope along x, slope along y and height at the origin of the plane through the low ones of (M, 3)."""
     design = np.column_stack([low[:, :2], np.ones(len(low))])
-    # The wheels stand on the ground: near the origin its height is 0 up to suspension and calibration.
     distance = np.linalg.norm(low[:, :2], axis=1)
+    # The wheels stand on the ground, so it starts level through the origin.
     plane = np.zeros(3)
     for scale in (1.0, 0.5, 0.3, 0.2, 0.15, 0.15):
         above = low[:, 2] - design @ plane
