@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -28,17 +29,20 @@ def run(kind: Callable[[], N], args: list[str] | None = None) -> int:
     Returns:
         0, the node's `exit_code`, or 1 where the node could not start.
     """
-    rclpy.init(args=args)
     node: N | None = None
     try:
+        rclpy.init(args=args)
         node = kind()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
-    except LssBevError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+    except Exception as error:
+        line = _explanation(error)
+        if line is None:
+            raise
+        print(f"error: {line}", file=sys.stderr, flush=True)
         return 1
     finally:
         if node is not None:
@@ -46,3 +50,16 @@ def run(kind: Callable[[], N], args: list[str] | None = None) -> int:
             node.destroy_node()
         rclpy.try_shutdown()
     return getattr(node, "exit_code", 0)
+
+
+def _explanation(error: Exception) -> str | None:
+    """One line for an error that the user can mend, None for one of ours."""
+    if isinstance(error, LssBevError):
+        return str(error)
+    if not type(error).__module__.startswith(("rclpy", "_rclpy")):
+        return None
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if "creating node" in reason or "create domain" in reason:
+        domain = os.environ.get("ROS_DOMAIN_ID", "0")
+        return f"cannot join ROS domain {domain} ({reason}); choose a ROS_DOMAIN_ID from 0 to 232"
+    return reason
