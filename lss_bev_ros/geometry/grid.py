@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,8 +29,12 @@ class BevGrid:
     resolution: float = 0.5
 
     def __post_init__(self) -> None:
-        if not self.resolution > 0 or not self.x_max > self.x_min or not self.y_max > self.y_min:
+        sides = (self.x_max - self.x_min, self.y_max - self.y_min)
+        if not self.resolution > 0 or not all(0 < side < math.inf for side in sides):
             raise GeometryError(f"a grid needs a positive resolution and max above min, got {self}")
+        cells = [side / self.resolution for side in sides]
+        if any(round(count) < 1 or abs(count - round(count)) > 1e-6 * count for count in cells):
+            raise GeometryError(f"a grid's sides must be whole multiples of its resolution, got {self}")
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -50,7 +55,10 @@ class BevGrid:
             inside: (...,) bool.
         """
         origin = np.array([self.x_min, self.y_min])
-        index = np.floor((np.asarray(points)[..., :2] - origin) / self.resolution).astype(np.int64)
+        position = np.floor((np.asarray(points)[..., :2] - origin) / self.resolution)
+        # NaN, infinity and what overflows an integer lie outside, wherever the cast would put them.
+        position = np.nan_to_num(np.clip(position, -1e9, 1e9), nan=-1.0)
+        index = position.astype(np.int64)
         inside = ((index >= 0) & (index < np.array(self.shape))).all(axis=-1)
         return index, inside
 

@@ -32,6 +32,11 @@ class Pose:
             )
         if not (np.isfinite(rotation).all() and np.isfinite(translation).all()):
             raise GeometryError("a pose must be finite: its transform holds NaN or infinity")
+        # Loose enough for a matrix that was once float32; a scale or a mirror is far outside.
+        if np.abs(rotation @ rotation.T - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation) < 0:
+            raise GeometryError(
+                "a pose takes a rotation matrix: orthonormal rows, right-handed, neither scaled nor mirrored"
+            )
         rotation.setflags(write=False)
         translation.setflags(write=False)
         object.__setattr__(self, "rotation", rotation)
@@ -113,5 +118,8 @@ class Pose:
         return Pose(self.rotation @ other.rotation, self.apply(other.translation))
 
     def apply(self, points: np.ndarray) -> np.ndarray:
-        """Take points (..., 3), metres, from the child to the parent frame."""
+        """Take points (..., 3), metres, from the child to the parent frame; float32 stays float32."""
+        points = np.asarray(points)
+        if not np.issubdtype(points.dtype, np.floating):
+            points = points.astype(np.float64)
         return points @ self.rotation.T.astype(points.dtype) + self.translation.astype(points.dtype)
