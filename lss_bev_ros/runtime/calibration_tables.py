@@ -1,0 +1,56 @@
+"""Everything that depends on calibration alone, made once a calibration."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..geometry import Rig
+from ..model import Calibration, ModelConfig, SplatTable, create_frustum, frustum_points, voxel_cells
+from ..model.splat import voxel_layout
+from .visibility import visible_cells
+
+KEPT = 16
+"""Calibrations remembered: a rig with each of its cameras lost, and some spare."""
+
+
+@dataclass(frozen=True, eq=False)
+class CalibrationTables:
+    """What a rig means for the network.
+
+    Attributes:
+        splat: the order of its frustum points by cell.
+        visible: (nx, ny) bool, the cells it sees.
+    """
+
+    splat: SplatTable
+    visible: np.ndarray
+
+    @classmethod
+    def of_rig(cls, rig: Rig, config: ModelConfig) -> CalibrationTables:
+        """Compute the tables of the cameras in `rig`, all of which have an image."""
+        points = frustum_points(create_frustum(config), Calibration.of_rig(rig, config))
+        cells = voxel_cells(points, *voxel_layout(config))
+        visible = visible_cells(rig, config)
+        visible.setflags(write=False)
+        return cls(SplatTable.build(cells, config.grid.shape), visible)
+
+
+class CalibrationCache:
+    """The tables of the last few rigs, by fingerprint; a camera that is lost for a while costs nothing twice."""
+
+    def __init__(self, config: ModelConfig):
+        self._config = config
+        self._tables: OrderedDict[str, CalibrationTables] = OrderedDict()
+
+    def __getitem__(self, rig: Rig) -> CalibrationTables:
+        """The tables of a rig, computed when it is new."""
+        key = rig.fingerprint
+        if key not in self._tables:
+            self._tables[key] = CalibrationTables.of_rig(rig, self._config)
+            if len(self._tables) > KEPT:
+                self._tables.popitem(last=False)
+        self._tables.move_to_end(key)
+        return self._tables[key]

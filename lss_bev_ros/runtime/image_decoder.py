@@ -1,0 +1,105 @@
+"""From what a camera sent to pixels, with every way it can be broken named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+
+from ..errors import RuntimeBackendError
+from ..geometry import Camera
+from .frame_set import FrameSet
+
+_START, _END = b"\xff\xd8", b"\xff\xd9"
+_TRAILER = 1024
+"""Bytes after the end marker that some cameras append."""
+
+
+class ImageDecoder:
+    """Decodes the images of a frame set, several at a time (OpenCV lets go of the interpreter's lock).
+
+    Args:
+        threads: images decoded at once.
+    """
+
+    def __init__(self, threads: int):
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+
+    def __call__(self, frame_set: FrameSet) -> list[np.ndarray]:
+        """Decode and check all images.
+
+        Returns:
+            (height, width, 3) uint8 RGB for each camera with an image, in the rig's order.
+
+        Raises:
+            RuntimeBackendError: no image, an image of no camera, a damaged one, or one of another size than
+                its camera's calibration says.
+        """
+        check_names(frame_set.rig.names, frame_set.images)
+        cameras = [camera for camera in frame_set.rig.cameras if camera.name in frame_set.images]
+        return list(self._pool.map(decode_image, cameras, [frame_set.images[c.name] for c in cameras]))
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._pool.shutdown()
+
+
+def check_names(known: Iterable[str], given: Iterable[str]) -> None:
+    """Check that there is an image and that every image is of a camera of the rig."""
+    names, given = list(known), list(given)
+    strangers = [name for name in given if name not in names]
+    if strangers:
+        raise RuntimeBackendError(
+            f"image of {', '.join(strangers)}, but the rig has {', '.join(names) or 'no camera'}: "
+            f"add its calibration or drop the image"
+        )
+    if not given:
+        raise RuntimeBackendError("the frame set has no image: check that the cameras publish")
+
+
+def decode_image(camera: Camera, image: np.ndarray | bytes) -> np.ndarray:
+    """Decode one image, or take it as it is, and check it against its camera.
+
+    Args:
+        camera: that took it.
+        image: JPEG bytes, or (height, width, 3) uint8 RGB.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+    """
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise RuntimeBackendError(
+                f"{camera.name}: an image must be (height, width, 3) uint8 RGB, "
+                f"not {image.shape} {image.dtype}: convert it"
+            )
+        pixels = image
+    else:
+        pixels = _decode_jpeg(camera.name, bytes(image))
+    height, width = pixels.shape[:2]
+    if (width, height) != (camera.width, camera.height):
+        raise RuntimeBackendError(
+            f"{camera.name}: image is {width}x{height}, but its calibration is for "
+            f"{camera.width}x{camera.height}: correct its camera_info or its image size"
+        )
+    return pixels
+
+
+def _decode_jpeg(name: str, data: bytes) -> np.ndarray:
+    if not data.startswith(_START):
+        raise RuntimeBackendError(f"{name}: image is no JPEG ({len(data)} bytes): publish JPEG or raw images")
+    # libjpeg fills what is missing with grey and carries on, so the end is looked for here.
+    if data.rfind(_END, max(0, len(data) - _TRAILER)) < 0:
+        raise RuntimeBackendError(
+            f"{name}: JPEG is truncated ({len(data)} bytes, no end marker): check the file or the link it came by"
+        )
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise RuntimeBackendError(f"{name}: JPEG of {len(data)} bytes cannot be decoded: it is damaged")
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
