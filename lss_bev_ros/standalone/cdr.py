@@ -12,7 +12,7 @@ import array
 import struct
 import sys
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -52,7 +52,9 @@ def deserialize_from(data: bytes | memoryview, kind: type[Message], offset: int)
     try:
         end = _codec(kind).read(view[4:], offset, message)
     except (struct.error, IndexError, UnicodeDecodeError) as error:
-        raise StandaloneError(f"{kind.definition.name}: the data is truncated or of another type ({error})") from None
+        raise StandaloneError(
+            f"{kind.definition.name}: the data is truncated or of another type ({error})"
+        ) from None
     return message, end
 
 
@@ -93,7 +95,7 @@ class _Codec:
         return at
 
 
-@lru_cache(maxsize=None)
+@cache
 def _codec(kind: type[Message]) -> _Codec:
     return _Codec(kind.definition)
 
@@ -115,7 +117,7 @@ def _run_steps(fields: list[Field]) -> tuple[Writer, Reader]:
 
     def read(view: memoryview, at: int, message: Message) -> int:
         layout = structs[at & 7]
-        for slot, value in zip(slots, layout.unpack_from(view, at)):
+        for slot, value in zip(slots, layout.unpack_from(view, at), strict=True):
             setattr(message, slot, value)
         return at + layout.size
 
@@ -215,7 +217,9 @@ def _list_steps(field: Field, slot: str) -> tuple[Writer, Reader]:
     return write, read
 
 
-def _element(field: Field) -> tuple[Callable[[bytearray, Any], None], Callable[[memoryview, int], tuple[Any, int]]]:
+def _element(
+    field: Field,
+) -> tuple[Callable[[bytearray, Any], None], Callable[[memoryview, int], tuple[Any, int]]]:
     """Functions that write and read one message, string, boolean or byte."""
     if field.nested:
         kind = message_class(field.base)

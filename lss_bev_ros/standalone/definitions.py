@@ -17,9 +17,7 @@ SERVICES: dict[str, str] = {
         "uint64 DEPTH_RECURSIVE=0\nstring[] prefixes\nuint64 depth\n---\nListParametersResult result"
     ),
     "rcl_interfaces/srv/SetParameters": "Parameter[] parameters\n---\nSetParametersResult[] results",
-    "rcl_interfaces/srv/SetParametersAtomically": (
-        "Parameter[] parameters\n---\nSetParametersResult result"
-    ),
+    "rcl_interfaces/srv/SetParametersAtomically": ("Parameter[] parameters\n---\nSetParametersResult result"),
 }
 
 # Field defaults that a message definition gives; the type store does not keep them.

@@ -19,11 +19,13 @@ MAX_DOMAIN_ID = 232
 _MAX_PARTICIPANTS = 99
 
 # A frame set is near a megabyte: let a few wait for slow readers before the writer does.
-_WRITER_WATERMARKS = ("<Watermarks><WhcLow>1MB</WhcLow><WhcHighInit>8MB</WhcHighInit>"
-                      "<WhcHigh>8MB</WhcHigh></Watermarks>")  # fmt: skip
+_WRITER_WATERMARKS = (
+    "<Watermarks><WhcLow>1MB</WhcLow><WhcHighInit>8MB</WhcHighInit><WhcHigh>8MB</WhcHigh></Watermarks>"
+)
 # As much of this as the kernel's limits (net.core.rmem_max, wmem_max) allow.
-_SOCKET_BUFFERS = ('<SocketReceiveBufferSize min="default" max="16MB"/>'
-                   '<SocketSendBufferSize min="64KiB" max="4MB"/>')  # fmt: skip
+_SOCKET_BUFFERS = (
+    '<SocketReceiveBufferSize min="default" max="16MB"/><SocketSendBufferSize min="64KiB" max="4MB"/>'
+)
 
 
 @dataclass(frozen=True)
@@ -44,27 +46,34 @@ class Discovery:
             raise StandaloneError(f"domain_id is {domain_id}: use a number from 0 to {MAX_DOMAIN_ID}")
         given = environment.get("ROS_AUTOMATIC_DISCOVERY_RANGE") or "LOCALHOST"
         if given.upper() not in RANGES:
-            raise StandaloneError(f"ROS_AUTOMATIC_DISCOVERY_RANGE is {given!r}: use one of {', '.join(RANGES)}")
+            raise StandaloneError(
+                f"ROS_AUTOMATIC_DISCOVERY_RANGE is {given!r}: use one of {', '.join(RANGES)}"
+            )
         if environment.get("ROS_LOCALHOST_ONLY") == "1":
             given = "LOCALHOST"
         peers = tuple(peer for peer in environment.get("ROS_STATIC_PEERS", "").split(";") if peer)
         return cls(domain_id, given.upper(), peers, environment.get("CYCLONEDDS_URI", ""))
 
     def configuration(self, process_id: int) -> str:
-        """The Cyclone DDS configuration for these settings, as its XML; the user's own comes last and wins."""
+        """The Cyclone DDS configuration for these settings, as its XML; the user's own comes last."""
         general, discovery = [], []
         if self.range in ("LOCALHOST", "OFF"):
             general.append("<AllowMulticast>false</AllowMulticast>")
         if self.range == "LOCALHOST":
             # Loopback packets may be large; everything over the default of 14 kB is a saved system call.
-            general.append('<Interfaces><NetworkInterface address="127.0.0.1"/></Interfaces>'
-                           "<MaxMessageSize>65000B</MaxMessageSize><FragmentSize>63000B</FragmentSize>")  # fmt: skip
+            general.append(
+                '<Interfaces><NetworkInterface address="127.0.0.1"/></Interfaces>'
+                "<MaxMessageSize>65000B</MaxMessageSize><FragmentSize>63000B</FragmentSize>"
+            )
         if self.range == "OFF":
-            discovery.append("<ParticipantIndex>none</ParticipantIndex>"
-                             f"<Tag>ros_discovery_off_{process_id}</Tag>")  # fmt: skip
+            discovery.append(
+                f"<ParticipantIndex>none</ParticipantIndex><Tag>ros_discovery_off_{process_id}</Tag>"
+            )
         elif self.range != "SYSTEM_DEFAULT":
-            discovery.append("<ParticipantIndex>auto</ParticipantIndex>"
-                             f"<MaxAutoParticipantIndex>{_MAX_PARTICIPANTS}</MaxAutoParticipantIndex>")  # fmt: skip
+            discovery.append(
+                "<ParticipantIndex>auto</ParticipantIndex>"
+                f"<MaxAutoParticipantIndex>{_MAX_PARTICIPANTS}</MaxAutoParticipantIndex>"
+            )
             peers = (("localhost",) if self.range == "LOCALHOST" else ()) + self.static_peers
             if peers:
                 discovery.append(f"<Peers>{''.join(f'<Peer address={peer!r}/>' for peer in peers)}</Peers>")

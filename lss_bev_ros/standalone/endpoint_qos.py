@@ -31,7 +31,9 @@ class EndpointQos:
         history = Policy.History.KeepAll if self.depth is None else Policy.History.KeepLast(self.depth)
         reliable = Policy.Reliability.Reliable(dds_infinity)
         lease = dds_infinity if self.liveliness_lease is None else self.liveliness_lease
-        liveliness = Policy.Liveliness.ManualByTopic if self.manual_liveliness else Policy.Liveliness.Automatic
+        liveliness = (
+            Policy.Liveliness.ManualByTopic if self.manual_liveliness else Policy.Liveliness.Automatic
+        )
         policies = [
             history,
             reliable if self.reliable else Policy.Reliability.BestEffort,

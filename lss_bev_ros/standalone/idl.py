@@ -8,7 +8,7 @@ themselves come from `cdr`.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from cyclonedds.idl import IdlStruct, make_idl_struct, types
@@ -22,25 +22,35 @@ _PRIMITIVES = {
     "char": types.uint8,
     **{
         name: getattr(types, name)
-        for name in ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64")
+        for name in (
+            "int8",
+            "uint8",
+            "int16",
+            "uint16",
+            "int32",
+            "uint32",
+            "int64",
+            "uint64",
+            "float32",
+            "float64",
+        )
     },
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def message_type(name: str) -> type[IdlStruct]:
     """The DDS type of a message, by its full name (pkg/msg/Name)."""
-    fields = {field.name: _annotation(field) for field in definition(name).fields}
-    return _struct(name, fields or {PLACEHOLDER: types.uint8})
+    return _struct(name, _annotations(name))
 
 
-@lru_cache(maxsize=None)
+@cache
 def service_type(name: str) -> type[IdlStruct]:
     """The DDS type of one half of a service (pkg/srv/Name_Request), behind rmw_cyclonedds' header.
 
     The header is the client's id and the request's number, 8 bytes each.
     """
-    return _struct(name, {"client": types.uint64, "number": types.int64, "data": message_type(name)})
+    return _struct(name, {"header_client": types.uint64, "header_number": types.int64, **_annotations(name)})
 
 
 def dds_type_name(name: str) -> str:
@@ -60,6 +70,10 @@ def ros_type_name(dds_name: str) -> str | None:
 def _struct(name: str, fields: dict[str, Any]) -> type[IdlStruct]:
     short = name.rpartition("/")[2]
     return make_idl_struct(f"{short}_", dds_type_name(name).replace("::", "."), fields, dataclassify=False)
+
+
+def _annotations(name: str) -> dict[str, Any]:
+    return {field.name: _annotation(field) for field in definition(name).fields} or {PLACEHOLDER: types.uint8}
 
 
 def _annotation(field: Field) -> Any:

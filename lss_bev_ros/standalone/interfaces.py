@@ -7,7 +7,7 @@ ROS 2 Jazzy and `definitions.SERVICES`; no message is written by hand.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from rosbags.interfaces import Nodetype
@@ -93,14 +93,16 @@ def full_name(name: str) -> str:
     return f"{parts[0]}/msg/{parts[1]}" if len(parts) == 2 else name
 
 
-@lru_cache(maxsize=None)
+@cache
 def definition(name: str) -> Definition:
     """Look a message type up by its full name; StandaloneError where there is none."""
     try:
         constants, fields = type_store().fielddefs[name]
     except KeyError:
-        raise StandaloneError(f"message type {name!r} is unknown: the standalone runtime has the common "
-                              "interfaces of ROS 2 Jazzy only") from None
+        raise StandaloneError(
+            f"message type {name!r} is unknown: the standalone runtime has the common "
+            "interfaces of ROS 2 Jazzy only"
+        ) from None
     return Definition(
         name,
         tuple(_field(field, description) for field, description in fields if field != PLACEHOLDER),

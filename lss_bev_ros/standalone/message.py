@@ -10,7 +10,7 @@ from __future__ import annotations
 import array
 from collections import UserList, UserString
 from collections.abc import Callable, Sequence, Set
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,8 +27,19 @@ _FLOATS = ("float32", "float64")
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 # Code of array.array (and of struct) for the numbers that rosidl keeps in arrays, by ROS name.
-TYPE_CODES = {"char": "B", "uint8": "B", "int8": "b", "uint16": "H", "int16": "h", "uint32": "I", "int32": "i",
-              "uint64": "Q", "int64": "q", "float32": "f", "float64": "d"}  # fmt: skip
+TYPE_CODES = {
+    "char": "B",
+    "uint8": "B",
+    "int8": "b",
+    "uint16": "H",
+    "int16": "h",
+    "uint32": "I",
+    "int32": "i",
+    "uint64": "Q",
+    "int64": "q",
+    "float32": "f",
+    "float64": "d",
+}
 
 
 class Message:
@@ -44,8 +55,9 @@ class Message:
         for name, value in fields.items():
             if name not in self._field_names:
                 raise AssertionError(
-                    f"Invalid arguments passed to constructor of {type(self).__name__}: {name!r} is not one of "
-                    f"its fields ({', '.join(self._field_names)})")
+                    f"Invalid arguments passed to constructor: {type(self).__name__} has no {name!r} among "
+                    f"its fields {', '.join(self._field_names)}"
+                )
             setattr(self, name, value)
 
     @classmethod
@@ -72,7 +84,7 @@ class Message:
         return f"{type(self).__module__}.{type(self).__qualname__}({fields})"
 
 
-@lru_cache(maxsize=None)
+@cache
 def message_class(name: str) -> type[Message]:
     """The class of a message type, by its full name; StandaloneError where there is no such type."""
     made_of = definition(name)
@@ -85,7 +97,8 @@ def message_class(name: str) -> type[Message]:
         "definition": made_of,
         "_field_names": tuple(field.name for field in made_of.fields),
         "_defaults": tuple(
-            (f"_{field.name}", _default(field, defaults.get(field.name))) for field in made_of.fields),
+            (f"_{field.name}", _default(field, defaults.get(field.name))) for field in made_of.fields
+        ),
         **made_of.constants,
     }
     for field in made_of.fields:
@@ -200,7 +213,9 @@ def _byte_checker(name: str) -> Callable[[Any], bytes]:
 def _checked_list(field: Field, one: Callable[[Any], Any], value: Any) -> Any:
     """Messages, strings, booleans and bytes: any sequence or set but a string, kept as it is."""
     if not isinstance(value, (Sequence, Set, UserList)) or isinstance(value, (str, UserString)):
-        raise AssertionError(f"The '{field.name}' field must be a sequence of {field.base}, not {_kind(value)}")
+        raise AssertionError(
+            f"The '{field.name}' field must be a sequence of {field.base}, not {_kind(value)}"
+        )
     _check_length(field, len(value))
     for item in value:
         one(item)
@@ -211,12 +226,18 @@ def _checked_ndarray(field: Field, code: str, value: Any) -> np.ndarray:
     """A fixed array of numbers: a numpy array of the right type, or numbers to make one of."""
     if isinstance(value, np.ndarray):
         if value.dtype != np.dtype(code):
-            raise AssertionError(f"The '{field.name}' field must have dtype {np.dtype(code)}, not {value.dtype}")
+            raise AssertionError(
+                f"The '{field.name}' field must have dtype {np.dtype(code)}, not {value.dtype}"
+            )
         if value.size != field.size:
-            raise AssertionError(f"The '{field.name}' field must have {field.size} elements, not {value.size}")
+            raise AssertionError(
+                f"The '{field.name}' field must have {field.size} elements, not {value.size}"
+            )
         return value
     if not isinstance(value, (Sequence, array.array)) or isinstance(value, str):
-        raise AssertionError(f"The '{field.name}' field must be a sequence of {field.base}, not {_kind(value)}")
+        raise AssertionError(
+            f"The '{field.name}' field must be a sequence of {field.base}, not {_kind(value)}"
+        )
     _check_length(field, len(value))
     one = _element_checker(field)
     return np.array([one(item) for item in value], dtype=code)
@@ -230,7 +251,8 @@ def _checked_array(field: Field, code: str, one: Callable[[Any], Any], value: An
     if isinstance(value, array.array):
         if value.typecode != code:
             raise AssertionError(
-                f"The '{field.name}' array.array() must have the type code of '{code}', not '{value.typecode}'")
+                f"The '{field.name}' array.array() must have the type code of '{code}', not {value.typecode!r}"
+            )
         _check_length(field, len(value))
         return value
     result = array.array(code)
@@ -242,7 +264,9 @@ def _checked_array(field: Field, code: str, one: Callable[[Any], Any], value: An
         items = value.tolist() if isinstance(value, np.ndarray) else value
         result.extend([one(item) for item in items])
     else:
-        raise AssertionError(f"The '{field.name}' field must be a sequence of {field.base}, not {_kind(value)}")
+        raise AssertionError(
+            f"The '{field.name}' field must be a sequence of {field.base}, not {_kind(value)}"
+        )
     _check_length(field, len(result))
     return result
 
@@ -251,7 +275,9 @@ def _check_length(field: Field, length: int) -> None:
     if field.shape == "array" and length != field.size:
         raise AssertionError(f"The '{field.name}' field must have {field.size} elements, not {length}")
     if field.shape == "sequence" and field.size and length > field.size:
-        raise AssertionError(f"The '{field.name}' field must have at most {field.size} elements, not {length}")
+        raise AssertionError(
+            f"The '{field.name}' field must have at most {field.size} elements, not {length}"
+        )
 
 
 def _kind(value: object) -> str:

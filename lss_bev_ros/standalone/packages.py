@@ -26,7 +26,9 @@ class InterfaceModule(ModuleType):
     def __getattr__(self, name: str) -> type:
         halves = name.endswith(("_Request", "_Response"))
         if name not in self.__all__ and not (halves and name.rpartition("_")[0] in self.__all__):
-            raise AttributeError(f"{self.__name__} has no {name!r}; it has {', '.join(self.__all__) or 'nothing'}")
+            raise AttributeError(
+                f"{self.__name__} has no {name!r}; it has {', '.join(self.__all__) or 'nothing'}"
+            )
         full = f"{self._package}/{self._kind}/{name}"
         kind = service_class(full) if self._kind == "srv" and not halves else message_class(full)
         setattr(self, name, kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 from lss_bev_ros.errors import StandaloneError
 from lss_bev_ros.standalone.definitions import SERVICES
@@ -17,15 +17,21 @@ class Service:
     Response: type[Message]
 
 
-@lru_cache(maxsize=None)
+@cache
 def service_class(name: str) -> type[Service]:
     """The class of a service type, by its full name; StandaloneError where there is no such type."""
     if name not in SERVICES:
-        raise StandaloneError(f"service type {name!r} is unknown: the standalone runtime has {', '.join(SERVICES)}")
+        raise StandaloneError(
+            f"service type {name!r} is unknown: the standalone runtime has {', '.join(SERVICES)}"
+        )
     package, kind, short = name.split("/")
-    return type(Service)(short, (Service,), {
-        "name": name,
-        "Request": message_class(f"{name}_Request"),
-        "Response": message_class(f"{name}_Response"),
-        "__module__": f"{package}.{kind}",
-    })  # fmt: skip
+    return type(Service)(
+        short,
+        (Service,),
+        {
+            "name": name,
+            "Request": message_class(f"{name}_Request"),
+            "Response": message_class(f"{name}_Response"),
+            "__module__": f"{package}.{kind}",
+        },
+    )

@@ -38,7 +38,7 @@ class Sample:
 class _Bytes(ctypes.Structure):
     """What the DDS binding's types hand to `dds_write`: where the CDR is and how long."""
 
-    _fields_ = [("data", ctypes.c_void_p), ("size", ctypes.c_size_t)]  # noqa: RUF012
+    _fields_ = [("data", ctypes.c_void_p), ("size", ctypes.c_size_t)]
 
 
 # The binding's own write holds the interpreter lock while a slow reader blocks it; this one does not.
@@ -58,12 +58,14 @@ class Participant:
             with _domains_lock:
                 if self.domain_id not in _domains:
                     _domains[self.domain_id] = domain.Domain(
-                        self.domain_id, discovery.configuration(os.getpid()))
+                        self.domain_id, discovery.configuration(os.getpid())
+                    )
             self.entity = domain.DomainParticipant(self.domain_id)
         except core.DDSException as error:
             raise StandaloneError(
-                f"ROS domain {self.domain_id} cannot be opened ({_reason(error)}): its ports are in use or the "
-                "network settings are wrong; set ROS_DOMAIN_ID to another number or check CYCLONEDDS_URI") from None
+                f"ROS domain {self.domain_id} cannot be opened ({_reason(error)}): its ports are in use or "
+                "the network settings are wrong; set ROS_DOMAIN_ID to another number or check CYCLONEDDS_URI"
+            ) from None
         self._topics: dict[tuple[str, type[IdlStruct]], topic.Topic] = {}
         self._lock = threading.Lock()
 
@@ -75,16 +77,17 @@ class Participant:
     def writer(self, name: str, kind: type[IdlStruct], qos: EndpointQos, user_data: str) -> Writer:
         """Write to the DDS topic `name`."""
         try:
-            return Writer(pub.DataWriter(self.entity, self._topic(name, kind), qos.to_dds(user_data)))
+            return Writer(pub.DataWriter(self.entity, self._topic(name, kind), qos.to_dds(user_data)), name)
         except core.DDSException as error:
             raise StandaloneError(f"cannot write to DDS topic {name!r}: {_reason(error)}") from None
 
-    def reader(self, name: str, kind: type[IdlStruct], qos: EndpointQos, user_data: str,
-               ignore_own: bool = False) -> Reader:  # fmt: skip
+    def reader(
+        self, name: str, kind: type[IdlStruct], qos: EndpointQos, user_data: str, ignore_own: bool = False
+    ) -> Reader:
         """Read from the DDS topic `name`."""
         try:
             dds_qos = qos.to_dds(user_data, ignore_own)
-            return Reader(sub.DataReader(self.entity, self._topic(name, kind), dds_qos))
+            return Reader(sub.DataReader(self.entity, self._topic(name, kind), dds_qos), name)
         except core.DDSException as error:
             raise StandaloneError(f"cannot read from DDS topic {name!r}: {_reason(error)}") from None
 
@@ -103,8 +106,9 @@ class Participant:
 class Endpoint:
     """What readers and writers have in common."""
 
-    def __init__(self, entity: core.Entity) -> None:
+    def __init__(self, entity: core.Entity, topic_name: str) -> None:
         self.entity = entity
+        self.topic_name = topic_name
         self.guid: bytes = entity.guid.bytes
 
     def close(self) -> None:
@@ -136,7 +140,7 @@ class Writer(Endpoint):
         code = _dds_write(self.entity._ref, ctypes.addressof(sample))
         if code < 0:
             error = core.DDSException(code)
-            raise StandaloneError(f"cannot write to {self.entity.topic.name!r}: {_reason(error)}")
+            raise StandaloneError(f"cannot write to DDS topic {self.topic_name!r}: {_reason(error)}")
 
     def matched(self) -> list[int]:
         """Handles of the readers that hear this writer."""
@@ -154,8 +158,8 @@ class Writer(Endpoint):
 class Reader(Endpoint):
     """Takes serialised samples in the order they came."""
 
-    def __init__(self, entity: sub.DataReader) -> None:
-        super().__init__(entity)
+    def __init__(self, entity: sub.DataReader, topic_name: str) -> None:
+        super().__init__(entity, topic_name)
         self.condition = core.ReadCondition(entity, _ANY)
 
     def take(self) -> Sample | None:
@@ -163,7 +167,8 @@ class Reader(Endpoint):
         while True:
             taken = ddspy_take(self.entity._ref, _ANY, 1)
             if isinstance(taken, int):
-                raise StandaloneError(f"cannot take from a reader: {_reason(core.DDSException(taken))}")
+                error = core.DDSException(taken)
+                raise StandaloneError(f"cannot read from DDS topic {self.topic_name!r}: {_reason(error)}")
             if not taken:
                 return None
             data, info = taken[0]

@@ -1,0 +1,116 @@
+"""Clocks, as rclpy.clock. A ROS clock follows /clock once a time source has switched it to."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from rclpy.clock_type import ClockType
+from rclpy.duration import Duration
+from rclpy.time import Time
+
+__all__ = ["Clock", "ClockType", "ROSClock"]
+
+
+class Clock:
+    """A clock of a fixed kind; `Clock(clock_type=ClockType.ROS_TIME)` makes a `ROSClock`."""
+
+    def __new__(cls, *, clock_type: ClockType = ClockType.SYSTEM_TIME) -> Clock:
+        """Make a `ROSClock` where the type is ROS_TIME."""
+        if not isinstance(clock_type, ClockType):
+            raise TypeError("Clock type must be a ClockType enum")
+        return super().__new__(ROSClock if clock_type is ClockType.ROS_TIME else cls)
+
+    def __init__(self, *, clock_type: ClockType = ClockType.SYSTEM_TIME) -> None:
+        self._clock_type = clock_type
+
+    @property
+    def clock_type(self) -> ClockType:
+        """The kind of clock."""
+        return self._clock_type
+
+    def now(self) -> Time:
+        """The time now."""
+        return Time(nanoseconds=self.nanoseconds(), clock_type=self._clock_type)
+
+    def nanoseconds(self) -> int:
+        """The time now as a plain number; not part of rclpy."""
+        return time.monotonic_ns() if self._clock_type is ClockType.STEADY_TIME else time.time_ns()
+
+    def sleep_for(self, rel_time: Duration) -> bool:
+        """Sleep for a duration of this clock; False where the process is shut down meanwhile."""
+        return self.sleep_until(self.now() + rel_time)
+
+    def sleep_until(self, until: Time) -> bool:
+        """Sleep until a time of this clock; False where the process is shut down meanwhile."""
+        from rclpy.utilities import get_default_context
+
+        if until.clock_type is not self._clock_type:
+            raise ValueError("until's clock type does not match this clock's type")
+        woken = threading.Event()
+        context = get_default_context()
+        context.on_shutdown(woken.set)
+        stop_watching = self._watch(woken.set)
+        try:
+            while context.ok() and (left := until.nanoseconds - self.nanoseconds()) > 0:
+                # A simulated clock says itself when it moves.
+                woken.wait(None if self._is_simulated() else left / 1e9)
+                if context.ok():
+                    woken.clear()
+        finally:
+            stop_watching()
+        return context.ok()
+
+    def _is_simulated(self) -> bool:
+        return False
+
+    def _watch(self, callback: Callable[[], None]) -> Callable[[], None]:
+        return lambda: None
+
+
+class ROSClock(Clock):
+    """The clock of a node: the system's, or what /clock says while `ros_time_is_active`."""
+
+    def __new__(cls) -> ROSClock:
+        """Make one, whatever the base class would."""
+        return object.__new__(cls)
+
+    def __init__(self, *, clock_type: ClockType = ClockType.ROS_TIME) -> None:
+        super().__init__(clock_type=ClockType.ROS_TIME)
+        self._simulated: int | None = None
+        self._watchers: list[Callable[[], None]] = []
+
+    @property
+    def ros_time_is_active(self) -> bool:
+        """Whether the clock follows /clock."""
+        return self._simulated is not None
+
+    def nanoseconds(self) -> int:
+        """The time now as a plain number; not part of rclpy."""
+        return time.time_ns() if self._simulated is None else self._simulated
+
+    def _set_ros_time_is_active(self, enabled: bool) -> None:
+        if enabled != self.ros_time_is_active:
+            self._simulated = 0 if enabled else None
+            self._tell_watchers()
+
+    def set_ros_time_override(self, time_point: Time) -> None:
+        """Set the simulated time; timers on this clock are looked at again."""
+        if not isinstance(time_point, Time):
+            raise TypeError("Time must be specified as rclpy.time.Time. Received type: {type(time_point)}")
+        if self._simulated is not None:
+            self._simulated = time_point.nanoseconds
+            self._tell_watchers()
+
+    def _is_simulated(self) -> bool:
+        return self._simulated is not None
+
+    def _watch(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back when the simulated time moves; returns what ends it."""
+        self._watchers.append(callback)
+        return lambda: self._watchers.remove(callback)
+
+    def _tell_watchers(self) -> None:
+        for watcher in list(self._watchers):
+            watcher()

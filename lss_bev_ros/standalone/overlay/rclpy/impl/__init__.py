@@ -1,0 +1,1 @@
+"""Parts of rclpy that some code imports by their inner names."""
