@@ -1,0 +1,70 @@
+"""Subscribing to a topic that may not be there yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lss_bev_ros.errors import StandaloneError
+
+from .offers import absolute, message_class, request_for, types_of
+from .session import Session
+
+# How long a new node may take to hear of a topic before the user is told that it is not there, seconds.
+_PATIENCE = 1.0
+# Discovery tells of a topic's publishers one by one.
+_SETTLE = 0.2
+
+
+def print_line(text: str) -> None:
+    """Print at once, also into a pipe."""
+    print(text, flush=True)
+
+
+def listen(
+    session: Session,
+    topic: str,
+    receive: Callable[[Any], None],
+    *,
+    depth: int,
+    raw: bool = False,
+    timeout: float | None = None,
+    warn: Callable[[str], None] = print_line,
+) -> bool:
+    """Wait for a topic, then subscribe so that all its publishers are heard.
+
+    Args:
+        session: Whose node subscribes.
+        topic: Name.
+        receive: Called with each message, as bytes where `raw`.
+        depth: Messages that may wait.
+        raw: Do not decode messages.
+        timeout: Seconds to wait for the topic, None for as long as it takes.
+        warn: Told that the topic is not there yet, in the words of ros2.
+
+    Returns:
+        Whether the topic came.
+
+    Raises:
+        StandaloneError: A topic of several types or of an unknown one.
+    """
+    node, name = session.node, absolute(topic)
+
+    def published() -> bool:
+        return bool(types_of(node, name))
+
+    if not session.spin(until=published, timeout=_PATIENCE if timeout is None else min(_PATIENCE, timeout)):
+        if session.stopped:
+            return False
+        warn(f"WARNING: topic [{topic}] does not appear to be published yet")
+        if not session.spin(until=published, timeout=timeout):
+            return False
+    session.spin(timeout=_SETTLE)
+    types = types_of(node, name)
+    if len(types) > 1:
+        raise StandaloneError(
+            f"topic {topic} contains more than one type: [{', '.join(types)}]; stop the wrong publisher"
+        )
+    qos = request_for(node, name, depth=depth, warn=warn)
+    node.create_subscription(message_class(types[0]), name, receive, qos, raw=raw)
+    return True
