@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 NAME = "lss_bev_ros"
 OVERLAY = Path(NAME, "standalone", "overlay")
 
-DATASET = ["nuscenes-devkit>=1.2,<2"]
+DATASET = ["nuscenes-devkit>=1.2,<2", "pillow>=10.1"]
 SYNTHETIC = ["numba>=0.59"]
 STANDALONE = ["cyclonedds>=11,<12", "rosbags>=0.11,<0.12"]
 DEMO = [*DATASET, *SYNTHETIC, *STANDALONE]

@@ -9,6 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lss_bev_ros.standalone import activate
+
+activate()  # so that tests can say `import rclpy`, on ROS 2 where it is sourced and on the stand-in elsewhere
+
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -55,3 +59,11 @@ def lss_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("checkpoint") / "golden.pt"
     torch.save(state, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data root of a short synthetic scene, `scene-0001`. Copy it before changing it."""
+    from lss_bev_ros.dataset.synthetic import synthesize
+
+    return synthesize(tmp_path_factory.mktemp("data") / "street", scenes=1, seconds=2.0, seed=3)

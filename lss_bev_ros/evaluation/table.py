@@ -28,7 +28,7 @@ def report_table(report: Mapping) -> Table:
     for name, value in report["metrics"]["running"].items():
         judged = thresholds.get(name, {})
         passed = judged.get("running_passed")
-        verdict = {True: Text("pass", style="green"), False: Text("below", style="red")}.get(passed, Text(""))
+        verdict = {True: Text("pass", style="green"), False: Text("fail", style="red")}.get(passed, Text(""))
         bound = judged.get("threshold")
         table.add_row(
             name, _metric(value), _metric(last.get(name)), "" if bound is None else f"{bound:.2f}", verdict

@@ -35,8 +35,8 @@ class Vehicle:
 
 
 RENAULT_ZOE = Vehicle(length=4.084, width=1.730, height=1.562, rear=0.657)
-"""nuScenes' car (Caesar et al., "nuScenes", CVPR 2020, section 3).
+"""nuScenes' car (Caesar et al., "nuScenes", CVPR 2020, section 3): a Renault Zoe.
 
-Renault's data sheet of the Zoe gives 4084 mm length, 1730 mm width, 1562 mm height and 2588 mm wheelbase;
-with its 839 mm front overhang, 657 mm are left behind the rear axle.
+Length, width and height are the manufacturer's. What its 2.588 m wheelbase leaves of the length is split into
+0.839 m in front of the front axle and 0.657 m behind the rear one, good to a few centimetres.
 """

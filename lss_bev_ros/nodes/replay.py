@@ -192,6 +192,8 @@ class ReplayNode(Node):
                 if not events:
                     self.get_logger().warning(f"{scene}: no recordings, skipped")
                     continue
+                seconds = (events[-1].due - events[0].due) / 1e9
+                self.get_logger().info(f"{scene}: {len(events)} messages in {seconds:.1f} s")
                 for index, event in enumerate(events):
                     if not self._wait_until(event):
                         return

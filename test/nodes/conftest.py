@@ -1,0 +1,146 @@
+"""Real nodes in real processes, watched over real DDS: on ROS 2 where it is sourced, else on the stand-in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+
+import pytest
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+from lss_bev_ros.standalone import OVERLAY, activate
+
+
+class Processes:
+    """Starts nodes and launch files and sees to it that they end."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.running = []
+
+    def start(self, *command):
+        """Run `python -m COMMAND` in a process group of its own, its output in a file."""
+        output = (self.folder / f"{len(self.running)}.log").open("w+")
+        path = os.environ.get("PYTHONPATH", "")
+        process = subprocess.Popen(
+            [sys.executable, "-m", *map(str, command)],
+            env={**os.environ, "PYTHONPATH": f"{path}:{OVERLAY}" if activate() else path},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        process.log = output
+        self.running.append(process)
+        return process
+
+    def node(self, name, *arguments, **parameters):
+        """Run a node with parameters."""
+        given = [text for key, value in parameters.items() for text in ("-p", f"{key}:={value}")]
+        return self.start(f"lss_bev_ros.nodes.{name}", *arguments, "--ros-args", *given)
+
+    def output(self, process):
+        process.log.seek(0)
+        return process.log.read()
+
+    def stop(self):
+        for ending in (signal.SIGINT, signal.SIGKILL):
+            for process in self.running:
+                if process.poll() is None:
+                    process.send_signal(ending)
+            for process in self.running:
+                try:
+                    process.wait(15)
+                except subprocess.TimeoutExpired:
+                    continue
+
+
+class Listener:
+    """Collects messages on a thread of its own."""
+
+    def __init__(self):
+        rclpy.init(args=[])
+        self.node = rclpy.create_node("listener")
+        self.received = defaultdict(list)
+        self._changed = threading.Condition()
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self.node)
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    def _spin(self):
+        with contextlib.suppress(ExternalShutdownException):
+            self._executor.spin()
+
+    def listen(self, kind, topic, latched=False, reliable=True):
+        qos = QoSProfile(
+            depth=100,
+            reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+            durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+        )
+
+        def keep(message):
+            with self._changed:
+                self.received[topic].append(message)
+                self._changed.notify_all()
+
+        self.node.create_subscription(kind, topic, keep, qos)
+
+    def wait_for(self, condition, timeout=60.0):
+        """Wait until `condition(received)` holds; its value, or a failure that says what came."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while not (value := condition(self.received)):
+                if not self._changed.wait(deadline - time.monotonic()):
+                    counts = {topic: len(messages) for topic, messages in self.received.items()}
+                    pytest.fail(f"nothing that fits within {timeout} s; received {counts}")
+            return value
+
+    def call(self, client, request, timeout=30.0):
+        """Call a service and return its response."""
+        assert client.wait_for_service(timeout_sec=timeout)
+        answered = threading.Event()
+        future = client.call_async(request)
+        future.add_done_callback(lambda _: answered.set())
+        assert answered.wait(timeout)
+        return future.result()
+
+    def close(self):
+        self._executor.shutdown(timeout_sec=2.0)
+        self._thread.join(timeout=5.0)
+        self.node.destroy_node()
+        rclpy.try_shutdown()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def domain():
+    """A ROS domain of this test run's own."""
+    before = os.environ.get("ROS_DOMAIN_ID")
+    os.environ["ROS_DOMAIN_ID"] = str(os.getpid() % 90 + 10)
+    yield
+    if before is None:
+        del os.environ["ROS_DOMAIN_ID"]
+    else:
+        os.environ["ROS_DOMAIN_ID"] = before
+
+
+@pytest.fixture
+def processes(tmp_path):
+    running = Processes(tmp_path)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def listener():
+    listening = Listener()
+    yield listening
+    listening.close()

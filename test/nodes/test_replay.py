@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray
+from nav_msgs.msg import OccupancyGrid
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+from std_srvs.srv import Trigger
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
+
+from lss_bev_ros import messages
+from lss_bev_ros.dataset import NuScenesReader
+from lss_bev_ros.dataset.raster import vehicle_raster
+from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid
+
+
+@pytest.fixture(scope="session")
+def recording(street):
+    return next(iter(NuScenesReader(street, "").keyframes("scene-0001")))
+
+
+def test_what_is_published_is_what_was_recorded(street, recording, processes, listener):
+    for name in CAMERA_NAMES:
+        listener.listen(CompressedImage, f"{name}/image_raw/compressed")
+        listener.listen(CameraInfo, f"{name}/camera_info")
+    listener.listen(PointCloud2, "lidar_top/points")
+    listener.listen(OccupancyGrid, "ground_truth/occupancy", latched=True)
+    listener.listen(MarkerArray, "ground_truth/boxes", latched=True)
+    listener.listen(TFMessage, "/tf_static", latched=True)
+    listener.listen(TFMessage, "/tf")
+    listener.listen(Clock, "/clock")
+    process = processes.node("replay", dataroot=street, stamp="dataset", wait_for_subscribers=1, linger=0.5)
+    topics = ["lidar_top/points", "ground_truth/occupancy", "/tf_static", "/clock"]
+    received = listener.wait_for(lambda got: all(got[topic] for topic in topics) and got)
+
+    for name, shot in recording.cameras.items():
+        image, info = received[f"{name}/image_raw/compressed"][0], received[f"{name}/camera_info"][0]
+        assert bytes(image.data) == shot.path.read_bytes()
+        assert messages.from_stamp(image.header.stamp) == shot.stamp
+        assert image.header.stamp == info.header.stamp
+        assert image.header.frame_id == name
+        assert np.asarray(info.k).reshape(3, 3) == pytest.approx(shot.camera.intrinsics)
+    cloud = received["lidar_top/points"][0]
+    assert messages.xyz_from_cloud(cloud) == pytest.approx(recording.lidar.points()[:, :3])
+    assert [field.name for field in cloud.fields] == ["x", "y", "z", "intensity", "ring"]
+    cells, grid = messages.cells_from_grid(received["ground_truth/occupancy"][0])
+    assert grid == BevGrid()
+    assert (cells == 100 * vehicle_raster(recording.boxes, grid)).all()
+    assert len(received["ground_truth/boxes"][0].markers) == len(recording.boxes) + 1
+    mounted = {t.child_frame_id: t for t in received["/tf_static"][0].transforms}
+    assert mounted.keys() == {*CAMERA_NAMES, "lidar_top"}
+    pose = messages.pose_from_transform(mounted["cam_front"])
+    assert pose.matrix == pytest.approx(recording.cameras["cam_front"].camera.pose.matrix)
+    assert {(t.header.frame_id, t.child_frame_id) for m in received["/tf"] for t in m.transforms} == {
+        ("map", "base_link")
+    }
+    assert process.wait(30) == 0
+
+
+def test_pause_and_step_go_keyframe_by_keyframe(street, processes, listener):
+    listener.listen(OccupancyGrid, "ground_truth/occupancy", latched=True)
+    clients = {name: listener.node.create_client(Trigger, f"replay/{name}") for name in ("pause", "step")}
+    processes.node("replay", dataroot=street, paused="true", loop="true")
+
+    for count in (1, 2):
+        assert listener.call(clients["step"], Trigger.Request()).success
+        listener.wait_for(lambda got, count=count: len(got["ground_truth/occupancy"]) == count)
+    assert listener.call(clients["pause"], Trigger.Request()).success
+
+
+def test_a_damaged_file_is_named_and_the_replay_goes_on(street, tmp_path, processes, listener):
+    root = tmp_path / "damaged"
+    shutil.copytree(street, root)
+    victim = next(iter(NuScenesReader(root, "").keyframes("scene-0001"))).cameras["cam_back"].path
+    victim.write_bytes(victim.read_bytes()[:1000])
+    listener.listen(DiagnosticArray, "/diagnostics")
+    listener.listen(CompressedImage, "cam_back/image_raw/compressed")
+    processes.node("replay", dataroot=root)
+    listener.wait_for(
+        lambda got: any(
+            status.level == b"\x02" and victim.name in status.message
+            for array in got["/diagnostics"]
+            for status in array.status
+        )
+    )
+    listener.wait_for(lambda got: got["cam_back/image_raw/compressed"])
+
+
+def test_raw_images_are_published_on_demand(street, recording, processes, listener):
+    listener.listen(Image, "cam_front/image_raw")
+    processes.node("replay", dataroot=street, publish_raw="true", wait_for_subscribers=0, loop="true")
+    image = listener.wait_for(lambda got: got["cam_front/image_raw"])[0]
+    camera = recording.cameras["cam_front"].camera
+    assert messages.rgb_from_image(image).shape == (camera.height, camera.width, 3)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"rate": "2"}, "parameter rate: 2 is not a number with a decimal point"),
+        ({"rate": "1000.0"}, "parameter rate: 1000.0 is not between 0.01 and 100.0"),
+        ({"stamp": "later"}, "parameter stamp: 'later' is not one of now, dataset"),
+        ({"dataroot": "/nowhere"}, "dataroot /nowhere: no such folder"),
+        ({"version": "v1.0-trainval"}, "version 'v1.0-trainval': not in"),
+        ({}, "parameter dataroot: no data root given"),
+    ],
+)
+def test_a_wrong_start_is_one_line(street, parameters, told, processes):
+    if parameters and "dataroot" not in parameters:
+        parameters = {**parameters, "dataroot": street}
+    process = processes.node("replay", **parameters)
+    assert process.wait(30) == 1
+    (line,) = processes.output(process).strip().splitlines()
+    assert line.startswith(f"error: {told}")
+
+
+def test_a_table_without_a_field_is_named(street, tmp_path, processes):
+    root = tmp_path / "broken"
+    shutil.copytree(street, root)
+    table = next(root.glob("v1.0-*")) / "calibrated_sensor.json"
+    records = json.loads(table.read_text())
+    del records[0]["translation"]
+    table.write_text(json.dumps(records))
+    process = processes.node("replay", dataroot=root)
+    assert process.wait(30) == 1
+    (line,) = processes.output(process).strip().splitlines()
+    assert "calibrated_sensor.json" in line
+    assert "translation" in line
