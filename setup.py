@@ -30,7 +30,7 @@ setup(
         (f"share/{NAME}/config", sorted(map(str, Path("config").iterdir()))),
     ],
     zip_safe=False,
-    install_requires=["numpy>=1.21,<2", "torch>=2.3", "opencv-python-headless>=4.5", "PyYAML", "rich", "typer"],
+    install_requires=["numpy>=1.21,<2", "torch>=2.3", "opencv-python-headless>=4.5", "rich", "typer"],
     extras_require={
         "dataset": DATASET,
         "synthetic": SYNTHETIC,

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from . import __version__
 from .errors import LssBevError
 from .standalone import activate
+from .standalone.commands import bag, topic
 
 app = typer.Typer(
     help="Bird's-eye-view occupancy from six cameras with Lift-Splat-Shoot.",
@@ -26,8 +27,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-topic = typer.Typer(help="Look at topics, as `ros2 topic` does.", no_args_is_help=True)
-bag = typer.Typer(help="Record and play rosbag2 bags, as `ros2 bag` does.", no_args_is_help=True)
 app.add_typer(topic, name="topic")
 app.add_typer(bag, name="bag")
 

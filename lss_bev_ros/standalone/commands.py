@@ -1,0 +1,146 @@
+"""`lss-bev topic` and `lss-bev bag`: the options of `ros2 topic` and `ros2 bag`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import StandaloneError
+
+topic = typer.Typer(help="Look at topics, as `ros2 topic` does.", no_args_is_help=True)
+bag = typer.Typer(help="Record and play rosbag2 bags, as `ros2 bag` does.", no_args_is_help=True)
+
+Topic = Annotated[str, typer.Argument(help="Topic name.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Window = Annotated[int, typer.Option("--window", "-w", help="Messages that the figures are of, at most.")]
+BagPath = Annotated[Path, typer.Argument(help="Bag folder or .mcap file.")]
+
+
+@topic.command("list")
+def list_(
+    show_types: Annotated[bool, typer.Option("--show-types", "-t", help="Types too.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Publishers and subscribers.")] = False,
+    hidden: Annotated[bool, typer.Option("--include-hidden-topics", help="Hidden ones too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the topics there are."""
+    from .topic.listing import format_listing, list_topics
+
+    topics = list_topics(hidden=hidden)
+    if as_json:
+        for entry in topics:
+            print(json.dumps(dataclasses.asdict(entry)))
+    elif topics:
+        print(format_listing(topics, show_types=show_types, verbose=verbose))
+
+
+@topic.command()
+def echo(
+    name: Topic,
+    once: Annotated[bool, typer.Option("--once", help="Stop after the first message.")] = False,
+    field: Annotated[str | None, typer.Option("--field", help="Only this field, such as pose.x.")] = None,
+    no_arr: Annotated[bool, typer.Option("--no-arr", help="Leave arrays out.")] = False,
+    no_str: Annotated[bool, typer.Option("--no-str", help="Leave texts out.")] = False,
+    full_length: Annotated[bool, typer.Option("--full-length", "-f", help="Long arrays whole.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print the messages of a topic."""
+    from .topic.echo import echo as show
+
+    form = "json" if as_json else "csv" if csv else "yaml"
+    length = None if full_length else 128
+    show(name, once=once, field=field, form=form, no_arr=no_arr, no_str=no_str, length=length)
+
+
+@topic.command()
+def hz(name: Topic, window: Window = 10000, as_json: Json = False) -> None:
+    """Print how often a topic is published."""
+    from .topic.rate import rate
+
+    rate(name, window=window, **_report(as_json))
+
+
+@topic.command()
+def bw(name: Topic, window: Window = 100, as_json: Json = False) -> None:
+    """Print how many bytes a second a topic takes."""
+    from .topic.rate import bandwidth
+
+    bandwidth(name, window=window, **_report(as_json))
+
+
+@topic.command()
+def info(
+    name: Topic,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Each endpoint and its QoS.")] = False,
+) -> None:
+    """Print type, publishers and subscribers of a topic."""
+    from .topic.information import describe
+
+    print(describe(name, verbose=verbose))
+
+
+@bag.command()
+def record(
+    topics: Annotated[list[str] | None, typer.Argument(metavar="[TOPIC]...")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder to make.")] = None,
+    every: Annotated[bool, typer.Option("--all", "-a", help="All topics, new ones too.")] = False,
+    exclude: Annotated[list[str] | None, typer.Option("--exclude", help="Name or expression.")] = None,
+    duration: Annotated[float | None, typer.Option("--duration", "-d", help="Seconds.")] = None,
+) -> None:
+    """Record topics until Ctrl-C."""
+    from datetime import datetime
+
+    from .bag.recorder import record as run
+
+    if bool(topics) == every:
+        raise StandaloneError("name the topics to record, or give --all for all of them")
+    folder = output or Path(f"rosbag2_{datetime.now():%Y_%m_%d-%H_%M_%S}")
+    counts = run(folder, None if every else topics, exclude=exclude or (), duration=duration)
+    print(f"{folder}: {sum(counts.values())} messages of {len(counts)} topics")
+
+
+@bag.command()
+def play(
+    path: BagPath,
+    rate: Annotated[float, typer.Option("--rate", "-r", help="Speed.")] = 1.0,
+    loop: Annotated[bool, typer.Option("--loop", "-l", help="Begin again at the end.")] = False,
+    topics: Annotated[list[str] | None, typer.Option("--topics", help="Only this one; repeatable.")] = None,
+    remap: Annotated[list[str] | None, typer.Option("--remap", "-m", help="old:=new; repeatable.")] = None,
+    start_offset: Annotated[float, typer.Option("--start-offset", help="Seconds to leave out.")] = 0.0,
+    clock: Annotated[float | None, typer.Option("--clock", help="Publish /clock, times a second.")] = None,
+) -> None:
+    """Publish what a bag holds as it was recorded."""
+    from .bag.player import play as run
+    from .launching import parse_arguments
+
+    played = run(
+        path,
+        rate=rate,
+        loop=loop,
+        topics=topics,
+        remap=parse_arguments(remap or ()),
+        start_offset=start_offset,
+        clock=clock,
+    )
+    print(f"{path}: {played} messages played")
+
+
+@bag.command("info")
+def bag_info(path: BagPath, as_json: Json = False) -> None:
+    """Print what a bag holds."""
+    from .bag import describe, summarise
+
+    print(json.dumps(summarise(path)) if as_json else describe(path))
+
+
+def _report(as_json: bool) -> dict[str, Callable]:
+    """Where figures go, if not to the terminal as `ros2 topic` prints them."""
+    if not as_json:
+        return {}
+    return {"report": lambda figures: print(json.dumps(dataclasses.asdict(figures)), flush=True)}
