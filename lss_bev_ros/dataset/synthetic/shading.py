@@ -1,0 +1,198 @@
+"""Deferred shading: a buffer of triangle numbers becomes a picture."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from .light import mirrored, sky
+from .material import FOLIAGE, GLASS, LAMP, PAINT
+from .noise import hashed, ramp
+from .shadow import openness, sunlit
+from .surface import surface
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _lit(t, dx, dy, dz, foot_angle, origin, vertices, normals, uv, material, materials, light, shadows, out):
+    """Radiance (3,) of triangle t along the ray from `origin` in direction (dx, dy, dz), not normalised.
+
+    The ray need not hit the triangle: its plane is what counts, so a pixel on an edge is no exception.
+    """
+    a = vertices[t, 0]
+    e1x, e1y, e1z = vertices[t, 1, 0] - a[0], vertices[t, 1, 1] - a[1], vertices[t, 1, 2] - a[2]
+    e2x, e2y, e2z = vertices[t, 2, 0] - a[0], vertices[t, 2, 1] - a[1], vertices[t, 2, 2] - a[2]
+    nx, ny, nz = e1y * e2z - e1z * e2y, e1z * e2x - e1x * e2z, e1x * e2y - e1y * e2x
+    ox, oy, oz = origin[0] - a[0], origin[1] - a[1], origin[2] - a[2]
+    toward = nx * dx + ny * dy + nz * dz
+    if abs(toward) < 1e-12:
+        toward = 1e-12
+    inverse = -1.0 / toward
+    distance = (nx * ox + ny * oy + nz * oz) * inverse
+    # Moeller and Trumbore, "Fast, minimum storage ray-triangle intersection", 1997: the two weights.
+    cx, cy, cz = oy * dz - oz * dy, oz * dx - ox * dz, ox * dy - oy * dx
+    w1 = min(1.0, max(0.0, (e2x * cx + e2y * cy + e2z * cz) * inverse))
+    w2 = min(1.0 - w1, max(0.0, (e1x * cx + e1y * cy + e1z * cz) * -inverse))
+    w0 = 1.0 - w1 - w2
+    x = a[0] + w1 * e1x + w2 * e2x
+    y = a[1] + w1 * e1y + w2 * e2y
+    z = a[2] + w1 * e1z + w2 * e2z
+    length = math.sqrt(dx * dx + dy * dy + dz * dz)
+    vx, vy, vz = dx / length, dy / length, dz / length
+    reach = math.sqrt((x - origin[0]) ** 2 + (y - origin[1]) ** 2 + (z - origin[2]) ** 2)
+    flat = 1.0 / math.sqrt(nx * nx + ny * ny + nz * nz + 1e-20)
+    nx, ny, nz = nx * flat, ny * flat, nz * flat
+    sx = w0 * normals[t, 0, 0] + w1 * normals[t, 1, 0] + w2 * normals[t, 2, 0]
+    sy = w0 * normals[t, 0, 1] + w1 * normals[t, 1, 1] + w2 * normals[t, 2, 1]
+    sz = w0 * normals[t, 0, 2] + w1 * normals[t, 1, 2] + w2 * normals[t, 2, 2]
+    scale = 1.0 / math.sqrt(sx * sx + sy * sy + sz * sz + 1e-12)
+    sx, sy, sz = sx * scale, sy * scale, sz * scale
+    facing = nx * vx + ny * vy + nz * vz
+    if facing > 0.0:
+        nx, ny, nz, facing = -nx, -ny, -nz, -facing
+    kind = materials.kind[material[t]]
+    if kind != FOLIAGE and sx * nx + sy * ny + sz * nz < 0.0:
+        sx, sy, sz = -sx, -sy, -sz
+    foot = reach * foot_angle
+    stretched = foot / math.sqrt(max(-facing, 0.02))
+    u = w0 * uv[t, 0, 0] + w1 * uv[t, 1, 0] + w2 * uv[t, 2, 0]
+    v = w0 * uv[t, 0, 1] + w1 * uv[t, 1, 1] + w2 * uv[t, 2, 1]
+    # On a wall, u runs to the left of its normal seen from above and v runs up.
+    slope = 1.0 / max(-facing, 0.1)
+    slant_u, slant_v = (nx * vy - ny * vx) * slope, vz * slope
+    colour = materials.colour[material[t]]
+    r, g, b, gloss, glow = surface(
+        kind, colour[0], colour[1], colour[2], materials.params[material[t]], u, v, x, y, z, nz, stretched, slant_u, slant_v, t
+    )
+    cos_sun = sx * light.sun[0] + sy * light.sun[1] + sz * light.sun[2]
+    through = 0.0
+    if kind == FOLIAGE:
+        # Leaves let light through, and a crown is lit softly around its edge.
+        through = 0.30 * max(-cos_sun, 0.0)
+        cos_sun = 0.25 + 0.75 * cos_sun
+    cos_sun = max(cos_sun, 0.0)
+    lit = 0.0
+    if cos_sun + through > 0.0:
+        lift = 0.02 + 0.0006 * reach
+        lit = sunlit(x + nx * lift, y + ny * lift, z + nz * lift, shadows)
+    seen = 0.5 + 0.5 * sz
+    if z < 0.3 and nz > 0.5:
+        seen *= openness(x, y, shadows)
+    elif abs(nz) < 0.5:
+        seen *= 0.62 + 0.38 * ramp(z, 0.0, 3.0)
+    if kind == FOLIAGE:
+        seen *= 0.75
+    under = 0.35 + 0.65 * ramp(z, 0.0, 0.8) if nz < 0.3 else 1.0
+    sun = lit * (cos_sun + through)
+    bounce = (1.0 - 0.5 * sz - 0.5) * under
+    out[0] = r * (sun * light.sun_colour[0] + seen * (0.55 * light.zenith[0] + 0.45 * light.horizon[0]) + bounce * light.bounce[0])
+    out[1] = g * (sun * light.sun_colour[1] + seen * (0.55 * light.zenith[1] + 0.45 * light.horizon[1]) + bounce * light.bounce[1])
+    out[2] = b * (sun * light.sun_colour[2] + seen * (0.55 * light.zenith[2] + 0.45 * light.horizon[2]) + bounce * light.bounce[2])
+    if gloss > 0.04:
+        along = 2.0 * (vx * sx + vy * sy + vz * sz)
+        rx, ry, rz = vx - along * sx, vy - along * sy, vz - along * sz
+        # Schlick, "An inexpensive BRDF model for physically-based rendering", 1994.
+        grazing = max(0.0, 1.0 + (vx * sx + vy * sy + vz * sz))
+        fresnel = gloss * (0.06 + 0.94 * grazing**5)
+        if kind == GLASS:
+            fresnel = 0.10 + 0.85 * grazing**4
+        elif kind != PAINT:
+            fresnel = gloss * (0.14 + 0.8 * grazing**4)
+        mr, mg, mb = mirrored(rx, ry, rz, light)
+        hit = max(0.0, rx * light.sun[0] + ry * light.sun[1] + rz * light.sun[2])
+        sparkle = lit * gloss * (2.2 * hit**180 + 0.25 * hit**18)
+        out[0] += fresnel * (mr - out[0]) + sparkle * light.sun_colour[0]
+        out[1] += fresnel * (mg - out[1]) + sparkle * light.sun_colour[1]
+        out[2] += fresnel * (mb - out[2]) + sparkle * light.sun_colour[2]
+    if glow > 0.0 and kind == LAMP:
+        strength = glow * 2.4 / light.exposure
+        out[0] += r * strength
+        out[1] += g * strength
+        out[2] += b * strength
+    veil = 1.0 - math.exp(-light.haze * reach)
+    toward_sun = max(0.0, vx * light.sun[0] + vy * light.sun[1] + vz * light.sun[2]) ** 6 * 0.15 * (1.0 - light.cloud)
+    for k in range(3):
+        air = light.horizon[k] * 0.92 + toward_sun * light.sun_colour[k]
+        out[k] += (air - out[k]) * veil
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _alike(s, t, instance, material, normals):
+    """Whether two triangles look the same at one point, so that one of them can stand for both."""
+    if s == t:
+        return True
+    if s < 0 or t < 0 or instance[s] != instance[t] or material[s] != material[t]:
+        return False
+    dot = 0.0
+    for k in range(3):
+        dot += normals[s, 0, k] * normals[t, 0, k]
+    return dot > 0.8
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def shade(ids, rotation, origin, lens, vertices, normals, uv, material, instance, materials, light, shadows, seed, image):
+    """Fill a picture from a buffer of triangle numbers with four samples a pixel.
+
+    A pixel whose samples agree is shaded once; one on an edge once for each surface it holds.
+
+    Args:
+        ids: (2 H, 2 W) int32, -1 for sky.
+        rotation: (3, 3) float64, world to camera.
+        origin: (3,) float64, the camera in the world.
+        lens: (4,) float64, fx, fy, cx, cy of the picture, pixels (centres at whole numbers).
+        vertices, normals, uv, material: as in `Mesh`, world.
+        instance: (T,) int32, the object a triangle belongs to.
+        materials, light, shadows: of the world.
+        seed: of the sensor's noise.
+        image: (H, W, 3) uint8, BGR, filled.
+    """
+    height, width = image.shape[:2]
+    colour, total = np.empty(3), np.empty(3)
+    foot_angle = 1.0 / lens[0]
+    quad = np.empty(4, np.int64)
+    middle_x, middle_y = 0.5 * width, 0.5 * height
+    for row in range(height):
+        for column in range(width):
+            for k in range(4):
+                quad[k] = ids[2 * row + (k >> 1), 2 * column + (k & 1)]
+            total[:] = 0.0
+            done = 0
+            for k in range(4):
+                if done >> k & 1:
+                    continue
+                weight = 0.0
+                for j in range(k, 4):
+                    if not done >> j & 1 and _alike(quad[k], quad[j], instance, material, normals):
+                        weight += 0.25
+                        done |= 1 << j
+                x, y = float(column), float(row)
+                if weight < 0.9:
+                    x += (k & 1) * 0.5 - 0.25
+                    y += (k >> 1) * 0.5 - 0.25
+                cx, cy = (x - lens[2]) / lens[0], (y - lens[3]) / lens[1]
+                dx = rotation[0, 0] * cx + rotation[1, 0] * cy + rotation[2, 0]
+                dy = rotation[0, 1] * cx + rotation[1, 1] * cy + rotation[2, 1]
+                dz = rotation[0, 2] * cx + rotation[1, 2] * cy + rotation[2, 2]
+                if quad[k] < 0:
+                    size = 1.0 / math.sqrt(dx * dx + dy * dy + dz * dz)
+                    colour[0], colour[1], colour[2] = sky(dx * size, dy * size, dz * size, light, True)
+                else:
+                    _lit(
+                        quad[k], dx, dy, dz, foot_angle, origin, vertices, normals, uv, material, materials, light, shadows, colour
+                    )
+                for j in range(3):
+                    # Bright samples are tamed before they are averaged, or edges against the sky stay jagged.
+                    value = colour[j] * light.exposure
+                    total[j] += weight * value / (1.0 + 0.25 * value)
+            px, py = (column - middle_x) / middle_x, (row - middle_y) / middle_x
+            vignette = 1.0 - 0.16 * (px * px + py * py)
+            # Sum of two uniform numbers: a triangular stand-in for the sensor's noise, stronger in shadows.
+            grain = hashed(column, row, seed) + hashed(column, row, seed + 77) - 1.0
+            for j in range(3):
+                value = total[j] / (1.0 - 0.25 * min(total[j], 3.6)) * vignette
+                # Hable's filmic curve is overkill here: a soft shoulder, then the sRGB exponent.
+                value = value * (1.0 + value * 0.10) / (1.0 + 0.62 * value)
+                value = max(value, 0.0) ** (1.0 / 2.2) * 255.0
+                value += grain * (2.6 - 1.2 * value / 255.0) + (hashed(column, row, seed + j) - 0.5) * 1.6
+                image[row, column, 2 - j] = np.uint8(min(255.0, max(0.0, value + 0.5)))
