@@ -251,7 +251,7 @@ def _checked_array(field: Field, code: str, one: Callable[[Any], Any], value: An
     if isinstance(value, array.array):
         if value.typecode != code:
             raise AssertionError(
-                f"The '{field.name}' array.array() must have the type code of '{code}', not {value.typecode!r}"
+                f"The '{field.name}' array.array() must have type code '{code}', not {value.typecode!r}"
             )
         _check_length(field, len(value))
         return value
