@@ -82,7 +82,7 @@ def play(
                     played += 1
                 if not loop or not played:
                     break
-            session.spin(timeout=0.1)  # what is on its way reaches its readers
+            session.drain(0.1)  # what is on its way reaches its readers
             return played
 
 

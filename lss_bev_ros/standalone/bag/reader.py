@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rosbags.interfaces import Connection, Qos
-from rosbags.rosbag2 import Reader, ReaderError
+from rosbags.rosbag2 import ReaderError
+from rosbags.rosbag2.reader import DirectoryReader
 from rosbags.rosbag2.storage_mcap import McapReader
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -118,7 +119,7 @@ class Bag:
             return self._open_file(self.path)
         if (self.path / "metadata.yaml").is_file():
             _check_storage(self.path / "metadata.yaml")
-            reader = Reader(self.path)
+            reader = DirectoryReader(self.path)
             reader.open()
             return reader
         files = self.files

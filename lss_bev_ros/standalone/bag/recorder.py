@@ -22,6 +22,8 @@ from .writer import BagWriter
 # Seconds between two looks for new topics, and messages of a topic that may wait, as rosbag2 has them.
 _DISCOVERY_SECONDS = 0.1
 _DEPTH = 100
+# A Ctrl-C ends the nodes as well, and what they publish at their end belongs into the bag.
+_LAST_WORDS_SECONDS = 0.3
 
 
 class Recorder:
@@ -175,6 +177,7 @@ def record(
         log = session.node.get_logger()
         log.info(f"Recording to {recorder.path}; stop with Ctrl-C")
         session.spin(until=lambda: recorder.failed, timeout=duration)
+        session.drain(_LAST_WORDS_SECONDS)
         missing = sorted(set(topics or ()) - set(recorder.counts) - {name[1:] for name in recorder.counts})
         if missing:
             log.warning(f"never published: {', '.join(missing)}")

@@ -30,16 +30,11 @@ def list_topics(*, hidden: bool = False, wait: float = DISCOVERY_SECONDS) -> lis
     with Session() as session:
         session.spin(timeout=wait)
         node = session.node
-        # What this very node has is not what the user asks for.
-        own = {name for name, _ in node.get_publisher_names_and_types_by_node(node.get_name(), "/")}
-        found = [
+        return [
             TopicListing(name, tuple(types), node.count_publishers(name), node.count_subscribers(name))
             for name, types in node.get_topic_names_and_types()
             if hidden or not any(part.startswith("_") for part in name.split("/"))
         ]
-    return [
-        topic for topic in found if not (topic.name in own and topic.publishers + topic.subscriptions <= 1)
-    ]
 
 
 def format_listing(topics: list[TopicListing], *, show_types: bool = False, verbose: bool = False) -> str:

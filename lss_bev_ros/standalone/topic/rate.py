@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections import deque
@@ -82,7 +83,7 @@ def rate(
 
     def figures() -> Rate | None:
         times = list(stamps)
-        gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+        gaps = [after - before for before, after in itertools.pairwise(times)]
         if not gaps:
             return None
         mean = sum(gaps) / len(gaps)

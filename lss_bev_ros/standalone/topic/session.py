@@ -36,7 +36,9 @@ class Session:
         self._context = rclpy.Context()
         rclpy.init(args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO)
         name = name or f"_lss_bev_{os.getpid()}"
-        self.node = rclpy.create_node(name, context=self._context, start_parameter_services=False)
+        self.node = rclpy.create_node(
+            name, context=self._context, start_parameter_services=False, enable_rosout=False
+        )
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
 
@@ -68,6 +70,12 @@ class Session:
                 return until()
             self._executor.spin_once(timeout_sec=left)
         return True
+
+    def drain(self, seconds: float) -> None:
+        """Deal with what still arrives for some time, also after the session has ended."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._executor.spin_once(timeout_sec=left)
 
     def close(self) -> None:
         """Destroy the node and give the signals back."""

@@ -21,7 +21,8 @@ _OTHER_TYPE = re.compile(
 )
 _UNSAFE_START = re.compile(r"[\s,\[\]{}#&*!|>'\"%@`]|[-?:](?:\s|$)")
 _UNSAFE_INSIDE = re.compile(r":\s|\s#|:$|\s$")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+# Characters that YAML takes only escaped.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _float(value: float) -> str:
 
 def _text(value: str) -> str:
     if _CONTROL.search(value):
-        return json.dumps(value, ensure_ascii=False)
+        return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))
     if _OTHER_TYPE.fullmatch(value) or _UNSAFE_START.match(value) or _UNSAFE_INSIDE.search(value):
         return "'" + value.replace("'", "''") + "'"
     return value
