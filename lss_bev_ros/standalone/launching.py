@@ -160,9 +160,11 @@ def _launch_folder(package: str) -> Path:
 
 
 def _source(path: Path) -> LaunchDescriptionSource:
-    from launch.launch_description_sources import AnyLaunchDescriptionSource
+    from launch.launch_description_sources import AnyLaunchDescriptionSource, PythonLaunchDescriptionSource
 
-    return AnyLaunchDescriptionSource(str(path))
+    # ROS 2 buries what a Python file raises when it tries it as a file of any kind.
+    kind = PythonLaunchDescriptionSource if path.suffix == ".py" else AnyLaunchDescriptionSource
+    return kind(str(path))
 
 
 def _load(source: LaunchDescriptionSource) -> LaunchDescription:

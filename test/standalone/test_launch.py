@@ -15,6 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from lss_bev_ros.standalone import activate
+
+STAND_IN = activate()
+better_than_ros_2 = pytest.mark.skipif(not STAND_IN, reason="ROS 2's own launch is less thorough")
 ROOT = Path(__file__).resolve().parents[2]
 RUN = """
 import sys
@@ -83,6 +87,19 @@ class Launched:
         return self.process.returncode, "\n".join([*self.lines, rest])
 
 
+def installed(prefix: Path, package: str, executables: dict[str, str]) -> Path:
+    """Make what colcon would install of a package, for ROS 2's own launch."""
+    marker = prefix / "share" / "ament_index" / "resource_index" / "packages" / package
+    marker.parent.mkdir(parents=True)
+    marker.touch()
+    for name, text in executables.items():
+        path = prefix / "lib" / package / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!{sys.executable}\n{text}")
+        path.chmod(0o755)
+    return prefix
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Launched]]:
     """Start a launch file whose description holds the given entities (Python text)."""
@@ -91,14 +108,21 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Launched]]:
     (package.parent / "__init__.py").touch()
     (package / "__init__.py").touch()
     (package / "talker.py").write_text(NODE)
+    prefix = installed(tmp_path / "install", "somepackage", {"talker_node": NODE})
     running = []
     path = os.pathsep.join([str(tmp_path), str(ROOT), os.environ.get("PYTHONPATH", "")])
-    env = {**os.environ, "PYTHONPATH": path, "ROS_LOG_DIR": str(tmp_path / "log")}
+    prefixes = os.pathsep.join([str(prefix), os.environ.get("AMENT_PREFIX_PATH", "")])
+    env = {
+        **os.environ,
+        "PYTHONPATH": path,
+        "AMENT_PREFIX_PATH": prefixes,
+        "ROS_LOG_DIR": str(tmp_path / "log"),
+    }
 
     def begin(entities: str, *arguments: str, file: str = "some.launch.py", run: bool = True) -> Launched:
         entities = textwrap.indent(textwrap.dedent(entities).strip(), "        ")
-        text = f"{IMPORTS}\ndef generate_launch_description():\n    return LaunchDescription([\n{entities}\n    ])\n"
-        (tmp_path / file).write_text(text)
+        function = f"def generate_launch_description():\n    return LaunchDescription([\n{entities}\n    ])\n"
+        (tmp_path / file).write_text(f"{IMPORTS}\n{function}")
         if run:
             running.append(Launched(tmp_path / file, arguments, env))
             return running[-1]
@@ -167,14 +191,16 @@ def test_arguments_conditions_groups_and_expressions(start) -> None:
         LogInfo(msg=["number ", LaunchConfiguration("number"), " ", EnvironmentVariable("SOME")]),
         LogInfo(msg="never", condition=IfCondition("false")),
         LogInfo(msg="always", condition=UnlessCondition("0")),
-        LogInfo(msg="bigger", condition=IfCondition(PythonExpression([LaunchConfiguration("number"), " > 2"]))),
+        LogInfo(msg="bigger",
+                condition=IfCondition(PythonExpression([LaunchConfiguration("number"), " > 2"]))),
         GroupAction([SetLaunchConfiguration("number", "9"), SetEnvironmentVariable("SOME", "other"),
                      LogInfo(msg=["inside ", LaunchConfiguration("number")])]),
         LogInfo(msg=["outside ", LaunchConfiguration("number"), " ", EnvironmentVariable("SOME")]),
         IncludeLaunchDescription(
             PythonLaunchDescriptionSource([ThisLaunchFileDir(), "/inner.launch.py"]),
             launch_arguments={"who": LaunchConfiguration("kind")}.items()),
-        OpaqueFunction(function=lambda context: [LogInfo(msg="opaque " + context.launch_configurations["kind"])]),
+        OpaqueFunction(function=lambda context: [
+            LogInfo(msg="opaque " + context.launch_configurations["kind"])]),
         """,
         "number:=3",
         "kind:=b",
@@ -255,7 +281,7 @@ def test_events_timers_and_respawn(start) -> None:
     assert out.count("[kid-1] 5") == 3
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=better_than_ros_2)])
 def test_a_signal_to_the_launch_ends_its_processes_once(start, signum: int) -> None:
     kid = """
     import signal, sys, time
@@ -289,6 +315,7 @@ time.sleep(60)
 """
 
 
+@better_than_ros_2
 def test_a_stubborn_process_and_its_children_do_not_outlive_the_launch(start, tmp_path: Path) -> None:
     (tmp_path / "stubborn.py").write_text(STUBBORN)
     launched = start(
@@ -309,6 +336,7 @@ def test_a_stubborn_process_and_its_children_do_not_outlive_the_launch(start, tm
     assert gone(int(match[2]))
 
 
+@better_than_ros_2
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
 def test_a_launch_that_is_killed_takes_its_processes_along(start) -> None:
     launched = start("python('import time; time.sleep(60)'),")
@@ -345,6 +373,7 @@ def test_names_parameters_and_remappings_reach_the_node(start, tmp_path: Path) -
     assert code == 0
     first, second = sorted(heard(out), key=lambda node: "--some" not in node["argv"])
     argv = [word if "launch_params_" not in word else "FILE" for word in first["argv"]]
+    argv = [word.replace("True", "true") for word in argv]  # YAML either way
     # fmt: off
     assert argv == [
         "--some", "2.5", "--ros-args", "-r", "__node:=talker", "-r", "__ns:=/car/left",
@@ -374,9 +403,10 @@ def test_names_parameters_and_remappings_reach_the_node(start, tmp_path: Path) -
 def test_a_node_that_is_not_there_is_named(start) -> None:
     code, out = start("Node(package='somepackage', executable='nothing_node'),").finish()
     assert code == 1
-    assert "executable 'nothing_node' not found in package 'somepackage'" in out
+    assert "executable 'nothing_node' not found" in out
 
 
+@better_than_ros_2
 def test_what_has_no_stand_in_fails_at_once(start) -> None:
     code, out = start("python('1', cached_output=True),").finish()
     assert code == 1

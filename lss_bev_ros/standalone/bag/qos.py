@@ -8,7 +8,8 @@ from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
 from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
 
-_DEFAULT_DEPTH = 10
+# Ten times rosbag2's, so that a burst, or a bag played fast, does not overtake a reliable reader.
+_DEFAULT_DEPTH = 100
 _MOST_LATCHED = 1000
 
 
@@ -30,7 +31,7 @@ def to_bag(profile: QoSProfile) -> Qos:
 def to_offer(recorded: Sequence[Qos], messages: int) -> QoSProfile:
     """Return the profile to play a topic with: what its publishers offered, if all offered the same.
 
-    As in rosbag2, the history is not what they had, since nobody else knew it, but keeps 10; a
+    As in rosbag2, the history is not what they had, since nobody else knew it, but keeps 100; a
     transient-local topic keeps all its messages, for those who come late are to have every publisher's.
     """
     alike = {

@@ -13,16 +13,28 @@ from typing import Any
 import numpy as np
 
 _SEQUENCES = (list, tuple, array.array, np.ndarray)
-# Text that YAML 1.1 would not read as text, or not at all, without quotes.
+# Text that means something else in YAML 1.1 (yaml.org/type: bool, float, int, merge, null, timestamp,
+# value), or that ends a document.
 _OTHER_TYPE = re.compile(
-    r"(?:|~|null|true|false|yes|no|on|off|=|<<|\.\.\.|---|[-+]?\.(?:inf|nan)"
-    r"|[-+]?(?:\d[\d_,.:]*|\.\d+)(?:e[-+]?\d+)?|0x[\da-f_]+|0b[01_]+|\d{4}-\d\d?-\d\d?.*)",
-    re.IGNORECASE,
+    r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF"
+    r"|[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?"
+    r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+    r"|[-+]?0b[01_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+"
+    r"|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+"
+    r"|<<|=|~|null|Null|NULL|"
+    r"|\d{4}-\d\d-\d\d"
+    r"|\d{4}-\d\d?-\d\d?(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d(?:\.\d*)?(?:[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?))?"
+    r"|(?:---|\.\.\.).*",
 )
-_UNSAFE_START = re.compile(r"[\s,\[\]{}#&*!|>'\"%@`]|[-?:](?:\s|$)")
-_UNSAFE_INSIDE = re.compile(r":\s|\s#|:$|\s$")
-# Characters that YAML takes only escaped.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_UNSAFE_START = re.compile(r"[ ,\[\]{}#&*!|>'\"%@`]|[-?:](?: |$)|---|\.\.\.")
+_UNSAFE_INSIDE = re.compile(r": | #|:$| $")
+# Characters that YAML takes only escaped, and the short names that it has for some.
+_ESCAPED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_SHORT = dict(zip('\0\a\b\t\n\v\f\r\x1b\x85\xa0\u2028\u2029"\\', '0abtnvfreN_LP"\\', strict=True))
+
+
+class _Octets(str):
+    """Bytes of a `byte` field as text, a character each."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,7 @@ def to_data(value: Any, abridge: Abridgement = Abridgement(), field_type: str = 
         field_type: Its type as `get_fields_and_field_types` gives it, for the name of a left-out array.
     """
     if isinstance(value, bytes):
-        value = "".join(map(chr, value))
+        return _Octets(value.decode("latin-1"))
     if isinstance(value, str):
         if abridge.strings:
             return f"<string length: <{len(value)}>>"
@@ -80,7 +92,7 @@ def to_csv(data: Any) -> str:
         return ",".join(to_csv(part) for part in data.values())
     if isinstance(data, list):
         return ",".join(to_csv(part) for part in data)
-    return str(data)
+    return str(data.encode("latin-1")) if isinstance(data, _Octets) else str(data)
 
 
 def to_json(data: Any) -> str:
@@ -122,11 +134,20 @@ def _float(value: float) -> str:
 
 
 def _text(value: str) -> str:
-    if _CONTROL.search(value):
-        return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))
+    if _ESCAPED.search(value):
+        return '"' + "".join(_escape(character) for character in value) + '"'
     if _OTHER_TYPE.fullmatch(value) or _UNSAFE_START.match(value) or _UNSAFE_INSIDE.search(value):
         return "'" + value.replace("'", "''") + "'"
     return value
+
+
+def _escape(character: str) -> str:
+    if character in _SHORT:
+        return f"\\{_SHORT[character]}"
+    if not _ESCAPED.match(character):
+        return character
+    code = ord(character)
+    return f"\\x{code:02X}" if code < 0x100 else f"\\u{code:04X}"
 
 
 def _array_name(field_type: str, length: int) -> str:
