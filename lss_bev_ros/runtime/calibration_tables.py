@@ -39,7 +39,7 @@ class CalibrationTables:
 
 
 class CalibrationCache:
-    """The tables of the last few rigs, by fingerprint; a camera that is lost for a while costs nothing twice."""
+    """The tables of the last few rigs, so that a camera that comes and goes costs little."""
 
     def __init__(self, config: ModelConfig):
         self._config = config

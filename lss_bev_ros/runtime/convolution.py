@@ -1,4 +1,4 @@
-"""Convolutions made ready for inference: batch normalisation folded in, activation fused, padding symmetric."""
+"""Convolutions made ready for inference: normalisation folded in, activation fused, padding symmetric."""
 
 from __future__ import annotations
 
@@ -67,33 +67,37 @@ class Convolution:
             padding = after
         return cls(weight, bias, dtype, activation, conv.stride[0], padding, conv.groups)
 
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, I, H, W) to (B, O, H', W'), channels last."""
+    def __call__(self, x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
+        """Convolve, add, activate.
+
+        Args:
+            x: (B, I, H, W), channels last.
+            plus: (B, O, H', W'), added before the activation, which is not `swish` then.
+
+        Returns:
+            (B, O, H', W'), channels last.
+        """
         if self._can_pack:
             try:
-                return self._fused(x)
+                return self._fused(x, plus)
             except (AttributeError, RuntimeError, NotImplementedError):
                 self._can_pack = False
         y = F.conv2d(x, self.weight, self.bias, self.stride, self.padding, 1, self.groups)
+        if plus is not None:
+            y = y.add_(plus)
         if self.activation == "relu":
             return F.relu_(y)
         return F.silu(y, inplace=True) if self.activation == "swish" else y
 
-    def _fused(self, x: torch.Tensor) -> torch.Tensor:
+    def _fused(self, x: torch.Tensor, plus: torch.Tensor | None) -> torch.Tensor:
         """The same through oneDNN, the weight reordered at the first call."""
         if self._packed is None:
             self._packed = torch._C._nn.mkldnn_reorder_conv2d_weight(
                 self.weight.to_mkldnn(), self.padding, self.stride, [1, 1], self.groups, list(x.shape)
             )
-        return torch.ops.mkldnn._convolution_pointwise(
-            x,
-            self._packed,
-            self.bias,
-            self.padding,
-            self.stride,
-            [1, 1],
-            self.groups,
-            self.activation,
-            [],
-            "",
-        )
+        shape = (self.padding, self.stride, [1, 1], self.groups)
+        operator = torch.ops.mkldnn._convolution_pointwise
+        if plus is None:
+            return operator(x, self._packed, self.bias, *shape, self.activation, [], "")
+        activation = None if self.activation == "none" else self.activation
+        return operator.binary(x, plus, self._packed, self.bias, *shape, "add", 1.0, activation, [], None)

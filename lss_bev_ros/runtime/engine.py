@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
+from ..errors import ImageError
 from ..geometry import BevGrid
 from .frame_set import FrameSet, Prediction
 
@@ -31,10 +33,31 @@ class Engine(ABC):
         frame set that raises leaves the engine ready for the next one.
 
         Raises:
-            RuntimeBackendError: an image is damaged, of another size than its camera, or of none.
+            ImageError: an image is damaged or of another size than its camera.
+            RuntimeBackendError: there is no image, or one of a camera that the rig lacks.
         """
 
-    def close(self) -> None:
+    def infer_usable(self, frame_set: FrameSet) -> tuple[Prediction, dict[str, str]]:
+        """Predict with those cameras whose images can be used, as if the others had sent none.
+
+        Returns:
+            The prediction, and what is wrong with each camera that was left out.
+
+        Raises:
+            RuntimeBackendError: no image can be used.
+        """
+        problems: dict[str, str] = {}
+        while True:
+            try:
+                return self.infer(frame_set), problems
+            except ImageError as error:
+                problems[error.camera] = str(error)
+                images = {name: image for name, image in frame_set.images.items() if name != error.camera}
+                if not images:
+                    raise
+                frame_set = replace(frame_set, images=images)
+
+    def close(self) -> None:  # noqa: B027 (a backend that holds nothing has nothing to do)
         """Let go of threads and memory; the engine cannot be used afterwards."""
 
     def __enter__(self) -> Engine:

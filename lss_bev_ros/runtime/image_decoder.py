@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 
-from ..errors import RuntimeBackendError
+from ..errors import ImageError, RuntimeBackendError
 from ..geometry import Camera
 from .frame_set import FrameSet
 
@@ -71,29 +71,30 @@ def decode_image(camera: Camera, image: np.ndarray | bytes) -> np.ndarray:
     """
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise RuntimeBackendError(
-                f"{camera.name}: an image must be (height, width, 3) uint8 RGB, "
-                f"not {image.shape} {image.dtype}: convert it"
+            raise ImageError(
+                camera.name,
+                f"an image must be (height, width, 3) uint8 RGB, not {image.shape} {image.dtype}: convert it",
             )
         pixels = image
     else:
         pixels = _decode_jpeg(camera.name, bytes(image))
     height, width = pixels.shape[:2]
     if (width, height) != (camera.width, camera.height):
-        raise RuntimeBackendError(
-            f"{camera.name}: image is {width}x{height}, but its calibration is for "
-            f"{camera.width}x{camera.height}: correct its camera_info or its image size"
+        raise ImageError(
+            camera.name,
+            f"image is {width}x{height}, but its calibration is for {camera.width}x{camera.height}: "
+            f"correct its camera_info or its image size",
         )
     return pixels
 
 
 def _decode_jpeg(name: str, data: bytes) -> np.ndarray:
     if not data.startswith(_START):
-        raise RuntimeBackendError(f"{name}: image is no JPEG ({len(data)} bytes): publish JPEG or raw images")
+        raise ImageError(name, f"image is no JPEG ({len(data)} bytes): publish JPEG or raw images")
     # libjpeg fills what is missing with grey and carries on, so the end is looked for here.
     if data.rfind(_END, max(0, len(data) - _TRAILER)) < 0:
-        raise RuntimeBackendError(
-            f"{name}: JPEG is truncated ({len(data)} bytes, no end marker): check the file or the link it came by"
+        raise ImageError(
+            name, f"JPEG is truncated ({len(data)} bytes, no end marker): check the file or the link"
         )
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
@@ -101,5 +102,5 @@ def _decode_jpeg(name: str, data: bytes) -> np.ndarray:
     except cv2.error:
         pixels = None
     if pixels is None:
-        raise RuntimeBackendError(f"{name}: JPEG of {len(data)} bytes cannot be decoded: it is damaged")
+        raise ImageError(name, f"JPEG of {len(data)} bytes cannot be decoded: it is damaged")
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
