@@ -21,4 +21,7 @@ SERVICES: dict[str, str] = {
 }
 
 # Field defaults that a message definition gives; the type store does not keep them.
-FIELD_DEFAULTS: dict[str, dict[str, float]] = {"geometry_msgs/msg/Quaternion": {"w": 1.0}}
+FIELD_DEFAULTS: dict[str, dict[str, float]] = {
+    "geometry_msgs/msg/Quaternion": {"w": 1.0},
+    "sensor_msgs/msg/NavSatStatus": {"status": -2},
+}

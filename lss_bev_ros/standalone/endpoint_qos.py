@@ -58,15 +58,16 @@ class EndpointQos:
 
     @classmethod
     def from_dds(cls, qos: Qos) -> EndpointQos:
-        """Read the policies of an endpoint that discovery found; history is not part of what it tells."""
+        """Read the policies of an endpoint that discovery found."""
         lifespan, deadline = qos[Policy.Lifespan], qos[Policy.Deadline]
         liveliness = qos[Policy.Liveliness]
         durability = qos[Policy.Durability]
+        history = qos[Policy.History]
         reliability = qos[Policy.Reliability]
         return cls(
             reliable=isinstance(reliability, Policy.Reliability.Reliable),
             transient_local=durability not in (None, Policy.Durability.Volatile),
-            depth=None,
+            depth=history.depth if isinstance(history, Policy.History.KeepLast) else None,
             lifespan=_finite(lifespan and lifespan.lifespan),
             deadline=_finite(deadline and deadline.deadline),
             liveliness_lease=_finite(liveliness and liveliness.lease_duration),

@@ -78,6 +78,8 @@ def _annotations(name: str) -> dict[str, Any]:
 
 def _annotation(field: Field) -> Any:
     base = message_type(field.base) if field.nested else _PRIMITIVES[field.base]
+    if field.limit:
+        base = types.bounded_str[field.limit]
     if field.shape == "array":
         return types.array[base, field.size]
     if field.shape == "sequence":

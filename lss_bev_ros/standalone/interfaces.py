@@ -31,7 +31,8 @@ class Field:
     """One field of a message.
 
     `base` is a primitive's ROS name ("uint8", "string") or, where `nested`, a message's full name.
-    `shape` is "scalar", "array" (of exactly `size`) or "sequence" (of at most `size`; 0: any).
+    `shape` is "scalar", "array" (of exactly `size`) or "sequence" (of at most `size`; 0: any). `limit` is
+    the most characters a string may have (0: any).
     """
 
     name: str
@@ -39,11 +40,14 @@ class Field:
     nested: bool
     shape: str
     size: int
+    limit: int = 0
 
     @property
     def type_name(self) -> str:
         """The type as rosidl writes it, e.g. `sequence<uint8>` or `double[9]`."""
         base = self.base.replace("/msg/", "/") if self.nested else _IDL_NAMES.get(self.base, self.base)
+        if self.limit:
+            base = f"{base}<{self.limit}>"
         if self.shape == "array":
             return f"{base}[{self.size}]"
         if self.shape == "sequence":
@@ -118,10 +122,10 @@ def type_hash(name: str) -> str:
 def _field(name: str, description: tuple) -> Field:
     kind, detail = description
     if kind == Nodetype.BASE:
-        return Field(name, detail[0], False, "scalar", 0)
+        return Field(name, detail[0], False, "scalar", 0, detail[1])
     if kind == Nodetype.NAME:
         return Field(name, detail, True, "scalar", 0)
     (inner_kind, inner), size = detail
     nested = inner_kind == Nodetype.NAME
     shape = "array" if kind == Nodetype.ARRAY else "sequence"
-    return Field(name, inner if nested else inner[0], nested, shape, size)
+    return Field(name, inner if nested else inner[0], nested, shape, size, 0 if nested else inner[1])

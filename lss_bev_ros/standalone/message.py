@@ -166,6 +166,8 @@ def _element_checker(field: Field) -> Callable[[Any], Any]:
     elif base == "byte":
         return _byte_checker(name)
     else:
+        if field.limit:
+            return _bounded_text_checker(name, field.limit)
         kind = {"bool": bool, "string": str}[base]
         expected = f"of type '{kind.__name__}'"
 
@@ -196,6 +198,15 @@ def _float_checker(name: str, base: str) -> Callable[[Any], float]:
             raise AssertionError(f"The '{name}' field must be of type 'float', not {_kind(value)}")
         if base == "float32" and abs(value) > _FLOAT32_MAX and not np.isinf(value):
             raise AssertionError(f"The '{name}' field must fit a 32 bit float, which {value} does not")
+        return value
+
+    return check
+
+
+def _bounded_text_checker(name: str, limit: int) -> Callable[[Any], str]:
+    def check(value: str) -> str:
+        if not isinstance(value, str) or len(value) > limit:
+            raise AssertionError(f"The '{name}' field must be of type 'str' and at most {limit} long, not {value!r}")
         return value
 
     return check
@@ -285,6 +296,4 @@ def _kind(value: object) -> str:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, (array.array, np.ndarray)):
-        return repr(value.tolist())
-    return repr(value)
+    return repr(value.tolist()) if isinstance(value, array.array) else repr(value)

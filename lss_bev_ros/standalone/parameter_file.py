@@ -120,7 +120,7 @@ def _value(node: Node | None, where: str) -> object:
 
 def _scalar(node: ScalarNode) -> object:
     text = node.value
-    if node.style in ("'", '"', "|", ">") or node.tag == "!!str":
+    if node.style in ("'", '"', "|", ">"):
         return text
     if text in _TRUE or text in _FALSE:
         return text in _TRUE

@@ -163,10 +163,10 @@ def to_endpoint(profile: QoSProfile) -> EndpointQos:
 
 
 def from_endpoint(qos: EndpointQos) -> QoSProfile:
-    """The profile of an endpoint that discovery found, which does not tell its history."""
+    """The profile of an endpoint that discovery found."""
     return QoSProfile(
-        history=HistoryPolicy.UNKNOWN,
-        depth=0,
+        history=HistoryPolicy.KEEP_ALL if qos.depth is None else HistoryPolicy.KEEP_LAST,
+        depth=qos.depth or 0,
         reliability=ReliabilityPolicy.RELIABLE if qos.reliable else ReliabilityPolicy.BEST_EFFORT,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if qos.transient_local else DurabilityPolicy.VOLATILE,
         lifespan=_duration(qos.lifespan),
