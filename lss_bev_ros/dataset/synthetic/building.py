@@ -166,32 +166,32 @@ def _awnings(edges, rng, palette: Palette) -> list[Mesh]:
 
 def _balconies(edges, z0: float, floors: int, storey: float, rng, palette: Palette) -> list[Mesh]:
     """Slabs with railings before some windows."""
-    parts = []
     slab = palette.add(m.PLAIN, (0.66, 0.65, 0.62))
     rail = palette.add(m.METAL, (0.16, 0.16, 0.17))
-    for a, b, _, _, arguments in edges[:4]:
+    slabs, rails = [], []
+
+    def upright(a, b, low: float, high: float) -> list:
+        return [[*a, low], [*b, low], [*b, high], [*a, high]]
+
+    for a, b, _, _, arguments in edges:
         length = float(np.linalg.norm(b - a))
         direction = (b - a) / length
         out = np.array([direction[1], -direction[0]]) * 1.1
         module = arguments[2]
         count = int(length / module)
-        for k in range(count):
-            if (k * 7 + count) % 3:
-                continue
+        for k in range(0, count, 3):
             p, q = a + direction * (k * module), a + direction * ((k + 1) * module)
+            sides = [(p, p + out), (p + out, q + out), (q + out, q)]
             for floor in range(floors):
                 z = z0 + floor * storey + 0.1
-                ring = np.array([p, p + out, q + out, q])
-                # The slab's outline must run counter-clockwise seen from above.
-                parts += [walls(ring, z - 0.15, z, slab), polygon(ring, z, slab), _underside(ring[[0, 3]], ring[[1, 2]], z - 0.15, slab)]
-                sides = [(ring[0], ring[1]), (ring[1], ring[2]), (ring[2], ring[3])]
+                slabs += [upright(c, d, z - 0.15, z) for c, d in sides]
+                slabs += [[[*p, h], [*(p + out), h], [*(q + out), h], [*q, h]] for h in (z - 0.15, z)]
                 for c, d in sides:
-                    parts.append(quads([[*c, z + 0.95], [*d, z + 0.95], [*d, z + 1.02], [*c, z + 1.02]], rail))
-                    bars = max(2, int(np.linalg.norm(d - c) / 0.35))
+                    rails.append(upright(c, d, z + 0.95, z + 1.02))
+                    bars = max(2, int(np.linalg.norm(d - c) / 0.4))
                     for f in (np.arange(bars) + 0.5) / bars:
-                        e, g = c + (d - c) * f, c + (d - c) * (f + 0.1 / bars)
-                        parts.append(quads([[*e, z], [*g, z], [*g, z + 0.95], [*e, z + 0.95]], rail))
-    return parts
+                        rails.append(upright(c + (d - c) * f, c + (d - c) * (f + 0.1 / bars), z, z + 0.95))
+    return [quads(slabs, slab), quads(rails, rail)] if slabs else []
 
 
 def _house(outline: np.ndarray, rng, palette: Palette) -> Mesh:

@@ -49,7 +49,7 @@ def ego_mesh() -> Mesh:
 
 def shadows_around(world: World, place: np.ndarray) -> Shadows:
     """Shadow maps of the fixed world around a place (2,), to be shared by all pictures taken near it."""
-    return static_shadows(world.fixed[0].vertices, world.light.sun, np.array([*place, 0.0]))
+    return static_shadows(world.fixed[0].vertices, np.array(world.light.sun), np.array([*place, 0.0]))
 
 
 def take_picture(world: World, mount: Mount, time: float, shadows: Shadows, seed: int, scale: float = 1.0) -> Picture:

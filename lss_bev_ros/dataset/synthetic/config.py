@@ -50,7 +50,7 @@ class WorldConfig:
     speed: Range = (7.0, 12.0)
     sun_height: Range = (14.0, 65.0)
     overcast: Range = (0.0, 1.0)
-    haze: Range = (0.0008, 0.0035)
+    haze: Range = (0.0003, 0.0020)
     exposure: Range = (0.85, 1.2)
     mount_angle: float = 0.0
     mount_shift: float = 0.0

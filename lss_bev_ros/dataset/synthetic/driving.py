@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ from .actor import STEP
 from .ground import STOP_LINE
 from .road import Path, Plan
 
+_BESIDE = np.array([-1.0, 0.0, 1.0])
 LOOK = 38.0
 """Drivers look so many metres ahead."""
 
@@ -47,6 +49,7 @@ class Mover:
         front, rear, half: metres from its origin to its nose, tail and sides.
         stops: (metres along the path, junction, axis) of stop lines on its way.
         walks: people keep their speed whatever happens.
+        push: acceleration, m/s2.
         history: distance at every step.
     """
 
@@ -59,6 +62,7 @@ class Mover:
     half: float
     stops: list[tuple[float, int, int]] = field(default_factory=list)
     walks: bool = False
+    push: float = 0.0
     history: list[float] = field(default_factory=list)
 
 
@@ -115,14 +119,13 @@ class Simulation:
         for step in range(round((end - begin) / STEP) + 1):
             for mover in self.movers:
                 mover.history.append(mover.distance)
-            self._advance(begin + step * STEP)
+            self._advance(begin + step * STEP, step)
 
-    def _advance(self, time: float) -> None:
+    def _advance(self, time: float, step: int) -> None:
         centers, yaws, halves, velocities = self._boxes()
-        pushes = []
         for index, mover in enumerate(self.movers):
-            if mover.walks:
-                pushes.append(0.0)
+            # Drivers look up every other step, one half of them in turn.
+            if mover.walks or (step + index) % 2:
                 continue
             gap, lead = self._ahead(index, mover, centers, yaws, halves, velocities)
             for place, junction, axis in mover.stops:
@@ -134,9 +137,9 @@ class Simulation:
                 if room < gap:
                     gap, lead = room + 1.2, 0.0
                 break
-            pushes.append(self._acceleration(mover, gap, lead))
-        for mover, push in zip(self.movers, pushes, strict=True):
-            mover.speed = max(0.0, mover.speed + push * STEP)
+            mover.push = self._acceleration(mover, gap, lead)
+        for mover in self.movers:
+            mover.speed = max(0.0, mover.speed + mover.push * STEP)
             mover.distance += mover.speed * STEP
 
     def _boxes(self):
@@ -144,11 +147,11 @@ class Simulation:
         centers, velocities = np.empty((count, 2)), np.empty((count, 2))
         yaws, halves = np.empty(count), np.empty((count, 2))
         for k, mover in enumerate(self.movers):
-            yaw = float(mover.path.heading(mover.distance))
-            forward = np.array([np.cos(yaw), np.sin(yaw)])
-            centers[k] = mover.path.at(mover.distance) + forward * (mover.front - mover.rear) / 2
+            behind, here, ahead = mover.path.at(mover.distance + _BESIDE)
+            forward = (ahead - behind) / math.hypot(ahead[0] - behind[0], ahead[1] - behind[1])
+            centers[k] = here + forward * ((mover.front - mover.rear) / 2)
             velocities[k] = forward * mover.speed
-            yaws[k], halves[k] = yaw, ((mover.front + mover.rear) / 2, mover.half)
+            yaws[k], halves[k] = math.atan2(forward[1], forward[0]), ((mover.front + mover.rear) / 2, mover.half)
         still = self.still
         zero = np.zeros_like(still[0])
         return (
@@ -159,7 +162,7 @@ class Simulation:
     def _ahead(self, index, mover, centers, yaws, halves, velocities) -> tuple[float, float]:
         """Free metres before the nose, and the speed along the path of what ends them."""
         here = mover.path.at(mover.distance)
-        near = np.linalg.norm(centers - here, axis=1) < LOOK + 12
+        near = ((centers - here) ** 2).sum(1) < (LOOK + 12) ** 2
         near[index] = False
         near = np.flatnonzero(near)
         if not len(near):
@@ -178,9 +181,8 @@ class Simulation:
             # Along its own axis a vehicle is grown less, or the queue behind a bus would keep far away.
             hit |= (x < halves[near, 0] + 0.5) & (y < grown[:, 1]) if later == 0 else (x < grown[:, 0]) & (y < grown[:, 1])
         # What moves with me and is behind me is not in my way: only what lies ahead at this moment counts.
-        yaw = float(mover.path.heading(mover.distance))
-        ahead = (centers[near] - here) @ np.array([np.cos(yaw), np.sin(yaw)]) > 0
-        hit &= ahead
+        yaw = yaws[index]
+        hit &= (centers[near] - here) @ np.array([np.cos(yaw), np.sin(yaw)]) > 0
         first = hit.argmax(0)
         gaps = np.where(hit.any(0), reach[first], np.inf)
         best = int(gaps.argmin())
@@ -194,10 +196,10 @@ class Simulation:
         """m/s2, after the intelligent driver model (Treiber, Hennecke and Helbing 2000)."""
         wish = mover.wish
         # Slow down for bends: at most 2 m/s2 sideways on the way ahead.
-        look = np.arange(0.0, 6.0 + 1.3 * mover.speed, 3.0) + mover.distance
-        turn = np.abs(np.diff(np.unwrap(mover.path.heading(look)))) / 3.0
-        if len(turn):
-            wish = min(wish, float(np.sqrt(2.0 / max(turn.max(), 2.0 / 900.0))))
+        look = mover.path.at(np.arange(-1.0, 8.0 + 1.3 * mover.speed, 3.0) + mover.distance)
+        steps = np.diff(look, axis=0)
+        turn = np.abs(steps[:-1, 0] * steps[1:, 1] - steps[:-1, 1] * steps[1:, 0]).max() / 27.0
+        wish = min(wish, float(np.sqrt(2.0 / max(turn, 2.0 / 900.0))))
         push, brake, room, headway = 1.7, 2.6, 2.0, 1.1
         free = 1.0 - (mover.speed / max(wish, 0.1)) ** 4
         if not np.isfinite(gap):

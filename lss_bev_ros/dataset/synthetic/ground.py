@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from . import material as m
@@ -15,17 +17,20 @@ CROSSING = (1.6, 4.8)
 STOP_LINE = 5.9
 """Stop lines lie this far from the edge of the crossing street, metres."""
 
+PAINTED = 150.0
+"""There is no paint farther than this from the ego car's way, metres."""
+
 _PAINT_Z = 0.006
 
 
-def build_ground(plan: Plan, rng: np.random.Generator, palette: Palette) -> Mesh:
-    """All ground surfaces of a street plan, world."""
+def build_ground(plan: Plan, near: Callable[[np.ndarray], np.ndarray], rng: np.random.Generator, palette: Palette) -> Mesh:
+    """All ground surfaces of a street plan, world; paint only where `near`, the distance to the way, is small."""
     parts = [_base(plan, palette)]
     for s0, s1, t0, t1, left, right, low, high in plan.blocks():
         parts.append(_block(plan, (s0, s1, t0, t1), _pavements(left, right, low, high), rng, palette))
     for street in plan.streets:
-        parts.append(_markings(plan, street, rng, palette))
-    parts.append(_patches(plan, rng, palette))
+        parts.append(_markings(plan, street, near, rng, palette))
+    parts.append(_patches(plan, near, rng, palette))
     return joined(parts)
 
 
@@ -110,13 +115,15 @@ def _dashes(plan: Plan, street: Street, begin, end, across, width, material, on=
     return [_strip(plan, street, a, a + on, across, width, material) for a in starts]
 
 
-def _markings(plan: Plan, street: Street, rng: np.random.Generator, palette: Palette) -> Mesh:
+def _markings(plan: Plan, street: Street, near, rng: np.random.Generator, palette: Palette) -> Mesh:
     white = palette.add(m.MARKING, (0.80, 0.80, 0.77), rng.uniform(0.1, 0.5))
     yellow = palette.add(m.MARKING, (0.80, 0.62, 0.16), rng.uniform(0.1, 0.5))
     double = rng.random() < 0.5
     parts = []
     begin, end = plan.extent(street)
     for a, b in plan.pieces(street, STOP_LINE + 0.4):
+        if near(plan.curve.world(street.place((a + b) / 2, 0.0))) > PAINTED:
+            continue
         if double:
             parts += [_strip(plan, street, a, b, side * 0.16, 0.12, yellow) for side in (-1, 1)]
         else:
@@ -135,7 +142,7 @@ def _markings(plan: Plan, street: Street, rng: np.random.Generator, palette: Pal
     for other in plan.crossing_streets(street):
         for side in (-1, 1):
             edge = other.at + side * other.half
-            if not begin + 10 < edge < end - 10:
+            if not begin + 10 < edge < end - 10 or near(plan.curve.world(street.place(edge, 0.0))) > PAINTED:
                 continue
             # Traffic that comes to the junction keeps to the right of its own direction.
             lanes = street.lanes * street.lane_width
@@ -167,7 +174,7 @@ def _arrow(plan: Plan, street: Street, along, across, sign, kind, material) -> M
     return soup(np.array(triangles), material)
 
 
-def _patches(plan: Plan, rng: np.random.Generator, palette: Palette) -> Mesh:
+def _patches(plan: Plan, near, rng: np.random.Generator, palette: Palette) -> Mesh:
     """Repairs, manhole covers and drains."""
     parts = []
     iron = palette.add(m.METAL, (0.22, 0.21, 0.20))
@@ -179,9 +186,13 @@ def _patches(plan: Plan, rng: np.random.Generator, palette: Palette) -> Mesh:
             across = rng.uniform(-0.8, 0.8) * street.half
             width = min(rng.uniform(0.6, 3.0), 2 * (street.half - abs(across)))
             at = rng.uniform(begin, end)
+            if near(plan.curve.world(street.place(at, 0.0))) > 80:
+                continue
             parts.append(_strip(plan, street, at, at + rng.uniform(1, 14), across, width, patch, 0.002))
         for _ in range(int((end - begin) / 30)):
             center = plan.curve.world(street.place(rng.uniform(begin, end), rng.uniform(-0.7, 0.7) * street.half))
+            if near(center) > 60:
+                continue
             angle = np.linspace(0, 2 * np.pi, 15)[:-1]
             disc = center + 0.33 * np.stack([np.cos(angle), np.sin(angle)], -1)
             parts.append(polygon(disc, 0.004, iron))

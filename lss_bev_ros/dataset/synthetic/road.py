@@ -7,6 +7,7 @@ A place is first given in street coordinates: s, metres along the main street, a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -133,18 +134,26 @@ class Path:
     def at(self, distance) -> np.ndarray:
         """World x and y (..., 2) at distances from the start; before and past the ends it goes on straight."""
         distance = np.asarray(distance, np.float64)
-        xy = np.stack([np.interp(distance, self.length, self.points[:, k]) for k in (0, 1)], -1)
-        first, last = self._direction(0), self._direction(-1)
-        xy = xy + np.minimum(distance, 0.0)[..., None] * first
-        return xy + np.maximum(distance - self.total, 0.0)[..., None] * last
+        xy = np.empty((*distance.shape, 2))
+        xy[..., 0] = np.interp(distance, self.length, self.points[:, 0])
+        xy[..., 1] = np.interp(distance, self.length, self.points[:, 1])
+        if distance.size and distance.min() < 0:
+            xy += np.minimum(distance, 0.0)[..., None] * self._ends[0]
+        if distance.size and distance.max() > self.total:
+            xy += np.maximum(distance - self.total, 0.0)[..., None] * self._ends[1]
+        return xy
 
-    def _direction(self, end: int) -> np.ndarray:
-        a, b = (self.points[0], self.points[1]) if end == 0 else (self.points[-2], self.points[-1])
-        return (b - a) / np.linalg.norm(b - a)
+    @cached_property
+    def _ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """Unit vectors along the first and the last piece."""
+        first, last = self.points[1] - self.points[0], self.points[-1] - self.points[-2]
+        return first / np.linalg.norm(first), last / np.linalg.norm(last)
 
     def heading(self, distance, reach: float = 1.0) -> np.ndarray:
         """Direction of travel, radians, averaged over `reach` metres each way."""
-        step = self.at(np.asarray(distance) + reach) - self.at(np.asarray(distance) - reach)
+        distance = np.asarray(distance, np.float64)
+        ends = self.at(np.stack([distance - reach, distance + reach]))
+        step = ends[1] - ends[0]
         return np.arctan2(step[..., 1], step[..., 0])
 
 

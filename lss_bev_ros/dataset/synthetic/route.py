@@ -7,6 +7,8 @@ import numpy as np
 from .config import WorldConfig
 from .road import Curve, Path, Plan, Street
 
+FIRST_TURN = 80.0
+"""Metres that the ego car goes before its first turn; some 50 of them before the first picture."""
 MARGIN = 150.0
 """The world goes on so far beyond the ego car's way, metres."""
 
@@ -51,7 +53,7 @@ def draw_route(plan: Plan, config: WorldConfig, length: float, rng: np.random.Ge
     j = next(k for k, street in enumerate(across) if street.at > start + 25)
     on_s, forward, passed = True, True, []
     turns: list[tuple[bool, int, bool]] = [(True, i, True)]
-    first_turn = int(rng.random() < 0.35) if rng.random() < config.turn else 99
+    turning = rng.random() < config.turn
     done, position = 0.0, start
     while done < length + 30 and 0 <= i < len(along) and 0 <= j < len(across):
         passed.append((i, j, 0 if on_s else 1))
@@ -69,7 +71,8 @@ def draw_route(plan: Plan, config: WorldConfig, length: float, rng: np.random.Ge
             options[name] = (not on_s, after, *((i + delta, j) if on_s else (i, j + delta)))
         possible = [n for n, (_, _, a, b) in options.items() if 0 <= a < len(along) and 0 <= b < len(across)]
         bends = [n for n in possible if n != "straight"]
-        want = len(passed) - 1 == first_turn or (len(passed) - 1 > first_turn + 1 and rng.random() < 0.25)
+        # The first turn comes some seconds into the scene, not while traffic warms up.
+        want = turning and done > FIRST_TURN and (len(turns) == 1 or rng.random() < 0.25)
         if bends and (want or "straight" not in possible):
             choice = bends[rng.integers(len(bends))]
         else:

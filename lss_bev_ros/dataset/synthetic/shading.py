@@ -15,32 +15,31 @@ from .surface import surface
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _lit(t, dx, dy, dz, foot_angle, origin, vertices, normals, uv, material, materials, light, shadows, out):
-    """Radiance (3,) of triangle t along the ray from `origin` in direction (dx, dy, dz), not normalised.
+def _lit(t, dx, dy, dz, foot_angle, ox, oy, oz, vertices, normals, uv, m, kinds, colours, params, light, axes, near, near_offset, near_scale, far, far_offset, far_scale, contact, contact_offset):
+    """Radiance (r, g, b) of triangle t along the ray from (ox, oy, oz) in direction (dx, dy, dz), not normalised.
 
     The ray need not hit the triangle: its plane is what counts, so a pixel on an edge is no exception.
     """
-    a = vertices[t, 0]
-    e1x, e1y, e1z = vertices[t, 1, 0] - a[0], vertices[t, 1, 1] - a[1], vertices[t, 1, 2] - a[2]
-    e2x, e2y, e2z = vertices[t, 2, 0] - a[0], vertices[t, 2, 1] - a[1], vertices[t, 2, 2] - a[2]
+    ax, ay, az = vertices[t, 0, 0], vertices[t, 0, 1], vertices[t, 0, 2]
+    e1x, e1y, e1z = vertices[t, 1, 0] - ax, vertices[t, 1, 1] - ay, vertices[t, 1, 2] - az
+    e2x, e2y, e2z = vertices[t, 2, 0] - ax, vertices[t, 2, 1] - ay, vertices[t, 2, 2] - az
     nx, ny, nz = e1y * e2z - e1z * e2y, e1z * e2x - e1x * e2z, e1x * e2y - e1y * e2x
-    ox, oy, oz = origin[0] - a[0], origin[1] - a[1], origin[2] - a[2]
+    ax, ay, az = ox - ax, oy - ay, oz - az
     toward = nx * dx + ny * dy + nz * dz
     if abs(toward) < 1e-12:
         toward = 1e-12
     inverse = -1.0 / toward
-    distance = (nx * ox + ny * oy + nz * oz) * inverse
     # Moeller and Trumbore, "Fast, minimum storage ray-triangle intersection", 1997: the two weights.
-    cx, cy, cz = oy * dz - oz * dy, oz * dx - ox * dz, ox * dy - oy * dx
+    cx, cy, cz = ay * dz - az * dy, az * dx - ax * dz, ax * dy - ay * dx
     w1 = min(1.0, max(0.0, (e2x * cx + e2y * cy + e2z * cz) * inverse))
     w2 = min(1.0 - w1, max(0.0, (e1x * cx + e1y * cy + e1z * cz) * -inverse))
     w0 = 1.0 - w1 - w2
-    x = a[0] + w1 * e1x + w2 * e2x
-    y = a[1] + w1 * e1y + w2 * e2y
-    z = a[2] + w1 * e1z + w2 * e2z
+    x = vertices[t, 0, 0] + w1 * e1x + w2 * e2x
+    y = vertices[t, 0, 1] + w1 * e1y + w2 * e2y
+    z = vertices[t, 0, 2] + w1 * e1z + w2 * e2z
     length = math.sqrt(dx * dx + dy * dy + dz * dz)
     vx, vy, vz = dx / length, dy / length, dz / length
-    reach = math.sqrt((x - origin[0]) ** 2 + (y - origin[1]) ** 2 + (z - origin[2]) ** 2)
+    reach = math.sqrt((x - ox) ** 2 + (y - oy) ** 2 + (z - oz) ** 2)
     flat = 1.0 / math.sqrt(nx * nx + ny * ny + nz * nz + 1e-20)
     nx, ny, nz = nx * flat, ny * flat, nz * flat
     sx = w0 * normals[t, 0, 0] + w1 * normals[t, 1, 0] + w2 * normals[t, 2, 0]
@@ -51,7 +50,7 @@ def _lit(t, dx, dy, dz, foot_angle, origin, vertices, normals, uv, material, mat
     facing = nx * vx + ny * vy + nz * vz
     if facing > 0.0:
         nx, ny, nz, facing = -nx, -ny, -nz, -facing
-    kind = materials.kind[material[t]]
+    kind = kinds[m]
     if kind != FOLIAGE and sx * nx + sy * ny + sz * nz < 0.0:
         sx, sy, sz = -sx, -sy, -sz
     foot = reach * foot_angle
@@ -61,9 +60,8 @@ def _lit(t, dx, dy, dz, foot_angle, origin, vertices, normals, uv, material, mat
     # On a wall, u runs to the left of its normal seen from above and v runs up.
     slope = 1.0 / max(-facing, 0.1)
     slant_u, slant_v = (nx * vy - ny * vx) * slope, vz * slope
-    colour = materials.colour[material[t]]
     r, g, b, gloss, glow = surface(
-        kind, colour[0], colour[1], colour[2], materials.params[material[t]], u, v, x, y, z, nz, stretched, slant_u, slant_v, t
+        kind, colours[m, 0], colours[m, 1], colours[m, 2], params, m, u, v, x, y, z, nz, stretched, slant_u, slant_v, t
     )
     cos_sun = sx * light.sun[0] + sy * light.sun[1] + sz * light.sun[2]
     through = 0.0
@@ -75,10 +73,10 @@ def _lit(t, dx, dy, dz, foot_angle, origin, vertices, normals, uv, material, mat
     lit = 0.0
     if cos_sun + through > 0.0:
         lift = 0.02 + 0.0006 * reach
-        lit = sunlit(x + nx * lift, y + ny * lift, z + nz * lift, shadows)
+        lit = sunlit(x + nx * lift, y + ny * lift, z + nz * lift, axes, near, near_offset, near_scale, far, far_offset, far_scale)
     seen = 0.5 + 0.5 * sz
     if z < 0.3 and nz > 0.5:
-        seen *= openness(x, y, shadows)
+        seen *= openness(x, y, contact, contact_offset)
     elif abs(nz) < 0.5:
         seen *= 0.62 + 0.38 * ramp(z, 0.0, 3.0)
     if kind == FOLIAGE:
@@ -86,9 +84,9 @@ def _lit(t, dx, dy, dz, foot_angle, origin, vertices, normals, uv, material, mat
     under = 0.35 + 0.65 * ramp(z, 0.0, 0.8) if nz < 0.3 else 1.0
     sun = lit * (cos_sun + through)
     bounce = (1.0 - 0.5 * sz - 0.5) * under
-    out[0] = r * (sun * light.sun_colour[0] + seen * (0.55 * light.zenith[0] + 0.45 * light.horizon[0]) + bounce * light.bounce[0])
-    out[1] = g * (sun * light.sun_colour[1] + seen * (0.55 * light.zenith[1] + 0.45 * light.horizon[1]) + bounce * light.bounce[1])
-    out[2] = b * (sun * light.sun_colour[2] + seen * (0.55 * light.zenith[2] + 0.45 * light.horizon[2]) + bounce * light.bounce[2])
+    out_r = r * (sun * light.sun_colour[0] + seen * (0.55 * light.zenith[0] + 0.45 * light.horizon[0]) + bounce * light.bounce[0])
+    out_g = g * (sun * light.sun_colour[1] + seen * (0.55 * light.zenith[1] + 0.45 * light.horizon[1]) + bounce * light.bounce[1])
+    out_b = b * (sun * light.sun_colour[2] + seen * (0.55 * light.zenith[2] + 0.45 * light.horizon[2]) + bounce * light.bounce[2])
     if gloss > 0.04:
         along = 2.0 * (vx * sx + vy * sy + vz * sz)
         rx, ry, rz = vx - along * sx, vy - along * sy, vz - along * sz
@@ -102,19 +100,20 @@ def _lit(t, dx, dy, dz, foot_angle, origin, vertices, normals, uv, material, mat
         mr, mg, mb = mirrored(rx, ry, rz, light)
         hit = max(0.0, rx * light.sun[0] + ry * light.sun[1] + rz * light.sun[2])
         sparkle = lit * gloss * (2.2 * hit**180 + 0.25 * hit**18)
-        out[0] += fresnel * (mr - out[0]) + sparkle * light.sun_colour[0]
-        out[1] += fresnel * (mg - out[1]) + sparkle * light.sun_colour[1]
-        out[2] += fresnel * (mb - out[2]) + sparkle * light.sun_colour[2]
+        out_r += fresnel * (mr - out_r) + sparkle * light.sun_colour[0]
+        out_g += fresnel * (mg - out_g) + sparkle * light.sun_colour[1]
+        out_b += fresnel * (mb - out_b) + sparkle * light.sun_colour[2]
     if glow > 0.0 and kind == LAMP:
         strength = glow * 2.4 / light.exposure
-        out[0] += r * strength
-        out[1] += g * strength
-        out[2] += b * strength
+        out_r += r * strength
+        out_g += g * strength
+        out_b += b * strength
     veil = 1.0 - math.exp(-light.haze * reach)
     toward_sun = max(0.0, vx * light.sun[0] + vy * light.sun[1] + vz * light.sun[2]) ** 6 * 0.15 * (1.0 - light.cloud)
-    for k in range(3):
-        air = light.horizon[k] * 0.92 + toward_sun * light.sun_colour[k]
-        out[k] += (air - out[k]) * veil
+    out_r += (light.horizon[0] * 0.92 + toward_sun * light.sun_colour[0] - out_r) * veil
+    out_g += (light.horizon[1] * 0.92 + toward_sun * light.sun_colour[1] - out_g) * veil
+    out_b += (light.horizon[2] * 0.92 + toward_sun * light.sun_colour[2] - out_b) * veil
+    return out_r, out_g, out_b
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -148,22 +147,24 @@ def shade(ids, rotation, origin, lens, vertices, normals, uv, material, instance
         image: (H, W, 3) uint8, BGR, filled.
     """
     height, width = image.shape[:2]
-    colour, total = np.empty(3), np.empty(3)
+    kinds, colours, params = materials.kind, materials.colour, materials.params
+    near, far, contact = shadows.near, shadows.far, shadows.contact
     foot_angle = 1.0 / lens[0]
-    quad = np.empty(4, np.int64)
     middle_x, middle_y = 0.5 * width, 0.5 * height
+    curve = _film_curve()
     for row in range(height):
         for column in range(width):
-            for k in range(4):
-                quad[k] = ids[2 * row + (k >> 1), 2 * column + (k & 1)]
-            total[:] = 0.0
+            total_r, total_g, total_b = 0.0, 0.0, 0.0
             done = 0
             for k in range(4):
                 if done >> k & 1:
                     continue
-                weight = 0.0
-                for j in range(k, 4):
-                    if not done >> j & 1 and _alike(quad[k], quad[j], instance, material, normals):
+                t = ids[2 * row + (k >> 1), 2 * column + (k & 1)]
+                weight = 0.25
+                if k == 0 and t == ids[2 * row, 2 * column + 1] == ids[2 * row + 1, 2 * column] == ids[2 * row + 1, 2 * column + 1]:
+                    weight, done = 1.0, 15
+                for j in range(k + 1, 4):
+                    if not done >> j & 1 and _alike(t, ids[2 * row + (j >> 1), 2 * column + (j & 1)], instance, material, normals):
                         weight += 0.25
                         done |= 1 << j
                 x, y = float(column), float(row)
@@ -174,25 +175,53 @@ def shade(ids, rotation, origin, lens, vertices, normals, uv, material, instance
                 dx = rotation[0, 0] * cx + rotation[1, 0] * cy + rotation[2, 0]
                 dy = rotation[0, 1] * cx + rotation[1, 1] * cy + rotation[2, 1]
                 dz = rotation[0, 2] * cx + rotation[1, 2] * cy + rotation[2, 2]
-                if quad[k] < 0:
+                if t < 0:
                     size = 1.0 / math.sqrt(dx * dx + dy * dy + dz * dz)
-                    colour[0], colour[1], colour[2] = sky(dx * size, dy * size, dz * size, light, True)
+                    r, g, b = sky(dx * size, dy * size, dz * size, light, True)
                 else:
-                    _lit(
-                        quad[k], dx, dy, dz, foot_angle, origin, vertices, normals, uv, material, materials, light, shadows, colour
-                    )
-                for j in range(3):
-                    # Bright samples are tamed before they are averaged, or edges against the sky stay jagged.
-                    value = colour[j] * light.exposure
-                    total[j] += weight * value / (1.0 + 0.25 * value)
+                    r, g, b = _lit(
+                        t, dx, dy, dz, foot_angle, origin[0], origin[1], origin[2], vertices, normals, uv, material[t],
+                        kinds, colours, params, light, shadows.axes, near, shadows.near_offset, shadows.near_scale,
+                        far, shadows.far_offset, shadows.far_scale, contact, shadows.contact_offset,
+                    )  # fmt: skip
+                # Bright samples are tamed before they are averaged, or edges against the sky stay jagged.
+                r, g, b = r * light.exposure, g * light.exposure, b * light.exposure
+                total_r += weight * r / (1.0 + 0.25 * r)
+                total_g += weight * g / (1.0 + 0.25 * g)
+                total_b += weight * b / (1.0 + 0.25 * b)
             px, py = (column - middle_x) / middle_x, (row - middle_y) / middle_x
             vignette = 1.0 - 0.16 * (px * px + py * py)
             # Sum of two uniform numbers: a triangular stand-in for the sensor's noise, stronger in shadows.
             grain = hashed(column, row, seed) + hashed(column, row, seed + 77) - 1.0
-            for j in range(3):
-                value = total[j] / (1.0 - 0.25 * min(total[j], 3.6)) * vignette
-                # Hable's filmic curve is overkill here: a soft shoulder, then the sRGB exponent.
-                value = value * (1.0 + value * 0.10) / (1.0 + 0.62 * value)
-                value = max(value, 0.0) ** (1.0 / 2.2) * 255.0
-                value += grain * (2.6 - 1.2 * value / 255.0) + (hashed(column, row, seed + j) - 0.5) * 1.6
-                image[row, column, 2 - j] = np.uint8(min(255.0, max(0.0, value + 0.5)))
+            image[row, column, 2] = _developed(total_r, vignette, grain, curve)
+            image[row, column, 1] = _developed(total_g, vignette, grain * 0.9 + 0.1, curve)
+            image[row, column, 0] = _developed(total_b, vignette, grain * 1.1 - 0.1, curve)
+
+
+_CURVE = 2048
+"""Entries of the film curve, over values from 0 to 4."""
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _film_curve():
+    """Linear light to picture values: a soft shoulder, then the sRGB exponent; (_CURVE,) float64 of 0 to 255."""
+    curve = np.empty(_CURVE + 1)
+    for k in range(_CURVE + 1):
+        value = 4.0 * k * k / (_CURVE * _CURVE)
+        value = value * (1.0 + value * 0.10) / (1.0 + 0.62 * value)
+        value = min(max(value, 0.0) ** (1.0 / 2.2), 1.0)
+        # A little more contrast in the middle, as cameras give their pictures.
+        curve[k] = 255.0 * (0.65 * value + 0.35 * value * value * (3.0 - 2.0 * value))
+    return curve
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _developed(total, vignette, grain, curve):
+    """One channel of a pixel: undo the taming, then vignette, film curve and noise."""
+    value = max(total, 0.0) / (1.0 - 0.25 * min(total, 3.6)) * vignette
+    # The table is spaced by the square root, for the eye sees more in the dark.
+    place = math.sqrt(min(value, 3.99) * 0.25) * _CURVE
+    k = int(place)
+    value = curve[k] + (place - k) * (curve[k + 1] - curve[k])
+    value += grain * (2.8 - 1.2 * value / 255.0)
+    return np.uint8(min(255.0, max(0.0, value + 0.5)))

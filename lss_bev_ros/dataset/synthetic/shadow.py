@@ -20,23 +20,23 @@ class Shadows(NamedTuple):
     """Maps that a shader looks up.
 
     Attributes:
-        axes: (3, 3) float64, right, down and sunwards in the world.
-        near_offset, far_offset: (2,) float64, corners of the two maps along right and down, metres.
+        axes: right, down and sunwards in the world, nine numbers.
+        near_offset, far_offset: corners of the two maps along right and down, metres.
         near_scale, far_scale: elements a metre.
         near, far: (MAP_SIZE, MAP_SIZE) float32, greatest height sunwards, metres.
         contact: (N, N) float32, share of the sky hidden just above the ground.
-        contact_offset: (2,) float64, world x and y of its corner.
+        contact_offset: world x and y of its corner.
     """
 
-    axes: np.ndarray
-    near_offset: np.ndarray
+    axes: tuple[float, ...]
+    near_offset: tuple[float, float]
     near_scale: float
     near: np.ndarray
-    far_offset: np.ndarray
+    far_offset: tuple[float, float]
     far_scale: float
     far: np.ndarray
     contact: np.ndarray
-    contact_offset: np.ndarray
+    contact_offset: tuple[float, float]
 
 
 def sun_axes(sun: np.ndarray) -> np.ndarray:
@@ -62,7 +62,9 @@ def static_shadows(vertices: np.ndarray, sun: np.ndarray, center: np.ndarray) ->
     draw_flat(vertices, axes, far_offset, far_scale, far)
     size = int(2 * CONTACT_RADIUS * CONTACT_SCALE)
     contact = np.zeros((size, size), np.float32)
-    return Shadows(axes, near_offset, near_scale, near, far_offset, far_scale, far, contact, center[:2] - CONTACT_RADIUS)
+    corner = (float(center[0] - CONTACT_RADIUS), float(center[1] - CONTACT_RADIUS))
+    flat = tuple(float(v) for v in axes.ravel())
+    return Shadows(flat, tuple(near_offset.tolist()), near_scale, near, tuple(far_offset.tolist()), far_scale, far, contact, corner)
 
 
 def with_moving(shadows: Shadows, vertices: np.ndarray, outlines: list[np.ndarray]) -> Shadows:
@@ -74,8 +76,9 @@ def with_moving(shadows: Shadows, vertices: np.ndarray, outlines: list[np.ndarra
         outlines: (4, 2) each: footprints of all things that stand low over the ground, world.
     """
     near, far = shadows.near.copy(), shadows.far.copy()
-    draw_flat(vertices, shadows.axes, shadows.near_offset, shadows.near_scale, near)
-    draw_flat(vertices, shadows.axes, shadows.far_offset, shadows.far_scale, far)
+    axes = np.array(shadows.axes).reshape(3, 3)
+    draw_flat(vertices, axes, np.array(shadows.near_offset), shadows.near_scale, near)
+    draw_flat(vertices, axes, np.array(shadows.far_offset), shadows.far_scale, far)
     contact = np.zeros_like(shadows.contact)
     for outline in outlines:
         corners = (outline - shadows.contact_offset) * CONTACT_SCALE
@@ -97,36 +100,35 @@ def _compare(keys, x, y, key):
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def sunlit(x, y, z, shadows):
-    """Share of the sun that reaches a place of the world, 0 to 1."""
-    axes = shadows.axes
-    right = axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z
-    down = axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z
-    key = axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z
-    u = (right - shadows.near_offset[0]) * shadows.near_scale - 0.5
-    v = (down - shadows.near_offset[1]) * shadows.near_scale - 0.5
-    size = shadows.near.shape[0]
-    if 1 < u < size - 3 and 1 < v < size - 3:
-        total = _compare(shadows.near, u, v, key + 0.06) * 2.0
-        total += _compare(shadows.near, u + 0.9, v + 0.4, key + 0.06) + _compare(shadows.near, u - 0.9, v - 0.4, key + 0.06)
+def sunlit(x, y, z, axes, near, near_offset, near_scale, far, far_offset, far_scale):
+    """Share of the sun that reaches a place of the world, 0 to 1; the maps as in `Shadows`."""
+    right = axes[0] * x + axes[1] * y + axes[2] * z
+    down = axes[3] * x + axes[4] * y + axes[5] * z
+    key = axes[6] * x + axes[7] * y + axes[8] * z
+    u = (right - near_offset[0]) * near_scale - 0.5
+    v = (down - near_offset[1]) * near_scale - 0.5
+    size = near.shape[0]
+    if 2 < u < size - 4 and 2 < v < size - 4:
+        total = _compare(near, u, v, key + 0.06) * 2.0
+        total += _compare(near, u + 0.9, v + 0.4, key + 0.06) + _compare(near, u - 0.9, v - 0.4, key + 0.06)
         return 0.25 * total
-    u = (right - shadows.far_offset[0]) * shadows.far_scale - 0.5
-    v = (down - shadows.far_offset[1]) * shadows.far_scale - 0.5
+    u = (right - far_offset[0]) * far_scale - 0.5
+    v = (down - far_offset[1]) * far_scale - 0.5
     if 0 < u < size - 2 and 0 < v < size - 2:
-        return _compare(shadows.far, u, v, key + 0.25)
+        return _compare(far, u, v, key + 0.25)
     return 1.0
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def openness(x, y, shadows):
+def openness(x, y, contact, contact_offset):
     """Share of the sky that the ground at world x and y sees beside parked cars and the like."""
-    u = (x - shadows.contact_offset[0]) * CONTACT_SCALE - 0.5
-    v = (y - shadows.contact_offset[1]) * CONTACT_SCALE - 0.5
-    size = shadows.contact.shape[0]
+    u = (x - contact_offset[0]) * CONTACT_SCALE - 0.5
+    v = (y - contact_offset[1]) * CONTACT_SCALE - 0.5
+    size = contact.shape[0]
     if not (0 < u < size - 2 and 0 < v < size - 2):
         return 1.0
     j, i = int(u), int(v)
     fx, fy = u - j, v - i
-    top = shadows.contact[i, j] * (1 - fx) + shadows.contact[i, j + 1] * fx
-    bottom = shadows.contact[i + 1, j] * (1 - fx) + shadows.contact[i + 1, j + 1] * fx
+    top = contact[i, j] * (1 - fx) + contact[i, j + 1] * fx
+    bottom = contact[i + 1, j] * (1 - fx) + contact[i + 1, j + 1] * fx
     return 1.0 - (top * (1 - fy) + bottom * fy)

@@ -16,8 +16,8 @@ from .mesh import Mesh, joined
 from .road import Plan, Street
 from .tree import hedge, tree
 
-FINE = 48.0
-"""Trees nearer than this to the ego car's way have single leaves, metres."""
+DETAIL = (22.0, 55.0)
+"""Trees nearer than this to the ego car's way are drawn with the most and with a middling number of leaves, metres."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ def build_streetscape(plan: Plan, near: Nearness, tall: float, green: float, rng
         tall: see `WorldConfig`.
         green: share of tree places that are taken.
     """
-    parts = [build_ground(plan, rng, palette)]
+    parts = [build_ground(plan, near, rng, palette)]
     houses: list[np.ndarray] = []
     for s0, s1, t0, t1, *streets in plan.blocks():
         extent = (s0, s1, t0, t1)
@@ -83,8 +83,7 @@ class _Kit:
     """A few variants of everything, made once and set up many times."""
 
     def __init__(self, palette: Palette, rng: np.random.Generator) -> None:
-        self.fine = [tree(rng, palette, True) for _ in range(6)]
-        self.coarse = [tree(rng, palette, False) for _ in range(6)]
+        self.trees = [[tree(rng, palette, detail) for _ in range(6)] for detail in range(3)]
         self.hedges = [hedge(4.0, rng, palette) for _ in range(3)]
         self.lamp = furniture.lamp_post(palette)
         self.signs = [furniture.road_sign(rng, palette) for _ in range(8)]
@@ -118,7 +117,7 @@ def _line(plan: Plan, street: Street, begin, end, side, near, green, kit: _Kit, 
             continue
         far = distance(along)
         if far < 140:
-            variants = kit.fine if far < FINE else kit.coarse
+            variants = kit.trees[(far < DETAIL[0]) + (far < DETAIL[1])]
             put(variants[rng.integers(6)], along, street.half + 1.0, rng.uniform(0, 6.3), z, 0.3, rng.uniform(0.75, 1.15))
     for along in np.arange(begin + 1, end - 1, 6.0):
         if distance(along) > 60:

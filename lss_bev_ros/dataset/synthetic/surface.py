@@ -52,10 +52,10 @@ def _wall(kind, u, v, foot, seed):
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _facade(r, g, b, q, u, v, foot, slant_u, slant_v):
+def _facade(r, g, b, params, m, u, v, foot, slant_u, slant_v):
     """A wall with windows. params: module, storey, window's width and height shares, wall kind, seed."""
-    module, storey, wide, high = q[0], q[1], q[2], q[3]
-    kind, seed = int(q[4]), int(q[5])
+    module, storey, wide, high = params[m, 0], params[m, 1], params[m, 2], params[m, 3]
+    kind, seed = int(params[m, 4]), int(params[m, 5])
     wall = _wall(kind, u, v, foot, seed)
     column, row = int(math.floor(u / module)), int(math.floor(v / storey))
     x, y = u - column * module, v - row * storey
@@ -106,10 +106,10 @@ def _facade(r, g, b, q, u, v, foot, slant_u, slant_v):
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _shop(r, g, b, q, u, v, foot):
+def _shop(r, g, b, params, m, u, v, foot):
     """A ground floor with shop windows. params: bay, height, 0, 0, wall kind, seed."""
-    bay, height, seed = q[0], q[1], int(q[5])
-    wall = _wall(int(q[4]), u, v, foot, seed)
+    bay, height, seed = params[m, 0], params[m, 1], int(params[m, 5])
+    wall = _wall(int(params[m, 4]), u, v, foot, seed)
     column = int(math.floor(u / bay))
     x = u - column * bay
     door = hashed(column, 7, seed) < 0.3
@@ -128,20 +128,22 @@ def _shop(r, g, b, q, u, v, foot):
     br, bg, bb = br + (0.75 - br) * letter, bg + (0.73 - bg) * letter, bb + (0.68 - bb) * letter
     r, g, b = r + (br - r) * board, g + (bg - g) * board, b + (bb - b) * board
     r, g, b = r + (0.06 - r) * (opening - pane), g + (0.06 - g) * (opening - pane), b + (0.065 - b) * (opening - pane)
-    goods = 0.05 + 0.30 * hashed(int(math.floor(u / 0.45)), int(math.floor(v / 0.5)), seed + 6) * ramp(v, 2.0, 0.9)
-    goods *= 1.0 - ramp(foot, 0.3, 1.0) * 0.5
-    warm = 0.6 + 0.8 * hashed(int(math.floor(u / 0.45)), 5, seed)
-    ir, ig, ib = goods * warm, goods * 0.85, goods * (1.7 - warm) * 0.7
+    # Goods on shelves below, a dim room with a lit ceiling above.
+    shelf = hashed(int(math.floor(u / 0.16)), int(math.floor(v / 0.42)), seed + 6)
+    seen = ramp(v, 1.75, 1.35) * (1.0 - 0.6 * ramp(foot, 0.05, 0.3))
+    goods = 0.05 + 0.20 * shelf * seen + 0.10 * smooth(u * 0.8, v * 1.2, seed + 7) + 0.10 * ramp(v, 2.2, 2.7)
+    warm = 0.75 + 0.5 * hashed(int(math.floor(u / 0.16)), 5, seed) * seen + 0.2 * (1.0 - seen)
+    ir, ig, ib = goods * warm, goods * 0.92, goods * (1.75 - warm) * 0.85
     r, g, b = r + (ir - r) * pane, g + (ig - g) * pane, b + (ib - b) * pane
     return r, g, b, pane * 0.55
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def surface(kind, r, g, b, q, u, v, x, y, z, steep, foot, slant_u, slant_v, number):
+def surface(kind, r, g, b, params, m, u, v, x, y, z, steep, foot, slant_u, slant_v, number):
     """Look up a material at a point.
 
     Args:
-        kind, r, g, b, q: the material's row.
+        kind, r, g, b, params, m: the material's row, and its index in `params`.
         u, v: texture coordinates.
         x, y, z: world, metres.
         steep: z of the unit normal.
@@ -166,14 +168,14 @@ def surface(kind, r, g, b, q, u, v, x, y, z, steep, foot, slant_u, slant_v, numb
         gloss = 0.03
     elif kind == MARKING:
         # params: wear, 0 to 1.
-        worn = ramp(fractal(x * 2.3, y * 2.3, 4, 21) + 0.35 * _fine(x, y, 0.03, foot, 22), 0.92 - 0.45 * q[0], 1.05 - 0.45 * q[0])
+        worn = ramp(fractal(x * 2.3, y * 2.3, 4, 21) + 0.35 * _fine(x, y, 0.03, foot, 22), 0.92 - 0.45 * params[m, 0], 1.05 - 0.45 * params[m, 0])
         value = 0.9 + 0.2 * smooth(x * 0.5, y * 0.5, 23)
         r = r * value + (0.11 - r * value) * worn
         g = g * value + (0.11 - g * value) * worn
         b = b * value + (0.115 - b * value) * worn
     elif kind == PAVING:
         # params: side of a slab, metres.
-        size = max(q[0], 0.2)
+        size = max(params[m, 0], 0.2)
         joint = max(_joints(x, size, 0.014, foot), _joints(y, size, 0.014, foot))
         slab = hashed(int(math.floor(x / size)), int(math.floor(y / size)), 31) - 0.5
         value = 0.86 + 0.22 * fractal(x * 0.3, y * 0.3, 3, 32) + 0.14 * slab * (1.0 - ramp(foot, 0.3 * size, 2 * size))
@@ -184,9 +186,9 @@ def surface(kind, r, g, b, q, u, v, x, y, z, steep, foot, slant_u, slant_v, numb
         dry = ramp(fractal(x * 0.13, y * 0.13, 3, 44), 0.45, 0.75)
         r, g, b = r * value * (1.0 + 0.5 * dry), g * value * (1.0 + 0.08 * dry), b * value * (1.0 + 0.1 * dry)
     elif kind == FACADE:
-        r, g, b, gloss = _facade(r, g, b, q, u, v, foot, slant_u, slant_v)
+        r, g, b, gloss = _facade(r, g, b, params, m, u, v, foot, slant_u, slant_v)
     elif kind == SHOP:
-        r, g, b, gloss = _shop(r, g, b, q, u, v, foot)
+        r, g, b, gloss = _shop(r, g, b, params, m, u, v, foot)
     elif kind == PAINT:
         # Dust on the flanks below.
         dust = 0.35 * (1.0 - ramp(z, 0.25, 0.75)) * (0.5 + smooth(x * 3.0, z * 5.0, 51))
@@ -203,8 +205,8 @@ def surface(kind, r, g, b, q, u, v, x, y, z, steep, foot, slant_u, slant_v, numb
         r, g, b = r * value, g * value, b * value
     elif kind == LAMP:
         # params: brightness; a traffic light's junction + 1, axis and lamp.
-        glow = q[0]
-        if q[1] > 0.0 and glow < 0.5:
+        glow = params[m, 0]
+        if params[m, 1] > 0.0 and glow < 0.5:
             r, g, b = r * 0.12 + 0.01, g * 0.12 + 0.01, b * 0.12 + 0.01
         gloss = 0.25
     elif kind == KERB:
@@ -213,12 +215,12 @@ def surface(kind, r, g, b, q, u, v, x, y, z, steep, foot, slant_u, slant_v, numb
         value = 0.85 + 0.2 * fractal(x * 0.8, y * 0.8, 3, 81) + 0.1 * (hashed(stone, 2, 82) - 0.5)
         if abs(steep) < 0.5:
             value -= 0.25 * _joints(u, 1.0, 0.02, foot)
-        if q[0] > 0.5 and (stone & 1) == 0:
+        if params[m, 0] > 0.5 and (stone & 1) == 0:
             value *= 0.35
         r, g, b = r * value, g * value, b * value
     elif kind == ROOF:
         value = 0.8 + 0.3 * fractal(x * 0.4, y * 0.4, 3, 91)
-        if q[0] > 0.5:
+        if params[m, 0] > 0.5:
             value *= 1.0 - 0.35 * max(_joints(v, 0.32, 0.05, foot), 0.5 * _joints(u, 0.24, 0.03, foot))
         r, g, b = r * value, g * value, b * value
     elif kind == METAL:
@@ -230,8 +232,8 @@ def surface(kind, r, g, b, q, u, v, x, y, z, steep, foot, slant_u, slant_v, numb
         r, g, b = r * value, g * value, b * value
     elif kind == STRIPES:
         # params: period, metres; 0 for plain cloth.
-        if q[1] > 0.5:
-            band = pulse(u - math.floor(u / q[0]) * q[0], 0.0, q[0] / 2, foot)
+        if params[m, 1] > 0.5:
+            band = pulse(u - math.floor(u / params[m, 0]) * params[m, 0], 0.0, params[m, 0] / 2, foot)
             r, g, b = r + (0.75 - r) * band, g + (0.74 - g) * band, b + (0.70 - b) * band
     elif kind == CHECKER:
         band = pulse(u / 0.95 - math.floor(u / 0.95), 0.0, 0.5, foot)
@@ -239,19 +241,19 @@ def surface(kind, r, g, b, q, u, v, x, y, z, steep, foot, slant_u, slant_v, numb
         gloss = 0.06
     elif kind == SIGN:
         # params: 1 plain, 2 red ring, 3 blue arrow, 4 diamond, 5 board with lines, 6 poster.
-        if q[0] == 2.0 or q[0] == 3.0:
+        if params[m, 0] == 2.0 or params[m, 0] == 3.0:
             reach = math.sqrt(u * u + v * v)
-            if q[0] == 2.0 and reach < 0.78:
+            if params[m, 0] == 2.0 and reach < 0.78:
                 r, g, b = 0.75, 0.74, 0.72
                 if abs(u) < 0.12 and abs(v) < 0.42:
                     r, g, b = 0.03, 0.03, 0.03
-            elif q[0] == 3.0 and (abs(u) < 0.12 and abs(v) < 0.55 or abs(u) < 0.45 - v and v > 0.05 and v < 0.5):
+            elif params[m, 0] == 3.0 and (abs(u) < 0.12 and abs(v) < 0.55 or abs(u) < 0.45 - v and v > 0.05 and v < 0.5):
                 r, g, b = 0.78, 0.78, 0.78
-        elif q[0] == 4.0 and (abs(u) > 0.62 or abs(v) > 0.62):
+        elif params[m, 0] == 4.0 and (abs(u) > 0.62 or abs(v) > 0.62):
             r, g, b = 0.05, 0.05, 0.05
-        elif q[0] == 5.0 and math.floor(v * 5.0) % 2 == 0 and abs(u) < 0.55 and abs(v) < 0.6:
+        elif params[m, 0] == 5.0 and math.floor(v * 5.0) % 2 == 0 and abs(u) < 0.55 and abs(v) < 0.6:
             r, g, b = 0.05, 0.06, 0.10
-        elif q[0] == 6.0:
+        elif params[m, 0] == 6.0:
             tone = hashed(int(u * 4.0), int(v * 5.0), 121)
             r, g, b = r * (0.4 + tone), g * (1.3 - tone), b * (0.5 + tone)
         gloss = 0.08

@@ -344,7 +344,7 @@ class Traffic:
     def _actors(self, ego: Mover) -> tuple[Actor, ...]:
         entries = self._entries
         steps = len(ego.history)
-        for step in range(round((WARM_UP - 1) / STEP), steps, 2):
+        for step in range(round((WARM_UP - 1) / STEP), steps, 3):
             entries = self._free_of_overlap(entries, ego, step)
         actors = []
         for entry in entries:

@@ -24,8 +24,9 @@ def _leaves(centers: np.ndarray, size: float, toward: np.ndarray, rng: np.random
     return soup(vertices, material, np.repeat(np.repeat(normals, 2, 0)[:, None], 3, 1))
 
 
-def tree(rng: np.random.Generator, palette: Palette, fine: bool) -> Mesh:
-    """One tree, its foot at the origin; coarse ones (`fine` false) serve beyond some 45 m."""
+def tree(rng: np.random.Generator, palette: Palette, detail: int) -> Mesh:
+    """One tree, its foot at the origin, with few large (`detail` 0) to many small (2) leaves."""
+    fine = detail > 0
     height = rng.uniform(5.5, 10.5)
     trunk = height * rng.uniform(0.26, 0.36)
     radius = height * rng.uniform(0.22, 0.34)
@@ -47,7 +48,7 @@ def tree(rng: np.random.Generator, palette: Palette, fine: bool) -> Mesh:
         if fine and k < 5:
             parts.append(tube((0, 0, trunk * rng.uniform(0.85, 1.3)), at, thick * 0.5, bark, thick * 0.15, 5))
     clumps.append((middle, radius * 0.7))
-    each = 110 if fine else 9
+    each, size_of_leaf = ((9, 0.85), (60, 0.38), (210, 0.20))[detail]
     for at, size in clumps:
         direction = rng.normal(size=(each, 3))
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
@@ -55,7 +56,7 @@ def tree(rng: np.random.Generator, palette: Palette, fine: bool) -> Mesh:
         centers = at + direction * shell * size * [1, 1, 0.85]
         outward = centers - middle + [0, 0, 0.3 * radius]
         outward /= np.linalg.norm(outward, axis=1, keepdims=True)
-        parts.append(_leaves(centers, 0.30 if fine else 0.85, 0.6 * outward + 0.4 * direction, rng, leaf))
+        parts.append(_leaves(centers, size_of_leaf, 0.6 * outward + 0.4 * direction, rng, leaf))
         if fine:
             parts.append(ball(at, np.array([1, 1, 0.85]) * size * 0.55, leaf, 4, 6))
     if not fine:

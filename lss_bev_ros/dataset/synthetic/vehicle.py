@@ -165,10 +165,10 @@ def _face(length, half, sill, front_z, rear_z, palette: Palette, trim: int) -> l
         box((tail - 0.012, -0.26, sill + 0.32), (tail + 0.02, 0.26, sill + 0.43), plate),
     ]
     for side in (-1, 1):
-        y0, y1 = sorted((side * half * 0.48, side * half * 0.86))
-        parts.append(box((nose - 0.22, y0, front_z - 0.24), (nose - 0.02, y1, front_z - 0.09), white))
-        y0, y1 = sorted((side * half * 0.60, side * half * 0.925))
-        parts.append(box((tail - 0.008, y0, rear_z - 0.36), (tail + 0.16, y1, rear_z - 0.16), red))
+        y0, y1 = sorted((side * half * 0.46, side * half * 0.80))
+        parts.append(box((nose - 0.22, y0, front_z - 0.25), (nose - 0.05, y1, front_z - 0.11), white))
+        y0, y1 = sorted((side * half * 0.55, side * half * 0.86))
+        parts.append(box((tail - 0.006, y0, rear_z - 0.40), (tail + 0.08, y1, rear_z - 0.24), red))
     return parts
 
 
