@@ -10,6 +10,10 @@ from lss_bev_ros.errors import StandaloneError
 from lss_bev_ros.standalone.arguments import Arguments
 
 
+def parsed(command: str) -> Arguments:
+    return Arguments.parse(command.split())
+
+
 def test_only_what_follows_ros_args_is_ros() -> None:
     arguments = Arguments.parse(
         ["node", "-r", "x", "--ros-args", "-r", "a:=b", "--", "file", "--ros-args", "--what"]

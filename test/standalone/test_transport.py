@@ -101,16 +101,16 @@ def test_who_comes_late_gets_what_was_latched(
     assert process.stdout.readline() == "ready\n"
     assert process.stdout.readline() == "written\n"
 
-    latched = participant.reader("rt/images", KIND, EndpointQos(transient_local=True, depth=10), "")
     volatile = participant.reader("rt/images", KIND, EndpointQos(depth=10), "")
-
-    assert [image.format for image in received(participant, latched, 3)] == ["0", "1", "2"]
     assert received(participant, volatile, 1, timeout=0.5) == []
+
+    latched = participant.reader("rt/images", KIND, EndpointQos(transient_local=True, depth=10), "")
+    assert [image.format for image in received(participant, latched, 3)] == ["0", "1", "2"]
 
 
 def test_user_data_is_seen_on_the_other_side(participant: Participant) -> None:
-    writer = participant.writer("rt/images", KIND, EndpointQos(), "a=1;b=x;")
-    reader = participant.reader("rt/images", KIND, EndpointQos(), "c=3;")
+    writer = participant.writer("rt/other", KIND, EndpointQos(), "a=1;b=x;")
+    reader = participant.reader("rt/other", KIND, EndpointQos(), "c=3;")
     deadline = time.monotonic() + 10
     while not (reader.matched() and writer.matched()) and time.monotonic() < deadline:
         time.sleep(0.01)
