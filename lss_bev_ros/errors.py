@@ -27,6 +27,18 @@ class RuntimeBackendError(LssBevError):
     """An inference backend that cannot run here, or a frame it cannot take."""
 
 
+class ImageError(RuntimeBackendError):
+    """One camera's image cannot be used; the others' may be.
+
+    Attributes:
+        camera: name of the camera.
+    """
+
+    def __init__(self, camera: str, problem: str) -> None:
+        super().__init__(f"{camera}: {problem}")
+        self.camera = camera
+
+
 class EvaluationError(LssBevError):
     """Inputs that cannot be scored against each other."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..dataset import Keyframe, NuScenesReader, vehicle_raster
-from ..errors import DatasetError, EvaluationError
+from ..errors import DatasetError, EvaluationError, ImageError
 from ..runtime.frame_set import FrameSet, Prediction
 from .evaluator import Evaluator, FrameScore
 
@@ -103,7 +103,16 @@ def _evaluate_keyframe(
         damaged.append(str(error))
     stamp = max(keyframe.cameras[name].stamp for name in images)
     started = time.perf_counter()
-    prediction = engine.infer(FrameSet(stamp, keyframe.rig, images))
+    try:
+        prediction, problems = engine.infer_usable(FrameSet(stamp, keyframe.rig, images))
+    except ImageError as error:
+        damaged.append(str(error))
+        evaluator.miss("images", len(images))
+        evaluator.miss("predictions")
+        return
+    damaged.extend(f"{keyframe.cameras[name].path}: {problem}" for name, problem in problems.items())
+    if problems:
+        evaluator.miss("images", len(problems))
     latency_ms = (time.perf_counter() - started) * 1e3
     score = evaluator.update(
         stamp=stamp,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import queue
 import sys
 import threading
@@ -68,7 +67,9 @@ class EvaluationNode(Node):
         self._matcher: ReferenceMatcher[tuple[OccupancyGrid, float], OccupancyGrid, PointCloud2]
         self._matcher = ReferenceMatcher(self.config.match_slop, self.config.match_timeout)
         self._backlog: queue.Queue[Match | None] = queue.Queue()
-        self._metrics: dict[str, rclpy.publisher.Publisher] = {}
+        self._metrics = {
+            name: self.create_publisher(Float32, f"evaluation/{name}", 10) for name in self._evaluator.running
+        }
         self._buffer = Buffer()
         self._transforms = TransformListener(self._buffer, self)
         self._subscribe()
@@ -192,11 +193,9 @@ class EvaluationNode(Node):
             return None
 
     def _publish(self, score: FrameScore) -> None:
+        """Publish the frame's metrics; one that has no value, such as the IoU of nothing, is NaN."""
         for name, value in score.metrics.items():
-            if name not in self._metrics:
-                self._metrics[name] = self.create_publisher(Float32, f"evaluation/{name}", 10)
-            if math.isfinite(value):
-                self._metrics[name].publish(Float32(data=float(value)))
+            self._metrics[name].publish(Float32(data=float(value)))
 
     def _write_report(self) -> None:
         self._evaluator.write(Path(self.config.report), engine=self._engine, skipped=self._skipped)

@@ -148,7 +148,9 @@ class InferenceNode(Node):
             reason = next(iter(self._unusable.values()), "too few images")
             self._report(f"{len(images)} of {len(self.config.cameras)} cameras usable: {reason}")
             return
-        prediction = self._engine.infer(FrameSet(camera_set.stamp, rig, images))
+        prediction, damaged = self._engine.infer_usable(FrameSet(camera_set.stamp, rig, images))
+        for problem in damaged.values():
+            self._report(problem)
         self._publish(prediction)
         self._served += 1
         self._rate.tick(time.monotonic())

@@ -184,7 +184,7 @@ class ReplayNode(Node):
         self._started = self.get_clock().now().nanoseconds
         self._stopwatch = _Stopwatch()
         start = 0
-        for _ in itertools.count() if self.config.loop else range(self.config.repeat):
+        for run_number in itertools.count() if self.config.loop else range(self.config.repeat):
             for scene in self._scenes:
                 self._progress = scene
                 shots = self._reader.shots(scene, self.config.sweeps)
@@ -192,8 +192,9 @@ class ReplayNode(Node):
                 if not events:
                     self.get_logger().warning(f"{scene}: no recordings, skipped")
                     continue
-                seconds = (events[-1].due - events[0].due) / 1e9
-                self.get_logger().info(f"{scene}: {len(events)} messages in {seconds:.1f} s")
+                if run_number == 0:
+                    seconds = (events[-1].due - events[0].due) / 1e9
+                    self.get_logger().info(f"{scene}: {len(events)} messages in {seconds:.1f} s")
                 for index, event in enumerate(events):
                     if not self._wait_until(event):
                         return

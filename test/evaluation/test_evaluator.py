@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,22 +15,25 @@ from lss_bev_ros.errors import EvaluationError
 from lss_bev_ros.evaluation import Evaluator, LidarReference, Thresholds, evaluate_dataset, write_report
 from lss_bev_ros.evaluation.report import to_json
 from lss_bev_ros.geometry import BevGrid
+from lss_bev_ros.runtime import Engine
 from lss_bev_ros.runtime.frame_set import Prediction
 
 GRID = BevGrid()
 
 
-def engine(logits=None, visible=None):
+class ConstantEngine(Engine):
     """An engine that always says the same."""
-    logits = np.full(GRID.shape, -5.0, np.float32) if logits is None else logits
-    visible = np.ones(GRID.shape, bool) if visible is None else visible
-    seen = []
 
-    def infer(frame_set):
-        seen.append(frame_set)
-        return Prediction(frame_set.stamp, GRID, logits, visible)
+    name, weights, reason, grid = "constant", "none", "", GRID
 
-    return SimpleNamespace(name="constant", weights="none", infer=infer, seen=seen)
+    def __init__(self, logits=None, visible=None):
+        self.logits = np.full(GRID.shape, -5.0, np.float32) if logits is None else logits
+        self.visible = np.ones(GRID.shape, bool) if visible is None else visible
+        self.seen = []
+
+    def infer(self, frame_set):
+        self.seen.append(frame_set)
+        return Prediction(frame_set.stamp, GRID, self.logits, self.visible)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def real(nuscenes_frame) -> NuScenesReader:
 def test_perfect_prediction_passes_every_threshold(real):
     (frame,) = real.keyframes("scene-0061")
     truth = vehicle_raster(frame.boxes, GRID)
-    report = evaluate_dataset(real, engine(np.where(truth, 9.0, -9.0).astype(np.float32)))
+    report = evaluate_dataset(real, ConstantEngine(np.where(truth, 9.0, -9.0).astype(np.float32)))
     running = report["metrics"]["running"]
     assert running["iou"] == running["precision"] == running["near_iou"] == running["lidar_recall"] == 1.0
     assert running["iou_0_10"] is None  # no vehicle there
@@ -57,7 +59,7 @@ def test_perfect_prediction_passes_every_threshold(real):
 def test_offline_equals_what_a_node_computes_from_its_messages(real):
     (frame,) = real.keyframes("scene-0061")
     logits = np.random.default_rng(0).normal(-2, 2, GRID.shape).astype(np.float32)
-    offline = evaluate_dataset(real, engine(logits))
+    offline = evaluate_dataset(real, ConstantEngine(logits))
     node = Evaluator()
     prediction = Prediction(0, GRID, logits, np.ones(GRID.shape, bool))
     node.update(
@@ -110,7 +112,7 @@ def test_damaged_files_cost_a_camera_not_the_run(nuscenes_frame, tmp_path):
     front.write_bytes(data[: len(data) // 2])
     (scan,) = root.glob("samples/LIDAR_TOP/*")
     scan.unlink()
-    constant = engine()
+    constant = ConstantEngine()
     report = evaluate_dataset(NuScenesReader(root), constant)
     assert "cam_front" not in constant.seen[0].images
     assert constant.seen[0].rig.names[1] == "cam_front"
@@ -123,7 +125,7 @@ def test_progress_limit_and_observer(real):
     steps, watched = [], []
     evaluate_dataset(
         real,
-        engine(),
+        ConstantEngine(),
         limit=5,
         progress=lambda done, total: steps.append((done, total)),
         observer=lambda frame, prediction, score: watched.append((frame.token, score.lidar is not None)),
@@ -131,7 +133,7 @@ def test_progress_limit_and_observer(real):
     assert steps == [(1, 1)]
     assert watched == [("c50cb47fe5e10eec18bd68757cd73b0f", True)]
     with pytest.raises(EvaluationError, match="limit 0"):
-        evaluate_dataset(real, engine(), limit=0)
+        evaluate_dataset(real, ConstantEngine(), limit=0)
 
 
 def test_thresholds_judge_last_and_running_alone():
