@@ -83,7 +83,7 @@ def test_a_bag_without_its_end_is_read_up_to_there(tmp_path: Path, cut: int) -> 
         writer.write(topic, stamp, bytes(20000))
     writer.close()
     (tmp_path / "bag" / "metadata.yaml").unlink()
-    file = tmp_path / "bag" / "bag.mcap"
+    file = tmp_path / "bag" / "bag_0.mcap"
     file.write_bytes(file.read_bytes()[:-cut])
     with Bag(tmp_path / "bag") as bag:
         assert not bag.complete
@@ -124,7 +124,7 @@ def test_info_reads_as_ros_2_prints_it(tmp_path: Path) -> None:
     writer.write(topic, 1_700_000_001_623_456_789, cdr("b"))
     writer.close()
     lines = describe(tmp_path / "bag").splitlines()
-    assert lines[1] == "Files:             bag.mcap"
+    assert lines[1] == "Files:             bag_0.mcap"
     assert lines[3] == "Storage id:        mcap"
     assert lines[5] == "Duration:          1.500000000s"
     assert re.fullmatch(
@@ -149,7 +149,7 @@ PLAY = (
     START
     + """
 from lss_bev_ros.standalone.bag.player import play
-print(play(sys.argv[1], rate=20.0, remap={"/numbers": "/again"}))
+print(play(sys.argv[1], rate=2.0, remap={"/numbers": "/again"}))
 """
 )
 # Says the numbers once somebody listens, then waits.

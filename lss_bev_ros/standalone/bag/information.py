@@ -61,9 +61,7 @@ def describe(path: Path | str) -> str:
         _row("Topic information", "\n".join(topics)),
     ]
     if not summary["complete"]:
-        lines.insert(
-            1, "The recorder was killed or is still at work: no metadata.yaml; this is what has been written."
-        )
+        lines.insert(1, "The recorder was killed or is still at work: this is what has been written.")
     return "\n".join(lines)
 
 

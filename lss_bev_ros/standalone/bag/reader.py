@@ -86,8 +86,9 @@ class Bag:
 
     @property
     def size(self) -> int:
-        """Bytes of its storage files."""
-        return sum(file.stat().st_size for file in self.files)
+        """Bytes of the whole folder, or of the file."""
+        files = (self.path,) if self.path.is_file() else self.path.iterdir()
+        return sum(file.stat().st_size for file in files)
 
     def messages(
         self, topics: Collection[str] | None = None, start: int | None = None
@@ -119,9 +120,11 @@ class Bag:
             return self._open_file(self.path)
         if (self.path / "metadata.yaml").is_file():
             _check_storage(self.path / "metadata.yaml")
-            reader = DirectoryReader(self.path)
-            reader.open()
-            return reader
+            # Metadata may stand beside a cut file where `ros2 bag reindex` made them.
+            if len(self.files) != 1 or _has_end(self.files[0]):
+                reader = DirectoryReader(self.path)
+                reader.open()
+                return reader
         files = self.files
         if len(files) != 1:
             what = f"{len(files)} MCAP files" if files else "no MCAP file"
@@ -131,13 +134,11 @@ class Bag:
     def _open_file(self, file: Path) -> Any:
         """Open a storage file by its index, else up to its last whole record."""
         with file.open("rb") as stream:
-            head = stream.read(len(_MAGIC))
-            stream.seek(-min(len(_MAGIC), file.stat().st_size), os.SEEK_END)
-            ended = stream.read() == _MAGIC
-        if head != _MAGIC:
-            raise StandaloneError(f"{file} is no MCAP file")
-        self.complete = ended and not (self.path.is_dir())
-        reader = McapReader(file) if ended and file.stat().st_size > len(_MAGIC) else _CutMcapReader(file)
+            if stream.read(len(_MAGIC)) != _MAGIC:
+                raise StandaloneError(f"{file} is no MCAP file")
+        ended = _has_end(file)
+        self.complete = ended and not self.path.is_dir()
+        reader = McapReader(file) if ended else _CutMcapReader(file)
         reader.open()
         return reader
 
@@ -161,6 +162,14 @@ class _CutMcapReader(McapReader):
                 end_time=end + 1,
                 duration=end - start + 1,
             )
+
+
+def _has_end(path: Path) -> bool:
+    """Return whether a storage file was closed, so that it has its index."""
+    with path.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(size - len(_MAGIC), len(_MAGIC)))
+        return stream.read() == _MAGIC
 
 
 def _last_whole_record(path: Path) -> int:

@@ -42,6 +42,8 @@ class BagWriter:
         try:
             self._writer = Writer(self.path, version=_VERSION, storage_plugin=StoragePlugin.MCAP)
             self._writer.open()
+            # The name that `ros2 bag record` gives its first file, and `ros2 bag reindex` looks for.
+            self._storage.path = self._storage.path.rename(self.path / f"{self.path.name}_0.mcap")
         except WriterError:
             raise StandaloneError(
                 f"bag {self.path} exists already; record to another folder or remove it"

@@ -245,6 +245,7 @@ class ExecuteProcess(Action):
         """Wait for the order to stop, then send stronger signals until the task is cancelled."""
         logger = get_logger(self.process_name)
         await self._stopping.wait()
+        logger.info(f"sending signal 'SIGINT' to process[{self.process_name}]")
         child.send(signal.SIGINT)
         sent = "SIGINT"
         for stronger, timeout in zip((signal.SIGTERM, signal.SIGKILL), timeouts, strict=True):
