@@ -384,7 +384,8 @@ def test_names_parameters_and_remappings_reach_the_node(start, tmp_path: Path) -
     from ruamel.yaml import YAML
 
     assert first["extra"] == "extra"
-    assert YAML(typ="safe").load(first["files"][1]) == {
+    written = first["files"][1].replace("!!python/tuple", "")  # which ROS 2 writes and does not heed
+    assert YAML(typ="safe").load(written) == {
         "/car/left/talker": {
             "ros__parameters": {
                 "rate": 2.5,
