@@ -64,9 +64,7 @@ def take_picture(world: World, mount: Mount, time: float, shadows: Shadows, seed
         scale: of the image size; 1 gives 1600 x 900.
     """
     width, height = round(WIDTH * scale), round(HEIGHT * scale)
-    # Pixel centres lie at whole numbers, so scaling an image moves them by half a pixel.
-    lens = mount.lens * scale
-    lens[2:] += (scale - 1) / 2
+    lens = mount.scaled(scale).lens
     ego = world.ego_pose(time)
     pose = ego @ mount.pose
     rotation, origin = np.ascontiguousarray(pose.rotation.T), pose.translation

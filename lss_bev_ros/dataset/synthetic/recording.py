@@ -97,7 +97,7 @@ class Recording:
 
     def __init__(self, world: World, root: Path, prefix: str, epoch: int, seed: tuple[int, ...], scale: float = 1.0) -> None:
         self.world, self.epoch, self._root, self._prefix = world, epoch, root, prefix
-        self._seed, self._scale = seed, scale
+        self._seed, self.scale = seed, scale
         self.cameras, self.lidar = mounts(world.config, np.random.default_rng([*seed, 1]))
 
     def _filename(self, mount: Mount, micros: int, is_key: bool) -> str:
@@ -140,7 +140,7 @@ class Recording:
         for index, mount in enumerate(self.cameras):
             micros = instant.micros + mount.offset
             grain = (sum(self._seed) * 7919 + (micros + 10**6) * 6 + index) % (2**31)
-            picture = take_picture(self.world, mount, micros * 1e-6, shadows, grain, self._scale)
+            picture = take_picture(self.world, mount, micros * 1e-6, shadows, grain, self.scale)
             observation.visible += picture.visible
             observation.whole += picture.whole
             filename = self._filename(mount, micros, instant.is_key)

@@ -29,7 +29,7 @@ class Mount:
     Attributes:
         channel: nuScenes channel, such as CAM_FRONT.
         pose: sensor to base_link.
-        lens: (4,) float64 fx, fy, cx, cy in pixels of the 1600 x 900 image; None for the LiDAR.
+        lens: (4,) float64 fx, fy, cx, cy in pixels; None for the LiDAR.
         offset: microseconds from the end of a LiDAR revolution to when it fires.
     """
 
@@ -37,6 +37,15 @@ class Mount:
     pose: Pose
     lens: np.ndarray | None = None
     offset: int = 0
+
+    def scaled(self, scale: float) -> Mount:
+        """The camera with images `scale` times as large in both directions."""
+        if scale == 1.0:
+            return self
+        lens = self.lens * scale
+        # Pixel centres lie at whole numbers, so scaling an image moves them by half a pixel.
+        lens[2:] += (scale - 1) / 2
+        return Mount(self.channel, self.pose, lens, self.offset)
 
     @property
     def intrinsics(self) -> np.ndarray:

@@ -55,7 +55,7 @@ def synthesize(
         progress: called with the number of files done and of all files.
         version: name of the folder with the tables.
         config: what may vary; by default `WorldConfig()`.
-        image_scale: of the images' size, for tests; the tables' intrinsics stay those of 1600 x 900.
+        image_scale: of the images' size and intrinsics; 1 gives nuScenes' 1600 x 900.
 
     Returns:
         The data set's folder.

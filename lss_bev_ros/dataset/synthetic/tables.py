@@ -98,7 +98,7 @@ class Tables:
             self._rows["calibrated_sensor"].append(
                 {
                     "token": calibrations[channel], "sensor_token": token("sensor", channel),
-                    **_pose_fields(mount.pose), "camera_intrinsic": [] if lidar else mount.intrinsics.tolist(),
+                    **_pose_fields(mount.pose), "camera_intrinsic": [] if lidar else mount.scaled(recording.scale).intrinsics.tolist(),
                 }
             )  # fmt: skip
         return calibrations
