@@ -68,12 +68,16 @@ class TorchEngine(Engine):
         with torch.inference_mode():
             batch = self._preprocess(images)
             watch.stage("preprocess")
-            tables = self._tables[frame_set.rig.subset(frame_set.images)]
+            tables = self.tables(frame_set)
             logits = self.network(batch, tables, watch)
             # The first output is the vehicle.
             vehicle = logits[0].numpy().copy()
         watch.stage("postprocess")
         return Prediction(frame_set.stamp, self.grid, vehicle, tables.visible, watch.timings())
+
+    def tables(self, frame_set: FrameSet) -> CalibrationTables:
+        """What the calibration of the cameras with an image means, from the cache where it is known."""
+        return self._tables[frame_set.rig.subset(frame_set.images)]
 
     def network(
         self, images: torch.Tensor, tables: CalibrationTables, watch: Stopwatch | None = None

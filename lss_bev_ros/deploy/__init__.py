@@ -1,0 +1,1 @@
+"""Getting the network onto other machines, and measuring what that gains."""
