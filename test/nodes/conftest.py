@@ -132,6 +132,13 @@ def domain():
         os.environ["ROS_DOMAIN_ID"] = before
 
 
+@pytest.fixture(scope="module")
+def module_processes(tmp_path_factory):
+    running = Processes(tmp_path_factory.mktemp("processes"))
+    yield running
+    running.stop()
+
+
 @pytest.fixture
 def processes(tmp_path):
     running = Processes(tmp_path)

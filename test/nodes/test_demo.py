@@ -1,0 +1,92 @@
+"""Everything together: launch file, bag, evaluation, over real processes and real DDS."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+
+import pytest
+
+from lss_bev_ros.dataset import NuScenesReader
+from lss_bev_ros.evaluation import evaluate_dataset
+from lss_bev_ros.geometry import CAMERA_NAMES
+from lss_bev_ros.runtime import create_engine
+from lss_bev_ros.standalone.bag import Bag
+
+TOPICS = {
+    *(f"/{name}/image_raw/compressed" for name in CAMERA_NAMES),
+    *(f"/{name}/camera_info" for name in CAMERA_NAMES),
+    "/lidar_top/points",
+    "/tf",
+    "/tf_static",
+    "/ground_truth/occupancy",
+    "/ground_truth/boxes",
+    "/bev/occupancy",
+    "/bev/image",
+    "/bev/image/compressed",
+    "/evaluation/iou",
+    "/evaluation/lidar_support",
+    "/diagnostics",
+}
+
+
+@pytest.fixture(scope="module")
+def finished(street, module_processes, tmp_path_factory):
+    """The folder that a whole demonstration leaves."""
+    runs = tmp_path_factory.mktemp("demo")
+    process = module_processes.start(
+        "lss_bev_ros.cli", "demo", "--runs", runs, f"dataroot:={street}", "rate:=0.5"
+    )
+    assert process.wait(180) == 0, module_processes.output(process)
+    assert "untrained" in module_processes.output(process)
+    return runs / "demo"
+
+
+def test_the_bag_holds_every_topic(finished):
+    with Bag(finished / "bag") as bag:
+        counts = {topic.name: topic.count for topic in bag.topics}
+    assert counts.keys() >= TOPICS
+    assert all(counts[topic] > 0 for topic in TOPICS)
+
+
+def test_every_keyframe_is_scored_as_offline(finished, street):
+    live = json.loads((finished / "evaluation.json").read_text())
+    assert live["frames"]["evaluated"] >= 18
+    assert live["frames"]["evaluated"] == live["frames"]["with_annotations"] == live["frames"]["with_lidar"]
+    with create_engine() as engine:
+        offline = evaluate_dataset(NuScenesReader(street, ""), engine)
+    scores = [_scores(frame) for frame in offline["per_frame"]]
+    repeats, rest = divmod(len(live["per_frame"]), len(scores))
+    assert rest == 0
+    assert [_scores(frame) for frame in live["per_frame"]] == scores * repeats
+    assert live["metrics"]["running"] == pytest.approx(offline["metrics"]["running"], nan_ok=True)
+
+
+def test_the_picture_is_there(finished):
+    import cv2
+
+    picture = cv2.imread(str(finished / "frame.png"))
+    assert picture.shape[1] == 1920
+
+
+def test_nothing_is_lost_on_ctrl_c(street, processes, tmp_path):
+    process = processes.start(
+        "lss_bev_ros.cli", "demo", "--runs", tmp_path, f"dataroot:={street}", "loop:=true"
+    )
+    report = tmp_path / "demo" / "evaluation.json"
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        if report.exists() and json.loads(report.read_text())["frames"]["evaluated"] > 3:
+            break
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    assert json.loads(report.read_text())["frames"]["evaluated"] > 3
+    with Bag(tmp_path / "demo" / "bag") as bag:
+        assert bag.complete
+        assert bag.message_count > 50
+
+
+def _scores(frame):
+    return {name: value for name, value in frame.items() if name not in ("stamp", "latency_ms", "scene")}

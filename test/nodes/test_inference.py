@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from nav_msgs.msg import OccupancyGrid
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from tf2_msgs.msg import TFMessage
+
+from lss_bev_ros import messages
+from lss_bev_ros.dataset import NuScenesReader
+from lss_bev_ros.geometry import CAMERA_NAMES
+from lss_bev_ros.runtime import FrameSet, create_engine
+
+STEP = 500_000_000
+
+
+class Car:
+    """Publishes one keyframe's images again and again, with what a test breaks."""
+
+    def __init__(self, node, keyframe):
+        self.node = node
+        self.keyframe = keyframe
+        self.jpegs = {name: shot.jpeg() for name, shot in keyframe.cameras.items()}
+        self.infos = {name: messages.camera_info(shot.camera, 0) for name, shot in keyframe.cameras.items()}
+        self.time = keyframe.stamp
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._static = node.create_publisher(TFMessage, "/tf_static", latched)
+        self._images = {
+            name: node.create_publisher(CompressedImage, f"{name}/image_raw/compressed", 10)
+            for name in CAMERA_NAMES
+        }
+        self._infos = {
+            name: node.create_publisher(CameraInfo, f"{name}/camera_info", 10) for name in CAMERA_NAMES
+        }
+        mounted = [
+            messages.transform(shot.camera.pose, "base_link", name, 0)
+            for name, shot in keyframe.cameras.items()
+        ]
+        self._static.publish(TFMessage(transforms=mounted))
+
+    def drive(self):
+        """One instant further."""
+        self.time += STEP
+        newest = 0
+        for name, jpeg in self.jpegs.items():
+            stamp = self.time + self.keyframe.cameras[name].stamp - self.keyframe.stamp
+            newest = max(newest, stamp)
+            info = self.infos[name]
+            info.header.stamp = messages.to_stamp(stamp)
+            self._infos[name].publish(info)
+            self._images[name].publish(messages.compressed_image(jpeg, stamp, name))
+        return newest
+
+
+@pytest.fixture
+def car(street, listener):
+    keyframe = next(iter(NuScenesReader(street, "").keyframes("scene-0001")))
+    return Car(listener.node, keyframe)
+
+
+@pytest.fixture
+def grids(car, processes, listener):
+    """Drives until a grid comes; `await_grid(condition)` drives until one fits."""
+    listener.listen(OccupancyGrid, "bev/occupancy")
+    listener.listen(DiagnosticArray, "/diagnostics")
+
+    def await_grid(condition=lambda message: True, turns=120):
+        for _ in range(turns):
+            sent = car.drive()
+            before = len(listener.received["bev/occupancy"])
+            try:
+                listener.wait_for(lambda got, n=before: len(got["bev/occupancy"]) > n, timeout=1.0)
+            except pytest.fail.Exception:
+                continue
+            message = listener.received["bev/occupancy"][-1]
+            if condition(message):
+                return message, sent
+        pytest.fail("no grid that fits")
+
+    return await_grid
+
+
+def statuses(listener, name):
+    return [
+        status
+        for array in listener.received["/diagnostics"]
+        for status in array.status
+        if status.name.endswith(name)
+    ]
+
+
+def offline(keyframe, names):
+    images = {name: keyframe.cameras[name].jpeg() for name in names}
+    with create_engine(precision="fp32") as engine:
+        return engine.infer(FrameSet(0, keyframe.rig, images)).occupancy
+
+
+def test_the_grid_is_that_of_the_engine(car, grids, processes, listener):
+    listener.listen(Image, "bev/image")
+    processes.node("inference", precision="fp32", reliability="reliable")
+    message, sent = grids()
+    cells, _ = messages.cells_from_grid(message)
+    assert message.header.frame_id == "base_link"
+    assert messages.from_stamp(message.header.stamp) <= sent
+    expected = offline(car.keyframe, CAMERA_NAMES)
+    assert (np.abs(cells.astype(int) - expected) <= 1).all()
+    picture = listener.wait_for(lambda got: got["bev/image"])[0]
+    assert picture.header.frame_id == "base_link"
+    status = listener.wait_for(lambda _: statuses(listener, ": network"))[-1]
+    values = messages.diagnostic_values(status)
+    assert "untrained" in values["weights"]
+    listener.wait_for(lambda _: "splat_ms" in messages.diagnostic_values(statuses(listener, ": network")[-1]))
+
+
+def test_a_lost_camera_leaves_its_sector_unknown(car, grids, processes, listener):
+    del car.jpegs["cam_back"]
+    processes.node("inference", precision="fp32", reliability="reliable", deadline="0.1")
+    message, _ = grids()
+    cells, _ = messages.cells_from_grid(message)
+    expected = offline(car.keyframe, [name for name in CAMERA_NAMES if name != "cam_back"])
+    assert ((cells == -1) == (expected == -1)).all()
+    assert cells[40, 100] == -1  # 30 m behind
+    grids()
+    listener.wait_for(
+        lambda _: any("cam_back" in status.message for status in statuses(listener, ": cameras"))
+    )
+
+
+def test_a_camera_without_focal_length_is_named_and_left_out(car, grids, processes, listener):
+    good = car.infos["cam_front"]
+    bad = dataclasses.replace(car.keyframe.cameras["cam_front"].camera)
+    broken = messages.camera_info(bad, 0)
+    broken.k = np.zeros(9)
+    car.infos["cam_front"] = broken
+    processes.node("inference", precision="fp32", reliability="reliable")
+    message, _ = grids()
+    assert messages.cells_from_grid(message)[0][160, 100] == -1  # 30 m ahead
+    grids()
+    errors = listener.wait_for(
+        lambda _: [s for s in statuses(listener, ": cameras") if s.level == DiagnosticStatus.ERROR]
+    )
+    assert "cam_front: focal length" in errors[-1].message
+    car.infos["cam_front"] = good
+    grids(lambda message: messages.cells_from_grid(message)[0][160, 100] >= 0)
+
+
+def test_a_truncated_image_costs_its_camera_only(car, grids, processes, listener):
+    whole = car.jpegs["cam_front"]
+    car.jpegs["cam_front"] = whole[: len(whole) // 2]
+    processes.node("inference", precision="fp32", reliability="reliable")
+    message, _ = grids()
+    assert messages.cells_from_grid(message)[0][160, 100] == -1
+    grids()
+    listener.wait_for(
+        lambda _: any(
+            s.level == DiagnosticStatus.ERROR and "cam_front: JPEG is truncated" in s.message
+            for s in statuses(listener, ": network")
+        )
+    )
+    car.jpegs["cam_front"] = whole
+    grids(lambda message: messages.cells_from_grid(message)[0][160, 100] >= 0)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"weights": "/nowhere.pt"}, "/nowhere.pt"),
+        ({"backend": "abacus"}, "backend 'abacus'"),
+        ({"slop": "0"}, "parameter slop: 0 is not a number with a decimal point"),
+        ({"min_cameras": "9"}, "min_cameras: 9 is not between 1 and 6 cameras"),
+    ],
+)
+def test_a_wrong_start_is_one_line(parameters, told, processes):
+    process = processes.node("inference", **parameters)
+    assert process.wait(60) == 1
+    (line,) = processes.output(process).strip().splitlines()
+    assert line.startswith("error: ")
+    assert told in line
