@@ -1,0 +1,71 @@
+"""The direction of imports, as the README states it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "lss_bev_ros"
+ROS = {"rclpy", "launch", "launch_ros", "tf2_ros", "cv_bridge", "ament_index_python", "rosidl_runtime_py"}
+KNOW_ROS = ("nodes", "standalone", "messages.py")
+LAYERS = {
+    "geometry": set(),
+    "model": {"geometry"},
+    "runtime": {"geometry", "model"},
+    "dataset": {"geometry"},
+    "evaluation": {"geometry", "dataset", "runtime"},
+    "visualization": {"geometry", "evaluation"},
+    "nodes": {"geometry", "dataset", "runtime", "evaluation", "visualization", "messages"},
+}
+
+
+def imports(path):
+    """Absolute names of the modules that a file imports, wherever in it."""
+    package = ("lss_bev_ros", *path.relative_to(PACKAGE).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if not node.level:
+                yield node.module
+                continue
+            base = ".".join(package[: len(package) - node.level + 1])
+            full = f"{base}.{node.module}" if node.module else base
+            yield from (f"{full}.{alias.name}" for alias in node.names)
+
+
+FILES = [path for path in PACKAGE.rglob("*.py") if "overlay" not in path.parts]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_one_way(path):
+    layer = path.relative_to(PACKAGE).parts[0]
+    for name in imports(path):
+        root, *rest = name.split(".")
+        if not layer.startswith(KNOW_ROS):
+            assert root not in ROS, f"{path} imports {name}, but its layer knows nothing of ROS"
+            assert not root.endswith("_msgs"), f"{path} imports {name}"
+        if root == "lss_bev_ros" and rest and layer in LAYERS and rest[0] not in (layer, "errors"):
+            assert rest[0] in LAYERS[layer] or rest[0] == "__version__", f"{path} imports {name}"
+
+
+@pytest.mark.parametrize(
+    ("module", "without"),
+    [
+        ("lss_bev_ros.nodes.replay", {"torch", "numba", "nuscenes", "matplotlib"}),
+        ("lss_bev_ros.nodes.evaluation", {"numba", "nuscenes", "matplotlib"}),
+        ("lss_bev_ros.nodes.inference", {"numba", "nuscenes", "matplotlib", "PIL"}),
+        ("lss_bev_ros.cli", {"torch", "numba", "nuscenes", "matplotlib", "cyclonedds"}),
+    ],
+)
+def test_a_process_loads_no_library_that_it_does_not_use(module, without):
+    code = (
+        "import sys; from lss_bev_ros.standalone import activate; activate(); "
+        f"import {module}; print(*sorted({without!r} & sys.modules.keys()))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.split() == []
