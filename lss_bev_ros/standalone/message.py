@@ -206,7 +206,9 @@ def _float_checker(name: str, base: str) -> Callable[[Any], float]:
 def _bounded_text_checker(name: str, limit: int) -> Callable[[Any], str]:
     def check(value: str) -> str:
         if not isinstance(value, str) or len(value) > limit:
-            raise AssertionError(f"The '{name}' field must be of type 'str' and at most {limit} long, not {value!r}")
+            raise AssertionError(
+                f"The '{name}' field must be of type 'str', at most {limit} long, not {value!r}"
+            )
         return value
 
     return check

@@ -100,7 +100,7 @@ class ClientChannel(Channel):
 
     def __init__(self, participant: Participant, service: type[Service], name: str, qos: EndpointQos) -> None:
         super().__init__(participant, service, name, qos, is_server=False)
-        self.identity = self.writer.handle & (2**64 - 1)
+        self.identity = self.writer.handle
 
     def is_ready(self) -> bool:
         """Whether a server is there whose reader and writer are both matched."""

@@ -24,6 +24,8 @@ from lss_bev_ros.standalone.endpoint_qos import EndpointQos
 
 _ANY = core.SampleState.Any | core.ViewState.Any | core.InstanceState.Any
 _INFINITE = (1 << 63) - 1
+# Handles are unsigned; the binding gives some of them with a sign.
+_HANDLES = (1 << 64) - 1
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class Writer(Endpoint):
     @property
     def handle(self) -> int:
         """The number by which Cyclone knows this writer, in this process and in others'."""
-        return self.entity.get_instance_handle()
+        return self.entity.get_instance_handle() & _HANDLES
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write one sample's CDR, header included. Blocks while reliable readers are far behind."""
@@ -144,7 +146,7 @@ class Writer(Endpoint):
 
     def matched(self) -> list[int]:
         """Handles of the readers that hear this writer."""
-        return self.entity.get_matched_subscriptions()
+        return [handle & _HANDLES for handle in self.entity.get_matched_subscriptions()]
 
     def matched_user_data(self, handle: int) -> dict[str, str]:
         """User data (`key=value;...`) of a matched reader; empty where it has gone."""
@@ -177,7 +179,7 @@ class Reader(Endpoint):
 
     def matched(self) -> list[int]:
         """Handles of the writers that this reader hears."""
-        return self.entity.get_matched_publications()
+        return [handle & _HANDLES for handle in self.entity.get_matched_publications()]
 
     def matched_user_data(self, handle: int) -> dict[str, str]:
         """User data (`key=value;...`) of a matched writer; empty where it has gone."""

@@ -37,26 +37,13 @@ __all__ = [
 ]
 
 
-class InitContextManager:
-    """What `init` returns: `with rclpy.init():` shuts down at the end."""
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
-
-    def __enter__(self) -> InitContextManager:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        try_shutdown(context=None if self.context is get_default_context() else self.context)
-
-
 def init(
     *,
     args: Sequence[str] | None = None,
     context: Context | None = None,
     domain_id: int | None = None,
     signal_handler_options: SignalHandlerOptions | None = None,
-) -> InitContextManager:
+) -> None:
     """Start ROS in this process, with the arguments of the command line where none are given."""
     if signal_handler_options is None:
         is_default = context is None or context is get_default_context()
@@ -64,7 +51,6 @@ def init(
     chosen = context or get_default_context()
     chosen.init(args, domain_id=domain_id)
     install_signal_handlers(signal_handler_options)
-    return InitContextManager(chosen)
 
 
 def shutdown(*, context: Context | None = None, uninstall_handlers: bool | None = None) -> None:

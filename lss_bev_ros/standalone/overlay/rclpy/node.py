@@ -166,12 +166,6 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
         self._destroy_all()
         self._context._remove_node()
 
-    def __enter__(self) -> Node:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.destroy_node()
-
     # Inner workings
 
     def _merged_arguments(self, cli_args: Sequence[str] | None, use_global: bool) -> Arguments:

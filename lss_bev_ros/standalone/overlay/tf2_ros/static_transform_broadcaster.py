@@ -20,8 +20,8 @@ class StaticTransformBroadcaster:
         self.pub_tf = node.create_publisher(TFMessage, "/tf_static", qos)
 
     def sendTransform(self, transform: TransformStamped | Iterable[TransformStamped]) -> None:
-        """Send one or several; a child frame that was sent before is replaced."""
+        """Send one or several. As in Jazzy, a child frame keeps the first transform it was sent with."""
         new = [transform] if isinstance(transform, TransformStamped) else list(transform)
-        known = {each.child_frame_id: each for each in [*self.net_message.transforms, *new]}
-        self.net_message.transforms = list(known.values())
+        known = {each.child_frame_id: each for each in reversed([*self.net_message.transforms, *new])}
+        self.net_message.transforms = list(reversed(known.values()))
         self.pub_tf.publish(self.net_message)

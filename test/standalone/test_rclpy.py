@@ -1,0 +1,361 @@
+"""Nodes, topics, timers and executors behave as in ROS 2 (these tests pass on a real rclpy as well)."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+import rclpy
+from builtin_interfaces.msg import Time as TimeMessage
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
+from rclpy.exceptions import (
+    InvalidNamespaceException,
+    InvalidNodeNameException,
+    InvalidTopicNameException,
+    NotInitializedException,
+)
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
+from rclpy.node import Node as RosNode
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.serialization import deserialize_message, serialize_message
+from rclpy.task import Future
+from rclpy.time import Time
+from rosgraph_msgs.msg import Clock as ClockMessage
+from std_msgs.msg import Int32, String
+
+
+class Node(RosNode):
+    """A node that ends with a block."""
+
+    def __enter__(self) -> Node:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.destroy_node()
+
+
+Spin = Callable[..., bool]
+
+
+def matched(publisher: object) -> Callable[[], bool]:
+    return lambda: publisher.get_subscription_count() > 0
+
+
+@pytest.mark.usefixtures("ros")
+class TestNodes:
+    def test_a_node_has_a_name_a_namespace_and_a_logger(self) -> None:
+        with Node("eyes", namespace="car/front") as node:
+            assert node.get_name() == "eyes"
+            assert node.get_namespace() == "/car/front"
+            assert node.get_fully_qualified_name() == "/car/front/eyes"
+            assert node.get_logger().name == "car.front.eyes"
+
+    def test_arguments_rename_a_node_and_its_topics(self) -> None:
+        arguments = ["--ros-args", "-r", "__ns:=/car", "-r", "__node:=eyes", "-r", "image:=/picture"]
+        with Node("camera", cli_args=arguments) as node:
+            assert node.get_fully_qualified_name() == "/car/eyes"
+            assert node.create_publisher(String, "image", 1).topic_name == "/picture"
+            assert node.create_publisher(String, "~/image", 1).topic_name == "/car/eyes/image"
+            assert node.resolve_topic_name("other") == "/car/other"
+
+    @pytest.mark.parametrize("name", ["", "a b", "1a"])
+    def test_a_bad_node_name_is_refused(self, name: str) -> None:
+        with pytest.raises((InvalidNodeNameException, ValueError)):
+            Node(name)
+
+    def test_bad_namespaces_and_topics_are_refused(self) -> None:
+        with pytest.raises((InvalidNamespaceException, ValueError)):
+            Node("node", namespace="a//b")
+        with Node("node") as node, pytest.raises(InvalidTopicNameException):
+            node.create_publisher(String, "a topic", 1)
+
+    def test_only_messages_of_the_topics_type_can_be_published(self) -> None:
+        with Node("node") as node, pytest.raises(TypeError):
+            node.create_publisher(String, "text", 1).publish(Int32(data=1))
+
+
+@pytest.mark.usefixtures("ros")
+class TestTopics:
+    def test_what_is_published_is_heard(self, spin_until: Spin) -> None:
+        heard: list[str] = []
+        with Node("talker") as talker, Node("listener") as listener:
+            publisher = talker.create_publisher(String, "chatter", 10)
+            subscription = listener.create_subscription(String, "chatter", lambda m: heard.append(m.data), 10)
+            assert spin_until(matched(publisher), talker, listener)
+            for number in range(5):
+                publisher.publish(String(data=str(number)))
+
+            assert spin_until(lambda: len(heard) == 5, talker, listener)
+            assert heard == ["0", "1", "2", "3", "4"]
+
+            assert listener.destroy_subscription(subscription)
+            assert spin_until(lambda: publisher.get_subscription_count() == 0, talker)
+
+    def test_raw_bytes_can_be_published_and_heard(self, spin_until: Spin) -> None:
+        heard: list[bytes] = []
+        with Node("node") as node:
+            publisher = node.create_publisher(String, "chatter", 10)
+            node.create_subscription(String, "chatter", heard.append, 10, raw=True)
+            assert spin_until(matched(publisher), node)
+            publisher.publish(serialize_message(String(data="raw")))
+
+            assert spin_until(lambda: bool(heard), node)
+            assert isinstance(heard[0], bytes)
+            assert deserialize_message(heard[0], String) == String(data="raw")
+
+    def test_a_callback_with_two_parameters_gets_the_source_timestamp(self, spin_until: Spin) -> None:
+        infos: list[dict] = []
+        with Node("node") as node:
+            publisher = node.create_publisher(String, "chatter", 10)
+
+            def heard(message: String, info: dict) -> None:
+                infos.append(info)
+
+            node.create_subscription(String, "chatter", heard, 10)
+            assert spin_until(matched(publisher), node)
+            publisher.publish(String())
+            assert spin_until(lambda: bool(infos), node)
+            assert abs(time.time_ns() - infos[0]["source_timestamp"]) < 60 * 10**9
+
+    def test_late_subscriptions_get_what_is_transient_local(self, spin_until: Spin) -> None:
+        heard: list[str] = []
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        with Node("node") as node, Node("late") as late:
+            publisher = node.create_publisher(String, "map", latched)
+            publisher.publish(String(data="old"))
+            publisher.publish(String(data="new"))
+            late.create_subscription(String, "map", lambda m: heard.append(m.data), latched)
+
+            assert spin_until(lambda: bool(heard), node, late)
+            assert heard == ["new"]
+
+    def test_depth_keeps_the_newest(self, spin_until: Spin) -> None:
+        heard: list[int] = []
+        with Node("node") as node:
+            publisher = node.create_publisher(Int32, "count", QoSProfile(depth=100))
+            node.create_subscription(Int32, "count", lambda m: heard.append(m.data), QoSProfile(depth=2))
+            assert spin_until(matched(publisher), node)
+            for number in range(50):
+                publisher.publish(Int32(data=number))
+            assert publisher.wait_for_all_acked(Duration(seconds=10))
+
+            assert spin_until(lambda: 49 in heard, node)
+            assert len(heard) <= 4
+
+    def test_a_reliable_subscription_does_not_hear_a_best_effort_publisher(self, spin_until: Spin) -> None:
+        with Node("node") as node:
+            publisher = node.create_publisher(String, "chatter", qos_profile_sensor_data)
+            node.create_subscription(String, "chatter", lambda m: None, 10)
+            assert not spin_until(matched(publisher), node, timeout=0.5)
+
+    def test_a_destroyed_publisher_refuses(self) -> None:
+        with Node("node") as node:
+            publisher = node.create_publisher(String, "chatter", 10)
+            assert node.destroy_publisher(publisher)
+            assert not node.destroy_publisher(publisher)
+            with pytest.raises(Exception, match=r"."):
+                publisher.publish(String())
+
+
+@pytest.mark.usefixtures("ros")
+class TestExecutors:
+    def test_a_timer_calls_back_until_canceled(self, spin_until: Spin) -> None:
+        calls: list[int] = []
+        with Node("node") as node:
+            timer = node.create_timer(0.01, lambda: calls.append(1))
+            assert spin_until(lambda: len(calls) >= 3, node)
+            timer.cancel()
+            count = len(calls)
+            assert timer.is_canceled()
+            spin_until(lambda: False, node, timeout=0.1)
+            assert len(calls) == count
+            timer.reset()
+            assert spin_until(lambda: len(calls) > count, node)
+
+    def test_spin_once_returns_after_its_timeout(self) -> None:
+        with Node("node") as node:
+            start = time.monotonic()
+            rclpy.spin_once(node, timeout_sec=0.05)
+            rclpy.spin_once(node, timeout_sec=0)
+            assert time.monotonic() - start < 10
+
+    def test_an_exception_in_a_callback_ends_the_spin(self) -> None:
+        def fail() -> None:
+            raise ValueError("broken")
+
+        for kind in (SingleThreadedExecutor, MultiThreadedExecutor):
+            with Node("node") as node:
+                node.create_timer(0.01, fail)
+                executor = kind()
+                executor.add_node(node)
+                with pytest.raises(ValueError, match="broken"):
+                    executor.spin()
+                executor.shutdown()
+
+    @pytest.mark.parametrize(
+        ("group", "together"), [(MutuallyExclusiveCallbackGroup, 1), (ReentrantCallbackGroup, 2)]
+    )
+    def test_callback_groups_decide_what_runs_at_once(self, group: type, together: int) -> None:
+        running, most, calls = [0], [0], [0]
+        lock = threading.Lock()
+
+        def work() -> None:
+            with lock:
+                running[0] += 1
+                calls[0] += 1
+                most[0] = max(most[0], running[0])
+            time.sleep(0.03)
+            with lock:
+                running[0] -= 1
+
+        with Node("node") as node:
+            shared = group()
+            for _ in range(2):
+                node.create_timer(0.005, work, callback_group=shared)
+            executor = MultiThreadedExecutor(num_threads=2)
+            executor.add_node(node)
+            deadline = time.monotonic() + 10
+            while calls[0] < 8 and time.monotonic() < deadline:
+                executor.spin_once(timeout_sec=0.1)
+            executor.shutdown()
+        assert calls[0] >= 8
+        assert most[0] == together
+
+    def test_a_worker_thread_publishes_while_the_executor_spins(self, spin_until: Spin) -> None:
+        heard: list[int] = []
+        with Node("node") as node:
+            publisher = node.create_publisher(Int32, "count", 100)
+            node.create_subscription(Int32, "count", lambda m: heard.append(m.data), 100)
+            assert spin_until(matched(publisher), node)
+            worker = threading.Thread(target=lambda: [publisher.publish(Int32(data=n)) for n in range(50)])
+            worker.start()
+            assert spin_until(lambda: len(heard) == 50, node)
+            worker.join()
+            assert heard == list(range(50))
+
+    def test_a_guard_condition_runs_its_callback_once(self, spin_until: Spin) -> None:
+        calls: list[int] = []
+        with Node("node") as node:
+            guard = node.create_guard_condition(lambda: calls.append(1))
+            threading.Timer(0.02, guard.trigger).start()
+            assert spin_until(lambda: bool(calls), node)
+            assert not spin_until(lambda: len(calls) > 1, node, timeout=0.1)
+
+    def test_tasks_and_coroutines_run_in_the_executor(self) -> None:
+        with Node("node") as node:
+            executor = SingleThreadedExecutor()
+            executor.add_node(node)
+            future = Future()
+
+            async def wait_for_it() -> str:
+                return f"got {await future}"
+
+            task = executor.create_task(wait_for_it)
+            node.create_timer(0.01, lambda: None if future.done() else future.set_result("it"))
+            executor.spin_until_future_complete(task, timeout_sec=10)
+            assert task.result() == "got it"
+            executor.shutdown()
+
+    def test_shutdown_from_another_thread_ends_the_spin(self) -> None:
+        with Node("node") as node:
+            threading.Timer(0.05, rclpy.shutdown).start()
+            with contextlib.suppress(ExternalShutdownException):  # or it returns: both are right
+                rclpy.spin(node)
+            assert not rclpy.ok()
+
+    def test_a_new_subscription_wakes_an_executor_that_waits(self) -> None:
+        heard = threading.Event()
+        with Node("node") as node:
+            publisher = node.create_publisher(String, "chatter", 10)
+            executor = SingleThreadedExecutor()
+            executor.add_node(node)
+            thread = threading.Thread(target=executor.spin, daemon=True)
+            thread.start()
+            node.create_subscription(String, "chatter", lambda m: heard.set(), 10)
+            deadline = time.monotonic() + 10
+            while not heard.is_set() and time.monotonic() < deadline:
+                publisher.publish(String())
+                heard.wait(0.05)
+            assert heard.is_set()
+            executor.shutdown()
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+class TestTime:
+    def test_times_and_durations_calculate(self) -> None:
+        time_ = Time(seconds=1, nanoseconds=5)
+
+        assert (time_ + Duration(seconds=2)).nanoseconds == 3_000_000_005
+        assert (time_ - Time(seconds=1)).nanoseconds == 5
+        assert time_.to_msg() == TimeMessage(sec=1, nanosec=5)
+        assert Time.from_msg(TimeMessage(sec=1, nanosec=5)).clock_type == ClockType.ROS_TIME
+        assert Duration(nanoseconds=-1).to_msg().sec == -1
+        assert time_.seconds_nanoseconds() == (1, 5)
+
+    def test_times_of_different_clocks_do_not_mix(self) -> None:
+        with pytest.raises(TypeError):
+            _ = Time(seconds=1, clock_type=ClockType.ROS_TIME) < Time(
+                seconds=1, clock_type=ClockType.STEADY_TIME
+            )
+        with pytest.raises(ValueError):  # noqa: PT011
+            Time(seconds=-1)
+
+    def test_clocks_tell_the_time(self) -> None:
+        assert abs(Clock().now().nanoseconds - time.time_ns()) < 10**10
+        assert Clock(clock_type=ClockType.STEADY_TIME).now().clock_type == ClockType.STEADY_TIME
+
+    def test_simulated_time_follows_the_clock_topic(self, ros: None, spin_until: Spin) -> None:
+        calls: list[int] = []
+        arguments = ["--ros-args", "-p", "use_sim_time:=true"]
+        with Node("sim", cli_args=arguments) as node, Node("source") as source:
+            publisher = source.create_publisher(ClockMessage, "/clock", 10)
+            node.create_timer(1.0, lambda: calls.append(node.get_clock().now().nanoseconds))
+            assert node.get_clock().now().nanoseconds == 0
+            assert spin_until(matched(publisher), node, source)
+            for second in range(100, 104):
+                publisher.publish(ClockMessage(clock=TimeMessage(sec=second)))
+                assert spin_until(
+                    lambda s=second: node.get_clock().now().nanoseconds == s * 10**9, node, source
+                )
+                spin_until(lambda n=second: len(calls) >= n - 99, node, source, timeout=1.0)
+            assert calls == [second * 10**9 for second in range(100, 104)]
+
+
+class TestLifecycle:
+    def test_nothing_works_before_init(self) -> None:
+        with pytest.raises(NotInitializedException):
+            Node("node")
+        assert not rclpy.ok()
+
+    def test_init_and_shutdown_can_be_repeated(self, ros_environment: dict[str, str]) -> None:
+        for _ in range(2):
+            rclpy.init(args=[])
+            assert rclpy.ok()
+            Node("node").destroy_node()
+            rclpy.shutdown()
+            assert not rclpy.ok()
+        with pytest.raises(Exception, match=r"."):
+            rclpy.shutdown()
+        rclpy.try_shutdown()
+
+    def test_shutdown_calls_back(self, ros_environment: dict[str, str]) -> None:
+        called = threading.Event()
+        rclpy.init(args=[])
+        rclpy.get_default_context().on_shutdown(called.set)
+        rclpy.shutdown()
+        assert called.wait(10)
+
+
+def test_profiles_are_checked() -> None:
+    assert QoSProfile(depth=3).history == HistoryPolicy.KEEP_LAST
+    assert qos_profile_sensor_data.reliability == ReliabilityPolicy.BEST_EFFORT
+    assert QoSProfile(history=HistoryPolicy.KEEP_ALL) == QoSProfile(history=HistoryPolicy.KEEP_ALL)
+    for bad in ({}, {"history": HistoryPolicy.KEEP_LAST}):
+        with pytest.raises(rclpy.qos.InvalidQoSProfileException):
+            QoSProfile(**bad)
