@@ -70,6 +70,6 @@ def timeline(
     return events
 
 
-def next_start(events: Sequence[Event]) -> int:
+def next_start(events: Sequence[Event], rate: float = 1.0) -> int:
     """Nanoseconds after the start of the replay at which a scene that follows `events` begins."""
-    return events[-1].due + _GAP_NS
+    return events[-1].due + round(_GAP_NS / rate)

@@ -202,7 +202,7 @@ class ReplayNode(Node):
                     if index == 0:
                         self._publish_mounting(events, stamp)
                     self._publish(event.item, stamp)
-                start = next_start(events)
+                start = next_start(events, self.config.rate)
             if start == 0:
                 raise DatasetError(f"{self.config.dataroot}: no recordings in {', '.join(self._scenes)}")
         self._progress = "finished"

@@ -32,26 +32,29 @@ def write_report(report: dict[str, Any], output: Path) -> None:
 
 
 def benchmark_table(report: dict[str, Any]) -> Table:
-    """One row a mode: stage medians, total, ratio to the reference and the error of its logits."""
+    """One column a mode: stage medians, total, ratio to the reference and the error of its logits."""
     machine, configuration = report["machine"], report["configuration"]
     table = Table(
         title=f"{configuration['cameras']} cameras to BEV on {machine['processor']}, "
-        f"{machine['torch_threads']} threads, {configuration['repetitions']} runs in turns (ms)",
-        caption=f"splat within {report['splat_error']:.1e} of the naive sum; "
+        f"{machine['torch_threads']} threads, {configuration['repetitions']} runs in turns",
+        title_justify="left",
+        caption=f"milliseconds, medians; splat within {report['splat_error']:.1e} of the naive sum; "
         f"peak memory {report['peak_memory_mib']:.0f} MiB; load average at the start "
         f"{machine['load_average']:.1f}; weights: {configuration['weights']}",
+        caption_justify="left",
     )
-    table.add_column("mode")
-    for heading in (*STAGES, "median", "p95", "speedup", "logit error"):
-        table.add_column(heading.replace("_", " "), justify="right")
-    for name, mode in report["modes"].items():
-        median = mode["median_ms"]
+    modes = report["modes"]
+    table.add_column("")
+    for name in modes:
+        table.add_column(name, justify="right")
+    for stage in STAGES:
+        medians = [mode["median_ms"].get(stage) for mode in modes.values()]
         table.add_row(
-            name,
-            *(f"{median[stage]:.1f}" if stage in median else "" for stage in STAGES),
-            f"{median['total']:.1f}",
-            f"{mode['p95_ms']['total']:.1f}",
-            f"{mode['speedup']:.2f}x",
-            f"{mode['logit_error_max']:.1e}",
+            stage.replace("_", " "), *("" if value is None else f"{value:.1f}" for value in medians)
         )
+    table.add_section()
+    table.add_row("total", *(f"{mode['median_ms']['total']:.1f}" for mode in modes.values()), style="bold")
+    table.add_row("total, p95", *(f"{mode['p95_ms']['total']:.1f}" for mode in modes.values()))
+    table.add_row("speedup", *(f"{mode['speedup']:.2f}x" for mode in modes.values()), style="bold")
+    table.add_row("largest logit error", *(f"{mode['logit_error_max']:.1e}" for mode in modes.values()))
     return table

@@ -78,7 +78,7 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
     console = console or Console()
     given = parse_arguments(arguments)
     if "dataroot" not in given:
-        given["dataroot"] = str(_synthetic_scene(runs / "data", console))
+        given["dataroot"] = str(synthetic_scene(runs / "data", console))
     given.setdefault("repeat", str(_repeats(given)))
     given.setdefault("reliability", "reliable")  # nothing is lost on the way to a fair score
     files = DemoFiles(_fresh(runs / "demo"))
@@ -103,7 +103,7 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
     return 130 if interrupted else int(failed or status != 0)
 
 
-def _synthetic_scene(folder: Path, console: Console) -> Path:
+def synthetic_scene(folder: Path, console: Console) -> Path:
     """The demonstration's scene, made where it is not there yet."""
     target = folder / f"synthetic-seed{_SEED}"
     if (target / "v1.0-mini" / "sample.json").is_file():
