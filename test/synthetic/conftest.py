@@ -20,6 +20,14 @@ def dataset(tmp_path_factory) -> Path:
     """One scene of one second with sweeps, its pictures a quarter of the size."""
     calls: list[tuple[int, int]] = []
     out = tmp_path_factory.mktemp("synthetic") / "set"
-    synthesize(out, 1, 1.0, seed=3, sweeps=True, image_scale=0.25, progress=lambda done, total: calls.append((done, total)))
+    synthesize(
+        out,
+        1,
+        1.0,
+        seed=3,
+        sweeps=True,
+        image_scale=0.25,
+        progress=lambda done, total: calls.append((done, total)),
+    )
     assert [done for done, _ in calls] == list(range(1, calls[-1][1] + 1))
     return out

@@ -98,10 +98,14 @@ def test_points_lie_on_the_surface_that_the_camera_measures(world, mounted, swee
     cameras, mount = mounted
     camera = cameras[0]
     moment = TIME + camera.offset * 1e-6
-    picture = take_picture(world, camera, moment, shadows_around(world, world.ego_pose(TIME).translation[:2]), seed=0)
+    picture = take_picture(
+        world, camera, moment, shadows_around(world, world.ego_pose(TIME).translation[:2]), seed=0
+    )
     in_world = (world.ego_pose(TIME) @ mount.pose).apply(sweep.points[:, :3].astype(np.float64))
     local = (world.ego_pose(moment) @ camera.pose).inverse().apply(in_world)[sweep.instance == 0]
-    pixels = np.round(local[:, :2] / np.maximum(local[:, 2:], 1e-6) * camera.lens[:2] + camera.lens[2:]).astype(int)
+    pixels = np.round(
+        local[:, :2] / np.maximum(local[:, 2:], 1e-6) * camera.lens[:2] + camera.lens[2:]
+    ).astype(int)
     inside = (local[:, 2] > 1) & (pixels >= 0).all(1) & (pixels < [1600, 900]).all(1)
     error = picture.depth[pixels[inside, 1], pixels[inside, 0]] - local[inside, 2]
     assert np.median(np.abs(error)) < 0.05

@@ -48,7 +48,9 @@ def test_it_agrees_with_ray_casting(seed):
 
 
 def test_a_footprint_counts_what_stands_behind_others():
-    square = np.array([[[-1, -1, 2], [1, -1, 2], [1, 1, 2]], [[-1, -1, 2], [1, 1, 2], [-1, 1, 2]]], np.float32)
+    square = np.array(
+        [[[-1, -1, 2], [1, -1, 2], [1, 1, 2]], [[-1, -1, 2], [1, 1, 2], [-1, 1, 2]]], np.float32
+    )
     both = np.concatenate([square, square * 2])
     counts = np.zeros(3, np.int64)
     stamp = np.zeros((HEIGHT, WIDTH), np.int32)

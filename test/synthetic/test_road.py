@@ -15,7 +15,10 @@ from lss_bev_ros.dataset.synthetic.road import Path
 from lss_bev_ros.dataset.synthetic.route import draw_plan, draw_route
 
 
-@given(st.lists(st.tuples(st.floats(-50, 50), st.floats(-50, 50)), min_size=2, max_size=8, unique=True), st.floats(0, 1))
+@given(
+    st.lists(st.tuples(st.floats(-50, 50), st.floats(-50, 50)), min_size=2, max_size=8, unique=True),
+    st.floats(0, 1),
+)
 def test_a_place_on_a_path_lies_on_it(points, share):
     points = np.array(points)
     if np.linalg.norm(np.diff(points, axis=0), axis=1).min() < 1e-3:
@@ -62,7 +65,11 @@ def test_every_route_is_smooth_long_enough_and_on_the_road(seed):
     assert np.ptp(heading) > 1.0, "it turns"
     centers = np.concatenate(
         [
-            plan.curve.world(street.place(np.arange(*plan.extent(street), 1.0)[:, None], np.linspace(-1, 1, 9) * street.half))
+            plan.curve.world(
+                street.place(
+                    np.arange(*plan.extent(street), 1.0)[:, None], np.linspace(-1, 1, 9) * street.half
+                )
+            )
             for street in plan.streets
         ]
     ).reshape(-1, 2)

@@ -41,7 +41,9 @@ def test_the_devkit_lists_and_renders_it(nusc, tmp_path, capsys):
     assert "scene-0001" in capsys.readouterr().out
     sample = nusc.sample[0]
     for channel in ("CAM_FRONT", "LIDAR_TOP"):
-        nusc.render_sample_data(sample["data"][channel], out_path=str(tmp_path / f"{channel}.png"), verbose=False)
+        nusc.render_sample_data(
+            sample["data"][channel], out_path=str(tmp_path / f"{channel}.png"), verbose=False
+        )
         assert (tmp_path / f"{channel}.png").stat().st_size > 10_000
     points, depth, image = nusc.explorer.map_pointcloud_to_image(
         sample["data"]["LIDAR_TOP"], sample["data"]["CAM_BACK"], min_dist=1.0
@@ -52,7 +54,12 @@ def test_the_devkit_lists_and_renders_it(nusc, tmp_path, capsys):
 
 def test_every_file_is_where_its_row_says(nusc, dataset):
     rows = nusc.sample_data
-    on_disk = {str(p.relative_to(dataset)) for f in ("samples", "sweeps") for p in (dataset / f).rglob("*") if p.is_file()}
+    on_disk = {
+        str(p.relative_to(dataset))
+        for f in ("samples", "sweeps")
+        for p in (dataset / f).rglob("*")
+        if p.is_file()
+    }
     assert {row["filename"] for row in rows} == on_disk
     for row in rows:
         if row["fileformat"] == "jpg":

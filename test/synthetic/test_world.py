@@ -35,7 +35,9 @@ def test_nothing_overlaps(world):
     corners = np.array([[nose, side, 0], [-tail, side, 0], [-tail, -side, 0], [nose, -side, 0]])
     for time in TIMES:
         vehicles = [a for a in near(world, time, 80) if not a.category.startswith("human")]
-        shapes = [Polygon(a.outline(time)) for a in vehicles] + [Polygon(world.ego_pose(time).apply(corners)[:, :2])]
+        shapes = [Polygon(a.outline(time)) for a in vehicles] + [
+            Polygon(world.ego_pose(time).apply(corners)[:, :2])
+        ]
         for i, one in enumerate(shapes):
             for other in shapes[:i]:
                 assert one.intersection(other).area < 0.15
@@ -80,6 +82,8 @@ def test_a_cameras_mounting_varies_only_when_asked():
         assert 0.95 <= b.lens[0] / a.lens[0] <= 1.05
 
 
-@pytest.mark.parametrize(("seen", "whole", "level"), [(0, 0, 1), (4, 10, 1), (5, 10, 2), (7, 10, 3), (9, 10, 4), (10, 10, 4)])
+@pytest.mark.parametrize(
+    ("seen", "whole", "level"), [(0, 0, 1), (4, 10, 1), (5, 10, 2), (7, 10, 3), (9, 10, 4), (10, 10, 4)]
+)
 def test_visibility_levels_are_nuscenes(seen, whole, level):
     assert visibility_level(seen, whole) == level

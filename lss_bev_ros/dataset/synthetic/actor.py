@@ -117,7 +117,7 @@ class Actor:
         return self.box(time).corners()[:4, :2]
 
     def attribute(self, time: float) -> str:
-        """nuScenes attribute, or an empty string where the category has none."""
+        """NuScenes attribute, or an empty string where the category has none."""
         kind = self.category.split(".")
         standing = self.speed(time) < STILL
         if kind[0] == "human":

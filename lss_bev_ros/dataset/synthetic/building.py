@@ -11,7 +11,13 @@ from .road import Plan
 
 STYLES = ("plaster", "brick", "concrete", "glass", "house")
 WALLS = {
-    "plaster": ((0.82, 0.77, 0.68), (0.78, 0.70, 0.58), (0.74, 0.74, 0.72), (0.70, 0.58, 0.46), (0.66, 0.70, 0.72)),
+    "plaster": (
+        (0.82, 0.77, 0.68),
+        (0.78, 0.70, 0.58),
+        (0.74, 0.74, 0.72),
+        (0.70, 0.58, 0.46),
+        (0.66, 0.70, 0.72),
+    ),
     "brick": ((0.52, 0.30, 0.23), (0.60, 0.38, 0.28), (0.46, 0.33, 0.27), (0.62, 0.47, 0.36)),
     "concrete": ((0.62, 0.61, 0.58), (0.55, 0.55, 0.54), (0.70, 0.68, 0.64)),
     "glass": ((0.30, 0.36, 0.40), (0.24, 0.30, 0.36), (0.38, 0.42, 0.42)),
@@ -21,13 +27,17 @@ GROUND = 0.15
 """Lots lie this high, metres."""
 
 
-def build_block(plan: Plan, extent, pavement: float, rng: np.random.Generator, palette: Palette, tall: float) -> tuple[Mesh, list[np.ndarray]]:
+def build_block(
+    plan: Plan, extent, pavement: float, rng: np.random.Generator, palette: Palette, tall: float
+) -> tuple[Mesh, list[np.ndarray]]:
     """The buildings of one block.
 
     Args:
         plan: the streets.
         extent: s0, s1, t0, t1 of the block's kerbs, street coordinates.
         pavement: width of the pavement, metres.
+        rng: draws everything.
+        palette: takes the materials.
         tall: 0 for a suburb to 1 for downtown.
 
     Returns:
@@ -56,7 +66,11 @@ def build_block(plan: Plan, extent, pavement: float, rng: np.random.Generator, p
         chosen = style if rng.random() < 0.7 or style == "house" else STYLES[rng.choice(4)]
         corners = plan.curve.world(np.array([[a, c], [b, c], [b, d], [a, d]]))
         outlines.append(corners)
-        parts.append(_house(corners, rng, palette) if chosen == "house" else _block_house(corners, chosen, rng, palette, tall))
+        parts.append(
+            _house(corners, rng, palette)
+            if chosen == "house"
+            else _block_house(corners, chosen, rng, palette, tall)
+        )
     return joined(parts), outlines
 
 
@@ -109,7 +123,9 @@ def _block_house(outline: np.ndarray, style: str, rng, palette: Palette, tall: f
     colour = tuple(np.clip(np.array(options[rng.integers(len(options))]) * rng.uniform(0.85, 1.12), 0, 0.92))
     kind = STYLES.index(style)
     module = rng.uniform(1.6, 3.2) if style != "glass" else rng.uniform(1.2, 1.6)
-    window_w, window_h = (rng.uniform(0.42, 0.72), rng.uniform(0.48, 0.66)) if style != "glass" else (0.94, 0.80)
+    window_w, window_h = (
+        (rng.uniform(0.42, 0.72), rng.uniform(0.48, 0.66)) if style != "glass" else (0.94, 0.80)
+    )
     seed = int(rng.integers(1, 9999))
     parts = []
     shop = rng.random() < 0.6
@@ -118,7 +134,9 @@ def _block_house(outline: np.ndarray, style: str, rng, palette: Palette, tall: f
     base_params = (ground, 0.0, 0.0, kind, seed) if shop else (ground, 0.5, 0.5, kind, seed)
     bay = rng.uniform(3.2, 5.0) if shop else module
     lower = _facades(outline, GROUND - 0.02, GROUND + ground, base_kind, base_colour, bay, *base_params)
-    upper = _facades(outline, GROUND + ground, top, m.FACADE, colour, module, storey, window_w, window_h, kind, seed)
+    upper = _facades(
+        outline, GROUND + ground, top, m.FACADE, colour, module, storey, window_w, window_h, kind, seed
+    )
     parts += [_wall(edge, palette) for edge in lower + upper]
     trim = palette.add(m.PLAIN, tuple(np.clip(np.array(colour) * rng.uniform(0.8, 1.25), 0, 0.9)))
     roof = palette.add(m.ROOF, (0.36, 0.35, 0.34))
@@ -160,7 +178,17 @@ def _awnings(edges, rng, palette: Palette) -> list[Mesh]:
             reach = out * 1.1
             high, low = z0 + 2.95, z0 + 2.45
             parts.append(quads([[*p, high], [*q, high], [*(q + reach), low], [*(p + reach), low]], cloth))
-            parts.append(quads([[*(p + reach), low], [*(q + reach), low], [*(q + reach), low - 0.2], [*(p + reach), low - 0.2]], cloth))
+            parts.append(
+                quads(
+                    [
+                        [*(p + reach), low],
+                        [*(q + reach), low],
+                        [*(q + reach), low - 0.2],
+                        [*(p + reach), low - 0.2],
+                    ],
+                    cloth,
+                )
+            )
     return parts
 
 
@@ -201,9 +229,23 @@ def _house(outline: np.ndarray, rng, palette: Palette) -> Mesh:
     options = WALLS["house"]
     colour = options[rng.integers(len(options))]
     kind = 1 if colour[0] < 0.65 else 0
-    edges = _facades(outline, GROUND - 0.02, top, m.FACADE, colour, rng.uniform(2.4, 3.2), storey, 0.5, 0.5, kind, int(rng.integers(1, 9999)))
+    edges = _facades(
+        outline,
+        GROUND - 0.02,
+        top,
+        m.FACADE,
+        colour,
+        rng.uniform(2.4, 3.2),
+        storey,
+        0.5,
+        0.5,
+        kind,
+        int(rng.integers(1, 9999)),
+    )
     parts = [_wall(edge, palette) for edge in edges]
-    tile = palette.add(m.ROOF, ((0.42, 0.22, 0.17), (0.28, 0.27, 0.28), (0.36, 0.28, 0.22))[rng.integers(3)], 1.0)
+    tile = palette.add(
+        m.ROOF, ((0.42, 0.22, 0.17), (0.28, 0.27, 0.28), (0.36, 0.28, 0.22))[rng.integers(3)], 1.0
+    )
     eaves = _grown(outline, 0.5)
     lengths = np.linalg.norm(np.roll(eaves, -1, 0) - eaves, axis=1)
     if lengths[0] < lengths[1]:

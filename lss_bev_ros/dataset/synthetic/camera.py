@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 
 from ...geometry import Pose
+from .material import Palette
 from .mesh import Mesh, joined
 from .rasterizer import draw, footprint, visible
 from .sensors import HEIGHT, WIDTH, Mount
 from .shading import shade
 from .shadow import Shadows, static_shadows, with_moving
 from .vehicle import car
-from .material import Palette
 from .world import World
 
 FAR = 420.0
@@ -26,19 +27,30 @@ class Picture:
 
     Attributes:
         image: (H, W, 3) uint8 BGR.
-        instances: (H, W) int32, number of the actor in each pixel, 0 for the fixed world, -1 for the sky.
-        depth: (H, W) float32, metres along the optical axis, infinite for the sky.
         visible, whole: (A + 1,) int64 by actor number: samples that are seen, and that would be seen if
             nothing stood before the actor.
     """
 
     image: np.ndarray
-    instances: np.ndarray
-    depth: np.ndarray
     visible: np.ndarray
     whole: np.ndarray
+    _ids: np.ndarray
+    _keys: np.ndarray
+    _owners: np.ndarray
+
+    @cached_property
+    def instances(self) -> np.ndarray:
+        """(H, W) int32, number of the actor in each pixel, 0 for the fixed world, -1 for the sky."""
+        return np.append(self._owners, np.int32(-1))[self._ids[::2, ::2]]
+
+    @cached_property
+    def depth(self) -> np.ndarray:
+        """(H, W) float32, metres along the optical axis, infinite for the sky."""
+        with np.errstate(divide="ignore"):
+            return 1.0 / self._keys[::2, ::2]
 
 
+@cache
 def ego_mesh() -> Mesh:
     """The ego car in base_link: it throws a shadow and sends back LiDAR beams, but no camera sees it."""
     mesh = car("hatch", np.random.default_rng(0), Palette())
@@ -52,7 +64,9 @@ def shadows_around(world: World, place: np.ndarray) -> Shadows:
     return static_shadows(world.fixed[0].vertices, np.array(world.light.sun), np.array([*place, 0.0]))
 
 
-def take_picture(world: World, mount: Mount, time: float, shadows: Shadows, seed: int, scale: float = 1.0) -> Picture:
+def take_picture(
+    world: World, mount: Mount, time: float, shadows: Shadows, seed: int, scale: float = 1.0
+) -> Picture:
     """Take a picture.
 
     Args:
@@ -71,7 +85,9 @@ def take_picture(world: World, mount: Mount, time: float, shadows: Shadows, seed
     fixed, owners = world.fixed
     keep = visible(fixed.vertices, rotation, origin, lens, width, height, FAR)
     moving, moving_owners = world.moving(time, ego.translation[:2], 200.0)
-    mesh = joined([Mesh(fixed.vertices[keep], fixed.normals[keep], fixed.uv[keep], fixed.material[keep]), moving])
+    mesh = joined(
+        [Mesh(fixed.vertices[keep], fixed.normals[keep], fixed.uv[keep], fixed.material[keep]), moving]
+    )
     instance = np.concatenate([owners[keep], moving_owners])
     shadows = _shadows_at(world, time, ego, moving, shadows)
 
@@ -81,7 +97,22 @@ def take_picture(world: World, mount: Mount, time: float, shadows: Shadows, seed
     draw(mesh.vertices, rotation, origin, fine, keys, ids)
     image = np.empty((height, width, 3), np.uint8)
     materials = world.materials(time)
-    shade(ids, rotation, origin, lens, mesh.vertices, mesh.normals, mesh.uv, mesh.material, instance, materials, world.light, shadows, seed, image)
+    shade(
+        ids,
+        rotation,
+        origin,
+        lens,
+        mesh.vertices,
+        mesh.normals,
+        mesh.uv,
+        mesh.material,
+        instance,
+        materials,
+        world.light,
+        shadows,
+        seed,
+        image,
+    )
 
     # Visibility is measured on every fourth sample both ways.
     seen = ids[1::4, 1::4]
@@ -90,11 +121,7 @@ def take_picture(world: World, mount: Mount, time: float, shadows: Shadows, seed
     whole = np.zeros(count, np.int64)
     coarse = np.array([fine[0] / 4, fine[1] / 4, (fine[2] - 1) / 4, (fine[3] - 1) / 4])
     footprint(mesh.vertices, instance, rotation, origin, coarse, np.zeros(seen.shape, np.int32), whole)
-    center = ids[::2, ::2]
-    instances = np.where(center < 0, -1, instance[np.maximum(center, 0)]).astype(np.int32)
-    with np.errstate(divide="ignore"):
-        depth = np.where(center < 0, np.inf, 1.0 / keys[::2, ::2]).astype(np.float32)
-    return Picture(image, instances, depth, numbers, whole)
+    return Picture(image, numbers, whole, ids, keys, instance)
 
 
 def _shadows_at(world: World, time: float, ego: Pose, moving: Mesh, shadows: Shadows) -> Shadows:
@@ -102,9 +129,8 @@ def _shadows_at(world: World, time: float, ego: Pose, moving: Mesh, shadows: Sha
     near = [a for a in world.actors if np.hypot(*(a.pose(time).translation - ego.translation)[:2]) < 70]
     outlines = [a.outline(time) for a in near if a.category.startswith("vehicle")]
     low, high = np.array([-0.68, -0.86]), np.array([3.40, 0.86])
-    corners = np.array([[high[0], high[1], 0], [low[0], high[1], 0], [low[0], low[1], 0], [high[0], low[1], 0]])
+    corners = np.array(
+        [[high[0], high[1], 0], [low[0], high[1], 0], [low[0], low[1], 0], [high[0], low[1], 0]]
+    )
     outlines.append(ego.apply(corners)[:, :2])
-    return with_moving(shadows, joined([moving, _EGO.moved(ego)]).vertices, outlines)
-
-
-_EGO = ego_mesh()
+    return with_moving(shadows, joined([moving, ego_mesh().moved(ego)]).vertices, outlines)

@@ -111,11 +111,13 @@ class Simulation:
         signals: the traffic lights.
     """
 
-    def __init__(self, movers: list[Mover], still: tuple[np.ndarray, np.ndarray, np.ndarray], signals: Signals) -> None:
+    def __init__(
+        self, movers: list[Mover], still: tuple[np.ndarray, np.ndarray, np.ndarray], signals: Signals
+    ) -> None:
         self.movers, self.still, self.signals = movers, still, signals
 
     def run(self, begin: float, end: float) -> None:
-        """Simulate from `begin` to `end` seconds; every mover's history gets an entry a step, both ends included."""
+        """Simulate from `begin` to `end` seconds; every step adds to each mover's history."""
         for step in range(round((end - begin) / STEP) + 1):
             for mover in self.movers:
                 mover.history.append(mover.distance)
@@ -151,7 +153,10 @@ class Simulation:
             forward = (ahead - behind) / math.hypot(ahead[0] - behind[0], ahead[1] - behind[1])
             centers[k] = here + forward * ((mover.front - mover.rear) / 2)
             velocities[k] = forward * mover.speed
-            yaws[k], halves[k] = math.atan2(forward[1], forward[0]), ((mover.front + mover.rear) / 2, mover.half)
+            yaws[k], halves[k] = (
+                math.atan2(forward[1], forward[0]),
+                ((mover.front + mover.rear) / 2, mover.half),
+            )
         still = self.still
         zero = np.zeros_like(still[0])
         return (
@@ -179,7 +184,11 @@ class Simulation:
             y = np.abs(-offset[..., 0] * s + offset[..., 1] * c)
             grown = halves[near] + mover.half * 0.9 + 0.2
             # Along its own axis a vehicle is grown less, or the queue behind a bus would keep far away.
-            hit |= (x < halves[near, 0] + 0.5) & (y < grown[:, 1]) if later == 0 else (x < grown[:, 0]) & (y < grown[:, 1])
+            hit |= (
+                (x < halves[near, 0] + 0.5) & (y < grown[:, 1])
+                if later == 0
+                else (x < grown[:, 0]) & (y < grown[:, 1])
+            )
         # What moves with me and is behind me is not in my way: only what lies ahead at this moment counts.
         yaw = yaws[index]
         hit &= (centers[near] - here) @ np.array([np.cos(yaw), np.sin(yaw)]) > 0
@@ -189,7 +198,9 @@ class Simulation:
         if not np.isfinite(gaps[best]):
             return np.inf, 0.0
         way = float(mover.path.heading(mover.distance + mover.front + gaps[best]))
-        return float(gaps[best]), max(0.0, float(velocities[near[best]] @ np.array([np.cos(way), np.sin(way)])))
+        return float(gaps[best]), max(
+            0.0, float(velocities[near[best]] @ np.array([np.cos(way), np.sin(way)]))
+        )
 
     @staticmethod
     def _acceleration(mover: Mover, gap: float, lead: float) -> float:
@@ -204,7 +215,9 @@ class Simulation:
         free = 1.0 - (mover.speed / max(wish, 0.1)) ** 4
         if not np.isfinite(gap):
             return max(push * free, -4.0)
-        wanted = room + max(0.0, mover.speed * headway + mover.speed * (mover.speed - lead) / (2 * np.sqrt(push * brake)))
+        wanted = room + max(
+            0.0, mover.speed * headway + mover.speed * (mover.speed - lead) / (2 * np.sqrt(push * brake))
+        )
         return max(push * (free - (wanted / max(gap, 0.2)) ** 2), -7.5)
 
 
@@ -212,7 +225,8 @@ def overlapping(a, b, margin: float = 0.0) -> np.ndarray:
     """Which pairs of rectangles overlap (separating axis theorem).
 
     Args:
-        a, b: (centres (N, 2), yaws (N,), half sizes (N, 2)) each.
+        a: centres (N, 2), yaws (N,) and half sizes (N, 2).
+        b: the same of their partners.
         margin: metres that must stay between them.
 
     Returns:

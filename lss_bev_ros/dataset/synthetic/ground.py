@@ -23,8 +23,10 @@ PAINTED = 150.0
 _PAINT_Z = 0.006
 
 
-def build_ground(plan: Plan, near: Callable[[np.ndarray], np.ndarray], rng: np.random.Generator, palette: Palette) -> Mesh:
-    """All ground surfaces of a street plan, world; paint only where `near`, the distance to the way, is small."""
+def build_ground(
+    plan: Plan, near: Callable[[np.ndarray], np.ndarray], rng: np.random.Generator, palette: Palette
+) -> Mesh:
+    """All ground of a street plan, world; paint only where `near`, the distance to the way, is small."""
     parts = [_base(plan, palette)]
     for s0, s1, t0, t1, left, right, low, high in plan.blocks():
         parts.append(_block(plan, (s0, s1, t0, t1), _pavements(left, right, low, high), rng, palette))
@@ -54,7 +56,7 @@ def _base(plan: Plan, palette: Palette) -> Mesh:
 
 
 def rounded(s0: float, s1: float, t0: float, t1: float, radius: float, step: float = 6.0) -> np.ndarray:
-    """A rectangle in street coordinates with round corners, (N, 2) counter-clockwise, sampled every `step`."""
+    """A rectangle with round corners, (N, 2) counter-clockwise, with a point every `step`."""
     radius = min(radius, (s1 - s0) / 2 - 0.1, (t1 - t0) / 2 - 0.1)
     points = []
     corners = [(s1, t0, -90), (s1, t1, 0), (s0, t1, 90), (s0, t0, 180)]
@@ -138,7 +140,9 @@ def _markings(plan: Plan, street: Street, near, rng: np.random.Generator, palett
                     middle = side * (edge + street.parking / 2)
                     parts.append(_strip(plan, street, tick, tick + 0.1, middle, street.parking - 0.3, white))
             else:
-                parts.append(_strip(plan, street, a, b, side * (edge - 0.3), 0.12, yellow if double else white))
+                parts.append(
+                    _strip(plan, street, a, b, side * (edge - 0.3), 0.12, yellow if double else white)
+                )
     for other in plan.crossing_streets(street):
         for side in (-1, 1):
             edge = other.at + side * other.half
@@ -190,7 +194,9 @@ def _patches(plan: Plan, near, rng: np.random.Generator, palette: Palette) -> Me
                 continue
             parts.append(_strip(plan, street, at, at + rng.uniform(1, 14), across, width, patch, 0.002))
         for _ in range(int((end - begin) / 30)):
-            center = plan.curve.world(street.place(rng.uniform(begin, end), rng.uniform(-0.7, 0.7) * street.half))
+            center = plan.curve.world(
+                street.place(rng.uniform(begin, end), rng.uniform(-0.7, 0.7) * street.half)
+            )
             if near(center) > 60:
                 continue
             angle = np.linspace(0, 2 * np.pi, 15)[:-1]

@@ -60,7 +60,8 @@ def elevations() -> np.ndarray:
 @njit(cache=True, nogil=True, fastmath=True)
 def _column_bounds(p, slack):
     """First column and number of columns that a triangle (3, 3) of the sensor frame may be in, and its
-    smallest and largest distance from the axis."""
+    smallest and largest distance from the axis.
+    """
     near, far = 1e18, 0.0
     inside = True
     for k in range(3):
@@ -102,7 +103,7 @@ def _column_bounds(p, slack):
     count = int(math.ceil(stop) - math.floor(start)) + 1 + 2 * margin_columns
     if count >= COLUMNS:
         return 0, COLUMNS, near, far
-    return int(math.floor(start)) - margin_columns, count, near, far
+    return math.floor(start) - margin_columns, count, near, far
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -111,9 +112,12 @@ def _cast(vertices, to_body, from_body, slack, first_index, azimuth, elevation, 
 
     Args:
         vertices: (T, 3, 3) float32, body frame.
-        to_body, from_body: (COLUMNS, 3, 4) float64, sensor to body at each column's time, and back.
+        to_body: (COLUMNS, 3, 4) float64, sensor to body at each column's time.
+        from_body: the inverse.
         slack: metres that body and sensor move against each other in a revolution.
         first_index: added to a triangle's index in `hits`.
+        azimuth: (COLUMNS,) float64, of the beams.
+        elevation: (RINGS,) float64.
         ranges: (COLUMNS, RINGS) float64, nearest so far.
         hits: (COLUMNS, RINGS) int64, the triangle.
     """
@@ -125,7 +129,10 @@ def _cast(vertices, to_body, from_body, slack, first_index, azimuth, elevation, 
                 m = from_body[column]
                 for axis in range(3):
                     p[k, axis] = (
-                        m[axis, 0] * vertices[t, k, 0] + m[axis, 1] * vertices[t, k, 1] + m[axis, 2] * vertices[t, k, 2] + m[axis, 3]
+                        m[axis, 0] * vertices[t, k, 0]
+                        + m[axis, 1] * vertices[t, k, 1]
+                        + m[axis, 2] * vertices[t, k, 2]
+                        + m[axis, 3]
                     )
                 if p[k, 0] ** 2 + p[k, 1] ** 2 > 300.0**2:
                     break
@@ -140,8 +147,8 @@ def _cast(vertices, to_body, from_body, slack, first_index, azimuth, elevation, 
         closest, farthest = max(near - 0.02, 0.01), far + 0.02
         high = math.atan2(top, closest if top > 0 else farthest)
         low = math.atan2(bottom, farthest if bottom > 0 else closest)
-        ring0 = max(0, int(math.floor((low - LOWEST) / _RISE)) - 1)
-        ring1 = min(RINGS - 1, int(math.ceil((high - LOWEST) / _RISE)) + 1)
+        ring0 = max(0, math.floor((low - LOWEST) / _RISE) - 1)
+        ring1 = min(RINGS - 1, math.ceil((high - LOWEST) / _RISE) + 1)
         if ring0 > ring1:
             continue
         ax, ay, az = vertices[t, 0, 0], vertices[t, 0, 1], vertices[t, 0, 2]
@@ -219,7 +226,9 @@ def scan(world: World, mount: Mount, time: float, rng: np.random.Generator) -> S
     ego = [world.ego_pose(t) for t in moments]
     on_car = mount.pose.matrix[None, :3]
     sensor = _times(_poses(ego, fractions), on_car)
-    travelled = float(np.linalg.norm(ego[-1].translation - ego[0].translation)) + abs(ego[-1].yaw - ego[0].yaw) * 2
+    travelled = (
+        float(np.linalg.norm(ego[-1].translation - ego[0].translation)) + abs(ego[-1].yaw - ego[0].yaw) * 2
+    )
     azimuth, elevation = azimuths(), elevations()
     ranges = np.full((COLUMNS, RINGS), MAX_RANGE)
     hits = np.full((COLUMNS, RINGS), -1, np.int64)
@@ -265,7 +274,9 @@ def scan(world: World, mount: Mount, time: float, rng: np.random.Generator) -> S
     reflectance[own_car] = 0.25
     # A weak echo is lost; glass sends nearly all light elsewhere.
     limit = 24.0 + 105.0 * np.sqrt(reflectance * np.minimum(slant + 0.01, 1.0))
-    chance = np.clip((limit - distance) / 12.0 + 0.5, 0, 0.985) * np.where((kind == GLASS) & ~own_car, 0.35, 1.0)
+    chance = np.clip((limit - distance) / 12.0 + 0.5, 0, 0.985) * np.where(
+        (kind == GLASS) & ~own_car, 0.35, 1.0
+    )
     kept = rng.random(len(hit)) < chance
     measured = distance + rng.normal(0, RANGE_NOISE, len(hit))
     strength = 255.0 * 0.42 * reflectance * (0.25 + 0.75 * slant) * np.exp(-distance / 140.0)
@@ -286,7 +297,12 @@ def _within(vertices, center, radius):
         x1 = max(vertices[t, 0, 0], vertices[t, 1, 0], vertices[t, 2, 0])
         y0 = min(vertices[t, 0, 1], vertices[t, 1, 1], vertices[t, 2, 1])
         y1 = max(vertices[t, 0, 1], vertices[t, 1, 1], vertices[t, 2, 1])
-        if x0 < center[0] + radius and x1 > center[0] - radius and y0 < center[1] + radius and y1 > center[1] - radius:
+        if (
+            x0 < center[0] + radius
+            and x1 > center[0] - radius
+            and y0 < center[1] + radius
+            and y1 > center[1] - radius
+        ):
             keep[count] = t
             count += 1
     return keep[:count].copy()

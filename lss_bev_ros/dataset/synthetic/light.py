@@ -11,7 +11,6 @@ from numba import njit
 from .config import WorldConfig
 from .noise import fractal, ramp
 
-
 Triple = tuple[float, float, float]
 
 
@@ -88,7 +87,11 @@ def sky(x, y, z, light, clouds):
         if toward > 0.9996:
             strength += 8.0 * (1.0 - cover)
     strength *= clear
-    return r + strength * light.sun_colour[0] * 0.33, g + strength * light.sun_colour[1] * 0.33, b + strength * light.sun_colour[2] * 0.33
+    return (
+        r + strength * light.sun_colour[0] * 0.33,
+        g + strength * light.sun_colour[1] * 0.33,
+        b + strength * light.sun_colour[2] * 0.33,
+    )
 
 
 @njit(cache=True, nogil=True, fastmath=True)

@@ -11,10 +11,12 @@ PLAIN, ASPHALT, PAVING, GRASS, MARKING, FACADE, PAINT, GLASS, FOLIAGE, BARK, LAM
 STRIPES, KERB, ROOF, METAL, CLOTH, SHOP, CHECKER = range(13, 20)
 
 REFLECTANCE = np.array(
-    [0.35, 0.10, 0.22, 0.30, 0.75, 0.40, 0.35, 0.04, 0.38, 0.25, 0.30, 0.06, 1.6]
-    + [0.80, 0.25, 0.20, 0.45, 0.35, 0.30, 0.9],
+    [
+        0.35, 0.10, 0.22, 0.30, 0.75, 0.40, 0.35, 0.04, 0.38, 0.25, 0.30, 0.06, 1.60,
+        0.80, 0.25, 0.20, 0.45, 0.35, 0.30, 0.90,
+    ],
     dtype=np.float32,
-)
+)  # fmt: skip
 """Share of the LiDAR's infrared light that each kind sends back; signs and cones are retroreflective."""
 
 

@@ -157,7 +157,6 @@ def tube(start, end, radius: float, material: int, radius_end: float | None = No
 
 def wheel(center, radius: float, width: float, tyre: int, rim: int, sides: int = 16) -> Mesh:
     """A wheel whose axle is the y axis, its rim seen from both sides."""
-    x, y, z = center
     angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)
     ring = np.stack([np.cos(angle), np.zeros(sides), np.sin(angle)], -1)
     rows = [(0.0, -0.42), (0.62, -0.5), (0.66, -0.5), (0.94, -0.5), (1.0, -0.38)]
@@ -173,7 +172,9 @@ def ball(center, radii, material: int, rings: int = 6, sides: int = 10) -> Mesh:
     polar = np.linspace(0, np.pi, rings + 1)[:, None]
     around = np.linspace(0, 2 * np.pi, sides, endpoint=False)[None]
     flat = np.ones_like(around)
-    unit = np.stack([np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar) * flat], -1)
+    unit = np.stack(
+        [np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar) * flat], -1
+    )
     return grid(np.asarray(center) + unit * np.asarray(radii), material, closed=True)
 
 
@@ -210,5 +211,10 @@ def walls(outline: np.ndarray, z0: float, z1: float, material: int) -> Mesh:
     outline = np.asarray(outline, np.float64)
     after = np.roll(outline, -1, 0)
     low, high = np.full((len(outline), 1), z0), np.full((len(outline), 1), z1)
-    corners = [np.hstack([outline, low]), np.hstack([after, low]), np.hstack([after, high]), np.hstack([outline, high])]
+    corners = [
+        np.hstack([outline, low]),
+        np.hstack([after, low]),
+        np.hstack([after, high]),
+        np.hstack([outline, high]),
+    ]
     return quads(np.stack(corners, 1), material)

@@ -9,7 +9,7 @@ from numba import njit
 _MASK = 0xFFFFFFFF
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def hashed(x: int, y: int, seed: int) -> float:
     """A number in [0, 1) that looks random and depends on the three integers alone."""
     h = (x * 374761393 + y * 668265263 + seed * 974634777) & _MASK
@@ -42,7 +42,7 @@ def fractal(x: float, y: float, octaves: int, seed: int) -> float:
     return total / scale
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def ramp(x: float, low: float, high: float) -> float:
     """0 below `low`, 1 above `high`, straight between."""
     return min(1.0, max(0.0, (x - low) / (high - low)))

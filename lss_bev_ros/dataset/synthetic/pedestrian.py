@@ -30,7 +30,9 @@ def _limb(points, radii, material: int) -> list[Mesh]:
     return parts
 
 
-def walker(rng: np.random.Generator, palette: Palette, child: bool = False, worker: bool = False) -> list[Mesh]:
+def walker(
+    rng: np.random.Generator, palette: Palette, child: bool = False, worker: bool = False
+) -> list[Mesh]:
     """A person in `GAIT` postures of a stride (index 0 and GAIT / 2 are nearly standing)."""
     skin, shirt, trousers, hair, shoe = _clothes(rng, palette)
     if worker:
@@ -51,12 +53,14 @@ def walker(rng: np.random.Generator, palette: Palette, child: bool = False, work
             knee = hip + 0.44 * np.array([np.sin(swing + bend * 0.5), 0, -np.cos(swing + bend * 0.5)])
             ankle = knee + 0.42 * np.array([np.sin(swing - bend), 0, -np.cos(swing - bend)])
             parts += _limb([hip, knee, ankle], [0.088 * girth, 0.06, 0.045], trousers)
-            parts.append(ball(ankle + [0.06, 0, -0.03], (0.13, 0.05, 0.045), shoe, 4, 6))
+            parts.append(ball(ankle + np.array([0.06, 0, -0.03]), (0.13, 0.05, 0.045), shoe, 4, 6))
             arm = -0.4 * np.sin(phase) * side
             shoulder = np.array([0.0, side * 0.20 * girth, 1.42])
             elbow = shoulder + 0.28 * np.array([np.sin(arm), side * 0.12, -np.cos(arm)])
             hand = elbow + 0.26 * np.array([np.sin(arm + 0.35), 0, -np.cos(arm + 0.35)])
-            parts += _limb([shoulder, elbow], [0.055, 0.042], shirt) + _limb([elbow, hand], [0.042, 0.03], skin)
+            parts += _limb([shoulder, elbow], [0.055, 0.042], shirt) + _limb(
+                [elbow, hand], [0.042, 0.03], skin
+            )
         parts.append(ball((0, 0, 1.20), (0.115 * girth, 0.18 * girth, 0.32), shirt, 7, 10))
         parts.append(ball((0, 0, 0.95), (0.11 * girth, 0.155 * girth, 0.13), trousers, 5, 10))
         parts.append(tube((0, 0, 1.44), (0.01, 0, 1.54), 0.05, skin, sides=7))
@@ -76,17 +80,24 @@ def rider(rng, palette: Palette, hip, hands, feet, spread: float, helmet: bool =
     if helmet or rng.random() < 0.5:
         hair = palette.add(m.PAINT, tuple(rng.uniform(0.05, 0.9, 3)), 0.0)
     seat = np.array([hip[0], 0.0, hip[1]])
-    chest = seat + [0.18, 0, 0.46]
-    parts = [tube(seat, chest, 0.15, shirt, 0.17, sides=9), ball(chest, (0.13, 0.19, 0.12), shirt), ball(seat, (0.15, 0.17, 0.12), trousers)]
-    head = chest + [0.10, 0, 0.30]
-    parts += [ball(head, (0.09, 0.078, 0.12), skin), ball(head + [-0.01, 0, 0.04], (0.115, 0.10, 0.11), hair)]
+    chest = seat + np.array([0.18, 0, 0.46])
+    parts = [
+        tube(seat, chest, 0.15, shirt, 0.17, sides=9),
+        ball(chest, (0.13, 0.19, 0.12), shirt),
+        ball(seat, (0.15, 0.17, 0.12), trousers),
+    ]
+    head = chest + np.array([0.10, 0, 0.30])
+    parts += [
+        ball(head, (0.09, 0.078, 0.12), skin),
+        ball(head + np.array([-0.01, 0, 0.04]), (0.115, 0.10, 0.11), hair),
+    ]
     for side in (-1, 1):
         foot = np.array([feet[0], side * spread, feet[1]])
-        hip_joint = seat + [0, side * 0.09, 0]
+        hip_joint = seat + np.array([0, side * 0.09, 0])
         knee = (hip_joint + foot) / 2 + [0.24, side * 0.02, 0.08]
         parts += _limb([hip_joint, knee, foot], [0.09, 0.065, 0.045], trousers)
-        parts.append(ball(foot + [0.06, 0, -0.02], (0.12, 0.05, 0.045), shoe, 4, 6))
-        shoulder, hand = chest + [0, side * 0.19, 0.04], np.array([hands[0], side * 0.27, hands[1]])
+        parts.append(ball(foot + np.array([0.06, 0, -0.02]), (0.12, 0.05, 0.045), shoe, 4, 6))
+        shoulder, hand = chest + np.array([0, side * 0.19, 0.04]), np.array([hands[0], side * 0.27, hands[1]])
         elbow = (shoulder + hand) / 2 + [0, side * 0.05, -0.08]
         parts += _limb([shoulder, elbow, hand], [0.055, 0.045, 0.035], shirt)
     return joined(parts)

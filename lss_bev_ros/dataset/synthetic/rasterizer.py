@@ -77,7 +77,8 @@ def visible(vertices, rotation, origin, lens, width, height, far):
         rotation: (3, 3) float64, world to camera (x right, y down, z forward).
         origin: (3,) float64, the camera in the world.
         lens: (4,) float64 fx, fy, cx, cy in pixels.
-        width, height: image size, pixels.
+        width: of the image, pixels.
+        height: of the image, pixels.
         far: farthest distance drawn, metres.
     """
     keep = np.empty(len(vertices), np.int64)
@@ -120,7 +121,9 @@ def draw(vertices, rotation, origin, lens, keys, ids):
     """Draw triangles as a pinhole camera sees them.
 
     Args:
-        vertices, rotation, origin: as in `visible`.
+        vertices: as in `visible`.
+        rotation: as in `visible`.
+        origin: as in `visible`.
         lens: (4,) float64 fx, fy, cx, cy in elements of the buffers.
         keys: (H, W) float32, nearest 1 / z so far; zeros to begin with.
         ids: (H, W) int32, index of the nearest triangle; -1 to begin with.
@@ -140,7 +143,9 @@ def draw(vertices, rotation, origin, lens, keys, ids):
             xs[k] = lens[0] * polygon[k, 0] * ks[k] + lens[2]
             ys[k] = lens[1] * polygon[k, 1] * ks[k] + lens[3]
         for k in range(1, count - 1):
-            _span_fill(xs[0], ys[0], ks[0], xs[k], ys[k], ks[k], xs[k + 1], ys[k + 1], ks[k + 1], t, keys, ids)
+            _span_fill(
+                xs[0], ys[0], ks[0], xs[k], ys[k], ks[k], xs[k + 1], ys[k + 1], ks[k + 1], t, keys, ids
+            )
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -175,7 +180,9 @@ def footprint(vertices, instance, rotation, origin, lens, stamp, counts):
     """Count the samples that each object would fill if nothing stood before it.
 
     Args:
-        vertices, rotation, origin: as in `visible`.
+        vertices: as in `visible`.
+        rotation: as in `visible`.
+        origin: as in `visible`.
         instance: (T,) int32; the triangles of one object follow each other; 0 and below are left out.
         lens: as in `draw`, for the stamp buffer.
         stamp: (H, W) int32, zeros: scratch.

@@ -95,7 +95,9 @@ class Recording:
         scale: of the images' size, 1 for 1600 x 900.
     """
 
-    def __init__(self, world: World, root: Path, prefix: str, epoch: int, seed: tuple[int, ...], scale: float = 1.0) -> None:
+    def __init__(
+        self, world: World, root: Path, prefix: str, epoch: int, seed: tuple[int, ...], scale: float = 1.0
+    ) -> None:
         self.world, self.epoch, self._root, self._prefix = world, epoch, root, prefix
         self._seed, self.scale = seed, scale
         self.cameras, self.lidar = mounts(world.config, np.random.default_rng([*seed, 1]))
@@ -126,7 +128,11 @@ class Recording:
     def _count(self, points: np.ndarray, time: float) -> dict[int, int]:
         ego = self.world.ego_pose(time)
         to_world = ego @ self.lidar.pose
-        near = [a for a in self.world.actors if np.hypot(*(a.pose(time).translation - ego.translation)[:2]) < ANNOTATED_RANGE]
+        near = [
+            a
+            for a in self.world.actors
+            if np.hypot(*(a.pose(time).translation - ego.translation)[:2]) < ANNOTATED_RANGE
+        ]
         boxes = [a.box(time) for a in near]
         inverse = np.array([(b.pose.inverse() @ to_world).matrix[:3] for b in boxes]).reshape(-1, 3, 4)
         half = np.array([b.size / 2 for b in boxes]).reshape(-1, 3)

@@ -28,7 +28,9 @@ class Curve:
 
     def __init__(self, rng: np.random.Generator, s_min: float, s_max: float, bend: float) -> None:
         self.s = np.arange(s_min - 50, s_max + 51, self.STEP)
-        waves = [rng.uniform(-1, 1) * np.sin(self.s / rng.uniform(60, 160) + rng.uniform(0, 6.3)) for _ in range(2)]
+        waves = [
+            rng.uniform(-1, 1) * np.sin(self.s / rng.uniform(60, 160) + rng.uniform(0, 6.3)) for _ in range(2)
+        ]
         self.curvature = bend * np.clip(sum(waves) * 0.7, -1, 1)
         heading = np.concatenate([[0], np.cumsum(self.curvature[:-1]) * self.STEP])
         self.heading = heading - np.interp(0, self.s, heading) + rng.uniform(-np.pi, np.pi)
@@ -85,7 +87,7 @@ class Street:
         return self.lanes * self.lane_width + self.parking
 
     def place(self, along, across) -> np.ndarray:
-        """Street coordinates (..., 2) of a place `along` the street and `across` to the left of growing `along`.
+        """Street coordinates (..., 2) of places `along` the street and `across` it, to its left.
 
         For a street along t the left of growing t is smaller s.
         """
@@ -132,7 +134,7 @@ class Path:
         return Path(self.points + by, self.length)
 
     def at(self, distance) -> np.ndarray:
-        """World x and y (..., 2) at distances from the start; before and past the ends it goes on straight."""
+        """World x and y (..., 2) at distances from the start; past the ends it goes on straight."""
         distance = np.asarray(distance, np.float64)
         xy = np.empty((*distance.shape, 2))
         xy[..., 0] = np.interp(distance, self.length, self.points[:, 0])

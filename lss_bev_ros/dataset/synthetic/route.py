@@ -18,9 +18,13 @@ def draw_plan(config: WorldConfig, length: float, rng: np.random.Generator) -> P
     s_range = (-MARGIN, length + MARGIN)
 
     def street(along_s: bool, at: float, main: bool) -> Street:
-        lanes = int(rng.integers(config.lanes[0], config.lanes[1] + 1)) if main else int(rng.random() < 0.2) + 1
+        lanes = (
+            int(rng.integers(config.lanes[0], config.lanes[1] + 1)) if main else int(rng.random() < 0.2) + 1
+        )
         parking = 2.35 if rng.random() < (0.75 if main else 0.6) else 0.0
-        return Street(along_s, at, lanes, rng.uniform(*config.lane_width), parking, rng.uniform(*config.pavement))
+        return Street(
+            along_s, at, lanes, rng.uniform(*config.lane_width), parking, rng.uniform(*config.pavement)
+        )
 
     def positions(low: float, high: float, first: float) -> list[float]:
         result, at = [], first
@@ -40,7 +44,9 @@ def draw_plan(config: WorldConfig, length: float, rng: np.random.Generator) -> P
     return Plan(curve, tuple(along), tuple(across), s_range, (t_low, t_high))
 
 
-def draw_route(plan: Plan, config: WorldConfig, length: float, rng: np.random.Generator) -> tuple[Path, list[tuple[int, int, int]]]:
+def draw_route(
+    plan: Plan, config: WorldConfig, length: float, rng: np.random.Generator
+) -> tuple[Path, list[tuple[int, int, int]]]:
     """The ego car's path, at least `length` metres long.
 
     Returns:

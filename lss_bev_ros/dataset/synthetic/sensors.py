@@ -99,7 +99,7 @@ _LIDAR = (
 
 
 def mounts(config: WorldConfig, rng: np.random.Generator) -> tuple[tuple[Mount, ...], Mount]:
-    """The six cameras and the LiDAR of a car; they differ from nuScenes' as far as the configuration lets them."""
+    """The six cameras and the LiDAR of a car; nuScenes' own unless the configuration varies them."""
     cameras = []
     for channel, (place, quaternion, (focal, cx, cy), offset) in _CAMERAS.items():
         pose = Pose.from_quaternion(quaternion, place)

@@ -15,8 +15,34 @@ from .surface import surface
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _lit(t, dx, dy, dz, foot_angle, ox, oy, oz, vertices, normals, uv, m, kinds, colours, params, light, axes, near, near_offset, near_scale, far, far_offset, far_scale, contact, contact_offset):
-    """Radiance (r, g, b) of triangle t along the ray from (ox, oy, oz) in direction (dx, dy, dz), not normalised.
+def _lit(
+    t,
+    dx,
+    dy,
+    dz,
+    foot_angle,
+    ox,
+    oy,
+    oz,
+    vertices,
+    normals,
+    uv,
+    m,
+    kinds,
+    colours,
+    params,
+    light,
+    axes,
+    near,
+    near_offset,
+    near_scale,
+    far,
+    far_offset,
+    far_scale,
+    contact,
+    contact_offset,
+):
+    """Radiance (r, g, b) of triangle t along the ray from (ox, oy, oz) in direction (dx, dy, dz).
 
     The ray need not hit the triangle: its plane is what counts, so a pixel on an edge is no exception.
     """
@@ -61,7 +87,22 @@ def _lit(t, dx, dy, dz, foot_angle, ox, oy, oz, vertices, normals, uv, m, kinds,
     slope = 1.0 / max(-facing, 0.1)
     slant_u, slant_v = (nx * vy - ny * vx) * slope, vz * slope
     r, g, b, gloss, glow = surface(
-        kind, colours[m, 0], colours[m, 1], colours[m, 2], params, m, u, v, x, y, z, nz, stretched, slant_u, slant_v, t
+        kind,
+        colours[m, 0],
+        colours[m, 1],
+        colours[m, 2],
+        params,
+        m,
+        u,
+        v,
+        x,
+        y,
+        z,
+        nz,
+        stretched,
+        slant_u,
+        slant_v,
+        t,
     )
     cos_sun = sx * light.sun[0] + sy * light.sun[1] + sz * light.sun[2]
     through = 0.0
@@ -73,7 +114,18 @@ def _lit(t, dx, dy, dz, foot_angle, ox, oy, oz, vertices, normals, uv, m, kinds,
     lit = 0.0
     if cos_sun + through > 0.0:
         lift = 0.02 + 0.0006 * reach
-        lit = sunlit(x + nx * lift, y + ny * lift, z + nz * lift, axes, near, near_offset, near_scale, far, far_offset, far_scale)
+        lit = sunlit(
+            x + nx * lift,
+            y + ny * lift,
+            z + nz * lift,
+            axes,
+            near,
+            near_offset,
+            near_scale,
+            far,
+            far_offset,
+            far_scale,
+        )
     seen = 0.5 + 0.5 * sz
     if z < 0.3 and nz > 0.5:
         seen *= openness(x, y, contact, contact_offset)
@@ -84,9 +136,21 @@ def _lit(t, dx, dy, dz, foot_angle, ox, oy, oz, vertices, normals, uv, m, kinds,
     under = 0.35 + 0.65 * ramp(z, 0.0, 0.8) if nz < 0.3 else 1.0
     sun = lit * (cos_sun + through)
     bounce = (1.0 - 0.5 * sz - 0.5) * under
-    out_r = r * (sun * light.sun_colour[0] + seen * (0.55 * light.zenith[0] + 0.45 * light.horizon[0]) + bounce * light.bounce[0])
-    out_g = g * (sun * light.sun_colour[1] + seen * (0.55 * light.zenith[1] + 0.45 * light.horizon[1]) + bounce * light.bounce[1])
-    out_b = b * (sun * light.sun_colour[2] + seen * (0.55 * light.zenith[2] + 0.45 * light.horizon[2]) + bounce * light.bounce[2])
+    out_r = r * (
+        sun * light.sun_colour[0]
+        + seen * (0.55 * light.zenith[0] + 0.45 * light.horizon[0])
+        + bounce * light.bounce[0]
+    )
+    out_g = g * (
+        sun * light.sun_colour[1]
+        + seen * (0.55 * light.zenith[1] + 0.45 * light.horizon[1])
+        + bounce * light.bounce[1]
+    )
+    out_b = b * (
+        sun * light.sun_colour[2]
+        + seen * (0.55 * light.zenith[2] + 0.45 * light.horizon[2])
+        + bounce * light.bounce[2]
+    )
     if gloss > 0.04:
         along = 2.0 * (vx * sx + vy * sy + vz * sz)
         rx, ry, rz = vx - along * sx, vy - along * sy, vz - along * sz
@@ -109,7 +173,9 @@ def _lit(t, dx, dy, dz, foot_angle, ox, oy, oz, vertices, normals, uv, m, kinds,
         out_g += g * strength
         out_b += b * strength
     veil = 1.0 - math.exp(-light.haze * reach)
-    toward_sun = max(0.0, vx * light.sun[0] + vy * light.sun[1] + vz * light.sun[2]) ** 6 * 0.15 * (1.0 - light.cloud)
+    toward_sun = (
+        max(0.0, vx * light.sun[0] + vy * light.sun[1] + vz * light.sun[2]) ** 6 * 0.15 * (1.0 - light.cloud)
+    )
     out_r += (light.horizon[0] * 0.92 + toward_sun * light.sun_colour[0] - out_r) * veil
     out_g += (light.horizon[1] * 0.92 + toward_sun * light.sun_colour[1] - out_g) * veil
     out_b += (light.horizon[2] * 0.92 + toward_sun * light.sun_colour[2] - out_b) * veil
@@ -130,7 +196,22 @@ def _alike(s, t, instance, material, normals):
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def shade(ids, rotation, origin, lens, vertices, normals, uv, material, instance, materials, light, shadows, seed, image):
+def shade(
+    ids,
+    rotation,
+    origin,
+    lens,
+    vertices,
+    normals,
+    uv,
+    material,
+    instance,
+    materials,
+    light,
+    shadows,
+    seed,
+    image,
+):
     """Fill a picture from a buffer of triangle numbers with four samples a pixel.
 
     A pixel whose samples agree is shaded once; one on an edge once for each surface it holds.
@@ -140,9 +221,14 @@ def shade(ids, rotation, origin, lens, vertices, normals, uv, material, instance
         rotation: (3, 3) float64, world to camera.
         origin: (3,) float64, the camera in the world.
         lens: (4,) float64, fx, fy, cx, cy of the picture, pixels (centres at whole numbers).
-        vertices, normals, uv, material: as in `Mesh`, world.
+        vertices: as in `Mesh`, world.
+        normals: as in `Mesh`, world.
+        uv: as in `Mesh`.
+        material: as in `Mesh`.
         instance: (T,) int32, the object a triangle belongs to.
-        materials, light, shadows: of the world.
+        materials: of the world.
+        light: of the world.
+        shadows: around the camera.
         seed: of the sensor's noise.
         image: (H, W, 3) uint8, BGR, filled.
     """
@@ -161,10 +247,18 @@ def shade(ids, rotation, origin, lens, vertices, normals, uv, material, instance
                     continue
                 t = ids[2 * row + (k >> 1), 2 * column + (k & 1)]
                 weight = 0.25
-                if k == 0 and t == ids[2 * row, 2 * column + 1] == ids[2 * row + 1, 2 * column] == ids[2 * row + 1, 2 * column + 1]:
+                if (
+                    k == 0
+                    and t
+                    == ids[2 * row, 2 * column + 1]
+                    == ids[2 * row + 1, 2 * column]
+                    == ids[2 * row + 1, 2 * column + 1]
+                ):
                     weight, done = 1.0, 15
                 for j in range(k + 1, 4):
-                    if not done >> j & 1 and _alike(t, ids[2 * row + (j >> 1), 2 * column + (j & 1)], instance, material, normals):
+                    if not done >> j & 1 and _alike(
+                        t, ids[2 * row + (j >> 1), 2 * column + (j & 1)], instance, material, normals
+                    ):
                         weight += 0.25
                         done |= 1 << j
                 x, y = float(column), float(row)
@@ -180,8 +274,9 @@ def shade(ids, rotation, origin, lens, vertices, normals, uv, material, instance
                     r, g, b = sky(dx * size, dy * size, dz * size, light, True)
                 else:
                     r, g, b = _lit(
-                        t, dx, dy, dz, foot_angle, origin[0], origin[1], origin[2], vertices, normals, uv, material[t],
-                        kinds, colours, params, light, shadows.axes, near, shadows.near_offset, shadows.near_scale,
+                        t, dx, dy, dz, foot_angle, origin[0], origin[1], origin[2], vertices, normals, uv,
+                        material[t], kinds, colours, params, light, shadows.axes, near,
+                        shadows.near_offset, shadows.near_scale,
                         far, shadows.far_offset, shadows.far_scale, contact, shadows.contact_offset,
                     )  # fmt: skip
                 # Bright samples are tamed before they are averaged, or edges against the sky stay jagged.
@@ -204,7 +299,7 @@ _CURVE = 2048
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _film_curve():
-    """Linear light to picture values: a soft shoulder, then the sRGB exponent; (_CURVE,) float64 of 0 to 255."""
+    """Linear light to picture values: a soft shoulder, then an exponent; (_CURVE + 1,) float64."""
     curve = np.empty(_CURVE + 1)
     for k in range(_CURVE + 1):
         value = 4.0 * k * k / (_CURVE * _CURVE)

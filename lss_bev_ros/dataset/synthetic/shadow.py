@@ -64,7 +64,17 @@ def static_shadows(vertices: np.ndarray, sun: np.ndarray, center: np.ndarray) ->
     contact = np.zeros((size, size), np.float32)
     corner = (float(center[0] - CONTACT_RADIUS), float(center[1] - CONTACT_RADIUS))
     flat = tuple(float(v) for v in axes.ravel())
-    return Shadows(flat, tuple(near_offset.tolist()), near_scale, near, tuple(far_offset.tolist()), far_scale, far, contact, corner)
+    return Shadows(
+        flat,
+        tuple(near_offset.tolist()),
+        near_scale,
+        near,
+        tuple(far_offset.tolist()),
+        far_scale,
+        far,
+        contact,
+        corner,
+    )
 
 
 def with_moving(shadows: Shadows, vertices: np.ndarray, outlines: list[np.ndarray]) -> Shadows:
@@ -83,7 +93,9 @@ def with_moving(shadows: Shadows, vertices: np.ndarray, outlines: list[np.ndarra
     for outline in outlines:
         corners = (outline - shadows.contact_offset) * CONTACT_SCALE
         cv2.fillConvexPoly(contact, np.round(corners * 16).astype(np.int32), 1.0, shift=4)
-    contact = 0.55 * cv2.blur(cv2.blur(contact, (7, 7)), (5, 5)) + 0.3 * cv2.blur(cv2.blur(contact, (17, 17)), (11, 11))
+    contact = 0.55 * cv2.blur(cv2.blur(contact, (7, 7)), (5, 5)) + 0.3 * cv2.blur(
+        cv2.blur(contact, (17, 17)), (11, 11)
+    )
     return shadows._replace(near=near, far=far, contact=contact)
 
 
@@ -109,9 +121,11 @@ def sunlit(x, y, z, axes, near, near_offset, near_scale, far, far_offset, far_sc
     v = (down - near_offset[1]) * near_scale - 0.5
     size = near.shape[0]
     if 2 < u < size - 4 and 2 < v < size - 4:
-        total = _compare(near, u, v, key + 0.06) * 2.0
-        total += _compare(near, u + 0.9, v + 0.4, key + 0.06) + _compare(near, u - 0.9, v - 0.4, key + 0.06)
-        return 0.25 * total
+        middle = _compare(near, u, v, key + 0.06)
+        if middle == 0.0 or middle == 1.0:
+            return middle
+        sides = _compare(near, u + 0.9, v + 0.4, key + 0.06) + _compare(near, u - 0.9, v - 0.4, key + 0.06)
+        return 0.5 * middle + 0.25 * sides
     u = (right - far_offset[0]) * far_scale - 0.5
     v = (down - far_offset[1]) * far_scale - 0.5
     if 0 < u < size - 2 and 0 < v < size - 2:

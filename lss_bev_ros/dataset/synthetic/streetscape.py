@@ -17,7 +17,7 @@ from .road import Plan, Street
 from .tree import hedge, tree
 
 DETAIL = (22.0, 55.0)
-"""Trees nearer than this to the ego car's way are drawn with the most and with a middling number of leaves, metres."""
+"""Trees nearer to the ego car's way than this have the most, and a middling number of leaves; metres."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,9 @@ class Nearness:
         return np.sqrt(((flat - self._route[None]) ** 2).sum(-1).min(1)).reshape(points.shape[:-1])
 
 
-def build_streetscape(plan: Plan, near: Nearness, tall: float, green: float, rng: np.random.Generator, palette: Palette) -> Streetscape:
+def build_streetscape(
+    plan: Plan, near: Nearness, tall: float, green: float, rng: np.random.Generator, palette: Palette
+) -> Streetscape:
     """Build everything fixed.
 
     Args:
@@ -56,6 +58,8 @@ def build_streetscape(plan: Plan, near: Nearness, tall: float, green: float, rng
         near: distance to the ego car's way; far things are coarse or left out.
         tall: see `WorldConfig`.
         green: share of tree places that are taken.
+        rng: draws everything.
+        palette: takes the materials.
     """
     parts = [build_ground(plan, near, rng, palette)]
     houses: list[np.ndarray] = []
@@ -118,25 +122,52 @@ def _line(plan: Plan, street: Street, begin, end, side, near, green, kit: _Kit, 
         far = distance(along)
         if far < 140:
             variants = kit.trees[(far < DETAIL[0]) + (far < DETAIL[1])]
-            put(variants[rng.integers(6)], along, street.half + 1.0, rng.uniform(0, 6.3), z, 0.3, rng.uniform(0.75, 1.15))
+            put(
+                variants[rng.integers(6)],
+                along,
+                street.half + 1.0,
+                rng.uniform(0, 6.3),
+                z,
+                0.3,
+                rng.uniform(0.75, 1.15),
+            )
     for along in np.arange(begin + 1, end - 1, 6.0):
         if distance(along) > 60:
             continue
         at = along + rng.uniform(0, 4)
         draw = rng.random()
         if draw < 0.10:
-            put(kit.signs[rng.integers(8)], at, street.half + 0.55, -side * np.pi / 2 * rng.choice([1, 1, -1]), z, 0.1)
+            put(
+                kit.signs[rng.integers(8)],
+                at,
+                street.half + 0.55,
+                -side * np.pi / 2 * rng.choice([1, 1, -1]),
+                z,
+                0.1,
+            )
         elif draw < 0.26:
             put(kit.small[rng.integers(3)], at, street.half + 0.7, 0.0, z, 0.5)
         elif draw < 0.32:
             for k in range(4):
                 put(kit.bollard, at + 1.4 * k, street.half + 0.4, 0.0, z, 0.1)
-    if rng.random() < 0.25 and end - begin > 20 and street.pavement > 3.6 and distance((begin + end) / 2) < 60:
+    if (
+        rng.random() < 0.25
+        and end - begin > 20
+        and street.pavement > 3.6
+        and distance((begin + end) / 2) < 60
+    ):
         put(kit.shelter, rng.uniform(begin + 5, end - 5), street.half + 1.3, 0.0, z, 1.5)
     if rng.random() < 0.3:
         for along in np.arange(begin + 2, end - 2, 4.0):
             if distance(along) < 55 and rng.random() < 0.85:
-                put(kit.hedges[rng.integers(3)], along, street.half + street.pavement + 0.55, np.pi / 2, z, 0.0)
+                put(
+                    kit.hedges[rng.integers(3)],
+                    along,
+                    street.half + street.pavement + 0.55,
+                    np.pi / 2,
+                    z,
+                    0.0,
+                )
 
 
 def _signals(plan: Plan, near, palette: Palette, parts, posts) -> None:
@@ -151,7 +182,9 @@ def _signals(plan: Plan, near, palette: Palette, parts, posts) -> None:
                     # Traffic that comes from this side keeps to `side` of the street's own left.
                     place = other.at + side * (other.half + STOP_LINE + 0.6)
                     xy = plan.curve.world(street.place(place, side * (street.half + 0.5)))
-                    ahead = plan.curve.world(street.place(place + side * 1.0, side * (street.half + 0.5))) - xy
+                    ahead = (
+                        plan.curve.world(street.place(place + side * 1.0, side * (street.half + 0.5))) - xy
+                    )
                     yaw = float(np.arctan2(ahead[1], ahead[0]))
                     parts.append(mesh.moved(Pose.from_yaw(yaw, (*xy, KERB_HEIGHT))))
                     posts.append((*xy, 0.2))

@@ -11,8 +11,26 @@ import math
 from numba import njit
 
 from .material import (
-    ASPHALT, BARK, CHECKER, CLOTH, FACADE, FOLIAGE, GLASS, GRASS, KERB, LAMP, MARKING, METAL, PAINT, PAVING, PLAIN,
-    ROOF, RUBBER, SHOP, SIGN, STRIPES,
+    ASPHALT,
+    BARK,
+    CHECKER,
+    CLOTH,
+    FACADE,
+    FOLIAGE,
+    GLASS,
+    GRASS,
+    KERB,
+    LAMP,
+    MARKING,
+    METAL,
+    PAINT,
+    PAVING,
+    PLAIN,
+    ROOF,
+    RUBBER,
+    SHOP,
+    SIGN,
+    STRIPES,
 )  # fmt: skip
 from .noise import fractal, hashed, pulse, ramp, smooth
 
@@ -44,7 +62,7 @@ def _wall(kind, u, v, foot, seed):
         row = math.floor(v / 0.08)
         shift = 0.11 * (int(row) & 1)
         mortar = max(_joints(v, 0.08, 0.012, foot), _joints(u + shift, 0.22, 0.012, foot))
-        brick = hashed(int(math.floor((u + shift) / 0.22)), int(row), seed) - 0.5
+        brick = hashed(math.floor((u + shift) / 0.22), int(row), seed) - 0.5
         value *= 1.0 + 0.30 * brick * (1.0 - ramp(foot, 0.05, 0.2)) + 0.25 * mortar
     elif kind == 2:
         value *= 1.0 - 0.35 * max(_joints(u, 3.0, 0.03, foot), _joints(v, 1.5, 0.03, foot))
@@ -57,7 +75,7 @@ def _facade(r, g, b, params, m, u, v, foot, slant_u, slant_v):
     module, storey, wide, high = params[m, 0], params[m, 1], params[m, 2], params[m, 3]
     kind, seed = int(params[m, 4]), int(params[m, 5])
     wall = _wall(kind, u, v, foot, seed)
-    column, row = int(math.floor(u / module)), int(math.floor(v / storey))
+    column, row = math.floor(u / module), math.floor(v / storey)
     x, y = u - column * module, v - row * storey
     margin = 0.5 * (1.0 - wide) * module
     sill = 0.42 * (1.0 - high) * storey + (0.25 if kind != 3 else 0.0)
@@ -68,7 +86,9 @@ def _facade(r, g, b, params, m, u, v, foot, slant_u, slant_v):
         cover = wide * high
     # The pane lies 12 cm behind the wall: what is seen of it shifts against the frame.
     deep_x, deep_y = x + 0.12 * slant_u, y + 0.12 * slant_v
-    pane = pulse(deep_x, margin + frame, module - margin - frame, foot) * pulse(deep_y, sill + frame, head - frame, foot)
+    pane = pulse(deep_x, margin + frame, module - margin - frame, foot) * pulse(
+        deep_y, sill + frame, head - frame, foot
+    )
     if kind != 3 and wide * module > 1.0:
         pane *= 1.0 - pulse(x, module / 2 - 0.03, module / 2 + 0.03, foot)
     pane = min(pane, cover)
@@ -77,7 +97,9 @@ def _facade(r, g, b, params, m, u, v, foot, slant_u, slant_v):
     if kind != 3:
         ledge = pulse(x, margin - 0.08, module - margin + 0.08, foot) * pulse(y, sill - 0.09, sill, foot)
     r, g, b = r * wall, g * wall, b * wall
-    grime = 1.0 - 0.22 * pulse(x, margin, module - margin, foot) * pulse(y, sill - 0.9, sill - 0.09, foot) * smooth(u * 9.0, 0.3, seed)
+    grime = 1.0 - 0.22 * pulse(x, margin, module - margin, foot) * pulse(
+        y, sill - 0.9, sill - 0.09, foot
+    ) * smooth(u * 9.0, 0.3, seed)
     r, g, b = r * grime, g * grime, b * grime
     tint = 0.62 if hashed(seed, 3, 1) < 0.6 else 0.16
     if kind == 3:
@@ -95,7 +117,9 @@ def _facade(r, g, b, params, m, u, v, foot, slant_u, slant_v):
         ir, ig, ib = ir + blind, ig + blind * 0.97, ib + blind * 0.90
     elif chance < 0.65:
         side = margin + 0.28 * wide * module
-        curtain = 0.30 * (1.0 - pulse(x, side, module - side, foot)) * (0.8 + 0.4 * smooth(u * 14.0, 0.1, seed))
+        curtain = (
+            0.30 * (1.0 - pulse(x, side, module - side, foot)) * (0.8 + 0.4 * smooth(u * 14.0, 0.1, seed))
+        )
         ir, ig, ib = ir + curtain, ig + curtain * 0.96, ib + curtain * 0.88
     if kind == 3:
         ir, ig, ib = 0.5 * ir + 0.02, 0.5 * ig + 0.03, 0.5 * ib + 0.04
@@ -110,7 +134,7 @@ def _shop(r, g, b, params, m, u, v, foot):
     """A ground floor with shop windows. params: bay, height, 0, 0, wall kind, seed."""
     bay, height, seed = params[m, 0], params[m, 1], int(params[m, 5])
     wall = _wall(int(params[m, 4]), u, v, foot, seed)
-    column = int(math.floor(u / bay))
+    column = math.floor(u / bay)
     x = u - column * bay
     door = hashed(column, 7, seed) < 0.3
     low = 0.08 if door else 0.55
@@ -121,18 +145,26 @@ def _shop(r, g, b, params, m, u, v, foot):
     r, g, b = r * wall, g * wall, b * wall
     board = pulse(v, height - 1.02, height - 0.42, foot) * pulse(x, 0.12, bay - 0.12, foot)
     group = column // 2
-    br, bg, bb = 0.04 + 0.5 * hashed(group, 11, seed), 0.04 + 0.4 * hashed(group, 12, seed), 0.04 + 0.4 * hashed(group, 13, seed)
+    br, bg, bb = (
+        0.04 + 0.5 * hashed(group, 11, seed),
+        0.04 + 0.4 * hashed(group, 12, seed),
+        0.04 + 0.4 * hashed(group, 13, seed),
+    )
     # A line of blurred letters on the board.
     letter = pulse(v, height - 0.85, height - 0.58, foot) * pulse(x, 0.4, bay - 0.4, foot)
-    letter *= 1.0 if hashed(int(math.floor(u / 0.13)), group, seed + 8) > 0.35 else 0.0
+    letter *= 1.0 if hashed(math.floor(u / 0.13), group, seed + 8) > 0.35 else 0.0
     br, bg, bb = br + (0.75 - br) * letter, bg + (0.73 - bg) * letter, bb + (0.68 - bb) * letter
     r, g, b = r + (br - r) * board, g + (bg - g) * board, b + (bb - b) * board
-    r, g, b = r + (0.06 - r) * (opening - pane), g + (0.06 - g) * (opening - pane), b + (0.065 - b) * (opening - pane)
+    r, g, b = (
+        r + (0.06 - r) * (opening - pane),
+        g + (0.06 - g) * (opening - pane),
+        b + (0.065 - b) * (opening - pane),
+    )
     # Goods on shelves below, a dim room with a lit ceiling above.
-    shelf = hashed(int(math.floor(u / 0.16)), int(math.floor(v / 0.42)), seed + 6)
+    shelf = hashed(math.floor(u / 0.16), math.floor(v / 0.42), seed + 6)
     seen = ramp(v, 1.75, 1.35) * (1.0 - 0.6 * ramp(foot, 0.05, 0.3))
     goods = 0.05 + 0.20 * shelf * seen + 0.10 * smooth(u * 0.8, v * 1.2, seed + 7) + 0.10 * ramp(v, 2.2, 2.7)
-    warm = 0.75 + 0.5 * hashed(int(math.floor(u / 0.16)), 5, seed) * seen + 0.2 * (1.0 - seen)
+    warm = 0.75 + 0.5 * hashed(math.floor(u / 0.16), 5, seed) * seen + 0.2 * (1.0 - seen)
     ir, ig, ib = goods * warm, goods * 0.92, goods * (1.75 - warm) * 0.85
     r, g, b = r + (ir - r) * pane, g + (ig - g) * pane, b + (ib - b) * pane
     return r, g, b, pane * 0.55
@@ -142,14 +174,9 @@ def _shop(r, g, b, params, m, u, v, foot):
 def surface(kind, r, g, b, params, m, u, v, x, y, z, steep, foot, slant_u, slant_v, number):
     """Look up a material at a point.
 
-    Args:
-        kind, r, g, b, params, m: the material's row, and its index in `params`.
-        u, v: texture coordinates.
-        x, y, z: world, metres.
-        steep: z of the unit normal.
-        foot: what a pixel covers there, metres.
-        slant_u, slant_v: slope of the view along u and v, tangent of the angle.
-        number: of the triangle.
+    `kind`, `r`, `g`, `b` and row `m` of `params` are the material; `u` and `v` texture coordinates, metres;
+    `x`, `y` and `z` the point in the world; `steep` is z of the unit normal; `foot` is what a pixel covers
+    there, metres; `slant_u` and `slant_v` are the view's slopes along u and v; `number` is the triangle's.
 
     Returns:
         r, g, b: albedo, linear.
@@ -168,7 +195,11 @@ def surface(kind, r, g, b, params, m, u, v, x, y, z, steep, foot, slant_u, slant
         gloss = 0.03
     elif kind == MARKING:
         # params: wear, 0 to 1.
-        worn = ramp(fractal(x * 2.3, y * 2.3, 4, 21) + 0.35 * _fine(x, y, 0.03, foot, 22), 0.92 - 0.45 * params[m, 0], 1.05 - 0.45 * params[m, 0])
+        worn = ramp(
+            fractal(x * 2.3, y * 2.3, 4, 21) + 0.35 * _fine(x, y, 0.03, foot, 22),
+            0.92 - 0.45 * params[m, 0],
+            1.05 - 0.45 * params[m, 0],
+        )
         value = 0.9 + 0.2 * smooth(x * 0.5, y * 0.5, 23)
         r = r * value + (0.11 - r * value) * worn
         g = g * value + (0.11 - g * value) * worn
@@ -177,12 +208,21 @@ def surface(kind, r, g, b, params, m, u, v, x, y, z, steep, foot, slant_u, slant
         # params: side of a slab, metres.
         size = max(params[m, 0], 0.2)
         joint = max(_joints(x, size, 0.014, foot), _joints(y, size, 0.014, foot))
-        slab = hashed(int(math.floor(x / size)), int(math.floor(y / size)), 31) - 0.5
-        value = 0.86 + 0.22 * fractal(x * 0.3, y * 0.3, 3, 32) + 0.14 * slab * (1.0 - ramp(foot, 0.3 * size, 2 * size))
+        slab = hashed(math.floor(x / size), math.floor(y / size), 31) - 0.5
+        value = (
+            0.86
+            + 0.22 * fractal(x * 0.3, y * 0.3, 3, 32)
+            + 0.14 * slab * (1.0 - ramp(foot, 0.3 * size, 2 * size))
+        )
         value += 0.15 * _fine(x, y, 0.04, foot, 33) - 0.35 * joint
         r, g, b = r * value, g * value, b * value
     elif kind == GRASS:
-        value = 0.62 + 0.55 * fractal(x * 0.5, y * 0.5, 3, 41) + 0.5 * _fine(x, y, 0.06, foot, 42) + 0.4 * _fine(x, y, 0.02, foot, 43)
+        value = (
+            0.62
+            + 0.55 * fractal(x * 0.5, y * 0.5, 3, 41)
+            + 0.5 * _fine(x, y, 0.06, foot, 42)
+            + 0.4 * _fine(x, y, 0.02, foot, 43)
+        )
         dry = ramp(fractal(x * 0.13, y * 0.13, 3, 44), 0.45, 0.75)
         r, g, b = r * value * (1.0 + 0.5 * dry), g * value * (1.0 + 0.08 * dry), b * value * (1.0 + 0.1 * dry)
     elif kind == FACADE:
@@ -211,7 +251,7 @@ def surface(kind, r, g, b, params, m, u, v, x, y, z, steep, foot, slant_u, slant
         gloss = 0.25
     elif kind == KERB:
         # params: 1 for black and white stones.
-        stone = int(math.floor(u)) if abs(steep) < 0.5 else int(math.floor((x + y) * 0.9))
+        stone = math.floor(u) if abs(steep) < 0.5 else math.floor((x + y) * 0.9)
         value = 0.85 + 0.2 * fractal(x * 0.8, y * 0.8, 3, 81) + 0.1 * (hashed(stone, 2, 82) - 0.5)
         if abs(steep) < 0.5:
             value -= 0.25 * _joints(u, 1.0, 0.02, foot)
@@ -247,7 +287,9 @@ def surface(kind, r, g, b, params, m, u, v, x, y, z, steep, foot, slant_u, slant
                 r, g, b = 0.75, 0.74, 0.72
                 if abs(u) < 0.12 and abs(v) < 0.42:
                     r, g, b = 0.03, 0.03, 0.03
-            elif params[m, 0] == 3.0 and (abs(u) < 0.12 and abs(v) < 0.55 or abs(u) < 0.45 - v and v > 0.05 and v < 0.5):
+            elif params[m, 0] == 3.0 and (
+                (abs(u) < 0.12 and abs(v) < 0.55) or (abs(u) < 0.45 - v and v > 0.05 and v < 0.5)
+            ):
                 r, g, b = 0.78, 0.78, 0.78
         elif params[m, 0] == 4.0 and (abs(u) > 0.62 or abs(v) > 0.62):
             r, g, b = 0.05, 0.05, 0.05

@@ -81,13 +81,17 @@ def synthesize(
             observations = _record(recording, moments, workers, counter)
             mask = f"maps/{log}.png"
             _write_mask(world, partial / mask)
-            tables.add_scene(f"scene-{index + 1:04d}", _description(world), log, recording, observations, mask)
+            tables.add_scene(
+                f"scene-{index + 1:04d}", _description(world), log, recording, observations, mask
+            )
         tables.write(partial / version)
         facts = {"scenes": scenes, "seconds": seconds, "seed": seed, "sweeps": sweeps, "version": version}
         (partial / MARKER).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
         _put(partial, out)
     except OSError as error:
-        raise DatasetError(f"cannot write {out}: {error.strerror or error}; free the space or choose another folder") from error
+        raise DatasetError(
+            f"cannot write {out}: {error.strerror or error}; free the space or choose another folder"
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return out
@@ -109,7 +113,9 @@ def _check(out: Path, scenes, seconds, seed, workers, version: str, image_scale:
     if out.exists() and not out.is_dir():
         raise DatasetError(f"{out} is a file; choose a folder for the data set")
     if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file():
-        raise DatasetError(f"{out} is not empty and holds no synthetic data set; choose another folder or empty it")
+        raise DatasetError(
+            f"{out} is not empty and holds no synthetic data set; choose another folder or empty it"
+        )
 
 
 def _make_folders(root: Path, version: str, sweeps: bool) -> None:
@@ -133,13 +139,17 @@ class _Counter:
             self._progress(self._done, self._total)
 
 
-def _record(recording: Recording, moments: list[Instant], workers: int, counter: _Counter) -> list[Observation]:
+def _record(
+    recording: Recording, moments: list[Instant], workers: int, counter: _Counter
+) -> list[Observation]:
     """Record every instant of a scene on several threads; the compiled parts run without Python's lock."""
     cancelled = False
 
     def work(moment: Instant) -> Observation:
-        observation = None
-        for observation in recording.record(moment):
+        steps = recording.record(moment)
+        observation = next(steps)
+        counter.step()
+        for _ in steps:
             if cancelled:
                 break
             counter.step()

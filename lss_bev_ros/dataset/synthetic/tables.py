@@ -24,7 +24,10 @@ def token(*parts: object) -> str:
 
 
 def _pose_fields(pose: Pose) -> dict:
-    return {"rotation": [float(v) for v in pose.quaternion], "translation": [float(v) for v in pose.translation]}
+    return {
+        "rotation": [float(v) for v in pose.quaternion],
+        "translation": [float(v) for v in pose.translation],
+    }
 
 
 class Tables:
@@ -38,14 +41,26 @@ class Tables:
         self._seed = seed
         self._rows: dict[str, list[dict]] = {name: [] for name in TABLES}
         for name, description in CATEGORIES.items():
-            self._rows["category"].append({"token": token("category", name), "name": name, "description": description})
+            self._rows["category"].append(
+                {"token": token("category", name), "name": name, "description": description}
+            )
         for name, description in ATTRIBUTES.items():
-            self._rows["attribute"].append({"token": token("attribute", name), "name": name, "description": description})
+            self._rows["attribute"].append(
+                {"token": token("attribute", name), "name": name, "description": description}
+            )
         for level, name in VISIBILITIES:
             description = f"{name[1:]} % of the object's pixels are seen over all cameras"
             self._rows["visibility"].append({"description": description, "token": level, "level": name})
 
-    def add_scene(self, name: str, description: str, log: str, recording: Recording, observations: list[Observation], mask: str) -> None:
+    def add_scene(
+        self,
+        name: str,
+        description: str,
+        log: str,
+        recording: Recording,
+        observations: list[Observation],
+        mask: str,
+    ) -> None:
         """Add everything about one scene.
 
         Args:
@@ -66,11 +81,17 @@ class Tables:
             }
         )  # fmt: skip
         self._rows["map"].append(
-            {"category": "semantic_prior", "token": token(scene, "map"), "filename": mask, "log_tokens": [log_token]}
+            {
+                "category": "semantic_prior",
+                "token": token(scene, "map"),
+                "filename": mask,
+                "log_tokens": [log_token],
+            }
         )
         self._rows["scene"].append(
             {
-                "token": scene, "log_token": log_token, "nbr_samples": len(samples), "first_sample_token": samples[0],
+                "token": scene, "log_token": log_token, "nbr_samples": len(samples),
+                "first_sample_token": samples[0],
                 "last_sample_token": samples[-1], "name": name, "description": description,
             }
         )  # fmt: skip
@@ -78,7 +99,8 @@ class Tables:
             self._rows["sample"].append(
                 {
                     "token": samples[k], "timestamp": recording.epoch + observation.instant.micros,
-                    "prev": samples[k - 1] if k else "", "next": samples[k + 1] if k + 1 < len(samples) else "",
+                    "prev": samples[k - 1] if k else "",
+                    "next": samples[k + 1] if k + 1 < len(samples) else "",
                     "scene_token": scene,
                 }
             )  # fmt: skip
@@ -93,12 +115,15 @@ class Tables:
             channel, lidar = mount.channel, mount.lens is None
             if channel not in known:
                 modality = "lidar" if lidar else "camera"
-                self._rows["sensor"].append({"token": token("sensor", channel), "channel": channel, "modality": modality})
+                self._rows["sensor"].append(
+                    {"token": token("sensor", channel), "channel": channel, "modality": modality}
+                )
             calibrations[channel] = token(scene, "calibration", channel)
             self._rows["calibrated_sensor"].append(
                 {
                     "token": calibrations[channel], "sensor_token": token("sensor", channel),
-                    **_pose_fields(mount.pose), "camera_intrinsic": [] if lidar else mount.scaled(recording.scale).intrinsics.tolist(),
+                    **_pose_fields(mount.pose),
+                    "camera_intrinsic": [] if lidar else mount.scaled(recording.scale).intrinsics.tolist(),
                 }
             )  # fmt: skip
         return calibrations
@@ -123,11 +148,14 @@ class Tables:
                         "calibrated_sensor_token": calibrations[channel], "timestamp": stamp,
                         "fileformat": "jpg" if shot.size[0] else "pcd", "is_key_frame": shot.is_key,
                         "height": shot.size[1], "width": shot.size[0], "filename": shot.filename,
-                        "prev": tokens[k - 1] if k else "", "next": tokens[k + 1] if k + 1 < len(tokens) else "",
+                        "prev": tokens[k - 1] if k else "",
+                        "next": tokens[k + 1] if k + 1 < len(tokens) else "",
                     }
                 )  # fmt: skip
 
-    def _add_annotations(self, scene: str, recording: Recording, keys: list[Observation], samples: list[str]) -> None:
+    def _add_annotations(
+        self, scene: str, recording: Recording, keys: list[Observation], samples: list[str]
+    ) -> None:
         """Annotate every object from the first to the last keyframe in which the LiDAR hits it within range.
 
         In between it is annotated even where it is hidden, with visibility 1 and no points, as nuScenes
@@ -156,9 +184,11 @@ class Tables:
                 self._rows["sample_annotation"].append(
                     {
                         "token": tokens[n], "sample_token": samples[k], "instance_token": instance,
-                        "visibility_token": str(level), "attribute_tokens": [token("attribute", attribute)] if attribute else [],
+                        "visibility_token": str(level),
+                        "attribute_tokens": [token("attribute", attribute)] if attribute else [],
                         **_pose_fields(box.pose), "size": [width, length, height],
-                        "prev": tokens[n - 1] if n else "", "next": tokens[n + 1] if n + 1 < len(tokens) else "",
+                        "prev": tokens[n - 1] if n else "",
+                        "next": tokens[n + 1] if n + 1 < len(tokens) else "",
                         "num_lidar_pts": keys[k].lidar_points.get(actor.number, 0), "num_radar_pts": 0,
                     }
                 )  # fmt: skip

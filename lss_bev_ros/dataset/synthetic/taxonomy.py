@@ -1,5 +1,6 @@
 """nuScenes' fixed vocabulary: names from the public schema (nuscenes-devkit, docs/schema_nuscenes.md and
-docs/instructions_nuscenes.md), descriptions in our own words."""
+docs/instructions_nuscenes.md), descriptions in our own words.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +43,6 @@ VISIBILITIES = (("1", "v0-40"), ("2", "v40-60"), ("3", "v60-80"), ("4", "v80-100
 
 
 def visibility_level(seen: int, whole: int) -> int:
-    """nuScenes' visibility level of an object, 1 to 4, of which `seen` of `whole` pixels are seen; 1 for none."""
+    """Visibility level, 1 to 4, of an object with `seen` of `whole` pixels in sight; 1 where `whole` is 0."""
     share = seen / whole if whole else 0.0
     return 1 + int(share > 0.4) + int(share > 0.6) + int(share > 0.8)

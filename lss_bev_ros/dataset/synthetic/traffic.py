@@ -7,15 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...geometry import Pose
-from . import furniture, vehicle
 from .actor import STEP, Actor, Track
 from .config import WorldConfig
-from .cycle import bicycle, motorcycle
 from .driving import Mover, Signals, Simulation, junction_number, overlapping, stop_lines, stops_on
+from .fleet import Fleet, Model
 from .ground import CROSSING, KERB_HEIGHT, STOP_LINE, rounded
-from .material import Palette
-from .mesh import Mesh
-from .pedestrian import walker
 from .road import CORNER, Path, Plan
 from .streetscape import Nearness
 
@@ -25,77 +21,11 @@ EGO_BOX = (3.40, 0.68, 0.87)
 """Nose, tail and side of the ego car from its rear axle, metres (a Renault Zoe, as in nuScenes)."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Model:
-    """A thing that can be set up many times."""
-
-    category: str
-    postures: tuple[Mesh, ...]
-    low: np.ndarray
-    high: np.ndarray
-    ridden: bool = False
-
-    @classmethod
-    def of(cls, category: str, postures, ridden: bool = False) -> _Model:
-        postures = tuple(postures) if isinstance(postures, list | tuple) else (postures,)
-        bounds = np.array([posture.bounds for posture in postures[:1]], np.float64)
-        low, high = bounds[0]
-        if len(postures) > 1:
-            # People are annotated with their arms and legs where they are on average.
-            low, high = low - [0.18, 0.02, 0.0], high + [0.18, 0.02, 0.0]
-        return cls(category, postures, low, high, ridden)
-
-
-class _Fleet:
-    """The models of one world."""
-
-    def __init__(self, rng: np.random.Generator, palette: Palette) -> None:
-        kinds = ["sedan", "sedan", "hatch", "hatch", "suv", "suv", "wagon", "van", "pickup"]
-        self.cars = [_Model.of("vehicle.car", vehicle.car(kinds[k % len(kinds)], rng, palette)) for k in range(27)]
-        self.trucks = [_Model.of("vehicle.truck", vehicle.truck(rng, palette)) for _ in range(5)]
-        self.trucks += [m for m in self._pickups(rng, palette)]
-        self.buses = [_Model.of("vehicle.bus.rigid", vehicle.bus(rng, palette)) for _ in range(2)]
-        self.site = [_Model.of("vehicle.construction", vehicle.truck(rng, palette, construction=True))]
-        self.trailers = [_Model.of("vehicle.trailer", vehicle.trailer(rng, palette))]
-        self.motorcycles = [_Model.of("vehicle.motorcycle", motorcycle(rng, palette, True), True) for _ in range(3)]
-        self.bicycles = [_Model.of("vehicle.bicycle", bicycle(rng, palette, True), True) for _ in range(3)]
-        self.parked_motorcycles = [_Model.of("vehicle.motorcycle", motorcycle(rng, palette, False)) for _ in range(2)]
-        self.parked_bicycles = [_Model.of("vehicle.bicycle", bicycle(rng, palette, False)) for _ in range(3)]
-        self.adults = [_Model.of("human.pedestrian.adult", walker(rng, palette)) for _ in range(9)]
-        self.children = [_Model.of("human.pedestrian.child", walker(rng, palette, child=True)) for _ in range(2)]
-        self.workers = [_Model.of("human.pedestrian.construction_worker", walker(rng, palette, worker=True)) for _ in range(2)]
-        self.cone = _Model.of("movable_object.trafficcone", furniture.cone(palette))
-        self.barriers = [_Model.of("movable_object.barrier", furniture.barrier(palette, concrete)) for concrete in (False, True)]
-
-    @staticmethod
-    def _pickups(rng, palette):
-        # nuScenes counts pickups as trucks.
-        return [_Model.of("vehicle.truck", vehicle.car("pickup", rng, palette)) for _ in range(2)]
-
-    def driven(self, rng: np.random.Generator) -> _Model:
-        """A model for moving traffic."""
-        pools = (self.cars, self.trucks, self.buses, self.motorcycles, self.bicycles)
-        pool = pools[rng.choice(5, p=[0.76, 0.08, 0.05, 0.06, 0.05])]
-        return pool[rng.integers(len(pool))]
-
-    def parked(self, rng: np.random.Generator) -> _Model:
-        """A model that fits a parking place."""
-        if rng.random() < 0.05:
-            return self.parked_motorcycles[rng.integers(2)]
-        return self.cars[rng.integers(len(self.cars))]
-
-    def person(self, rng: np.random.Generator) -> _Model:
-        """A passer-by."""
-        if rng.random() < 0.12:
-            return self.children[rng.integers(2)]
-        return self.adults[rng.integers(len(self.adults))]
-
-
 @dataclass(eq=False)
 class _Entry:
     """An actor to be."""
 
-    model: _Model
+    model: Model
     mover: Mover | None = None
     place: Pose | None = None
     z: float = 0.0
@@ -117,9 +47,20 @@ class Traffic:
         rng, palette: of the world.
     """
 
-    def __init__(self, plan: Plan, route: Path, near: Nearness, obstacles, signals: Signals, config: WorldConfig, seconds, rng, palette) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        route: Path,
+        near: Nearness,
+        obstacles,
+        signals: Signals,
+        config: WorldConfig,
+        seconds,
+        rng,
+        palette,
+    ) -> None:
         self._plan, self._near, self._config, self._rng = plan, near, config, rng
-        self._fleet = _Fleet(rng, palette)
+        self._fleet = Fleet(rng, palette)
         self._obstacles = obstacles
         self._signals, self._seconds = signals, seconds
         self._entries: list[_Entry] = []
@@ -136,7 +77,7 @@ class Traffic:
         self._walk()
         self._cross()
         self._entries = self._free_of_overlap(self._entries, ego)
-        movers = [ego] + [e.mover for e in self._entries if e.mover]
+        movers = [ego, *(e.mover for e in self._entries if e.mover)]
         still = [e for e in self._entries if e.place and not e.model.category.startswith("human")]
         Simulation(movers, self._rectangles(still, 0), signals).run(-WARM_UP, seconds + 1.0)
         self.ego = Track(route, -WARM_UP, np.array(ego.history))
@@ -150,7 +91,13 @@ class Traffic:
         rng, plan, fleet = self._rng, self._plan, self._fleet
         if rng.random() > self._config.works:
             return
-        pieces = [(s, a, b, side) for s in plan.streets if s.parking for a, b in plan.pieces(s, STOP_LINE + 4) for side in (-1, 1)]
+        pieces = [
+            (s, a, b, side)
+            for s in plan.streets
+            if s.parking
+            for a, b in plan.pieces(s, STOP_LINE + 4)
+            for side in (-1, 1)
+        ]
         middle = [plan.curve.world(s.place((a + b) / 2, side * s.half)) for s, a, b, side in pieces]
         if not pieces:
             return
@@ -162,7 +109,7 @@ class Traffic:
         edge = street.lanes * street.lane_width
         inner, outer = edge + 0.35, edge + street.parking - 0.3
 
-        def put(model: _Model, along: float, across: float, turn: float, parked: bool = False) -> None:
+        def put(model: Model, along: float, across: float, turn: float, parked: bool = False) -> None:
             xy = plan.curve.world(street.place(along, side * across))
             ahead = plan.curve.world(street.place(along + 1, side * across)) - xy
             yaw = float(np.arctan2(ahead[1], ahead[0])) + turn
@@ -178,7 +125,12 @@ class Traffic:
             put(fleet.cone, start + along, outer - (outer - inner) * along / 3, rng.uniform(0, 6))
             put(fleet.cone, start + length - along, outer - (outer - inner) * along / 3, rng.uniform(0, 6))
         for _ in range(rng.integers(1, 4)):
-            put(fleet.workers[rng.integers(2)], rng.uniform(start + 4, start + length - 4), outer - 0.1, rng.uniform(0, 6))
+            put(
+                fleet.workers[rng.integers(2)],
+                rng.uniform(start + 4, start + length - 4),
+                outer - 0.1,
+                rng.uniform(0, 6),
+            )
 
     def _park(self) -> None:
         rng, plan = self._rng, self._plan
@@ -196,7 +148,10 @@ class Traffic:
         for along in np.arange(begin + 3.1, end - 3, 6.2):
             model = self._fleet.parked(rng)
             draw, shift = rng.random(), rng.normal(0, [0.25, 0.07, 0.02])
-            if draw > taken or any(s is street and w == side and a < along + 3 and along - 3 < b for s, w, a, b in self._site_slots):
+            if draw > taken or any(
+                s is street and w == side and a < along + 3 and along - 3 < b
+                for s, w, a, b in self._site_slots
+            ):
                 continue
             across = side * (street.lanes * street.lane_width + street.parking / 2 + 0.05 + shift[1])
             xy = plan.curve.world(street.place(along + shift[0], across))
@@ -213,7 +168,10 @@ class Traffic:
         for k in range(rng.integers(1, 5)):
             xy = plan.curve.world(street.place(along + 0.75 * k, side * (street.half + 1.25)))
             model = self._fleet.parked_bicycles[rng.integers(3)]
-            if self._near(xy) > 55 or (np.hypot(*(self._obstacles[:, :2] - xy).T) < self._obstacles[:, 2] + 1.0).any():
+            if (
+                self._near(xy) > 55
+                or (np.hypot(*(self._obstacles[:, :2] - xy).T) < self._obstacles[:, 2] + 1.0).any()
+            ):
                 continue
             ahead = plan.curve.world(street.place(along + 0.75 * k + 1, side * (street.half + 1.25))) - xy
             yaw = float(np.arctan2(ahead[1], ahead[0])) + np.pi / 2 + rng.normal(0, 0.08)
@@ -231,12 +189,18 @@ class Traffic:
                     while distance < path.total - 10:
                         here, model = path.at(distance), self._fleet.driven(rng)
                         turns, turn_rng = rng.random() < 0.18, rng.integers(2**31)
-                        speed = rng.uniform(6.0, 12.5) if "cycle" not in model.category else rng.uniform(3.5, 5.0)
+                        speed = (
+                            rng.uniform(6.0, 12.5) if "cycle" not in model.category else rng.uniform(3.5, 5.0)
+                        )
                         if self._near(here) < self._config.radius + 30:
                             line, begin = path, distance
                             if turns and lane == street.lanes - 1:
-                                line, begin = self._turning(street, lane, forward, others, distance, path, turn_rng)
-                            mover = Mover(line, begin, speed * 0.8, speed, model.high[0], -model.low[0], model.high[1])
+                                line, begin = self._turning(
+                                    street, lane, forward, others, distance, path, turn_rng
+                                )
+                            mover = Mover(
+                                line, begin, speed * 0.8, speed, model.high[0], -model.low[0], model.high[1]
+                            )
                             mover.stops = stops_on(line, self._lines, self._width)
                             if np.linalg.norm(here - ego.path.at(ego.distance)) > 14:
                                 self._add(_Entry(model, mover))
@@ -245,7 +209,11 @@ class Traffic:
     def _turning(self, street, lane, forward, others, distance, path, seed) -> tuple[Path, float]:
         """A path that turns right at one of the next junctions, and the distance on it."""
         begin, end = self._plan.extent(street)
-        along = begin + (end - begin) * distance / path.total if forward else end - (end - begin) * distance / path.total
+        along = (
+            begin + (end - begin) * distance / path.total
+            if forward
+            else end - (end - begin) * distance / path.total
+        )
         next_ones = [o for o in others if (o.at > along + 15 if forward else o.at < along - 15)]
         if not next_ones:
             return path, distance
@@ -275,7 +243,9 @@ class Traffic:
                             place = Pose.from_yaw(rng.uniform(-np.pi, np.pi), (*xy, KERB_HEIGHT + 0.004))
                             self._add(_Entry(model, place=place, z=KERB_HEIGHT + 0.004))
                         else:
-                            mover = Mover(line, distance, speed, speed, model.high[0], -model.low[0], 0.3, walks=True)
+                            mover = Mover(
+                                line, distance, speed, speed, model.high[0], -model.low[0], 0.3, walks=True
+                            )
                             self._add(_Entry(model, mover, z=KERB_HEIGHT + 0.004))
                     distance += rng.exponential(180.0 / density) + 1.5
 
@@ -293,14 +263,20 @@ class Traffic:
                         continue
                     for side in (-1, 1):
                         for _ in range(rng.integers(0, 4)):
-                            place = other.at + side * (other.half + rng.uniform(CROSSING[0] + 0.4, CROSSING[1] - 0.4))
-                            reach = np.linspace(-street.half - 2.0, street.half + 2.0, 30) * rng.choice([-1, 1])
+                            place = other.at + side * (
+                                other.half + rng.uniform(CROSSING[0] + 0.4, CROSSING[1] - 0.4)
+                            )
+                            reach = np.linspace(-street.half - 2.0, street.half + 2.0, 30) * rng.choice(
+                                [-1, 1]
+                            )
                             line = Path.through(plan.curve.world(street.place(place, reach)))
                             model, speed = self._fleet.person(rng), rng.uniform(1.0, 1.6)
-                            # In the middle of the road at some time of the scene, and never back before the kerb.
+                            # In the middle of the road at some time of the scene.
                             meet = rng.uniform(0, self._seconds)
                             begin = line.total / 2 - speed * (meet + WARM_UP)
-                            mover = Mover(line, begin, speed, speed, model.high[0], -model.low[0], 0.3, walks=True)
+                            mover = Mover(
+                                line, begin, speed, speed, model.high[0], -model.low[0], 0.3, walks=True
+                            )
                             self._add(_Entry(model, mover, z=KERB_HEIGHT, road=(2.0, line.total - 2.0)))
 
     @staticmethod
@@ -318,7 +294,7 @@ class Traffic:
                 yaw, origin = entry.place.yaw, entry.place.translation[:2]
             middle = (low + high)[:2] / 2
             c, s = np.cos(yaw), np.sin(yaw)
-            centers[k] = origin + [c * middle[0] - s * middle[1], s * middle[0] + c * middle[1]]
+            centers[k] = origin + np.array([c * middle[0] - s * middle[1], s * middle[0] + c * middle[1]])
             yaws[k], halves[k] = yaw, (high - low)[:2] / 2
         return centers, yaws, halves
 
@@ -353,7 +329,8 @@ class Traffic:
                 track = Track(entry.mover.path, -WARM_UP, np.array(entry.mover.history))
             actors.append(
                 Actor(
-                    len(actors) + 1, entry.model.category, entry.model.postures, entry.model.low, entry.model.high,
+                    len(actors) + 1, entry.model.category, entry.model.postures,
+                    entry.model.low, entry.model.high,
                     track, entry.place, entry.z, entry.road, entry.parked, entry.model.ridden,
                 )
             )  # fmt: skip

@@ -9,8 +9,10 @@ from .material import Palette
 from .mesh import Mesh, ball, joined, soup, tube
 
 
-def _leaves(centers: np.ndarray, size: float, toward: np.ndarray, rng: np.random.Generator, material: int) -> Mesh:
-    """Ragged four-pointed leaves clumps (two triangles each) at centres (N, 3), shaded as parts of a round crown."""
+def _leaves(
+    centers: np.ndarray, size: float, toward: np.ndarray, rng: np.random.Generator, material: int
+) -> Mesh:
+    """Ragged leaves of two triangles each at centres (N, 3), shaded as parts of a round crown."""
     count = len(centers)
     axes = rng.normal(size=(count, 2, 3))
     a = axes[:, 0] / np.linalg.norm(axes[:, 0], axis=1, keepdims=True)
@@ -18,7 +20,9 @@ def _leaves(centers: np.ndarray, size: float, toward: np.ndarray, rng: np.random
     b /= np.linalg.norm(b, axis=1, keepdims=True)
     scale = size * rng.uniform(0.6, 1.3, (count, 1))
     p = [centers + scale * v for v in (a, 0.55 * b - 0.2 * a, -a, -0.5 * b + 0.1 * a)]
-    vertices = np.stack([np.stack([p[0], p[1], p[2]], 1), np.stack([p[0], p[2], p[3]], 1)], 1).reshape(-1, 3, 3)
+    vertices = np.stack([np.stack([p[0], p[1], p[2]], 1), np.stack([p[0], p[2], p[3]], 1)], 1).reshape(
+        -1, 3, 3
+    )
     normals = toward + rng.normal(size=toward.shape) * 0.35
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     return soup(vertices, material, np.repeat(np.repeat(normals, 2, 0)[:, None], 3, 1))
@@ -36,14 +40,17 @@ def tree(rng: np.random.Generator, palette: Palette, detail: int) -> Mesh:
     bark = palette.add(m.BARK, (0.36, 0.30, 0.24))
     thick = 0.018 * height
     top = np.array([rng.normal(0, 0.2), rng.normal(0, 0.2), height * 0.75])
-    parts = [tube((0, 0, 0), (0, 0, trunk), thick * 1.5, bark, thick), tube((0, 0, trunk), top, thick, bark, thick * 0.3, 6)]
+    parts = [
+        tube((0, 0, 0), (0, 0, trunk), thick * 1.5, bark, thick),
+        tube((0, 0, trunk), top, thick, bark, thick * 0.3, 6),
+    ]
     # The crown is a handful of overlapping clumps around a middle.
     middle = np.array([0, 0, (trunk + height) / 2])
     clumps = []
     for k in range(9 if fine else 6):
         angle, lift = rng.uniform(0, 6.28), rng.uniform(-0.9, 0.9)
         reach = radius * rng.uniform(0.35, 0.75) * np.sqrt(1 - (lift * 0.8) ** 2)
-        at = middle + [reach * np.cos(angle), reach * np.sin(angle), lift * (height - trunk) * 0.36]
+        at = middle + np.array([reach * np.cos(angle), reach * np.sin(angle), lift * (height - trunk) * 0.36])
         clumps.append((at, radius * rng.uniform(0.40, 0.58)))
         if fine and k < 5:
             parts.append(tube((0, 0, trunk * rng.uniform(0.85, 1.3)), at, thick * 0.5, bark, thick * 0.15, 5))
@@ -73,7 +80,9 @@ def hedge(length: float, rng: np.random.Generator, palette: Palette) -> Mesh:
     side = rng.integers(0, 3, count)
     p[side == 0, 1] = half * rng.choice([-1, 1], (side == 0).sum())
     p[side == 1, 2] = height
-    outward = np.stack([np.zeros(count), np.where(side == 0, np.sign(p[:, 1]), 0), np.where(side == 1, 1.0, 0.3)], -1)
+    outward = np.stack(
+        [np.zeros(count), np.where(side == 0, np.sign(p[:, 1]), 0), np.where(side == 1, 1.0, 0.3)], -1
+    )
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
     core = ball((0, 0, height * 0.45), (length / 2, half, height * 0.5), leaf, 5, 10)
     return joined([_leaves(p, 0.16, outward, rng, leaf), core])

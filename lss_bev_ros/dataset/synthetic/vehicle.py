@@ -14,8 +14,10 @@ from .material import Palette
 from .mesh import Mesh, box, grid, joined, quads, soup, wheel
 
 PAINTS = (
-    ((0.88, 0.88, 0.87), 0.22), ((0.07, 0.07, 0.08), 0.20), ((0.62, 0.63, 0.65), 0.18), ((0.34, 0.35, 0.37), 0.14),
-    ((0.52, 0.06, 0.07), 0.07), ((0.10, 0.19, 0.42), 0.08), ((0.22, 0.36, 0.55), 0.03), ((0.12, 0.26, 0.18), 0.02),
+    ((0.88, 0.88, 0.87), 0.22), ((0.07, 0.07, 0.08), 0.20),
+    ((0.62, 0.63, 0.65), 0.18), ((0.34, 0.35, 0.37), 0.14),
+    ((0.52, 0.06, 0.07), 0.07),
+    ((0.10, 0.19, 0.42), 0.08), ((0.22, 0.36, 0.55), 0.03), ((0.12, 0.26, 0.18), 0.02),
     ((0.80, 0.70, 0.18), 0.02), ((0.45, 0.38, 0.30), 0.02), ((0.78, 0.36, 0.12), 0.02),
 )  # fmt: skip
 """Paint colours (sRGB) and about how often they are seen."""
@@ -80,11 +82,12 @@ def car(kind: str, rng: np.random.Generator, palette: Palette) -> Mesh:
 
     hood_front, hood_back = shape.hood
     van_front = (shape.cowl - shape.roof_front) * 0.5
+    rise = top - hood_back
     cuts = [
         (0.985, 0.50, 0.60, hood_front - 0.10, 0.84), (0.955, 0.62, hood_front - 0.04, hood_front, 0.94),
         (0.88, min(belt, hood_front), hood_front + 0.06, hood_front + 0.10, 1.0),
         (shape.cowl, belt, hood_back - 0.03, hood_back, 1.0),
-        (shape.roof_front + van_front * 0.55, belt, top - 0.22 * (top - hood_back), top - 0.15 * (top - hood_back), 1.0),
+        (shape.roof_front + van_front * 0.55, belt, top - 0.22 * rise, top - 0.15 * rise, 1.0),
         (shape.roof_front, belt, top - 0.09, top - 0.03, 1.0),
     ]  # fmt: skip
     span = shape.roof_front - shape.roof_rear
@@ -118,7 +121,11 @@ def car(kind: str, rng: np.random.Generator, palette: Palette) -> Mesh:
         high = (mirror_x + 0.08, max(side * half * 0.98, side * (half + 0.13)), belt + 0.14)
         parts.append(box(low, high, paint))
     if kind == "pickup":
-        parts.append(box((at(0.02), -half * 0.85, shape.tail + 0.005), (at(0.36), half * 0.85, shape.tail + 0.01), trim))
+        parts.append(
+            box(
+                (at(0.02), -half * 0.85, shape.tail + 0.005), (at(0.36), half * 0.85, shape.tail + 0.01), trim
+            )
+        )
     stretch = rng.uniform(0.96, 1.05, 3)
     return joined(parts).scaled(stretch)
 
@@ -132,7 +139,9 @@ def _paint(rng: np.random.Generator, palette: Palette) -> int:
 def _cap(section: np.ndarray, material: int) -> Mesh:
     """Close an end of a loft."""
     middle = section.mean(0)
-    return soup(np.stack([np.broadcast_to(middle, (len(section), 3)), section, np.roll(section, -1, 0)], 1), material)
+    return soup(
+        np.stack([np.broadcast_to(middle, (len(section), 3)), section, np.roll(section, -1, 0)], 1), material
+    )
 
 
 def _wheels(length, half, radius, places, palette: Palette, width: float = 0.22) -> list[Mesh]:
@@ -146,7 +155,10 @@ def _wheels(length, half, radius, places, palette: Palette, width: float = 0.22)
             parts.append(wheel((x, y, radius), radius, width, tyre, rim))
             # The arch is a dark half disc on the body's side, a little larger than the wheel.
             angle = np.linspace(-0.25, np.pi + 0.25, 13)
-            ring = [(x + 1.22 * radius * np.cos(a), side * (half + 0.004), radius + 1.22 * radius * np.sin(a)) for a in angle]
+            ring = [
+                (x + 1.22 * radius * np.cos(a), side * (half + 0.004), radius + 1.22 * radius * np.sin(a))
+                for a in angle
+            ]
             parts.append(_cap(np.array(ring), arch))
     return parts
 
@@ -175,7 +187,13 @@ def _face(length, half, sill, front_z, rear_z, palette: Palette, trim: int) -> l
 def bus(rng: np.random.Generator, palette: Palette) -> Mesh:
     """A city bus."""
     length, half, top = rng.uniform(10.5, 12.5), 1.27, rng.uniform(2.95, 3.15)
-    livery = [(0.75, 0.10, 0.08), (0.12, 0.35, 0.62), (0.85, 0.85, 0.83), (0.20, 0.50, 0.25), (0.90, 0.65, 0.15)]
+    livery = [
+        (0.75, 0.10, 0.08),
+        (0.12, 0.35, 0.62),
+        (0.85, 0.85, 0.83),
+        (0.20, 0.50, 0.25),
+        (0.90, 0.65, 0.15),
+    ]
     paint = palette.add(m.PAINT, livery[rng.integers(len(livery))], 0.0)
     lower = palette.add(m.PAINT, livery[rng.integers(len(livery))], 0.0)
     return _coach(length, half, top, 0.34, 1.25, 2.45, paint, lower, palette, rng)
@@ -193,7 +211,14 @@ def _coach(length, half, top, low, belt, head, paint, lower, palette: Palette, r
     points = []
     for i, x in enumerate(xs):
         w = half * (0.93 if i in (0, len(xs) - 1) else 1.0)
-        right = [(low, w), (belt, w), (head, w * 0.99), (top - 0.12, w * 0.97), (top, w * 0.85), (top + 0.03, 0.0)]
+        right = [
+            (low, w),
+            (belt, w),
+            (head, w * 0.99),
+            (top - 0.12, w * 0.97),
+            (top, w * 0.85),
+            (top + 0.03, 0.0),
+        ]
         points.append([(x, -y, z) for z, y in right] + [(x, y, z) for z, y in right[-2::-1]])
     points = np.array(points)
     material = np.full((len(xs) - 1, 10), paint)
@@ -201,10 +226,18 @@ def _coach(length, half, top, low, belt, head, paint, lower, palette: Palette, r
     material[3:-2:2, 1] = material[3:-2:2, 8] = glass
     material[2:-2:2, 1] = material[2:-2:2, 8] = trim
     parts = [grid(points, material, smooth=False), _cap(points[0], paint), _cap(points[-1], paint)]
-    parts.append(box((length / 2 - 0.1, -half * 0.90, belt - 0.25), (length / 2 + 0.01, half * 0.90, head + 0.1), glass))
-    parts.append(box((-length / 2 - 0.01, -half * 0.8, belt + 0.1), (-length / 2 + 0.1, half * 0.8, head), glass))
+    parts.append(
+        box(
+            (length / 2 - 0.1, -half * 0.90, belt - 0.25), (length / 2 + 0.01, half * 0.90, head + 0.1), glass
+        )
+    )
+    parts.append(
+        box((-length / 2 - 0.01, -half * 0.8, belt + 0.1), (-length / 2 + 0.1, half * 0.8, head), glass)
+    )
     sign = palette.add(m.LAMP, (0.95, 0.60, 0.10), 0.25)
-    parts.append(box((length / 2, -half * 0.6, head + 0.16), (length / 2 + 0.012, half * 0.6, top - 0.12), sign))
+    parts.append(
+        box((length / 2, -half * 0.6, head + 0.16), (length / 2 + 0.012, half * 0.6, top - 0.12), sign)
+    )
     parts += _wheels(length, half, 0.48, [0.28, -0.27], palette, 0.28)
     parts += _face(length, half, low, belt - 0.25, belt + 0.1, palette, trim)
     return joined(parts)
@@ -223,7 +256,14 @@ def truck(rng: np.random.Generator, palette: Palette, construction: bool = False
     for x, crown, narrow in shape:
         w = half * 0.97 * narrow
         belt, rail = min(1.4, crown - 0.02), crown - 0.06
-        right = [(0.55, w), (1.0, w), (belt, w), (max(rail - 0.08, belt), w * 0.96), (rail, w * 0.92), (crown, 0)]
+        right = [
+            (0.55, w),
+            (1.0, w),
+            (belt, w),
+            (max(rail - 0.08, belt), w * 0.96),
+            (rail, w * 0.92),
+            (crown, 0),
+        ]
         points.append([(x, -y, z) for z, y in right] + [(x, y, z) for z, y in right[-2::-1]])
     points = np.array(points)
     material = np.full((len(shape) - 1, 10), paint)
@@ -233,8 +273,14 @@ def truck(rng: np.random.Generator, palette: Palette, construction: bool = False
     parts.append(box((-nose, -half * 0.45, 0.55), (cab, half * 0.45, 0.85), trim))
     if construction:
         steel = palette.add(m.METAL, (0.50, 0.40, 0.22))
-        floor = np.array([[-nose, -1, 1.05], [cab - 0.2, -1, 1.05], [cab - 0.2, 1, 1.05], [-nose, 1, 1.05]]) * [1, half * 0.8, 1]
-        rim = np.array([[-nose - 0.1, -1, 2.4], [cab, -1, 2.5], [cab, 1, 2.5], [-nose - 0.1, 1, 2.4]]) * [1, half, 1]
+        floor = np.array(
+            [[-nose, -1, 1.05], [cab - 0.2, -1, 1.05], [cab - 0.2, 1, 1.05], [-nose, 1, 1.05]]
+        ) * [1, half * 0.8, 1]
+        rim = np.array([[-nose - 0.1, -1, 2.4], [cab, -1, 2.5], [cab, 1, 2.5], [-nose - 0.1, 1, 2.4]]) * [
+            1,
+            half,
+            1,
+        ]
         sides = [[floor[k], floor[(k + 1) % 4], rim[(k + 1) % 4], rim[k]] for k in range(4)]
         parts.append(quads(np.array([*sides, floor]), steel))
     else:

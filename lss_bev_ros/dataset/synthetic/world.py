@@ -19,7 +19,6 @@ from .route import draw_plan, draw_route
 from .streetscape import Nearness, Streetscape, build_streetscape
 from .traffic import WARM_UP, Traffic
 
-
 MAP_MARGIN = 130.0
 """The ego car's way keeps so far from the borders of the map, metres."""
 
@@ -82,7 +81,7 @@ class World:
 
     @cached_property
     def fixed(self) -> tuple[Mesh, np.ndarray]:
-        """Everything that never moves, world, and its triangles' instance numbers (T,) int32 (0: no actor)."""
+        """Everything that never moves, world, and its triangles' actor numbers (T,) int32, 0 for none."""
         meshes, owners = [self.scape.mesh], [np.zeros(len(self.scape.mesh), np.int32)]
         for actor in self.actors:
             if not actor.moves:
