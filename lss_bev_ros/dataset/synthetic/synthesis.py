@@ -14,7 +14,9 @@ import numpy as np
 
 from ...errors import DatasetError
 from .config import WorldConfig
+from .ground import rounded
 from .recording import Instant, Observation, Recording, instants
+from .road import CORNER
 from .sensors import mounts
 from .tables import Tables
 from .world import MAP_MARGIN, World
@@ -173,14 +175,16 @@ def _write_mask(world: World, path: Path) -> None:
     size = world.ego.path.at(world.ego.distance).max(0) + MAP_MARGIN
     width, height = (np.ceil(size / MAP_RESOLUTION)).astype(int)
     mask = np.zeros((height, width), np.uint8)
-    for street in world.plan.streets:
-        begin, end = world.plan.extent(street)
-        along = np.arange(begin, end, 4.0)
-        left = world.plan.curve.world(street.place(along, street.half))
-        right = world.plan.curve.world(street.place(along, -street.half))
-        outline = np.concatenate([left, right[::-1]]) / MAP_RESOLUTION
+
+    def fill(st: np.ndarray, value: int) -> None:
+        outline = world.plan.curve.world(st) / MAP_RESOLUTION
         outline[:, 1] = height - outline[:, 1]
-        cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], 255)
+        cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], value)
+
+    (s0, s1), (t0, t1) = world.plan.s_range, world.plan.t_range
+    fill(rounded(s0, s1, t0, t1, 0.5), 255)
+    for s0, s1, t0, t1, *_ in world.plan.blocks():
+        fill(rounded(s0, s1, t0, t1, CORNER), 0)
     cv2.imwrite(str(path), mask)
 
 
