@@ -43,5 +43,9 @@ class EvaluationError(LssBevError):
     """Inputs that cannot be scored against each other."""
 
 
+class TrainingError(LssBevError):
+    """A training run that cannot start, go on or be resumed."""
+
+
 class StandaloneError(LssBevError):
     """Something that the ROS 2 stand-in cannot do, or a broken launch file, topic or bag."""

@@ -1,0 +1,7 @@
+"""Training: the published recipe on nuScenes, or on synthetic worlds drawn as the network trains."""
+
+from .config import AugmentationConfig, TrainingConfig
+from .run import train
+from .trainer import Trainer
+
+__all__ = ["AugmentationConfig", "Trainer", "TrainingConfig", "train"]

@@ -1,0 +1,35 @@
+"""A run's state on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from ..errors import TrainingError
+
+
+def save_checkpoint(path: Path, state: dict[str, object]) -> None:
+    """Write so that a reader finds either the old file or the new one."""
+    partial = path.with_name(f".{path.name}.partial")
+    torch.save(state, partial)
+    os.replace(partial, path)
+
+
+def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, object]:
+    """Read what `save_checkpoint` wrote.
+
+    Raises:
+        TrainingError: no such file, or not a run's state.
+    """
+    if not path.is_file():
+        raise TrainingError(f"no run to resume at {path}: leave --resume out to start one")
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:
+        raise TrainingError(f"{path} is damaged or no training checkpoint: start the run anew") from error
+    missing = {"model", "average", "optimizer", "step", "elapsed"} - set(state)
+    if missing:
+        raise TrainingError(f"{path} lacks {', '.join(sorted(missing))}: it holds weights, not a run to resume")
+    return state

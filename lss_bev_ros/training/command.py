@@ -1,0 +1,42 @@
+"""`lss-bev train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .config import TrainingConfig
+
+
+def train(
+    out: Annotated[Path, typer.Argument(help="Folder of the run.")] = Path("runs/train"),
+    data: Annotated[str, typer.Option(help="`synthetic`, or a nuScenes data root.")] = "synthetic",
+    version: Annotated[str, typer.Option(help="Version of the nuScenes root.")] = "",
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 100_000,
+    minutes: Annotated[float, typer.Option(help="Wall-clock limit; the schedule follows it. 0: none.")] = 0.0,
+    batch: Annotated[int, typer.Option(help="Samples a step and process.")] = 32,
+    rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
+    depth_weight: Annotated[float, typer.Option(help="Weight of the depth loss at the start.")] = 0.1,
+    precision: Annotated[str, typer.Option(help="bf16 or fp32.")] = "bf16",
+    seed: Annotated[int, typer.Option(help="Of initial weights, order and augmentation.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes that draw worlds; 0: by the processors.")] = 0,
+    memory: Annotated[float, typer.Option(help="GB of the device for samples; 0: by what is free.")] = 0.0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
+) -> None:
+    """Train the network; several GPUs with `torchrun --nproc-per-node N -m lss_bev_ros.training.command`."""
+    from .run import train as run
+
+    config = TrainingConfig(
+        steps=steps, seconds=60 * minutes, batch=batch, rate=rate, depth_weight=depth_weight, precision=precision, seed=seed
+    )
+    scores = run(
+        out, data, config, version, workers, memory, device, resume, message=lambda line: print(line, flush=True)
+    )
+    print(f"{out / 'average.pt'}: " + ", ".join(f"{k} {v:.4f}" for k, v in scores.items()), flush=True)
+
+
+if __name__ == "__main__":
+    typer.run(train)

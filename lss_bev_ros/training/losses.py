@@ -1,0 +1,28 @@
+"""What is minimised."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+
+def occupancy_loss(logits: torch.Tensor, target: torch.Tensor, positive_weight: float) -> torch.Tensor:
+    """Binary cross entropy, vehicle cells weighing `positive_weight` (LSS's published loss).
+
+    Args:
+        logits: (B, 1, nx, ny).
+        target: (B, nx, ny) bool.
+    """
+    weight = torch.tensor(positive_weight, device=logits.device)
+    return F.binary_cross_entropy_with_logits(logits[:, 0].float(), target.float(), pos_weight=weight)
+
+
+def depth_loss(depth: torch.Tensor, share: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    """Cross entropy of the predicted depth with the surfaces' (the idea of BEVDepth, Li et al. 2022).
+
+    Args:
+        depth: (B, D, h, w) predicted distribution.
+        share, known: from `augmentation.depth_targets`.
+    """
+    entropy = -(share * depth.float().clamp_min(1e-6).log()).sum(1)
+    return (entropy * known).sum() / known.sum().clamp_min(1)

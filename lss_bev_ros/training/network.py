@@ -1,0 +1,64 @@
+"""Lift-Splat-Shoot as it is trained: geometry given, mixed precision, depth returned for its loss."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ..model import Calibration, LiftSplatShoot, voxel_cells
+from .splat import splat_batch
+
+
+class TrainingNetwork(nn.Module):
+    """The model's parameters in a form that trains fast; the model itself is what is saved.
+
+    Args:
+        model: whose parameters are trained.
+        precision: `bf16` or `fp32` for the two encoders; the splat is always float32.
+    """
+
+    def __init__(self, model: LiftSplatShoot, precision: str):
+        super().__init__()
+        self.model = model
+        self._mixed = precision == "bf16"
+
+    def forward(self, images: torch.Tensor, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Predict.
+
+        Args:
+            images: (B * N, 3, H, W), normalised.
+            cells: (B, N, D, h, w) int64, -1 outside the grid.
+
+        Returns:
+            The logits (B, outputs, nx, ny) and the depth distribution (B * N, D, h, w).
+        """
+        device = images.device.type
+        images = images.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device, torch.bfloat16, enabled=self._mixed):
+            depth, features = self.model.camencode(images)
+        bev = splat_batch(depth, features, cells, self.model.config.grid.shape)
+        with torch.autocast(device, torch.bfloat16, enabled=self._mixed):
+            logits = self.model.bevencode(bev.contiguous(memory_format=torch.channels_last))
+        return logits, depth
+
+
+@torch.no_grad()
+def batch_cells(model: LiftSplatShoot, calibration: Calibration, kept: torch.Tensor) -> torch.Tensor:
+    """`LiftSplatShoot.cells`, in one matrix product a camera instead of one a point.
+
+    Args:
+        calibration: (B, N, ...) cameras.
+        kept: (B, N) bool, cameras that take part.
+
+    Returns:
+        (B, N, D, h, w) int64, -1 outside the grid and for cameras that do not take part.
+    """
+    frustum = model.frustum
+    flat = frustum.flatten(0, 2)
+    undo = torch.linalg.inv(calibration.post_rotations)
+    pixels = (flat - calibration.post_translations[..., None, :]) @ undo.transpose(-1, -2)
+    rays = torch.cat((pixels[..., :2] * pixels[..., 2:], pixels[..., 2:]), -1)
+    lift = calibration.rotations @ torch.linalg.inv(calibration.intrinsics)
+    points = rays @ lift.transpose(-1, -2) + calibration.translations[..., None, :]
+    cells = voxel_cells(points, model.dx, model.bx, model.nx)
+    return torch.where(kept[..., None], cells, -1).view(*kept.shape, *frustum.shape[:3])

@@ -1,0 +1,198 @@
+"""Where samples come from: synthetic worlds made while the network trains, or a data set on disk."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..errors import TrainingError
+from ..geometry import CAMERA_NAMES, Camera, Rig
+from .config import SampleLayout
+from .sample import NO_DEPTH, Sample, pack_calibration, pack_depth, pack_raster
+
+TRAINING_SEED = 2**31
+"""First number of the seeds of training worlds. `synthesize` takes seeds below it, so that no data set that
+it writes, the test set among them, holds a world that was trained on."""
+VALIDATION_SEED = 2**31 + 1
+WORLD_SECONDS = 12.0
+
+
+class Source(ABC):
+    """Gives samples, each for training or for validation."""
+
+    validation_samples: int
+    """How many of them are for validation in all; they come first."""
+    endless: bool
+    """Whether new samples keep coming."""
+
+    @abstractmethod
+    def take(self, wait: float) -> tuple[str, Sample] | None:
+        """The next sample with `train` or `val`, or None if none came within `wait` seconds."""
+
+    def close(self) -> None:
+        """Stop what works in the background."""
+
+
+class SyntheticSource(Source):
+    """Worlds drawn by processes of their own.
+
+    World i of the run is drawn by process i modulo their number over all ranks, so the worlds are the same
+    on every machine, and only how many there are depends on its speed.
+
+    Args:
+        layout: of the samples.
+        workers: processes of this rank.
+        rank, ranks: of the run.
+        samples_a_world: training samples a world.
+        validation_worlds: worlds for validation, over all ranks.
+        validation_samples_a_world: samples of each of them.
+    """
+
+    endless = True
+
+    def __init__(
+        self,
+        layout: SampleLayout,
+        workers: int,
+        rank: int = 0,
+        ranks: int = 1,
+        samples_a_world: int = 20,
+        validation_worlds: int = 64,
+        validation_samples_a_world: int = 4,
+    ):
+        if workers < 1:
+            raise TrainingError("synthetic samples need at least one process: workers 1 or more")
+        context = multiprocessing.get_context("spawn")
+        self._queue = context.Queue(maxsize=4 * workers)
+        every = workers * ranks
+        mine = [w for w in range(validation_worlds) if w % every // workers == rank]
+        self.validation_samples = len(mine) * validation_samples_a_world
+        self._processes = []
+        for k in range(workers):
+            first = rank * workers + k
+            arguments = (
+                self._queue, layout, first, every, samples_a_world, validation_worlds, validation_samples_a_world,
+            )  # fmt: skip
+            self._processes.append(context.Process(target=_work, args=arguments, daemon=True))
+            self._processes[-1].start()
+
+    def take(self, wait: float) -> tuple[str, Sample] | None:
+        try:
+            item = self._queue.get(timeout=wait) if wait > 0 else self._queue.get_nowait()
+        except queue.Empty:
+            if not any(process.is_alive() for process in self._processes):
+                raise TrainingError("every process that draws synthetic worlds has died: see the lines above") from None
+            return None
+        return item
+
+    def close(self) -> None:
+        for process in self._processes:
+            process.kill()
+        for process in self._processes:
+            process.join()
+
+
+def _work(out, layout: SampleLayout, first: int, every: int, each: int, val_worlds: int, val_each: int) -> None:
+    """A process: its validation worlds, then training worlds without end."""
+    os.nice(5)
+    for world in range(first, val_worlds, every):
+        for sample in synthetic_samples((VALIDATION_SEED, world), val_each, layout, varied=False):
+            out.put(("val", sample))
+    world = first
+    while True:
+        try:
+            for sample in synthetic_samples((TRAINING_SEED, world), each, layout):
+                out.put(("train", sample))
+        except (ValueError, IndexError, ZeroDivisionError, StopIteration) as error:
+            print(f"world {world} left out: {type(error).__name__}: {error}", flush=True)
+        world += every
+
+
+def synthetic_samples(
+    seed: tuple[int, ...], count: int, layout: SampleLayout, varied: bool = True
+) -> Iterator[Sample]:
+    """Samples of one world; not `varied`, its cameras are nuScenes' own, as in `synthesize`."""
+    from ..dataset.synthetic.config import WorldConfig
+    from ..dataset.synthetic.stream import VARIED, stream_world
+
+    config = VARIED if varied else WorldConfig()
+    for sample in stream_world(seed, count, WORLD_SECONDS, layout.scale, config):
+        yield Sample(
+            images=sample.images,
+            depth=pack_depth(sample.depth),
+            raster=pack_raster(sample.boxes, layout.grid),
+            calibration=pack_calibration(sample.rig),
+            present=np.ones(layout.cameras, bool),
+        )
+
+
+class DatasetSource(Source):
+    """The keyframes of a nuScenes root, read once.
+
+    Args:
+        dataroot, version: as for the reader.
+        layout: of the samples.
+        rank, ranks: each rank takes its share of the keyframes.
+    """
+
+    endless = False
+
+    def __init__(self, dataroot, version: str, layout: SampleLayout, rank: int = 0, ranks: int = 1):
+        from ..dataset import NuScenesReader
+        from .split import split_scenes
+
+        self._layout = layout
+        self._reader = NuScenesReader(dataroot, version)
+        train, val = split_scenes(self._reader)
+        self._jobs = [("val", name) for name in val] + [("train", name) for name in train]
+        self._rank, self._ranks = rank, ranks
+        self._samples = self._read()
+        counts = {name: self._reader.count_keyframes(name) for name in val}
+        self.validation_samples = sum(len(range(rank, count, ranks)) for count in counts.values())
+
+    def take(self, wait: float) -> tuple[str, Sample] | None:
+        return next(self._samples, None)
+
+    def _read(self) -> Iterator[tuple[str, Sample]]:
+        for use, scene in self._jobs:
+            for k, keyframe in enumerate(self._reader.keyframes(scene)):
+                if k % self._ranks == self._rank:
+                    yield use, keyframe_sample(keyframe, self._layout)
+
+
+def keyframe_sample(keyframe, layout: SampleLayout) -> Sample:
+    """A keyframe's pictures at the stored size, without depth; cameras of any image size."""
+    import cv2
+
+    from ..runtime.image_decoder import decode_image
+
+    shape = (layout.cameras, layout.height, layout.width)
+    images = np.zeros((*shape, 3), np.uint8)
+    present = np.zeros(layout.cameras, bool)
+    step = layout.depth_stride
+    depth = np.full((layout.cameras, layout.height // step, layout.width // step), NO_DEPTH, np.uint8)
+    cameras = []
+    known = {camera.name: camera for camera in keyframe.rig.cameras}
+    fallback = next(iter(known.values()))
+    for k, name in enumerate(CAMERA_NAMES):
+        shot = keyframe.cameras.get(name)
+        camera = known.get(name, fallback)
+        cameras.append(_full_size(camera, name))
+        if shot is None:
+            continue
+        pixels = decode_image(shot.camera, shot.jpeg())
+        images[k] = cv2.resize(pixels, (layout.width, layout.height), interpolation=cv2.INTER_AREA)
+        present[k] = True
+    calibration = pack_calibration(Rig(tuple(cameras)))
+    return Sample(images, depth, pack_raster(keyframe.boxes, layout.grid), calibration, present)
+
+
+def _full_size(camera: Camera, name: str) -> Camera:
+    """The camera with its intrinsics scaled to 1600 x 900, which all augmentation is expressed in."""
+    factor = np.diag([1600 / camera.width, 900 / camera.height, 1.0])
+    return Camera(name, factor @ camera.intrinsics, 1600, 900, camera.pose)

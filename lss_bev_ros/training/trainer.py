@@ -1,0 +1,374 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from ..errors import TrainingError
+from ..model import LiftSplatShoot, ModelConfig, build_model
+from .augmentation import Augmentation, augmented_images, depth_targets, draw_augmentation, no_augmentation
+from .average import WeightAverage
+from .checkpoint import load_checkpoint, save_checkpoint
+from .config import SampleLayout, TrainingConfig
+from .histogram import LogitHistogram, scores
+from .log import RunLog
+from .losses import depth_loss, occupancy_loss
+from .monitor import UtilisationMonitor
+from .network import TrainingNetwork, batch_cells
+from .pool import Batch, SamplePool, sample_bytes
+from .schedule import learning_rate
+from .source import Source
+
+TRAIN_FIELDS = (
+    "step", "seconds", "samples", "loss", "depth_loss", "gradient", "rate", "trained_per_s", "drawn", "drawn_per_s", "gpu_percent",
+)  # fmt: skip
+VALIDATION_FIELDS = ("step", "seconds", "iou", "near_iou", "precision", "recall", "best_iou", "best_threshold", "ece", "nll")
+SHARED_EVERY = 10
+"""Steps between agreements of the ranks on how far the run is."""
+START_SAMPLES = 256
+"""An endless source's samples that the first step waits for."""
+
+Message = Callable[[str], None]
+
+
+class Trainer:
+    """One rank of a run.
+
+    Args:
+        config: the recipe.
+        source: of samples.
+        out: folder of the run: `last.pt`, `average.pt`, `train.csv`, `validation.csv`.
+        model_config: sizes of the network.
+        layout: of the samples; by default that of the model.
+        device: where to train.
+        memory: bytes of the device for samples.
+        rank, ranks: of the run; torch.distributed is initialised where there are several.
+        resume: go on where `out` was left.
+        message: takes a line for the user; rank 0 only.
+        began: `time.monotonic()` at which the run's wall-clock limit starts.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        source: Source,
+        out: Path,
+        model_config: ModelConfig | None = None,
+        layout: SampleLayout | None = None,
+        device: torch.device | str = "cpu",
+        memory: float = 4e9,
+        rank: int = 0,
+        ranks: int = 1,
+        resume: bool = False,
+        message: Message | None = None,
+        began: float | None = None,
+    ):
+        self._config, self._source, self._out = config, source, Path(out)
+        self._device = torch.device(device)
+        self._rank, self._ranks = rank, ranks
+        self._message = message if message and rank == 0 else lambda _: None
+        self._began = time.monotonic() if began is None else began
+        model_config = model_config or ModelConfig()
+        self._layout = layout or SampleLayout.of(model_config)
+        self._out.mkdir(parents=True, exist_ok=True)
+        model = build_model(f"seed:{config.seed}", model_config)
+        self._model = self._prepare(model)
+        self._network = TrainingNetwork(self._model, config.precision)
+        self._parameters = [p for p in self._model.parameters() if p.requires_grad]
+        fused = {"fused": True} if self._device.type == "cuda" else {}
+        self._optimizer = torch.optim.Adam(self._parameters, lr=config.rate, weight_decay=config.weight_decay, **fused)
+        self._average = WeightAverage(self._model, config.average)
+        self._step, self._elapsed = 0, 0.0
+        if resume:
+            self._restore()
+        self._wrapped: nn.Module = self._network
+        if ranks > 1:
+            ids = [self._device.index] if self._device.type == "cuda" else None
+            self._wrapped = nn.parallel.DistributedDataParallel(
+                self._network, device_ids=ids, broadcast_buffers=False, gradient_as_bucket_view=True
+            )
+        each = sample_bytes(self._layout, model_config)
+        self._validation = SamplePool(max(source.validation_samples, 1), self._layout, model_config, self._device)
+        room = int((memory - each * source.validation_samples) // each)
+        if room < config.batch:
+            raise TrainingError(f"{memory / 1e9:.1f} GB hold {room} samples, less than a batch of {config.batch}: give more")
+        self._pool = SamplePool(room, self._layout, model_config, self._device)
+        self._as_used = no_augmentation(model_config, config.batch, self._layout.cameras).to(self._device)
+        self._exhausted = False
+
+    def _prepare(self, model: LiftSplatShoot) -> LiftSplatShoot:
+        model = model.train().requires_grad_(True)
+        trunk = model.camencode.trunk
+        # The classification head is part of the checkpoint's names and never runs.
+        for head in (trunk._conv_head, trunk._bn1, trunk._fc):
+            head.requires_grad_(False)
+        published = max(block.drop_connect for block in trunk._blocks)
+        for block in trunk._blocks:
+            block.drop_connect *= self._config.drop_connect / published
+        return model.to(self._device).to(memory_format=torch.channels_last)
+
+    @property
+    def step(self) -> int:
+        """Optimiser steps done, those before a resume included."""
+        return self._step
+
+    @property
+    def average(self) -> LiftSplatShoot:
+        """The averaged model."""
+        return self._average.model
+
+    @property
+    def model(self) -> LiftSplatShoot:
+        """The model that is trained."""
+        return self._model
+
+    def run(self) -> dict[str, float]:
+        """Train to the end of the steps or of the time; returns the last validation's scores."""
+        config = self._config
+        keep = self._step if self._step else None
+        train_log = validation_log = None
+        if self._rank == 0:
+            train_log = RunLog(self._out, "train", TRAIN_FIELDS, keep)
+            validation_log = RunLog(self._out, "validation", VALIDATION_FIELDS, keep)
+        monitor = UtilisationMonitor(self._device)
+        self._fill()
+        self._message(f"{len(self._pool)} training and {len(self._validation)} validation samples a rank at the start")
+        progress = self._shared_progress()
+        lines = _Interval(config.log_every)
+        validations, saves = _Interval(config.validate_every), _Interval(config.save_every)
+        report = _Report(self._step, self._pool.added)
+        result: dict[str, float] = {}
+        while progress < 1.0:
+            loss, extra, gradient, rate = self._one_step(progress)
+            self._step += 1
+            self._drain()
+            if self._step % SHARED_EVERY == 0 or self._step >= config.steps:
+                progress = self._shared_progress()
+                if lines.due(self._seconds) and train_log:
+                    row = report.row(self._step, self._seconds, self._ranks * config.batch, self._pool.added)
+                    row |= {"loss": loss.item(), "depth_loss": extra.item(), "gradient": gradient.item(), "rate": rate}
+                    row["gpu_percent"] = monitor.take()
+                    train_log.write(row)
+                    self._message(
+                        f"step {self._step} {100 * progress:.0f}% loss {row['loss']:.4f} depth {row['depth_loss']:.3f} "
+                        f"rate {rate:.2e} {row['trained_per_s']:.0f}/s samples {row['drawn'] * self._ranks} "
+                        f"+{row['drawn_per_s'] * self._ranks:.1f}/s gpu {row['gpu_percent']:.0f}%"
+                    )
+                if self._agree(validations.due(self._seconds) or progress >= 1.0):
+                    result = self.validate()
+                    self._record(result, validation_log)
+                if saves.due(self._seconds) or progress >= 1.0:
+                    self._save()
+        monitor.close()
+        return result
+
+    def _record(self, result: dict[str, float], log: RunLog | None) -> None:
+        if log:
+            log.write({"step": self._step, "seconds": self._seconds, **result})
+        self._message(
+            f"step {self._step} validation IoU {result['iou']:.4f} within 20 m {result['near_iou']:.4f} best "
+            f"{result['best_iou']:.4f} at {result['best_threshold']:.2f} ECE {result['ece']:.4f}"
+        )
+
+    @property
+    def _seconds(self) -> float:
+        return self._elapsed + time.monotonic() - self._began
+
+    def _shared_progress(self) -> float:
+        """How far the run is, 0 to 1, as rank 0 sees it."""
+        config = self._config
+        progress = self._step / config.steps
+        if config.seconds:
+            progress = max(progress, self._seconds / config.seconds)
+        return self._from_first(progress)
+
+    def _agree(self, wish: bool) -> bool:
+        return bool(self._from_first(float(wish)))
+
+    def _from_first(self, value: float) -> float:
+        if self._ranks == 1:
+            return value
+        shared = torch.tensor([value], dtype=torch.float64, device=self._device)
+        dist.broadcast(shared, 0)
+        return float(shared.item())
+
+    def _fill(self) -> None:
+        """Take samples until a run can start: all that there are, or enough of an endless source."""
+        enough = min(START_SAMPLES, self._pool.capacity)
+        while True:
+            ready = len(self._pool) >= enough and self._validation.added >= self._source.validation_samples
+            if self._source.endless and ready:
+                return
+            if not self._take(1.0) and not self._source.endless:
+                self._exhausted = True
+                break
+        if len(self._pool) < 1:
+            raise TrainingError("the data has no sample to train on: check the data root")
+
+    def _drain(self) -> None:
+        """Take in what has come since the last step."""
+        while not self._exhausted and self._source.endless and self._take(0.0):
+            pass
+
+    def _take(self, wait: float) -> bool:
+        item = self._source.take(wait)
+        if item is None:
+            return False
+        use, sample = item
+        (self._validation if use == "val" else self._pool).add(sample)
+        return True
+
+    def _generator(self, purpose: int) -> torch.Generator:
+        """A generator that depends on the step alone, so that a resumed run goes on as it would have."""
+        mixed = random.Random(f"{self._config.seed} {self._step} {self._rank} {purpose}").getrandbits(62)
+        return torch.Generator().manual_seed(mixed)
+
+    def _index(self) -> torch.Tensor:
+        """Samples of this step: drawn with equal chances, or in shuffled order where their number is fixed."""
+        count, batch = len(self._pool), self._config.batch
+        if self._source.endless or count < batch:
+            return torch.randint(count, (batch,), generator=self._generator(0))
+        position = self._step * batch + torch.arange(batch)
+        epochs = {}
+        for epoch in (position // count).unique().tolist():
+            mixed = random.Random(f"{self._config.seed} {self._rank} {epoch}").getrandbits(62)
+            epochs[epoch] = torch.randperm(count, generator=torch.Generator().manual_seed(mixed))
+        return torch.stack([epochs[int(p) // count][int(p) % count] for p in position])
+
+    def _one_step(self, progress: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]:
+        """Loss, depth loss, gradient norm and rate of one optimiser step."""
+        config = self._config
+        batch = self._pool.batch(self._index())
+        augmentation = draw_augmentation(
+            config.augmentation, self._model.config, config.batch, self._layout.cameras, self._generator(1)
+        ).to(self._device)
+        # Stochastic depth draws from the global generator.
+        torch.manual_seed(self._generator(2).initial_seed())
+        rate = learning_rate(config.rate, self._step, config.warm_up, progress)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        images, cells, augmentation = self._input(batch, augmentation)
+        logits, depth = self._wrapped(images, cells)
+        loss = occupancy_loss(logits, batch.target(config.min_lidar_points), config.positive_weight)
+        weight = config.depth_weight * max(0.0, 1 - progress / 0.75)
+        if config.depth_weight > 0:
+            share, known = depth_targets(batch.depth, self._model.frustum, augmentation, self._layout, self._model.config)
+            extra = depth_loss(depth, share, known)
+        else:
+            extra = torch.zeros((), device=self._device)
+        self._optimizer.zero_grad(set_to_none=True)
+        (loss + weight * extra).backward()
+        gradient = nn.utils.clip_grad_norm_(self._parameters, config.clip)
+        if self._device.type == "cuda":
+            # The fused kernel leaves the weights alone where this is 1, without waiting for the device.
+            self._optimizer.found_inf = (~gradient.isfinite()).float()
+            self._optimizer.grad_scale = None
+            self._optimizer.step()
+        elif gradient.isfinite():
+            self._optimizer.step()
+        self._average.update(self._model, self._step)
+        return loss.detach(), extra.detach(), gradient.detach(), rate
+
+    def _input(self, batch: Batch, augmentation: Augmentation) -> tuple[torch.Tensor, torch.Tensor, Augmentation]:
+        kept = augmentation.kept & batch.present
+        augmentation = Augmentation(
+            augmentation.matrix, augmentation.offset, kept, augmentation.gain, augmentation.contrast, augmentation.saturation
+        )
+        images = augmented_images(batch.images, augmentation, self._layout, self._model.config)
+        return images, batch_cells(self._model, batch.geometry(augmentation), kept), augmentation
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Scores of the averaged model on the validation samples of all ranks; their counts go to a file."""
+        histogram = LogitHistogram(self._model.config.grid, self._device)
+        network = TrainingNetwork(self._average.model, self._config.precision)
+        count, size = len(self._validation), self._config.batch
+        for first in range(0, count, size):
+            index = torch.arange(first, first + size) % count
+            batch = self._validation.batch(index)
+            images, cells, _ = self._input(batch, self._as_used)
+            logits, _ = network(images, cells)
+            kept = min(size, count - first)
+            histogram.add(logits[:kept, 0], batch.target(self._config.min_lidar_points)[:kept])
+        if self._ranks > 1:
+            dist.all_reduce(histogram.counts)
+        counts = histogram.counts.cpu().numpy()
+        if self._rank == 0:
+            np.save(self._out / "validation_counts.npy", counts)
+        return scores(counts)
+
+    def _save(self) -> None:
+        if self._rank:
+            return
+        save_checkpoint(
+            self._out / "last.pt",
+            {
+                "model": self._model.state_dict(),
+                "average": self._average.model.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "step": self._step,
+                "elapsed": self._seconds,
+            },
+        )
+        state = {k: v.contiguous().cpu() for k, v in self._average.model.state_dict().items()}
+        save_checkpoint(self._out / "average.pt", state)
+
+    def _restore(self) -> None:
+        state = load_checkpoint(self._out / "last.pt", self._device)
+        try:
+            self._model.load_state_dict(state["model"])
+            self._average.model.load_state_dict(state["average"])
+            self._optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            raise TrainingError(f"{self._out / 'last.pt'} is of another network: start a new run in another folder") from error
+        self._step, self._elapsed = int(state["step"]), float(state["elapsed"])
+
+
+class _Interval:
+    """Says when so many seconds have passed."""
+
+    def __init__(self, every: float):
+        self._every, self._next = every, None
+
+    def due(self, now: float) -> bool:
+        if self._next is None:
+            self._next = now + self._every
+        if now < self._next:
+            return False
+        self._next = now + self._every
+        return True
+
+
+class _Report:
+    """Rates since the last line."""
+
+    def __init__(self, step: int, drawn: int):
+        self._then = (step, time.monotonic(), drawn)
+
+    def row(self, step: int, seconds: float, batch: int, drawn: int) -> dict[str, float]:
+        now = time.monotonic()
+        old_step, then, old_drawn = self._then
+        self._then = (step, now, drawn)
+        passed = max(now - then, 1e-9)
+        return {
+            "step": step,
+            "seconds": seconds,
+            "samples": step * batch,
+            "trained_per_s": (step - old_step) * batch / passed,
+            "drawn": drawn,
+            "drawn_per_s": (drawn - old_drawn) / passed,
+        }
+
+
+def ranks_from_environment() -> tuple[int, int, int]:
+    """Rank, number of ranks and local rank that torchrun gave, or 0, 1, 0."""
+    return tuple(int(os.environ.get(name, default)) for name, default in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0)))

@@ -1,0 +1,116 @@
+"""The loop learns, and a run that was interrupted goes on as if it had not been."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from lss_bev_ros.errors import TrainingError
+from lss_bev_ros.geometry import BevGrid
+from lss_bev_ros.model import ModelConfig
+from lss_bev_ros.training import AugmentationConfig, Trainer, TrainingConfig
+from lss_bev_ros.training.config import SampleLayout
+from lss_bev_ros.training.sample import Sample
+from lss_bev_ros.training.source import Source
+
+MODEL = ModelConfig(
+    image_height=64, image_width=96, depth_min=2.0, depth_max=10.0, channels=8, grid=BevGrid(-8, 8, -8, 8, 0.5)
+)
+LAYOUT = SampleLayout(cameras=2, height=72, width=128, scale=0.08, grid=MODEL.grid)
+AUGMENTATION = AugmentationConfig(resize=(0.075, 0.08), bottom=(0.0, 0.1))
+
+
+class FewSamples(Source):
+    """Two cameras, forward and back; a bright picture means a vehicle before that camera."""
+
+    endless = False
+    validation_samples = 2
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self._samples = [("val" if k < 2 else "train", self._sample(rng, k)) for k in range(10)]
+
+    def take(self, wait):
+        return self._samples.pop(0) if self._samples else None
+
+    @staticmethod
+    def _sample(rng, k):
+        images = rng.integers(0, 60, (2, 72, 128, 3)).astype(np.uint8)
+        raster = np.zeros(MODEL.grid.shape, np.uint8)
+        for camera, rows in ((0, slice(22, 28)), (1, slice(4, 10))):
+            if (k >> camera) & 1:
+                images[camera] += 150
+                raster[rows, 12:20] = 128 + 5
+        forward = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]], np.float32)
+        back = np.diag([-1, -1, 1]).astype(np.float32) @ forward
+        lens = np.array([[800, 0, 800], [0, 800, 450], [0, 0, 1]], np.float32)
+        rows = [np.concatenate([r.ravel(), [0, 0, 1.5], lens.ravel()]) for r in (forward, back)]
+        depth = np.full((2, 18, 32), 20, np.uint8)
+        return Sample(images, depth, raster, np.array(rows, np.float32), np.ones(2, bool))
+
+
+def trainer(out, steps, resume=False, **changes):
+    recipe = {"batch": 4, "warm_up": 5, "precision": "fp32", "average": 0.9, "augmentation": AUGMENTATION} | changes
+    config = TrainingConfig(steps=steps, log_every=0.0, **recipe)
+    return Trainer(config, FewSamples(), out, MODEL, LAYOUT, memory=1e8, resume=resume)
+
+
+def losses(out):
+    import csv
+
+    with (out / "train.csv").open() as file:
+        return {int(row["step"]): float(row["loss"]) for row in csv.DictReader(file)}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_the_loss_falls(tmp_path):
+    scores = trainer(tmp_path, steps=60).run()
+    loss = losses(tmp_path)
+    assert loss[60] < 0.5 * loss[10]
+    assert 0 <= scores["iou"] <= 1
+    assert (tmp_path / "average.pt").is_file()
+    assert (tmp_path / "validation.csv").read_text().count("\n") >= 2
+
+
+def test_a_resumed_run_continues_exactly(tmp_path):
+    # A constant rate: the schedule depends on the number of steps, which differs between the two runs.
+    whole = trainer(tmp_path / "whole", steps=8)
+    whole.run()
+    part = trainer(tmp_path / "part", steps=8)
+    progress = part._shared_progress
+    part._shared_progress = lambda: 1.0 if part.step >= 4 else progress()
+    part._config = part._config
+    for _ in range(4):
+        if part.step == 0:
+            part._fill()
+        part._one_step(part.step / 8)
+        part._step += 1
+    part._save()
+    rest = trainer(tmp_path / "part", steps=8, resume=True)
+    assert rest.step == 4
+    rest._fill()
+    while rest.step < 8:
+        rest._one_step(rest.step / 8)
+        rest._step += 1
+    straight = trainer(tmp_path / "straight", steps=8)
+    straight._fill()
+    while straight.step < 8:
+        straight._one_step(straight.step / 8)
+        straight._step += 1
+    for a, b in zip(straight.model.state_dict().values(), rest.model.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+    for a, b in zip(straight.average.state_dict().values(), rest.average.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_resuming_what_is_not_there_says_so(tmp_path):
+    with pytest.raises(TrainingError, match="no run to resume"):
+        trainer(tmp_path, steps=2, resume=True)
