@@ -268,6 +268,18 @@ class TestExecutors:
                 rclpy.spin(node)
             assert not rclpy.ok()
 
+    def test_no_wake_is_lost_however_it_falls(self) -> None:
+        with Node("node") as node:
+            for number in range(100):
+                executor = SingleThreadedExecutor()
+                executor.add_node(node)
+                thread = threading.Thread(target=executor.spin, daemon=True)
+                thread.start()
+                time.sleep(number * 1e-5)
+                executor.shutdown()
+                thread.join(10)
+                assert not thread.is_alive()
+
     def test_a_new_subscription_wakes_an_executor_that_waits(self) -> None:
         heard = threading.Event()
         with Node("node") as node:

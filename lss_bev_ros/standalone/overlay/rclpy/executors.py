@@ -164,6 +164,10 @@ class Executor:
         """Wait for something to do. Raises what rclpy raises on timeout and shutdown."""
         deadline = None if timeout_sec is None or timeout_sec < 0 else time.monotonic() + timeout_sec
         while True:
+            # Cleared before anything is looked at: what changes from here on sets it again and ends the wait.
+            guard = self._guard
+            if guard is not None:
+                guard.clear()
             if self._is_shutdown:
                 raise ShutdownException
             if condition():
@@ -184,7 +188,6 @@ class Executor:
 
     def _gather(self, deadline: float | None) -> None:
         """Wait until something is ready, or the deadline (0: do not wait), and queue what is."""
-        self._guard.clear()
         waited, timers = {}, []
         for entity in self._entities():
             if entity.executor_event or not entity.callback_group.can_execute(entity):
@@ -194,7 +197,6 @@ class Executor:
             elif (left := getattr(entity, "wait_time", lambda: None)()) is not None:
                 timers.append((left, entity))
         self._wait_set.set_conditions([self._guard, *waited])
-        # What happened since the guard was cleared has set it again, so nothing is missed here.
         timeouts = [left for left, _ in timers]
         if deadline is not None:
             timeouts.append(int((deadline - time.monotonic()) * 1e9))
