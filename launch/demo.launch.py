@@ -4,9 +4,10 @@ The launch ends with the replay, or with the first node that fails.
 """
 
 from launch import LaunchDescription
-from launch.actions import EmitEvent, RegisterEventHandler
+from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandler
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
+from launch.substitutions import LaunchConfiguration, PythonExpression
 
 from lss_bev_ros.nodes.launching import include
 
@@ -14,8 +15,24 @@ from lss_bev_ros.nodes.launching import include
 def generate_launch_description() -> LaunchDescription:
     """All nodes; every argument of the three launch files is one of this file too."""
     stop = EmitEvent(event=Shutdown(reason="a node of the demo ended"))
+    recorded_time = PythonExpression(["'", LaunchConfiguration("stamp", default=""), "' == 'dataset'"])
     return LaunchDescription(
         [
+            DeclareLaunchArgument(
+                "use_sim_time",
+                default_value=recorded_time,
+                description="take the time from /clock; so it is with stamp:=dataset",
+            ),
+            DeclareLaunchArgument(
+                "wait_for_subscribers",
+                default_value="1",
+                description="subscribers that every camera must have before the first frame",
+            ),
+            DeclareLaunchArgument(
+                "reliability",
+                default_value="reliable",
+                description="of image and LiDAR subscriptions; on one machine nothing need be lost",
+            ),
             RegisterEventHandler(OnProcessExit(on_exit=[stop])),
             include("inference.launch.py"),
             include("evaluation.launch.py"),

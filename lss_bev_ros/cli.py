@@ -6,6 +6,7 @@ that the user can mend is one line on stderr and exit code 1.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -159,6 +160,8 @@ def benchmark(
     output: Annotated[Path, typer.Option("--output", "-o", help="Report.")] = Path("runs/benchmark.json"),
 ) -> None:
     """Measure every way to run the network, in turns on the same frames, and the nodes over DDS."""
+    # Read when torch is loaded: threads that wait do not spin, so a busy machine blurs the ratios less.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from .deploy.benchmark import benchmark_table, run_benchmark, write_report
     from .standalone.demo import synthetic_scene
     from .standalone.node_benchmark import benchmark_nodes, nodes_table

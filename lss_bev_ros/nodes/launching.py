@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import get_type_hints
 
@@ -16,6 +17,9 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 PACKAGE = "lss_bev_ros"
+
+# The network's threads sleep while they wait for work instead of spinning: nodes share the processor.
+_ENVIRONMENT = {"inference": {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}}
 
 
 def share(*parts: str) -> str:
@@ -73,6 +77,7 @@ def node_with_arguments(name: str, configuration: type) -> list[Action]:
                 parameters=[LaunchConfiguration("params_file"), given],
                 output="screen",
                 emulate_tty=True,
+                additional_env=_ENVIRONMENT.get(name, {}),
             )
         ]
 

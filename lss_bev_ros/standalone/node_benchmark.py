@@ -25,6 +25,9 @@ from .topic.session import Session
 
 _KEYFRAME_HZ = 2.0
 _START_TIMEOUT = 90.0
+_GRACE = 1.0
+"""Seconds for the grid of the last keyframe to arrive."""
+
 _LIDAR = "lidar_top/points"
 
 
@@ -101,8 +104,8 @@ def _measure_replay(dataroot: Path, hz: float, seconds: float) -> dict[str, floa
 
 
 def _measure_inference(dataroot: Path, seconds: float) -> dict[str, float]:
-    sent: set[int] = set()
-    served: list[float] = []
+    sent: list[int] = []
+    served: list[tuple[int, float]] = []
     with (
         _node("inference", reliability="reliable") as inference,
         _node("replay", dataroot=dataroot, loop="true", wait_for_subscribers=1) as replay,
@@ -110,10 +113,11 @@ def _measure_inference(dataroot: Path, seconds: float) -> dict[str, float]:
     ):
 
         def on_scan(message: PointCloud2) -> None:
-            sent.add(messages.from_stamp(message.header.stamp))
+            sent.append(messages.from_stamp(message.header.stamp))
 
         def on_grid(message: OccupancyGrid) -> None:
-            served.append((time.time_ns() - messages.from_stamp(message.header.stamp)) / 1e6)
+            stamp = messages.from_stamp(message.header.stamp)
+            served.append((stamp, (time.time_ns() - stamp) / 1e6))
 
         qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
         session.node.create_subscription(PointCloud2, _LIDAR, on_scan, qos)
@@ -122,11 +126,15 @@ def _measure_inference(dataroot: Path, seconds: float) -> dict[str, float]:
         sent.clear()
         served.clear()
         session.spin(timeout=seconds)
+        keyframes = list(sent)
+        session.spin(timeout=_GRACE)
+        stamps = [stamp for stamp, _ in served]
+        latencies = sorted(latency for _, latency in served)
         return {
-            "keyframes": float(len(sent)),
-            "grids": float(len(served)),
-            "latency_median_ms": statistics.median(served),
-            "latency_p95_ms": sorted(served)[int(0.95 * (len(served) - 1))],
+            "keyframes": float(len(keyframes)),
+            "keyframes_served": float(sum(_has_near(stamps, keyframe) for keyframe in keyframes)),
+            "latency_median_ms": statistics.median(latencies),
+            "latency_p95_ms": latencies[int(0.95 * (len(latencies) - 1))],
             "peak_memory_mib": _peak_memory(inference),
         }
 
@@ -153,6 +161,11 @@ def _node(name: str, **parameters: object) -> Iterator[subprocess.Popen]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _has_near(stamps: list[int], keyframe: int) -> bool:
+    """Whether a grid was made of the images of a keyframe, which are at most 60 ms from its scan."""
+    return any(abs(stamp - keyframe) < 60_000_000 for stamp in stamps)
 
 
 def _wait(session: Session, process: subprocess.Popen, condition: Callable[[], bool]) -> None:

@@ -80,7 +80,6 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
     if "dataroot" not in given:
         given["dataroot"] = str(synthetic_scene(runs / "data", console))
     given.setdefault("repeat", str(_repeats(given)))
-    given.setdefault("reliability", "reliable")  # nothing is lost on the way to a fair score
     files = DemoFiles(_fresh(runs / "demo"))
     given["report"] = str(files.report)
     given["paused"] = "true"  # until everyone listens
