@@ -29,6 +29,11 @@ def generate_launch_description() -> LaunchDescription:
                 description="subscribers that every camera must have before the first frame",
             ),
             DeclareLaunchArgument(
+                "wait_for_publisher",
+                default_value="bev/occupancy",
+                description="topic that somebody must publish before the first frame",
+            ),
+            DeclareLaunchArgument(
                 "reliability",
                 default_value="reliable",
                 description="of image and LiDAR subscriptions; on one machine nothing need be lost",

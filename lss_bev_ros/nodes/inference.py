@@ -70,10 +70,11 @@ class InferenceNode(Node):
         self._buffer = Buffer()
         self._transforms = TransformListener(self._buffer, self)
         self._calibration = LiveCalibration(self.config.cameras, self._buffer, self.config.base_frame)
-        self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", 10)
         self._image = self.create_publisher(Image, "bev/image", 10)
         self._compressed = self.create_publisher(CompressedImage, "bev/image/compressed", 10)
         self._subscribe()
+        # Last, so that whoever sees it knows that the cameras are subscribed to.
+        self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", 10)
         self._diagnostics = DiagnosticsPublisher(self, self._statuses)
         self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()

@@ -74,7 +74,7 @@ class ReplayNode(Node):
         self._rates = {name: Rate() for name in (*CAMERA_NAMES, LIDAR_TOPIC)}
         self._errors = 0
         self._broken = ("", -math.inf)
-        self._progress = "waiting for subscribers"
+        self._progress = "waiting"
         self._published = 0
         self._late = 0.0
 
@@ -148,7 +148,7 @@ class ReplayNode(Node):
 
     def _replay(self) -> None:
         try:
-            if self._wait_for_subscribers():
+            if self._wait_for_company():
                 self._play()
         except DatasetError as error:
             self.get_logger().error(str(error))
@@ -163,22 +163,26 @@ class ReplayNode(Node):
             self._sleep(self.config.linger)
             rclpy.try_shutdown()
 
-    def _wait_for_subscribers(self) -> bool:
-        wanted = self.config.wait_for_subscribers
+    def _wait_for_company(self) -> bool:
+        """Wait for the subscribers and the publisher that were asked for; False when the node is closing."""
         deadline = time.monotonic() + self.config.wait_timeout
-        while not self._closing and wanted:
-            counts = {name: publisher.get_subscription_count() for name, publisher in self._images.items()}
-            if min(counts.values()) >= wanted:
-                break
+        while not self._closing and (missing := self._missing_company()):
             if time.monotonic() > deadline:
-                missing = ", ".join(name for name, count in counts.items() if count < wanted)
                 self.get_logger().warning(
-                    f"starting with fewer than {wanted} subscribers to {missing}, as none came in "
-                    f"{self.config.wait_timeout:g} s"
+                    f"starting without {missing}, after {self.config.wait_timeout:g} s of waiting"
                 )
                 break
             self._sleep(0.05)
         return not self._closing
+
+    def _missing_company(self) -> str:
+        topic = self.config.wait_for_publisher
+        if topic and not self.count_publishers(self.resolve_topic_name(topic)):
+            return f"a publisher of {topic}"
+        wanted = self.config.wait_for_subscribers
+        counts = {name: publisher.get_subscription_count() for name, publisher in self._images.items()}
+        few = [name for name, count in counts.items() if count < wanted]
+        return f"{wanted} subscribers of {', '.join(few)}" if few else ""
 
     def _play(self) -> None:
         self._started = self.get_clock().now().nanoseconds

@@ -108,7 +108,7 @@ def _measure_inference(dataroot: Path, seconds: float) -> dict[str, float]:
     served: list[tuple[int, float]] = []
     with (
         _node("inference", reliability="reliable") as inference,
-        _node("replay", dataroot=dataroot, loop="true", wait_for_subscribers=1) as replay,
+        _node("replay", dataroot=dataroot, loop="true", wait_for_publisher="bev/occupancy") as replay,
         Session() as session,
     ):
 
