@@ -56,9 +56,10 @@ class ReplayParameters:
     wait_for_subscribers: int = parameter(
         0, "subscribers that every camera topic must have before the first frame", 0, 100
     )
-    wait_timeout: float = parameter(
-        60.0, "seconds to wait for them before it starts all the same", 0.0, 3600.0
+    wait_for_publisher: str = parameter(
+        "", "topic that somebody must publish before the first frame, such as bev/occupancy"
     )
+    wait_timeout: float = parameter(60.0, "seconds to wait for both, at most", 0.0, 3600.0)
     linger: float = parameter(2.0, "seconds to stay after the last frame, for others to finish it", 0.0, 60.0)
 
 
