@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from lss_bev_ros.errors import ModelError
 from lss_bev_ros.model import ModelConfig, build_model, describe_weights
 from lss_bev_ros.model.lift_splat import LiftSplatShoot
-from lss_bev_ros.model.weights import seed_state
+from lss_bev_ros.model.weights import read_checkpoint, seed_state
 
 SEED_0_STEM = [-0.0197997726, -0.0748723149, 0.0412840731]
 
@@ -149,3 +154,14 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, state):
 def test_an_impossible_configuration_names_the_field(wrong):
     with pytest.raises(ModelError, match=next(iter(wrong)).split("_")[0]):
         ModelConfig(**wrong)
+
+
+@given(st.binary(max_size=200))
+@example(b"root:x:0:0:root:/root:/bin/bash\n")
+def test_any_bytes_that_are_no_checkpoint_are_refused_in_one_line(data):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.pt")
+        path.write_bytes(data)
+        with pytest.raises(ModelError, match=r"model\.pt") as caught:
+            read_checkpoint(path, None)
+    assert "\n" not in str(caught.value)

@@ -193,6 +193,9 @@ def _conclude(files: DemoFiles, network: dict[str, str], console: Console) -> in
     except (OSError, ValueError):
         console.print(f"[red]no report was written[/]; see {files.log('launch')}")
         return 1
+    if not report["frames"]["evaluated"]:
+        console.print(f"[red]no frame was scored[/]; see {files.log('launch')}")
+        return 1
     report["engine"] = {**report.get("engine", {}), **network}
     weights = report["engine"].get("weights", "unknown")
     console.print(report_table(report))
@@ -207,7 +210,7 @@ def _conclude(files: DemoFiles, network: dict[str, str], console: Console) -> in
     except (LssBevError, OSError) as error:
         console.print(f"[red]no picture[/]: {error}")
     console.print(f"report      {files.report}\nbag         {files.bag}")
-    return 0 if report["frames"]["evaluated"] else 1
+    return 0
 
 
 def _last_error(log: Path) -> str:
