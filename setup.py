@@ -6,6 +6,7 @@ from setuptools import find_packages, setup
 
 NAME = "lss_bev_ros"
 OVERLAY = Path(NAME, "standalone", "overlay")
+WEIGHTS = Path(NAME, "model", "builtin")
 
 DATASET = ["nuscenes-devkit>=1.2,<2", "pillow>=10.1"]
 SYNTHETIC = ["numba>=0.59"]
@@ -22,7 +23,9 @@ setup(
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
     # The overlay is put on sys.path as a folder; setuptools of Humble knows no recursive pattern.
-    package_data={NAME: [str(path.relative_to(NAME)) for path in sorted(OVERLAY.rglob("*.py"))]},
+    package_data={
+        NAME: [str(path.relative_to(NAME)) for path in sorted([*OVERLAY.rglob("*.py"), *WEIGHTS.glob("*.*")])]
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
@@ -30,7 +33,14 @@ setup(
         (f"share/{NAME}/config", sorted(map(str, Path("config").iterdir()))),
     ],
     zip_safe=False,
-    install_requires=["numpy>=1.21,<2", "torch>=2.3", "opencv-python-headless>=4.5", "rich", "typer"],
+    install_requires=[
+        "numpy>=1.21,<2",
+        "torch>=2.3",
+        "opencv-python-headless>=4.5",
+        "rich",
+        "safetensors",
+        "typer",
+    ],
     extras_require={
         "dataset": DATASET,
         "synthetic": SYNTHETIC,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 import zipfile
 import zlib
@@ -21,8 +20,8 @@ from .lift_splat import LiftSplatShoot
 CONSTANTS = ("dx", "bx", "nx", "frustum")
 """State that follows from the configuration and is no parameter."""
 
-_DAMAGED = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
-"""What torch.load raises for files that are no checkpoint, depending on where it gives up."""
+BUILTIN = Path(__file__).parent / "builtin" / "lss_synthetic.safetensors"
+"""The weights that ship; `MODEL_CARD.md` beside them says what they are."""
 
 SEED_LOGIT = -3.0
 SEED_SPREAD = 1.0
@@ -42,7 +41,9 @@ def build_model(weights: str | Path = "seed:0", config: ModelConfig | None = Non
     """Make the network in evaluation mode.
 
     Args:
-        weights: `seed:N` (see `seed_state`), `builtin`, or the path of a checkpoint (.pt, .pth).
+        weights: `seed:N` (see `seed_state`), `builtin` for those that ship with the package (trained on
+            synthetic data, see the model card beside them), or the path of a checkpoint (.pt, .pth,
+            .safetensors).
         config: sizes; None for the published ones.
 
     Raises:
@@ -54,7 +55,7 @@ def build_model(weights: str | Path = "seed:0", config: ModelConfig | None = Non
     if seed is not None:
         state = seed_state(model, seed)
     elif spec == "builtin":
-        raise ModelError("weights 'builtin' do not ship yet: use 'seed:0' or the path of a checkpoint")
+        state = read_checkpoint(BUILTIN, model)
     else:
         state = read_checkpoint(Path(spec), model)
     model.load_state_dict(state, strict=True)
@@ -63,6 +64,8 @@ def build_model(weights: str | Path = "seed:0", config: ModelConfig | None = Non
 
 def describe_weights(weights: str | Path) -> str:
     """Say in a few words which weights those are, for logs and tables."""
+    if str(weights) == "builtin":
+        return "builtin (trained on synthetic data)"
     seed = _seed(str(weights))
     return str(weights) if seed is None else f"seed {seed} (untrained)"
 
@@ -166,11 +169,13 @@ def _load(path: Path) -> object:
     """Unpickle tensors and nothing else."""
     if not path.is_file():
         raise ModelError(f"no checkpoint at {path}: give the path of a .pt or .pth state dict, or 'seed:0'")
+    if path.suffix == ".safetensors":
+        return _load_safetensors(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ModelError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
-    except _DAMAGED as error:
+    except Exception as error:  # the unpickler raises whatever the bytes lead it to
         if "weights_only" in str(error) and zipfile.is_zipfile(path):
             raise ModelError(
                 f"checkpoint {path} holds more than tensors and is not unpickled, for safety: "
@@ -179,6 +184,19 @@ def _load(path: Path) -> object:
         raise ModelError(
             f"{path} is no PyTorch checkpoint, or it is truncated: download or copy it again"
         ) from error
+
+
+def _load_safetensors(path: Path) -> object:
+    """Read a file that can hold nothing but tensors."""
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise ModelError(f"{path} needs the package safetensors: pip install safetensors") from error
+    try:
+        return load_file(str(path))
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path} is no safetensors file, or it is truncated: copy it again") from error
 
 
 def _unwrap(path: Path, content: object) -> dict[str, torch.Tensor]:

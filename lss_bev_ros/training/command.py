@@ -20,7 +20,8 @@ def train(
     rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
     depth_weight: Annotated[float, typer.Option(help="Weight of the depth loss at the start.")] = 0.1,
     precision: Annotated[str, typer.Option(help="bf16 or fp32.")] = "bf16",
-    seed: Annotated[int, typer.Option(help="Of initial weights, order and augmentation.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of order and augmentation.")] = 0,
+    start: Annotated[str, typer.Option(help="Weights to begin with: seed:N, builtin, or a path.")] = "seed:0",
     workers: Annotated[int, typer.Option(help="Processes that draw worlds; 0: by the processors.")] = 0,
     memory: Annotated[float, typer.Option(help="GB of the device for samples; 0: by what is free.")] = 0.0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -30,12 +31,38 @@ def train(
     from .run import train as run
 
     config = TrainingConfig(
-        steps=steps, seconds=60 * minutes, batch=batch, rate=rate, depth_weight=depth_weight, precision=precision, seed=seed
+        steps=steps,
+        seconds=60 * minutes,
+        batch=batch,
+        rate=rate,
+        depth_weight=depth_weight,
+        precision=precision,
+        seed=seed,
+        start=start,
     )
     scores = run(
         out, data, config, version, workers, memory, device, resume, message=lambda line: print(line, flush=True)
     )
     print(f"{out / 'average.pt'}: " + ", ".join(f"{k} {v:.4f}" for k, v in scores.items()), flush=True)
+
+
+def publish(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    out: Annotated[Path, typer.Argument(help="The safetensors file to write.")],
+) -> None:
+    """Turn a run's averaged weights into a file that ships: calibrated, in half precision."""
+    import numpy as np
+    import torch
+
+    from ..errors import TrainingError
+    from .publish import publish as write
+
+    for name in ("average.pt", "validation_counts.npy"):
+        if not (run / name).is_file():
+            raise TrainingError(f"{run / name} is missing: give the folder of a finished run of lss-bev train")
+    state = torch.load(run / "average.pt", map_location="cpu", weights_only=True)
+    facts = write(state, np.load(run / "validation_counts.npy"), out, {"licence": "Apache-2.0"})
+    print(f"{out}: " + ", ".join(f"{k} {v:.4f}" for k, v in facts.items()), flush=True)
 
 
 if __name__ == "__main__":

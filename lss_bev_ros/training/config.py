@@ -56,7 +56,8 @@ class TrainingConfig:
         drop_connect: stochastic depth of the trunk; the published 0.2 is for few data.
         min_lidar_points: vehicles with fewer LiDAR returns are no target.
         precision: `bf16` or `fp32`, for the network; geometry, splat and loss are always fp32.
-        seed: of initial weights, order and augmentation.
+        seed: of order and augmentation.
+        start: weights to begin with, `seed:N`, `builtin` or a checkpoint.
         log_every, validate_every, save_every: seconds between log lines, validations and checkpoints.
         augmentation: of the pictures.
     """
@@ -75,6 +76,7 @@ class TrainingConfig:
     min_lidar_points: int = 1
     precision: str = "bf16"
     seed: int = 0
+    start: str = "seed:0"
     log_every: float = 10.0
     validate_every: float = 60.0
     save_every: float = 60.0

@@ -80,7 +80,7 @@ class Trainer:
         model_config = model_config or ModelConfig()
         self._layout = layout or SampleLayout.of(model_config)
         self._out.mkdir(parents=True, exist_ok=True)
-        model = build_model(f"seed:{config.seed}", model_config)
+        model = build_model(config.start, model_config)
         self._model = self._prepare(model)
         self._network = TrainingNetwork(self._model, config.precision)
         self._parameters = [p for p in self._model.parameters() if p.requires_grad]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lss_bev_ros.errors import ModelError
 from lss_bev_ros.model import ModelConfig, build_model, describe_weights
 from lss_bev_ros.model.lift_splat import LiftSplatShoot
-from lss_bev_ros.model.weights import read_checkpoint, seed_state
+from lss_bev_ros.model.weights import BUILTIN, read_checkpoint, seed_state
 
 SEED_0_STEM = [-0.0197997726, -0.0748723149, 0.0412840731]
 
@@ -76,8 +76,18 @@ def test_a_seed_must_be_a_whole_number(weights):
     assert "seed:0" in refused(weights)
 
 
-def test_builtin_weights_do_not_ship_yet():
-    assert "builtin" in refused("builtin")
+def test_builtin_weights_load_strictly_and_say_what_they_are():
+    model = build_model("builtin")
+    assert all(torch.isfinite(tensor).all() for tensor in model.state_dict().values())
+    assert "synthetic" in describe_weights("builtin")
+    assert BUILTIN.stat().st_size <= 30_000_000
+    assert (BUILTIN.parent / "MODEL_CARD.md").is_file()
+
+
+def test_a_truncated_safetensors_file_is_named(tmp_path):
+    path = tmp_path / "half.safetensors"
+    path.write_bytes(BUILTIN.read_bytes()[:100_000])
+    assert str(path) in refused(path)
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):

@@ -1,0 +1,82 @@
+"""From a run's averaged weights to the file that ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..errors import TrainingError
+from ..model import LiftSplatShoot, ModelConfig
+from ..model.weights import CONSTANTS
+from .histogram import CENTERS, calibration_error, scores
+
+LAST = "bevencode.up2.4"
+"""The layer whose output is the logit."""
+
+
+def fit_sharpness(counts: np.ndarray) -> tuple[float, float]:
+    """Scale and shift of the logits for weights that ship.
+
+    Trained with a positive weight, one half is near the threshold of the best IoU, but the logits are too
+    sure of themselves. Platt's two free parameters would calibrate every probability and move the best
+    threshold down to about a third, away from the half that every user starts with. So the shift puts the
+    best threshold at one half, and the scale alone is fitted, to the smallest cross entropy.
+
+    Args:
+        counts: (2, 2, BINS) of the validation samples.
+
+    Returns:
+        a, b: the published logit is a * logit + b.
+    """
+    best = scores(counts)["best_threshold"]
+    middle = float(np.log(best / (1 - best)))
+    total = counts.astype(np.float64).sum(0)
+
+    def entropy(a: float) -> float:
+        z = a * (CENTERS - middle)
+        return float(total[1] @ np.logaddexp(0, -z) + total[0] @ np.logaddexp(0, z))
+
+    scale = min(np.arange(0.3, 1.5, 0.005), key=entropy)
+    return float(scale), float(-scale * middle)
+
+
+def publish(state: dict[str, torch.Tensor], counts: np.ndarray, out: Path, facts: dict[str, str]) -> dict[str, float]:
+    """Fold the calibration into the last layer and write safetensors in half precision.
+
+    Args:
+        state: of the averaged model, `average.pt`.
+        counts: `validation_counts.npy` of the same run.
+        out: file to write.
+        facts: text to put into the file's header.
+
+    Returns:
+        The scale and shift, and the calibration error on the validation samples before and after.
+    """
+    from safetensors.torch import save_file
+
+    a, b = fit_sharpness(counts)
+    expected = LiftSplatShoot(ModelConfig()).state_dict()
+    if set(state) != set(expected):
+        raise TrainingError("these weights are not of the published model: publish the average.pt of a run")
+    state = {name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    state[f"{LAST}.weight"] = state[f"{LAST}.weight"] * a
+    state[f"{LAST}.bias"] = state[f"{LAST}.bias"] * a + b
+    packed = {}
+    for name, tensor in state.items():
+        if name in CONSTANTS:
+            packed[name] = expected[name].contiguous()
+        else:
+            packed[name] = (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
+            if not torch.isfinite(packed[name]).all():
+                raise TrainingError(f"{name} does not fit into half precision: the run has diverged")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_file(packed, str(out), metadata=facts)
+    total = counts.sum(0)
+    return {
+        "scale": a,
+        "shift": b,
+        "ece_before": calibration_error(total),
+        "ece_after": calibration_error(total, a * CENTERS + b),
+    }
