@@ -126,7 +126,7 @@ def evaluate(
     version: Annotated[str, typer.Option(help="Version; the one that is there by default.")] = "",
     scenes: Annotated[list[str] | None, typer.Option("--scene", help="Only this scene; repeatable.")] = None,
     limit: Annotated[int | None, typer.Option(help="Keyframes at most.")] = None,
-    weights: Annotated[str, typer.Option(help="Checkpoint, or seed:N for untrained weights.")] = "seed:0",
+    weights: Annotated[str, typer.Option(help="builtin, a checkpoint, or seed:N.")] = "builtin",
     backend: Annotated[str, typer.Option(help="What runs the network.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads, 0 leaves it to torch.")] = 0,
@@ -150,10 +150,23 @@ def evaluate(
         console.print(f"report      {write_report(output, report)}")
 
 
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def train(context: typer.Context) -> None:
+    """Train the network on the synthetic world, drawn as it trains, or on nuScenes."""
+    from .training.command import train as command  # loads torch, which no other command should wait for
+
+    trainer = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    trainer.command()(command)
+    trainer(args=context.args, prog_name="lss-bev train")
+
+
 @app.command()
 def benchmark(
     dataroot: Annotated[Path | None, typer.Option(help="By default the demo's scene.")] = None,
-    weights: Annotated[str, typer.Option(help="Checkpoint, or seed:N for untrained weights.")] = "seed:0",
+    weights: Annotated[str, typer.Option(help="builtin, a checkpoint, or seed:N.")] = "builtin",
     repetitions: Annotated[int, typer.Option(help="Timed runs of each mode.")] = 20,
     threads: Annotated[int, typer.Option(help="CPU threads, 0 leaves it to torch.")] = 0,
     nodes: Annotated[bool, typer.Option(help="Measure the nodes as processes too.")] = True,

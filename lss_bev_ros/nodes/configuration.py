@@ -80,7 +80,8 @@ class InferenceParameters:
     )
     base_frame: str = parameter("base_link", "frame of the car, in which the grid lies")
     weights: str = parameter(
-        "seed:0", "a checkpoint file with the official names, or seed:N for an untrained initialisation"
+        "builtin",
+        "builtin: those that ship, trained on synthetic data; or a checkpoint file; or seed:N, untrained",
     )
     backend: str = parameter("auto", "what runs the network; auto takes the fastest that works here")
     precision: str = parameter(

@@ -16,7 +16,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 
 def create_engine(
     backend: str = "auto",
-    weights: str | Path = "seed:0",
+    weights: str | Path = "builtin",
     threads: int = 0,
     precision: str = "auto",
     grid: BevGrid | None = None,

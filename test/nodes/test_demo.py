@@ -39,7 +39,7 @@ def finished(street, module_processes, tmp_path_factory):
         "lss_bev_ros.cli", "demo", "--runs", runs, f"dataroot:={street}", "rate:=0.5"
     )
     assert process.wait(180) == 0, module_processes.output(process)
-    assert "untrained" in module_processes.output(process)
+    assert "weights builtin" in module_processes.output(process)
     return runs / "demo"
 
 

@@ -112,7 +112,7 @@ def test_the_grid_is_that_of_the_engine(car, grids, processes, listener):
     assert picture.header.frame_id == "base_link"
     status = listener.wait_for(lambda _: statuses(listener, ": network"))[-1]
     values = messages.diagnostic_values(status)
-    assert "untrained" in values["weights"]
+    assert "builtin" in values["weights"]
     listener.wait_for(lambda _: "splat_ms" in messages.diagnostic_values(statuses(listener, ": network")[-1]))
 
 
