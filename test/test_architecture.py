@@ -18,7 +18,7 @@ LAYERS = {
     "runtime": {"geometry", "model"},
     "dataset": {"geometry"},
     "evaluation": {"geometry", "dataset", "runtime"},
-    "visualization": {"geometry", "evaluation"},
+    "visualization": {"geometry", "dataset", "evaluation"},
     "nodes": {"geometry", "dataset", "runtime", "evaluation", "visualization", "messages"},
 }
 
