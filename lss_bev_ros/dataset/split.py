@@ -39,5 +39,7 @@ def scenes_of_split(reader: NuScenesReader, split: str) -> tuple[str, ...]:
         mini = "mini" in reader.version and split != "test"
         chosen = tuple(name for name in names if name in set(splits[f"mini_{split}" if mini else split]))
     if not chosen:
-        raise DatasetError(f"{reader.dataroot} has no scene of the split {split}: leave the split out to take all scenes")
+        raise DatasetError(
+            f"{reader.dataroot} has no scene of the split {split}: leave the split out to take all scenes"
+        )
     return chosen

@@ -33,10 +33,13 @@ class Calibration:
 
     def error(self, bins: int = 20) -> float:
         """Expected calibration error (Naeini et al., AAAI 2015), bins of equal width, NaN without cells."""
-        return ratio(sum(abs(b["observed"] - b["predicted"]) * b["cells"] for b in self.diagram(bins)), self._seen.sum())
+        return ratio(
+            sum(abs(b["observed"] - b["predicted"]) * b["cells"] for b in self.diagram(bins)),
+            self._seen.sum(),
+        )
 
     def diagram(self, bins: int = 20) -> list[dict[str, float]]:
-        """The reliability diagram: for each bin that has cells its bounds, mean prediction and vehicle share."""
+        """The reliability diagram: bounds, mean prediction and vehicle share of each bin that has cells."""
         # An occupancy of p percent was rounded down from a probability in [p, p + 1) percent.
         middle = np.minimum((np.arange(LEVELS) + 0.5) / 100, 1.0)
         level = np.minimum((np.arange(LEVELS) * bins) // 100, bins - 1)

@@ -34,7 +34,9 @@ class Augmentation:
 
     def to(self, device: torch.device | str) -> Augmentation:
         """The same on a device."""
-        return Augmentation(*(getattr(self, name).to(device, non_blocking=True) for name in self.__annotations__))
+        return Augmentation(
+            *(getattr(self, name).to(device, non_blocking=True) for name in self.__annotations__)
+        )
 
     @property
     def post_rotations(self) -> torch.Tensor:
@@ -61,7 +63,9 @@ def draw_augmentation(
 
     scale = uniform(*config.resize)
     cut = uniform(*config.bottom)
-    left = torch.floor(torch.rand(shape, generator=generator) * (FULL_WIDTH * scale - model.image_width).clamp_min(0))
+    left = torch.floor(
+        torch.rand(shape, generator=generator) * (FULL_WIDTH * scale - model.image_width).clamp_min(0)
+    )
     top = torch.floor((1 - cut) * FULL_HEIGHT * scale) - model.image_height
     flip = torch.rand(shape, generator=generator) < config.flip
     angle = uniform(-config.rotation, config.rotation) * (math.pi / 180)
@@ -93,6 +97,7 @@ def compose(
         crop: (..., 2) left and top of the crop, pixels of the resized picture.
         flip: (...,) bool.
         angle: (...,) radians.
+        model: for the size of the input.
 
     Returns:
         The map's matrix (..., 2, 2) and offset (..., 2).
@@ -116,6 +121,8 @@ def augmented_images(
     Args:
         pictures: (B, N, H, W, 3) uint8 RGB, stored size.
         augmentation: of the same B x N, on the same device.
+        layout: of the stored pictures.
+        model: for the size of the input.
 
     Returns:
         (B * N, 3, image_height, image_width) float32, normalised, 0 (black) outside the picture.
@@ -131,7 +138,10 @@ def augmented_images(
     size = torch.tensor([layout.width, layout.height], device=device)
     grid = (2 * at / size - 1).flatten(0, 1)
     pixels = F.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False) / 255.0
-    factor = [getattr(augmentation, name).flatten()[:, None, None, None] for name in ("gain", "contrast", "saturation")]
+    factor = [
+        getattr(augmentation, name).flatten()[:, None, None, None]
+        for name in ("gain", "contrast", "saturation")
+    ]
     gain, contrast, saturation = factor
     grey = pixels.mean(1, keepdim=True)
     pixels = grey + (pixels - grey) * saturation
@@ -143,13 +153,20 @@ def augmented_images(
 
 
 def depth_targets(
-    depth: torch.Tensor, frustum: torch.Tensor, augmentation: Augmentation, layout: SampleLayout, model: ModelConfig
+    depth: torch.Tensor,
+    frustum: torch.Tensor,
+    augmentation: Augmentation,
+    layout: SampleLayout,
+    model: ModelConfig,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Find how the surfaces around every feature's ray spread over the depth bins.
 
     Args:
         depth: (B, N, H / stride, W / stride) uint8, quarter metres, 255 for beyond or sky.
         frustum: (D, h, w, 3) from `create_frustum`.
+        augmentation: of the same B x N.
+        layout: of the stored pictures.
+        model: for the depth bins.
 
     Returns:
         share: (B * N, D, h, w) float32, sums to 1 over D where `known`.
@@ -159,7 +176,9 @@ def depth_targets(
     step = torch.tensor([-6.0, -2.0, 2.0, 6.0], device=depth.device)
     dv, du = torch.meshgrid(step, step, indexing="ij")
     around = frustum[0, :, :, None, :2] + torch.stack((du, dv), -1).flatten(0, 1)
-    inside = (around >= 0).all(-1) & (around[..., 0] < model.image_width) & (around[..., 1] < model.image_height)
+    inside = (
+        (around >= 0).all(-1) & (around[..., 0] < model.image_width) & (around[..., 1] < model.image_height)
+    )
     at = _undo(around, augmentation) + 0.5
     index = torch.floor(at * (layout.scale / layout.depth_stride)).long()
     rows, columns = depth.shape[-2:]
@@ -169,7 +188,12 @@ def depth_targets(
     metres = depth.flatten(0, 1).flatten(1).gather(1, flat.flatten(1)).view(flat.shape).float() / 4
     nearest = torch.round((metres - model.depth_min) / model.depth_step).long()
     bins = model.depth_bins
-    valid = inside.flatten(0, 1) & (nearest >= -1) & (nearest < bins) & augmentation.kept.flatten()[:, None, None, None]
+    valid = (
+        inside.flatten(0, 1)
+        & (nearest >= -1)
+        & (nearest < bins)
+        & augmentation.kept.flatten()[:, None, None, None]
+    )
     share = torch.zeros(*nearest.shape[:3], bins, device=depth.device)
     share.scatter_add_(3, nearest.clamp(0, bins - 1), valid.float())
     count = share.sum(-1)

@@ -31,5 +31,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
         raise TrainingError(f"{path} is damaged or no training checkpoint: start the run anew") from error
     missing = {"model", "average", "optimizer", "step", "elapsed"} - set(state)
     if missing:
-        raise TrainingError(f"{path} lacks {', '.join(sorted(missing))}: it holds weights, not a run to resume")
+        raise TrainingError(
+            f"{path} lacks {', '.join(sorted(missing))}: it holds weights, not a run to resume"
+        )
     return state

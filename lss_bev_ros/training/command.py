@@ -41,7 +41,15 @@ def train(
         start=start,
     )
     scores = run(
-        out, data, config, version, workers, memory, device, resume, message=lambda line: print(line, flush=True)
+        out,
+        data,
+        config,
+        version,
+        workers,
+        memory,
+        device,
+        resume,
+        message=lambda line: print(line, flush=True),
     )
     print(f"{out / 'average.pt'}: " + ", ".join(f"{k} {v:.4f}" for k, v in scores.items()), flush=True)
 
@@ -59,7 +67,9 @@ def publish(
 
     for name in ("average.pt", "validation_counts.npy"):
         if not (run / name).is_file():
-            raise TrainingError(f"{run / name} is missing: give the folder of a finished run of lss-bev train")
+            raise TrainingError(
+                f"{run / name} is missing: give the folder of a finished run of lss-bev train"
+            )
     state = torch.load(run / "average.pt", map_location="cpu", weights_only=True)
     facts = write(state, np.load(run / "validation_counts.npy"), out, {"licence": "Apache-2.0"})
     print(f"{out}: " + ", ".join(f"{k} {v:.4f}" for k, v in facts.items()), flush=True)

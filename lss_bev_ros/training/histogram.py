@@ -38,10 +38,9 @@ class LogitHistogram:
 
 
 def calibration_error(total: np.ndarray, logits: np.ndarray = CENTERS, bins: int = CALIBRATION_BINS) -> float:
-    """Expected calibration error (Naeini et al. 2015) of counts (2, BINS) by truth and logit, equal-width bins."""
+    """Expected calibration error (Naeini et al. 2015) of counts (2, BINS) by truth and logit."""
     probability = 1 / (1 + np.exp(-logits))
     level = np.minimum((probability * bins).astype(int), bins - 1)
-    cells = np.bincount(level, total.sum(0), bins)
     hits = np.bincount(level, total[1], bins)
     said = np.bincount(level, total.sum(0) * probability, bins)
     return float(np.abs(hits - said).sum() / max(total.sum(), 1))

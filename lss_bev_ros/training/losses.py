@@ -12,6 +12,7 @@ def occupancy_loss(logits: torch.Tensor, target: torch.Tensor, positive_weight: 
     Args:
         logits: (B, 1, nx, ny).
         target: (B, nx, ny) bool.
+        positive_weight: of vehicle cells.
     """
     weight = torch.tensor(positive_weight, device=logits.device)
     return F.binary_cross_entropy_with_logits(logits[:, 0].float(), target.float(), pos_weight=weight)
@@ -22,7 +23,8 @@ def depth_loss(depth: torch.Tensor, share: torch.Tensor, known: torch.Tensor) ->
 
     Args:
         depth: (B, D, h, w) predicted distribution.
-        share, known: from `augmentation.depth_targets`.
+        share: (B, D, h, w) from `augmentation.depth_targets`.
+        known: (B, h, w) bool, as well.
     """
     entropy = -(share * depth.float().clamp_min(1e-6).log()).sum(1)
     return (entropy * known).sum() / known.sum().clamp_min(1)

@@ -23,10 +23,17 @@ class UtilisationMonitor:
             threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
-        command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", f"--id={self._index}"]
+        command = [
+            "nvidia-smi",
+            "--query-gpu=utilization.gpu",
+            "--format=csv,noheader,nounits",
+            f"--id={self._index}",
+        ]
         while not self._stop.wait(EVERY):
             try:
-                answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+                answer = subprocess.run(
+                    command, capture_output=True, text=True, timeout=20, check=True
+                ).stdout
                 self._values.append(float(answer.split()[0]))
             except (OSError, subprocess.SubprocessError, ValueError, IndexError):
                 return

@@ -47,6 +47,7 @@ def batch_cells(model: LiftSplatShoot, calibration: Calibration, kept: torch.Ten
     """`LiftSplatShoot.cells`, in one matrix product a camera instead of one a point.
 
     Args:
+        model: for the frustum and the grid.
         calibration: (B, N, ...) cameras.
         kept: (B, N) bool, cameras that take part.
 

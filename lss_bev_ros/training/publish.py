@@ -42,7 +42,9 @@ def fit_sharpness(counts: np.ndarray) -> tuple[float, float]:
     return float(scale), float(-scale * middle)
 
 
-def publish(state: dict[str, torch.Tensor], counts: np.ndarray, out: Path, facts: dict[str, str]) -> dict[str, float]:
+def publish(
+    state: dict[str, torch.Tensor], counts: np.ndarray, out: Path, facts: dict[str, str]
+) -> dict[str, float]:
     """Fold the calibration into the last layer and write safetensors in half precision.
 
     Args:
@@ -60,7 +62,9 @@ def publish(state: dict[str, torch.Tensor], counts: np.ndarray, out: Path, facts
     expected = LiftSplatShoot(ModelConfig()).state_dict()
     if set(state) != set(expected):
         raise TrainingError("these weights are not of the published model: publish the average.pt of a run")
-    state = {name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    state = {
+        name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in state.items()
+    }
     state[f"{LAST}.weight"] = state[f"{LAST}.weight"] * a
     state[f"{LAST}.bias"] = state[f"{LAST}.bias"] * a + b
     packed = {}

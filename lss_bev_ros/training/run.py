@@ -74,9 +74,18 @@ def train(
         if not memory_gb:
             memory_gb = max(1.0, torch.cuda.mem_get_info(target)[0] / 1e9 - 32) if cuda else 2.0
         trainer = Trainer(
-            config, source, Path(out), layout=layout, device=target, memory=memory_gb * 1e9,
-            rank=rank, ranks=ranks, resume=resume, message=message, began=began,
-        )  # fmt: skip
+            config,
+            source,
+            Path(out),
+            layout=layout,
+            device=target,
+            memory=memory_gb * 1e9,
+            rank=rank,
+            ranks=ranks,
+            resume=resume,
+            message=message,
+            began=began,
+        )
         if rank == 0:
             facts = {"data": data, "ranks": ranks, "recipe": config.description()}
             (Path(out) / "run.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")

@@ -37,7 +37,10 @@ class Sample:
 
 def pack_calibration(rig: Rig) -> np.ndarray:
     """(N, 21) float32 of a rig's cameras."""
-    rows = [np.concatenate([c.pose.rotation.ravel(), c.pose.translation, c.intrinsics.ravel()]) for c in rig.cameras]
+    rows = [
+        np.concatenate([c.pose.rotation.ravel(), c.pose.translation, c.intrinsics.ravel()])
+        for c in rig.cameras
+    ]
     return np.array(rows, np.float32)
 
 

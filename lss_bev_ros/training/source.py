@@ -34,8 +34,8 @@ class Source(ABC):
     def take(self, wait: float) -> tuple[str, Sample] | None:
         """The next sample with `train` or `val`, or None if none came within `wait` seconds."""
 
-    def close(self) -> None:
-        """Stop what works in the background."""
+    def close(self) -> None:  # noqa: B027
+        """Stop what works in the background, if anything does."""
 
 
 class SyntheticSource(Source):
@@ -76,28 +76,40 @@ class SyntheticSource(Source):
         for k in range(workers):
             first = rank * workers + k
             arguments = (
-                self._queue, layout, first, every, samples_a_world, validation_worlds, validation_samples_a_world,
-            )  # fmt: skip
+                self._queue,
+                layout,
+                first,
+                every,
+                samples_a_world,
+                validation_worlds,
+                validation_samples_a_world,
+            )
             self._processes.append(context.Process(target=_work, args=arguments, daemon=True))
             self._processes[-1].start()
 
     def take(self, wait: float) -> tuple[str, Sample] | None:
+        """As `Source.take`."""
         try:
             item = self._queue.get(timeout=wait) if wait > 0 else self._queue.get_nowait()
         except queue.Empty:
             if not any(process.is_alive() for process in self._processes):
-                raise TrainingError("every process that draws synthetic worlds has died: see the lines above") from None
+                raise TrainingError(
+                    "every process that draws synthetic worlds has died: see the lines above"
+                ) from None
             return None
         return item
 
     def close(self) -> None:
+        """End the processes."""
         for process in self._processes:
             process.kill()
         for process in self._processes:
             process.join()
 
 
-def _work(out, layout: SampleLayout, first: int, every: int, each: int, val_worlds: int, val_each: int) -> None:
+def _work(
+    out, layout: SampleLayout, first: int, every: int, each: int, val_worlds: int, val_each: int
+) -> None:
     """A process: its validation worlds, then training worlds without end."""
     os.nice(5)
     for world in range(first, val_worlds, every):
@@ -156,6 +168,7 @@ class DatasetSource(Source):
         self.validation_samples = sum(len(range(rank, count, ranks)) for count in counts.values())
 
     def take(self, wait: float) -> tuple[str, Sample] | None:
+        """As `Source.take`."""
         return next(self._samples, None)
 
     def _read(self) -> Iterator[tuple[str, Sample]]:

@@ -29,9 +29,30 @@ from .schedule import learning_rate
 from .source import Source
 
 TRAIN_FIELDS = (
-    "step", "seconds", "samples", "loss", "depth_loss", "gradient", "rate", "trained_per_s", "drawn", "drawn_per_s", "gpu_percent",
-)  # fmt: skip
-VALIDATION_FIELDS = ("step", "seconds", "iou", "near_iou", "precision", "recall", "best_iou", "best_threshold", "ece", "nll")
+    "step",
+    "seconds",
+    "samples",
+    "loss",
+    "depth_loss",
+    "gradient",
+    "rate",
+    "trained_per_s",
+    "drawn",
+    "drawn_per_s",
+    "gpu_percent",
+)
+VALIDATION_FIELDS = (
+    "step",
+    "seconds",
+    "iou",
+    "near_iou",
+    "precision",
+    "recall",
+    "best_iou",
+    "best_threshold",
+    "ece",
+    "nll",
+)
 SHARED_EVERY = 10
 """Steps between agreements of the ranks on how far the run is."""
 START_SAMPLES = 256
@@ -85,7 +106,9 @@ class Trainer:
         self._network = TrainingNetwork(self._model, config.precision)
         self._parameters = [p for p in self._model.parameters() if p.requires_grad]
         fused = {"fused": True} if self._device.type == "cuda" else {}
-        self._optimizer = torch.optim.Adam(self._parameters, lr=config.rate, weight_decay=config.weight_decay, **fused)
+        self._optimizer = torch.optim.Adam(
+            self._parameters, lr=config.rate, weight_decay=config.weight_decay, **fused
+        )
         self._average = WeightAverage(self._model, config.average)
         self._step, self._elapsed = 0, 0.0
         if resume:
@@ -97,10 +120,14 @@ class Trainer:
                 self._network, device_ids=ids, broadcast_buffers=False, gradient_as_bucket_view=True
             )
         each = sample_bytes(self._layout, model_config)
-        self._validation = SamplePool(max(source.validation_samples, 1), self._layout, model_config, self._device)
+        self._validation = SamplePool(
+            max(source.validation_samples, 1), self._layout, model_config, self._device
+        )
         room = int((memory - each * source.validation_samples) // each)
         if room < config.batch:
-            raise TrainingError(f"{memory / 1e9:.1f} GB hold {room} samples, less than a batch of {config.batch}: give more")
+            raise TrainingError(
+                f"{memory / 1e9:.1f} GB hold {room} samples, less than a batch of {config.batch}: give more"
+            )
         self._pool = SamplePool(room, self._layout, model_config, self._device)
         self._as_used = no_augmentation(model_config, config.batch, self._layout.cameras).to(self._device)
         self._exhausted = False
@@ -140,26 +167,33 @@ class Trainer:
             train_log = RunLog(self._out, "train", TRAIN_FIELDS, keep)
             validation_log = RunLog(self._out, "validation", VALIDATION_FIELDS, keep)
         monitor = UtilisationMonitor(self._device)
-        self._fill()
-        self._message(f"{len(self._pool)} training and {len(self._validation)} validation samples a rank at the start")
+        self.load()
+        self._message(
+            f"{len(self._pool)} training and {len(self._validation)} validation samples a rank at the start"
+        )
         progress = self._shared_progress()
         lines = _Interval(config.log_every)
         validations, saves = _Interval(config.validate_every), _Interval(config.save_every)
         report = _Report(self._step, self._pool.added)
         result: dict[str, float] = {}
         while progress < 1.0:
-            loss, extra, gradient, rate = self._one_step(progress)
-            self._step += 1
+            loss, extra, gradient, rate = self.advance(progress)
             self._drain()
             if self._step % SHARED_EVERY == 0 or self._step >= config.steps:
                 progress = self._shared_progress()
                 if lines.due(self._seconds) and train_log:
                     row = report.row(self._step, self._seconds, self._ranks * config.batch, self._pool.added)
-                    row |= {"loss": loss.item(), "depth_loss": extra.item(), "gradient": gradient.item(), "rate": rate}
+                    row |= {
+                        "loss": loss.item(),
+                        "depth_loss": extra.item(),
+                        "gradient": gradient.item(),
+                        "rate": rate,
+                    }
                     row["gpu_percent"] = monitor.take()
                     train_log.write(row)
                     self._message(
-                        f"step {self._step} {100 * progress:.0f}% loss {row['loss']:.4f} depth {row['depth_loss']:.3f} "
+                        f"step {self._step} {100 * progress:.0f}% loss {row['loss']:.4f} "
+                        f"depth {row['depth_loss']:.3f} "
                         f"rate {rate:.2e} {row['trained_per_s']:.0f}/s samples {row['drawn'] * self._ranks} "
                         f"+{row['drawn_per_s'] * self._ranks:.1f}/s gpu {row['gpu_percent']:.0f}%"
                     )
@@ -167,7 +201,7 @@ class Trainer:
                     result = self.validate()
                     self._record(result, validation_log)
                 if saves.due(self._seconds) or progress >= 1.0:
-                    self._save()
+                    self.save()
         monitor.close()
         return result
 
@@ -201,7 +235,7 @@ class Trainer:
         dist.broadcast(shared, 0)
         return float(shared.item())
 
-    def _fill(self) -> None:
+    def load(self) -> None:
         """Take samples until a run can start: all that there are, or enough of an endless source."""
         enough = min(START_SAMPLES, self._pool.capacity)
         while True:
@@ -233,7 +267,7 @@ class Trainer:
         return torch.Generator().manual_seed(mixed)
 
     def _index(self) -> torch.Tensor:
-        """Samples of this step: drawn with equal chances, or in shuffled order where their number is fixed."""
+        """Samples of this step: any with equal chances, or in shuffled order where their number is fixed."""
         count, batch = len(self._pool), self._config.batch
         if self._source.endless or count < batch:
             return torch.randint(count, (batch,), generator=self._generator(0))
@@ -244,8 +278,12 @@ class Trainer:
             epochs[epoch] = torch.randperm(count, generator=torch.Generator().manual_seed(mixed))
         return torch.stack([epochs[int(p) // count][int(p) % count] for p in position])
 
-    def _one_step(self, progress: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]:
-        """Loss, depth loss, gradient norm and rate of one optimiser step."""
+    def advance(self, progress: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]:
+        """Take one optimiser step, at a progress of the run from 0 to 1.
+
+        Returns:
+            The loss, the depth loss, the gradient's norm and the learning rate.
+        """
         config = self._config
         batch = self._pool.batch(self._index())
         augmentation = draw_augmentation(
@@ -261,7 +299,9 @@ class Trainer:
         loss = occupancy_loss(logits, batch.target(config.min_lidar_points), config.positive_weight)
         weight = config.depth_weight * max(0.0, 1 - progress / 0.75)
         if config.depth_weight > 0:
-            share, known = depth_targets(batch.depth, self._model.frustum, augmentation, self._layout, self._model.config)
+            share, known = depth_targets(
+                batch.depth, self._model.frustum, augmentation, self._layout, self._model.config
+            )
             extra = depth_loss(depth, share, known)
         else:
             extra = torch.zeros((), device=self._device)
@@ -276,12 +316,20 @@ class Trainer:
         elif gradient.isfinite():
             self._optimizer.step()
         self._average.update(self._model, self._step)
+        self._step += 1
         return loss.detach(), extra.detach(), gradient.detach(), rate
 
-    def _input(self, batch: Batch, augmentation: Augmentation) -> tuple[torch.Tensor, torch.Tensor, Augmentation]:
+    def _input(
+        self, batch: Batch, augmentation: Augmentation
+    ) -> tuple[torch.Tensor, torch.Tensor, Augmentation]:
         kept = augmentation.kept & batch.present
         augmentation = Augmentation(
-            augmentation.matrix, augmentation.offset, kept, augmentation.gain, augmentation.contrast, augmentation.saturation
+            augmentation.matrix,
+            augmentation.offset,
+            kept,
+            augmentation.gain,
+            augmentation.contrast,
+            augmentation.saturation,
         )
         images = augmented_images(batch.images, augmentation, self._layout, self._model.config)
         return images, batch_cells(self._model, batch.geometry(augmentation), kept), augmentation
@@ -306,7 +354,8 @@ class Trainer:
             np.save(self._out / "validation_counts.npy", counts)
         return scores(counts)
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Write the run's state and the averaged weights; rank 0 only."""
         if self._rank:
             return
         save_checkpoint(
@@ -329,7 +378,9 @@ class Trainer:
             self._average.model.load_state_dict(state["average"])
             self._optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, ValueError) as error:
-            raise TrainingError(f"{self._out / 'last.pt'} is of another network: start a new run in another folder") from error
+            raise TrainingError(
+                f"{self._out / 'last.pt'} is of another network: start a new run in another folder"
+            ) from error
         self._step, self._elapsed = int(state["step"]), float(state["elapsed"])
 
 
@@ -371,4 +422,7 @@ class _Report:
 
 def ranks_from_environment() -> tuple[int, int, int]:
     """Rank, number of ranks and local rank that torchrun gave, or 0, 1, 0."""
-    return tuple(int(os.environ.get(name, default)) for name, default in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0)))
+    return tuple(
+        int(os.environ.get(name, default))
+        for name, default in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
+    )

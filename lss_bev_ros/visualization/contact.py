@@ -54,4 +54,6 @@ def contact_sheet(frames: Sequence[tuple[str, StudiedFrame]], grid: BevGrid) -> 
 
 def _picture(jpeg: bytes) -> np.ndarray:
     image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_REDUCED_COLOR_4)
-    return cv2.cvtColor(cv2.resize(image, (CAMERA_WIDTH, CAMERA_HEIGHT), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(
+        cv2.resize(image, (CAMERA_WIDTH, CAMERA_HEIGHT), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB
+    )

@@ -154,7 +154,7 @@ class Studio:
         return StreamSample(images, depth, rig, tuple(replace(box, pose=to_ego @ box.pose) for box in boxes))
 
     def _pose_movers(self, time: float, place: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
-        """Put what moves behind the fixed triangles: their end, their vertices and their velocities (M, 3)."""
+        """Put what moves behind the fixed triangles: where it ends, its vertices and velocities (M, 3)."""
         at, velocities = self._fixed, []
         for actor in self._world.movers:
             pose = actor.pose(time)
@@ -265,8 +265,9 @@ class Studio:
         mesh = self._mesh
         nearby = copy.copy(self._world)
         nearby.__dict__["fixed"] = (
-            Mesh(mesh.vertices[chosen], mesh.normals[chosen], mesh.uv[chosen], mesh.material[chosen]), self._owners[chosen],
-        )  # fmt: skip
+            Mesh(mesh.vertices[chosen], mesh.normals[chosen], mesh.uv[chosen], mesh.material[chosen]),
+            self._owners[chosen],
+        )
         close = [
             a
             for a in self._world.movers

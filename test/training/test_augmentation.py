@@ -1,0 +1,127 @@
+"""Pictures, rays and depths agree after any augmentation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lss_bev_ros.model import (
+    Calibration,
+    ImageTransform,
+    LiftSplatShoot,
+    ModelConfig,
+    create_frustum,
+    frustum_points,
+)
+from lss_bev_ros.training.augmentation import (
+    augmented_images,
+    depth_targets,
+    draw_augmentation,
+    no_augmentation,
+)
+from lss_bev_ros.training.config import AugmentationConfig, SampleLayout
+from lss_bev_ros.training.network import batch_cells
+from lss_bev_ros.training.sample import NO_DEPTH
+
+MODEL = ModelConfig()
+LAYOUT = SampleLayout.of(MODEL)
+
+
+def drawn(seed, **changes):
+    config = AugmentationConfig(**changes)
+    return draw_augmentation(config, MODEL, 1, 2, torch.Generator().manual_seed(seed))
+
+
+def calibration(augmentation):
+    rotation = torch.tensor([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]]).expand(1, 2, 3, 3)
+    lens = torch.tensor([[1266.0, 0, 816], [0, 1266, 491], [0, 0, 1]]).expand(1, 2, 3, 3)
+    place = torch.tensor([1.7, 0.0, 1.5]).expand(1, 2, 3)
+    return Calibration(rotation, place, lens, augmentation.post_rotations, augmentation.post_translations)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10**6))
+def test_a_frustum_point_projects_back_to_its_input_pixel(seed):
+    augmentation = drawn(seed)
+    camera = calibration(augmentation)
+    frustum = create_frustum(MODEL)
+    points = frustum_points(frustum, camera)[0, 0]
+    seen = (points - camera.translations[0, 0]) @ camera.rotations[0, 0]
+    full = seen @ camera.intrinsics[0, 0].T
+    full = full[..., :2] / full[..., 2:]
+    pixel = full @ augmentation.matrix[0, 0].T + augmentation.offset[0, 0]
+    assert torch.allclose(pixel, frustum[..., :2], atol=0.05)
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(0, 10**6))
+def test_a_mark_in_the_picture_is_where_the_geometry_says(seed):
+    augmentation = drawn(seed, colour=0.0)
+    pictures = torch.zeros(1, 2, LAYOUT.height, LAYOUT.width, 3, dtype=torch.uint8)
+    row, column = 120, 190
+    pictures[:, :, row - 2 : row + 3, column - 2 : column + 3] = 255
+    full = torch.tensor([(column + 0.5) / LAYOUT.scale, (row + 0.5) / LAYOUT.scale])
+    expected = augmentation.matrix[0, 0] @ full + augmentation.offset[0, 0] - 0.5
+    bright = augmented_images(pictures, augmentation, LAYOUT, MODEL)[0].mean(0)
+    bright = bright - bright.min()
+    v, u = torch.meshgrid(torch.arange(128.0), torch.arange(352.0), indexing="ij")
+    if 6 < expected[0] < 345 and 6 < expected[1] < 121:
+        found = torch.stack(((bright * u).sum(), (bright * v).sum())) / bright.sum()
+        assert torch.allclose(found, expected, atol=0.2)
+
+
+def test_without_augmentation_the_network_gets_what_it_is_used_with():
+    plain = no_augmentation(MODEL, 2, 6)
+    used = ImageTransform.of(1600, 900, MODEL)
+    assert torch.allclose(plain.post_rotations[1, 5].double(), torch.from_numpy(used.rotation))
+    assert torch.allclose(plain.post_translations[1, 5].double(), torch.from_numpy(used.translation))
+
+
+def test_cells_are_those_of_the_model():
+    model = LiftSplatShoot(MODEL)
+    augmentation = drawn(3, lose_camera=0.0)
+    camera = calibration(augmentation)
+    fast, plain = batch_cells(model, camera, augmentation.kept), model.cells(camera)
+    # A point on a cell's border may round to either side.
+    assert (fast != plain).float().mean() < 1e-4
+
+
+def test_a_lost_camera_reaches_no_cell_and_has_no_depth():
+    model = LiftSplatShoot(MODEL)
+    augmentation = drawn(5, lose_camera=1.0)
+    assert augmentation.kept.sum() == 1
+    cells = batch_cells(model, calibration(augmentation), augmentation.kept)
+    lost = (~augmentation.kept[0]).nonzero().item()
+    assert (cells[0, lost] == -1).all()
+    depth = torch.full((1, 2, 54, 96), 40, dtype=torch.uint8)
+    _, known = depth_targets(depth, model.frustum, augmentation, LAYOUT, MODEL)
+    assert not known[lost].any()
+    assert known[1 - lost].any()
+
+
+@pytest.mark.parametrize(("metres", "depth_bin"), [(4.0, 0), (10.25, 6), (44.0, 40)])
+def test_a_wall_fills_the_bin_of_its_depth(metres, depth_bin):
+    depth = torch.full((1, 2, 54, 96), int(metres * 4), dtype=torch.uint8)
+    plain = no_augmentation(MODEL, 1, 2)
+    share, known = depth_targets(depth, create_frustum(MODEL), plain, LAYOUT, MODEL)
+    assert known.all()
+    assert torch.allclose(share[:, depth_bin], torch.ones_like(share[:, depth_bin]))
+
+
+def test_sky_and_what_lies_beyond_the_bins_has_no_depth():
+    depth = torch.full((1, 2, 54, 96), NO_DEPTH, dtype=torch.uint8)
+    _, known = depth_targets(depth, create_frustum(MODEL), no_augmentation(MODEL, 1, 2), LAYOUT, MODEL)
+    assert not known.any()
+
+
+def test_draws_repeat_with_their_generator_and_stay_in_range():
+    config = AugmentationConfig()
+    first, again = (
+        draw_augmentation(config, MODEL, 50, 6, torch.Generator().manual_seed(1)) for _ in range(2)
+    )
+    assert torch.equal(first.matrix, again.matrix)
+    scale = torch.linalg.det(first.matrix).abs().sqrt()
+    assert np.all((scale > 0.193 - 1e-4).numpy() & (scale < 0.225 + 1e-4).numpy())
