@@ -6,7 +6,8 @@ from .lidar import LidarGrid, LidarReference
 from .metrics import AnnotationScore
 from .offline import evaluate_dataset
 from .report import write_report
-from .table import report_table
+from .study import Study
+from .table import report_table, study_table
 from .thresholds import Thresholds, Verdict
 
 __all__ = [
@@ -16,9 +17,11 @@ __all__ = [
     "LidarGrid",
     "LidarReference",
     "LidarScore",
+    "Study",
     "Thresholds",
     "Verdict",
     "evaluate_dataset",
     "report_table",
+    "study_table",
     "write_report",
 ]

@@ -53,9 +53,11 @@ class Study:
         near_radius: float = 20.0,
         min_cells: int = 100,
     ):
-        self._grid, self._least, self._min_cells = grid, min_lidar_points, min_cells
+        self.grid = self._grid = grid
+        self._least, self._min_cells = min_lidar_points, min_cells
         edges = (0.0, 10.0, 20.0, 30.0, 50.0)
         self._seen = AnnotationScore(grid, threshold, near_radius, edges=edges)
+        self._everything = AnnotationScore(grid, threshold, near_radius, edges=edges)
         self._near = AnnotationScore(grid, threshold, near_radius, edges=(0.0, near_radius))
         self._near_all = AnnotationScore(grid, threshold, near_radius, edges=(0.0, near_radius))
         self._calibration, self._calibration_all = Calibration(), Calibration()
@@ -69,6 +71,7 @@ class Study:
         seen = vehicle_raster(keyframe.boxes, self._grid, self._least)
         metrics = self._seen.update(occupancy, seen)
         self._near.update(occupancy, seen)
+        self._everything.update(occupancy, everything)
         self._near_all.update(occupancy, everything)
         self._calibration.update(occupancy, seen)
         self._calibration_all.update(occupancy, everything)
@@ -89,6 +92,7 @@ class Study:
                 "best": self._calibration.best(),
             },
             "all_vehicles": {
+                **self._everything.running,
                 near: self._near_all.running[near],
                 "ece": self._calibration_all.error(),
                 "average_precision": self._calibration_all.average_precision(),

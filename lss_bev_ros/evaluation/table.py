@@ -38,3 +38,22 @@ def report_table(report: Mapping) -> Table:
 
 def _metric(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
+
+
+def study_table(study: Mapping) -> Table:
+    """What `Study.report` found, vehicles with LiDAR returns first."""
+    seen, everything = study["vehicles_with_lidar"], study["all_vehicles"]
+    table = Table(
+        title=f"vehicles with at least {study['min_lidar_points']} LiDAR point", title_justify="left"
+    )
+    table.add_column("metric")
+    table.add_column("with LiDAR", justify="right")
+    table.add_column("all annotated", justify="right")
+    for name, value in seen.items():
+        if name != "best":
+            table.add_row(name, _metric(value), _metric(everything.get(name)))
+    for part in ("iou", "threshold"):
+        table.add_row(f"best {part}", _metric(seen["best"][part]), _metric(everything["best"][part]))
+    for name, value in study["visibility"].items():
+        table.add_row(name, "", _metric(value))
+    return table
