@@ -30,7 +30,7 @@ _UNSAFE_START = re.compile(r"[ ,\[\]{}#&*!|>'\"%@`]|[-?:](?: |$)|---|\.\.\.")
 _UNSAFE_INSIDE = re.compile(r": | #|:$| $")
 # Characters that YAML takes only escaped, and the short names that it has for some.
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-_SHORT = dict(zip("\0\a\b\t\n\v\f\r\x1b\x85\u2028\u2029\"\\", "0abtnvfreNLP\"\\", strict=True))
+_SHORT = dict(zip('\0\a\b\t\n\v\f\r\x1b\x85\u2028\u2029"\\', '0abtnvfreNLP"\\', strict=True))
 
 
 class _Octets(str):

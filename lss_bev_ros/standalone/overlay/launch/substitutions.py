@@ -12,28 +12,20 @@ from .some_substitutions_type import SomeSubstitutionsType
 from .substitution import Substitution
 from .utilities import (
     normalize_to_list_of_substitutions,
-    perform_boolean,
     perform_substitutions,
-    perform_text,
 )
 
 if TYPE_CHECKING:
     from .launch_context import LaunchContext
 
 __all__ = [
-    "AndSubstitution",
     "EnvironmentVariable",
-    "EqualsSubstitution",
     "FindExecutable",
     "LaunchConfiguration",
-    "NotEqualsSubstitution",
-    "NotSubstitution",
-    "OrSubstitution",
     "PathJoinSubstitution",
     "PythonExpression",
     "SubstitutionFailure",
     "TextSubstitution",
-    "ThisLaunchFile",
     "ThisLaunchFileDir",
 ]
 
@@ -179,18 +171,6 @@ class FindExecutable(Substitution):
         return f"FindExec({_describe(self.name)})"
 
 
-class ThisLaunchFile(Substitution):
-    """Path of the launch file being executed."""
-
-    def perform(self, context: LaunchContext) -> str:
-        """Return the path.
-
-        Raises:
-            SubstitutionFailure: Not in a launch file.
-        """
-        return _launch_file_local(context, "current_launch_file_path")
-
-
 class ThisLaunchFileDir(Substitution):
     """Folder of the launch file being executed."""
 
@@ -208,54 +188,3 @@ def _launch_file_local(context: LaunchContext, name: str) -> str:
         return context.get_locals_as_dict()[name]
     except KeyError:
         raise SubstitutionFailure("not in a launch file") from None
-
-
-class EqualsSubstitution(Substitution):
-    """true where both texts are equal, false otherwise."""
-
-    def __init__(self, left: SomeSubstitutionsType, right: SomeSubstitutionsType) -> None:
-        self._left, self._right = left, right
-
-    def perform(self, context: LaunchContext) -> str:
-        """Compare."""
-        return str(perform_text(context, self._left) == perform_text(context, self._right)).lower()
-
-
-class NotEqualsSubstitution(EqualsSubstitution):
-    """false where both texts are equal, true otherwise."""
-
-    def perform(self, context: LaunchContext) -> str:
-        """Compare."""
-        return "false" if super().perform(context) == "true" else "true"
-
-
-class NotSubstitution(Substitution):
-    """true where the text means false, and the other way round."""
-
-    def __init__(self, value: SomeSubstitutionsType) -> None:
-        self._value = value
-
-    def perform(self, context: LaunchContext) -> str:
-        """Negate."""
-        return str(not perform_boolean(context, self._value)).lower()
-
-
-class AndSubstitution(Substitution):
-    """true where both texts mean true."""
-
-    def __init__(self, left: SomeSubstitutionsType, right: SomeSubstitutionsType) -> None:
-        self._left, self._right = left, right
-
-    def perform(self, context: LaunchContext) -> str:
-        """Combine."""
-        both = [perform_boolean(context, value) for value in (self._left, self._right)]
-        return str(all(both)).lower()
-
-
-class OrSubstitution(AndSubstitution):
-    """true where one of the texts means true."""
-
-    def perform(self, context: LaunchContext) -> str:
-        """Combine."""
-        both = [perform_boolean(context, value) for value in (self._left, self._right)]
-        return str(any(both)).lower()

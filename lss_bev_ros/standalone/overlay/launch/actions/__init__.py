@@ -1,8 +1,8 @@
 """Actions of `launch.actions`."""
 
 from .declare_launch_argument import DeclareLaunchArgument
-from .environment import AppendEnvironmentVariable, SetEnvironmentVariable, UnsetEnvironmentVariable
-from .event import EmitEvent, RegisterEventHandler, Shutdown, UnregisterEventHandler
+from .environment import SetEnvironmentVariable
+from .event import EmitEvent, RegisterEventHandler, Shutdown
 from .execute_process import ExecuteLocal, ExecuteProcess
 from .group_action import GroupAction
 from .include_launch_description import IncludeLaunchDescription
@@ -10,14 +10,12 @@ from .launch_configuration import (
     PopLaunchConfigurations,
     PushLaunchConfigurations,
     SetLaunchConfiguration,
-    UnsetLaunchConfiguration,
 )
 from .log_info import LogInfo
 from .opaque_function import OpaqueFunction
 from .timer_action import TimerAction
 
 __all__ = [
-    "AppendEnvironmentVariable",
     "DeclareLaunchArgument",
     "EmitEvent",
     "ExecuteLocal",
@@ -33,7 +31,4 @@ __all__ = [
     "SetLaunchConfiguration",
     "Shutdown",
     "TimerAction",
-    "UnregisterEventHandler",
-    "UnsetEnvironmentVariable",
-    "UnsetLaunchConfiguration",
 ]

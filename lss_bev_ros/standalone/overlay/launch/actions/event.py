@@ -33,18 +33,6 @@ class RegisterEventHandler(Action):
         return [("event", self.event_handler.entities_of())]
 
 
-class UnregisterEventHandler(Action):
-    """Take an event handler away."""
-
-    def __init__(self, event_handler: BaseEventHandler, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.event_handler = event_handler
-
-    def execute(self, context: LaunchContext) -> None:
-        """Take it away."""
-        context.unregister_event_handler(self.event_handler)
-
-
 class EmitEvent(Action):
     """Emit an event."""
 

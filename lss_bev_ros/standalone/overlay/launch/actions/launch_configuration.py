@@ -24,18 +24,6 @@ class SetLaunchConfiguration(Action):
         context.launch_configurations[perform_text(context, self.name)] = perform_text(context, self.value)
 
 
-class UnsetLaunchConfiguration(Action):
-    """Take one away, where it is set."""
-
-    def __init__(self, name: SomeSubstitutionsType, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.name = name
-
-    def execute(self, context: LaunchContext) -> None:
-        """Take it away."""
-        context.launch_configurations.pop(perform_text(context, self.name), None)
-
-
 class PushLaunchConfigurations(Action):
     """Keep all, to be brought back."""
 

@@ -2,15 +2,11 @@
 
 from .node import Node
 from .push_ros_namespace import PushROSNamespace, PushRosNamespace
-from .set_parameter import SetParameter, SetParametersFromFile, SetUseSimTime
-from .set_remap import SetRemap
+from .set_parameter import SetParameter
 
 __all__ = [
     "Node",
     "PushROSNamespace",
     "PushRosNamespace",
     "SetParameter",
-    "SetParametersFromFile",
-    "SetRemap",
-    "SetUseSimTime",
 ]

@@ -77,18 +77,12 @@ class Node(ExecuteProcess):
         if self._ros_arguments:
             cmd += ["--ros-args", *_texts(context, self._ros_arguments)]
         cmd += ["--ros-args", *self._names(context)]
-        for parameters in context.launch_configurations.get("global_params", ()):
-            if isinstance(parameters, tuple):
-                cmd += ["-p", _rule(*parameters)]
-            else:
-                cmd += ["--params-file", os.path.abspath(parameters)]
+        for name, value in context.launch_configurations.get("global_params", ()):
+            cmd += ["-p", _rule(name, value)]
         for parameters in self._parameters:
             cmd += self._parameter_arguments(context, parameters)
-        remappings = [
-            (perform_text(context, src), perform_text(context, dst)) for src, dst in self._remappings
-        ]
-        for src, dst in [*context.launch_configurations.get("ros_remaps", ()), *remappings]:
-            cmd += ["-r", f"{src}:={dst}"]
+        for src, dst in self._remappings:
+            cmd += ["-r", f"{perform_text(context, src)}:={perform_text(context, dst)}"]
         return cmd
 
     def label(self, context: LaunchContext, cmd: list[str]) -> str:
