@@ -54,26 +54,5 @@ def train(
     print(f"{out / 'average.pt'}: " + ", ".join(f"{k} {v:.4f}" for k, v in scores.items()), flush=True)
 
 
-def publish(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    out: Annotated[Path, typer.Argument(help="The safetensors file to write.")],
-) -> None:
-    """Turn a run's averaged weights into a file that ships: calibrated, in half precision."""
-    import numpy as np
-    import torch
-
-    from ..errors import TrainingError
-    from .publish import publish as write
-
-    for name in ("average.pt", "validation_counts.npy"):
-        if not (run / name).is_file():
-            raise TrainingError(
-                f"{run / name} is missing: give the folder of a finished run of lss-bev train"
-            )
-    state = torch.load(run / "average.pt", map_location="cpu", weights_only=True)
-    facts = write(state, np.load(run / "validation_counts.npy"), out, {"licence": "Apache-2.0"})
-    print(f"{out}: " + ", ".join(f"{k} {v:.4f}" for k, v in facts.items()), flush=True)
-
-
 if __name__ == "__main__":
     typer.run(train)

@@ -84,3 +84,25 @@ def publish(
         "ece_before": calibration_error(total),
         "ece_after": calibration_error(total, a * CENTERS + b),
     }
+
+
+def publish_run(run: Path, out: Path) -> dict[str, float]:
+    """Publish the averaged weights of a finished run.
+
+    Args:
+        run: its folder, with `average.pt` and `validation_counts.npy`.
+        out: file to write.
+
+    Returns:
+        See `publish`.
+
+    Raises:
+        TrainingError: the run is not finished, or its weights do not fit.
+    """
+    for name in ("average.pt", "validation_counts.npy"):
+        if not (run / name).is_file():
+            raise TrainingError(
+                f"{run / name} is missing: give the folder of a finished run of lss-bev train"
+            )
+    state = torch.load(run / "average.pt", map_location="cpu", weights_only=True)
+    return publish(state, np.load(run / "validation_counts.npy"), out, {"licence": "Apache-2.0"})
