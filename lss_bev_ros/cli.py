@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from . import __version__
 from .errors import LssBevError
 from .standalone import activate
+from .standalone.ament_prefix import offer_package
 from .standalone.commands import bag, topic
 
 app = typer.Typer(
@@ -38,8 +39,9 @@ Arguments = Annotated[list[str] | None, typer.Argument(metavar="[name:=value]...
 
 def main() -> None:
     """Run the command line."""
-    activate()
     try:
+        if not activate():
+            offer_package()
         app()
     except LssBevError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -63,6 +63,12 @@ def test_every_keyframe_is_scored_as_offline(finished, street):
     assert live["metrics"]["running"] == pytest.approx(offline["metrics"]["running"], nan_ok=True)
 
 
+def test_the_weights_that_ship_see_the_cars(finished):
+    metrics = json.loads((finished / "evaluation.json").read_text())["metrics"]["running"]
+    assert metrics["iou"] > 0.35
+    assert metrics["lidar_contradiction"] < 0.15
+
+
 def test_the_picture_is_there(finished):
     import cv2
 

@@ -26,7 +26,7 @@ def golden_engine(lss_checkpoint):
 
 @pytest.fixture(scope="module")
 def engine():
-    with create_engine() as engine:
+    with create_engine(weights="seed:0") as engine:
         yield engine
 
 
@@ -134,7 +134,7 @@ def test_read_only_arrays_are_taken(engine, ring, images):
 
 def test_another_grid_can_be_asked_for(ring, images):
     grid = BevGrid(0.0, 40.0, -20.0, 20.0, 0.5)
-    with create_engine(precision="fp32", grid=grid) as engine:
+    with create_engine(weights="seed:0", precision="fp32", grid=grid) as engine:
         prediction = engine.infer(FrameSet(1, ring, images))
     assert prediction.grid == grid
     assert prediction.logits.shape == prediction.visible.shape == (80, 80)
