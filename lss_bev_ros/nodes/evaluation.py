@@ -13,7 +13,6 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import OccupancyGrid
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Float32
@@ -27,6 +26,7 @@ from .configuration import EvaluationParameters
 from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Status
 from .parameters import declare
 from .process import run
+from .qos import RELIABLE, latched_qos, sensor_qos
 
 _BACKLOG = 32
 """Matches that wait to be scored, at most; more means that scoring is too slow, and the oldest goes."""
@@ -39,6 +39,8 @@ class EvaluationNode(Node):
 
     Callbacks only match messages by their stamps; scoring runs on a thread of its own.
     """
+
+    exit_code = 0
 
     def __init__(self, **overrides: object) -> None:
         """Subscribe.
@@ -68,7 +70,8 @@ class EvaluationNode(Node):
         self._matcher = ReferenceMatcher(self.config.match_slop, self.config.match_timeout)
         self._backlog: queue.Queue[Match | None] = queue.Queue()
         self._metrics = {
-            name: self.create_publisher(Float32, f"evaluation/{name}", 10) for name in self._evaluator.running
+            name: self.create_publisher(Float32, f"evaluation/{name}", RELIABLE)
+            for name in self._evaluator.running
         }
         self._buffer = Buffer()
         self._transforms = TransformListener(self._buffer, self)
@@ -87,20 +90,14 @@ class EvaluationNode(Node):
             self._write_report()
 
     def _subscribe(self) -> None:
-        reliable = self.config.reliability == "reliable"
-        sensor = QoSProfile(
-            depth=10, reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
-        )
-        latched = QoSProfile(
-            depth=10,
-            reliability=ReliabilityPolicy.RELIABLE,
-            durability=DurabilityPolicy.TRANSIENT_LOCAL,
-        )
+        scan_qos = sensor_qos(self.config.reliability)
         self._inputs = [
-            self.create_subscription(OccupancyGrid, "bev/occupancy", self._on_prediction, 10),
-            self.create_subscription(OccupancyGrid, "ground_truth/occupancy", self._on_truth, latched),
-            self.create_subscription(PointCloud2, "lidar_top/points", self._on_scan, sensor),
-            self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10),
+            self.create_subscription(OccupancyGrid, "bev/occupancy", self._on_prediction, RELIABLE),
+            self.create_subscription(
+                OccupancyGrid, "ground_truth/occupancy", self._on_truth, latched_qos(depth=10)
+            ),
+            self.create_subscription(PointCloud2, "lidar_top/points", self._on_scan, scan_qos),
+            self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, RELIABLE),
         ]
         self._poll_timer = self.create_timer(self.config.match_timeout / 4, self._on_poll)
 
@@ -152,6 +149,7 @@ class EvaluationNode(Node):
             except Exception:
                 if not rclpy.ok():  # the context went away while a metric was on its way
                     continue
+                self.exit_code = 1
                 rclpy.try_shutdown()
                 raise
 

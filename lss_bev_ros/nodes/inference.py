@@ -11,7 +11,6 @@ import cv2
 import rclpy
 from nav_msgs.msg import OccupancyGrid
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_ros import Buffer, TransformListener
 
@@ -26,6 +25,7 @@ from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Latencies
 from .latest import LatestSlot
 from .parameters import declare
 from .process import run
+from .qos import RELIABLE, sensor_qos
 
 _PROBLEM_SHOWN = 5.0
 """Seconds that a frame's failure stays in the diagnostics, since the next one may be good."""
@@ -37,6 +37,8 @@ class InferenceNode(Node):
     Callbacks only store; the network runs on a thread of its own, always on the newest set, and sets that
     it had no time for are counted.
     """
+
+    exit_code = 0
 
     def __init__(self, **overrides: object) -> None:
         """Load the network and subscribe.
@@ -70,11 +72,11 @@ class InferenceNode(Node):
         self._buffer = Buffer()
         self._transforms = TransformListener(self._buffer, self)
         self._calibration = LiveCalibration(self.config.cameras, self._buffer, self.config.base_frame)
-        self._image = self.create_publisher(Image, "bev/image", 10)
-        self._compressed = self.create_publisher(CompressedImage, "bev/image/compressed", 10)
+        self._image = self.create_publisher(Image, "bev/image", RELIABLE)
+        self._compressed = self.create_publisher(CompressedImage, "bev/image/compressed", RELIABLE)
         self._subscribe()
         # Last, so that whoever sees it knows that the cameras are subscribed to.
-        self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", 10)
+        self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", RELIABLE)
         self._diagnostics = DiagnosticsPublisher(self, self._statuses)
         self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
@@ -86,15 +88,7 @@ class InferenceNode(Node):
         self._engine.close()
 
     def _subscribe(self) -> None:
-        qos = QoSProfile(
-            history=HistoryPolicy.KEEP_LAST,
-            depth=10,
-            reliability=(
-                ReliabilityPolicy.RELIABLE
-                if self.config.reliability == "reliable"
-                else ReliabilityPolicy.BEST_EFFORT
-            ),
-        )
+        qos = sensor_qos(self.config.reliability)
         compressed = self.config.image_transport == "compressed"
         kind = CompressedImage if compressed else Image
         suffix = "image_raw/compressed" if compressed else "image_raw"
@@ -133,6 +127,7 @@ class InferenceNode(Node):
             except Exception:
                 if not rclpy.ok():  # the context went away while a grid was on its way
                     return
+                self.exit_code = 1
                 rclpy.try_shutdown()
                 raise
 

@@ -13,7 +13,6 @@ import numpy as np
 import rclpy
 from nav_msgs.msg import OccupancyGrid
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_srvs.srv import Trigger
@@ -30,13 +29,10 @@ from .configuration import ReplayParameters
 from .diagnostics import ERROR, OK, WARN, DiagnosticsPublisher, Rate, Status
 from .parameters import declare
 from .process import run
+from .qos import RELIABLE, latched_qos
 
 LIDAR_TOPIC = "lidar_top/points"
 
-_LATCHED = QoSProfile(
-    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
-)
-_RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 _CLOCK_PERIOD = 0.01
 _ERROR_SHOWN = 5.0
 """Seconds that an unreadable file stays in the diagnostics, since the next one may be good."""
@@ -104,19 +100,19 @@ class ReplayNode(Node):
         self._images, self._raw_images, self._infos = {}, {}, {}
         for name in CAMERA_NAMES:
             self._images[name] = self.create_publisher(
-                CompressedImage, f"{name}/image_raw/compressed", _RELIABLE
+                CompressedImage, f"{name}/image_raw/compressed", RELIABLE
             )
-            self._infos[name] = self.create_publisher(CameraInfo, f"{name}/camera_info", _RELIABLE)
+            self._infos[name] = self.create_publisher(CameraInfo, f"{name}/camera_info", RELIABLE)
             if self.config.publish_raw:
-                self._raw_images[name] = self.create_publisher(Image, f"{name}/image_raw", _RELIABLE)
-        self._points = self.create_publisher(PointCloud2, LIDAR_TOPIC, _RELIABLE)
-        self._truth = self.create_publisher(OccupancyGrid, "ground_truth/occupancy", _LATCHED)
-        self._boxes = self.create_publisher(MarkerArray, "ground_truth/boxes", _LATCHED)
+                self._raw_images[name] = self.create_publisher(Image, f"{name}/image_raw", RELIABLE)
+        self._points = self.create_publisher(PointCloud2, LIDAR_TOPIC, RELIABLE)
+        self._truth = self.create_publisher(OccupancyGrid, "ground_truth/occupancy", latched_qos())
+        self._boxes = self.create_publisher(MarkerArray, "ground_truth/boxes", latched_qos())
         self._tf = TransformBroadcaster(self)
         self._tf_static = StaticTransformBroadcaster(self)
         self._clock_publisher = None
         if self.config.stamp == "dataset":
-            self._clock_publisher = self.create_publisher(Clock, "/clock", _RELIABLE)
+            self._clock_publisher = self.create_publisher(Clock, "/clock", RELIABLE)
 
     # -- services -----------------------------------------------------------------------------------
 
