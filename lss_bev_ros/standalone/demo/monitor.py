@@ -13,7 +13,16 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
 
-_CAMERA_TOPIC = "cam_front/image_raw/compressed"
+from ...geometry import CAMERA_NAMES
+
+_TOPICS = (
+    *(f"{name}/image_raw/compressed" for name in CAMERA_NAMES),
+    *(f"{name}/camera_info" for name in CAMERA_NAMES),
+    "lidar_top/points",
+    "ground_truth/occupancy",
+    "bev/occupancy",
+)
+"""What a node of the demonstration subscribes to."""
 
 
 class Monitor:
@@ -52,9 +61,9 @@ class Monitor:
         return levels.get(status.level, "STALE"), status.message
 
     def ready(self, subscribers: int) -> bool:
-        """Whether every node has spoken and the cameras have so many subscribers."""
+        """Whether every node has spoken and every topic between them has so many subscribers."""
         heard = all(name in self._statuses for name in ("replay", "network", "metrics"))
-        return heard and self._node.count_subscribers(_CAMERA_TOPIC) >= subscribers
+        return heard and all(self._node.count_subscribers(topic) >= subscribers for topic in _TOPICS)
 
     def resume(self, timeout: float = 5.0) -> bool:
         """Start the paused replay; whether it answered within `timeout` seconds."""

@@ -30,6 +30,12 @@ _SEED = 0
 _FRAMES = 20
 """Keyframes to score at least; a shorter data set is played several times."""
 
+_LISTENERS = 2
+"""A topic's subscribers: the node that uses it and the recorder."""
+
+_SETTLING = 0.5
+"""Seconds for those who are known to each other to be connected."""
+
 _START_TIMEOUT = 90.0
 _STOP_TIMEOUT = 15.0
 
@@ -169,7 +175,8 @@ def _watch(nodes: subprocess.Popen, namespace: str, console: Console) -> dict[st
     try:
         with Live(console=console, refresh_per_second=4, transient=not console.is_terminal) as live:
             while nodes.poll() is None:
-                if phase == "starting" and monitor.ready(subscribers=2):
+                if phase == "starting" and monitor.ready(_LISTENERS):
+                    time.sleep(_SETTLING)
                     phase = "playing" if monitor.resume() else phase
                 elif phase == "starting" and time.monotonic() - started > _START_TIMEOUT:
                     raise StandaloneError(
