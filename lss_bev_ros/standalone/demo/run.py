@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ...dataset import NuScenesReader
@@ -215,7 +216,7 @@ def _conclude(files: DemoFiles, network: dict[str, str], console: Console) -> in
         picture_from_bag(files.bag, report, files.picture, weights)
         console.print(f"picture     {files.picture}")
     except (LssBevError, OSError) as error:
-        console.print(f"[red]no picture[/]: {error}")
+        console.print(f"[red]no picture[/]: {escape(str(error))}")
     console.print(f"report      {files.report}\nbag         {files.bag}")
     return 0
 
