@@ -103,7 +103,7 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
         failed = nodes.returncode != 0 and not interrupted
     if failed:
         console.print(
-            f"[red]a node failed[/]: {_last_error(files.log('launch'))} (see {files.log('launch')})"
+            f"[red]a node failed[/]: {escape(_last_error(files.log('launch')))} (see {files.log('launch')})"
         )
     status = _conclude(files, seen, console)
     return 130 if interrupted else int(failed or status != 0)
@@ -224,4 +224,8 @@ def _conclude(files: DemoFiles, network: dict[str, str], console: Console) -> in
 def _last_error(log: Path) -> str:
     """The last line of a log that tells of an error."""
     lines = log.read_text(errors="replace").splitlines()
-    return next((line for line in reversed(lines) if "error" in line.lower()), lines[-1] if lines else "")
+    for mark in ("error: ", "[ERROR]"):  # what a node says of itself before what launch says of the node
+        for line in reversed(lines):
+            if mark in line:
+                return line
+    return lines[-1] if lines else ""
