@@ -9,7 +9,9 @@ API of the parts of ROS 2 that this project uses.
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 OVERLAY = Path(__file__).resolve().parent / "overlay"
@@ -26,3 +28,18 @@ def activate() -> bool:
         importlib.invalidate_caches()
         return True
     return spec.origin is not None and Path(spec.origin).resolve().is_relative_to(OVERLAY)
+
+
+def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which a Python child finds what this process found.
+
+    Args:
+        environment: to start from, such as `os.environ`.
+
+    Returns:
+        A copy with the overlay last on PYTHONPATH where the overlay is in use, unchanged on a real ROS 2.
+    """
+    path = [part for part in environment.get("PYTHONPATH", "").split(os.pathsep) if part]
+    if activate() and str(OVERLAY) not in path:
+        path.append(str(OVERLAY))
+    return {**environment, "PYTHONPATH": os.pathsep.join(path)}

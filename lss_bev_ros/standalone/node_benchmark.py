@@ -20,7 +20,7 @@ from sensor_msgs.msg import CompressedImage, PointCloud2
 from .. import messages
 from ..errors import StandaloneError
 from ..geometry import CAMERA_NAMES
-from . import OVERLAY, activate
+from . import child_environment
 from .topic.session import Session
 
 _KEYFRAME_HZ = 2.0
@@ -142,15 +142,10 @@ def _measure_inference(dataroot: Path, seconds: float) -> dict[str, float]:
 @contextlib.contextmanager
 def _node(name: str, **parameters: object) -> Iterator[subprocess.Popen]:
     """Run a node with parameters; interrupt it at the end."""
-    environment = dict(os.environ)
-    if activate():
-        environment["PYTHONPATH"] = os.pathsep.join(
-            filter(None, [os.environ.get("PYTHONPATH"), str(OVERLAY)])
-        )
     given = [text for key, value in parameters.items() for text in ("-p", f"{key}:={value}")]
     process = subprocess.Popen(
         [sys.executable, "-m", f"lss_bev_ros.nodes.{name}", "--ros-args", "--log-level", "warn", *given],
-        env=environment,
+        env=child_environment(os.environ),
     )
     try:
         yield process

@@ -16,7 +16,7 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from lss_bev_ros.standalone import OVERLAY, activate
+from lss_bev_ros.standalone import child_environment
 
 
 class Processes:
@@ -29,10 +29,9 @@ class Processes:
     def start(self, *command):
         """Run `python -m COMMAND` in a process group of its own, its output in a file."""
         output = (self.folder / f"{len(self.running)}.log").open("w+")
-        path = os.environ.get("PYTHONPATH", "")
         process = subprocess.Popen(
             [sys.executable, "-m", *map(str, command)],
-            env={**os.environ, "PYTHONPATH": f"{path}:{OVERLAY}" if activate() else path},
+            env=child_environment(os.environ),
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

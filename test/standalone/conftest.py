@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from lss_bev_ros.standalone import OVERLAY, activate
+from lss_bev_ros.standalone import activate, child_environment
 
-OVERLAY_IN_USE = activate()
+activate()
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -66,9 +66,8 @@ def spin_until() -> Callable[..., bool]:
 def start(ros_environment: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen]]:
     """Start Python code as a process in which `import rclpy` works; killed at the end if it runs still."""
     started: list[subprocess.Popen] = []
-    environment = dict(ros_environment)
-    paths = [str(_ROOT), *([str(OVERLAY)] if OVERLAY_IN_USE else []), environment.get("PYTHONPATH", "")]
-    environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    path = [str(_ROOT), *filter(None, [ros_environment.get("PYTHONPATH")])]
+    environment = child_environment({**ros_environment, "PYTHONPATH": os.pathsep.join(path)})
 
     def run(code: str, *arguments: str, **variables: str) -> subprocess.Popen:
         process = subprocess.Popen(

@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lss_bev_ros.standalone import child_environment
+
 from ..action import Action
 from ..child_process import ChildProcess
 from ..event_handler import CallableEventHandler, SomeEntities, listed
@@ -24,9 +26,6 @@ from ..utilities import normalize_to_list_of_substitutions, perform_boolean, per
 
 if TYPE_CHECKING:
     from ..launch_context import LaunchContext
-
-# The folder of the stand-ins, this package's parent.
-_OVERLAY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 @dataclass(frozen=True)
@@ -175,14 +174,13 @@ class ExecuteProcess(Action):
 
     def _environment(self, context: LaunchContext) -> dict[str, str]:
         given = context.environment if self._env is None else self._env
-        env = {
-            perform_text(context, name): perform_text(context, value)
-            for name, value in (*given.items(), *self._additional_env.items())
-        }
-        # Children find what this process found, the stand-ins last of all; and a Python child's prints
-        # come line by line, as they would on a terminal.
-        path = [part for part in env.get("PYTHONPATH", "").split(os.pathsep) if part]
-        env["PYTHONPATH"] = os.pathsep.join([*path, *(part for part in [_OVERLAY] if part not in path)])
+        env = child_environment(
+            {
+                perform_text(context, name): perform_text(context, value)
+                for name, value in (*given.items(), *self._additional_env.items())
+            }
+        )
+        # A Python child's prints come line by line, as they would on a terminal.
         env.setdefault("PYTHONUNBUFFERED", "1")
         return env
 
