@@ -86,8 +86,8 @@ class InferenceParameters:
     backend: str = parameter("auto", "what runs the network; auto takes the fastest that works here")
     precision: str = parameter(
         "auto",
-        "of the network; auto takes what this processor is fastest in",
-        choices=("auto", "fp32", "bf16"),
+        "of the network; auto takes what this machine is fastest in",
+        choices=("auto", "fp32", "bf16", "fp16"),
     )
     threads: int = parameter(0, "CPU threads of the network, 0 leaves it to torch", 0, 256)
     slop: float = parameter(0.05, "seconds between the images of one set, at most", 0.001, 10.0)

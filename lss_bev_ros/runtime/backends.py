@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import RuntimeBackendError
 from ..geometry import BevGrid
-from ..model import ModelConfig, build_model, describe_weights
 from .engine import Engine
+from .options import EngineOptions
 from .torch_engine import TorchEngine, has_bfloat16
 
-BACKENDS = ("auto", "torch")
-PRECISIONS = ("auto", "fp32", "bf16")
+
+@dataclass(frozen=True)
+class Backend:
+    """One way to run the network. Its functions import what they need themselves, only when called.
+
+    Attributes:
+        precisions: that it knows, besides `auto`.
+        make: builds the engine; told the options and why it was chosen, a sentence that it may add to. It
+            raises RuntimeBackendError, one line with the remedy, where it cannot run.
+        unusable: why it cannot run here, in a few words, or None where it can.
+        automatic: whether `auto` considers it.
+    """
+
+    precisions: tuple[str, ...]
+    make: Callable[[EngineOptions, str], Engine]
+    unusable: Callable[[], str | None]
+    automatic: bool = True
+
+
+def _make_torch(options: EngineOptions, reason: str) -> Engine:
+    capable, precision = has_bfloat16(), options.precision
+    if precision == "auto":
+        precision = "bf16" if capable else "fp32"
+        why = f"{precision}: the processor {'has' if capable else 'lacks'} bfloat16 instructions"
+    elif precision == "bf16" and not capable:
+        raise RuntimeBackendError("precision 'bf16' is emulated on this processor: use 'fp32' or 'auto'")
+    else:
+        why = f"{precision}: as asked"
+    return TorchEngine(options.model(), options.description, precision, options.threads, f"{reason}; {why}")
+
+
+REGISTRY: dict[str, Backend] = {
+    "torch": Backend(("fp32", "bf16"), _make_torch, lambda: None),
+}
+"""Backends by name, in the order that `auto` tries them."""
+
+BACKENDS = ("auto", *REGISTRY)
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
 def create_engine(
@@ -24,10 +62,10 @@ def create_engine(
     """Make an engine.
 
     Args:
-        backend: `torch`, or `auto` for the fastest one that runs here.
+        backend: a name in `REGISTRY`, or `auto` for the fastest one that runs here.
         weights: `seed:N`, `builtin` or the path of a checkpoint, see `lss_bev_ros.model.build_model`.
         threads: CPU threads, for the whole process since PyTorch knows no other; 0 leaves them alone.
-        precision: `fp32`, `bf16`, or `auto` for the fastest one whose results hold.
+        precision: `fp32`, `bf16`, `fp16`, or `auto` for the fastest one whose results hold.
         grid: cells to predict; None for the published grid. Checkpoints only fit the grid they were made for.
 
     Returns:
@@ -43,14 +81,31 @@ def create_engine(
         raise RuntimeBackendError(f"precision {precision!r} must be one of {', '.join(PRECISIONS)}")
     if isinstance(threads, bool) or not isinstance(threads, int) or not 0 <= threads <= 1024:
         raise RuntimeBackendError(f"threads {threads!r} must be a whole number from 0 (leave alone) to 1024")
-    capable = has_bfloat16()
-    if precision == "auto":
-        precision = "bf16" if capable else "fp32"
-        why = f"{precision}: the processor {'has' if capable else 'lacks'} bfloat16 instructions"
-    elif precision == "bf16" and not capable:
-        raise RuntimeBackendError("precision 'bf16' is emulated on this processor: use 'fp32' or 'auto'")
-    else:
-        why = f"{precision}: as asked"
-    chosen = "torch on the CPU, the only backend here" if backend == "auto" else "torch as asked"
-    model = build_model(weights, ModelConfig(grid=grid or BevGrid()))
-    return TorchEngine(model, describe_weights(weights), precision, threads, f"{chosen}; {why}")
+    options = EngineOptions(weights, precision, threads, grid)
+    if backend == "auto":
+        return _best(options)
+    chosen = REGISTRY[backend]
+    if precision not in ("auto", *chosen.precisions):
+        known = ", ".join(("auto", *chosen.precisions))
+        raise RuntimeBackendError(f"precision {precision!r} is none of backend {backend!r}: use {known}")
+    return chosen.make(options, f"{backend} as asked")
+
+
+def _best(options: EngineOptions) -> Engine:
+    """The first backend that runs here in the precision asked for."""
+    passed: list[str] = []
+    for name, backend in REGISTRY.items():
+        if not backend.automatic:
+            continue
+        if options.precision not in ("auto", *backend.precisions):
+            passed.append(f"{name} has no {options.precision}")
+            continue
+        problem = backend.unusable()
+        if problem is None:
+            reason = f"{name} is the fastest that runs here"
+            try:
+                return backend.make(options, f"{reason} ({'; '.join(passed)})" if passed else reason)
+            except RuntimeBackendError as error:
+                problem = str(error)
+        passed.append(f"{name}: {problem}")
+    raise RuntimeBackendError(f"no backend runs here: {'; '.join(passed)}")
