@@ -1,0 +1,24 @@
+"""`lss-bev demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import console
+from .launch import Arguments
+
+
+def demo(
+    arguments: Arguments = None,
+    runs: Annotated[Path, typer.Option(help="Folder for data and results.")] = Path("runs"),
+) -> None:
+    """Show everything at work: replay, inference, evaluation, a bag, a report and a picture.
+
+    Without `dataroot:=DIR` a synthetic street scene is made once and replayed.
+    """
+    from ..standalone.demo import run_demo
+
+    raise typer.Exit(run_demo(arguments or [], runs, console))

@@ -1,0 +1,24 @@
+"""`lss-bev launch`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Arguments = Annotated[list[str] | None, typer.Argument(metavar="[name:=value]...")]
+
+
+def launch(
+    file: Annotated[str, typer.Argument(help="demo.launch.py, another of the package's, or a path.")],
+    arguments: Arguments = None,
+    show_args: Annotated[bool, typer.Option("--show-args", "-s", help="List the file's arguments.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", "-d", help="Log what launch itself does.")] = False,
+) -> None:
+    """Run a launch file, as `ros2 launch lss_bev_ros FILE` does."""
+    from ..standalone import launching
+
+    if show_args:
+        print(launching.describe_arguments(file))
+        return
+    raise typer.Exit(launching.launch(file, arguments or [], debug=debug))

@@ -1,0 +1,36 @@
+"""`lss-bev synthesize`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import console, progress
+
+
+def synthesize(
+    out: Annotated[Path, typer.Argument(help="Folder of the data set.")],
+    scenes: Annotated[int, typer.Option(help="Number of scenes.")] = 2,
+    seconds: Annotated[float, typer.Option(help="Length of a scene.")] = 10.0,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = 0,
+    sweeps: Annotated[bool, typer.Option(help="12 Hz cameras, 20 Hz LiDAR too.")] = False,
+    workers: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
+    version: Annotated[str, typer.Option(help="Name of the version folder.")] = "v1.0-mini",
+) -> None:
+    """Make a synthetic data set in the nuScenes format."""
+    from ..dataset.synthetic import synthesize as make
+
+    with progress("rendering") as bar:
+        root = make(
+            out,
+            scenes=scenes,
+            seconds=seconds,
+            seed=seed,
+            sweeps=sweeps,
+            workers=workers,
+            progress=bar,
+            version=version,
+        )
+    console.print(f"{root}: {scenes} scenes of {seconds:g} s, version {version}")
