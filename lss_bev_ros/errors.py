@@ -47,5 +47,9 @@ class TrainingError(LssBevError):
     """A training run that cannot start, go on or be resumed."""
 
 
+class DeployError(LssBevError):
+    """A model, engine or bundle that cannot be made, compared or used."""
+
+
 class StandaloneError(LssBevError):
     """Something that the ROS 2 stand-in cannot do, or a broken launch file, topic or bag."""
