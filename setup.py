@@ -7,11 +7,13 @@ from setuptools import find_packages, setup
 NAME = "lss_bev_ros"
 OVERLAY = Path(NAME, "standalone", "overlay")
 WEIGHTS = Path(NAME, "model", "builtin")
+PAGE = Path(NAME, "dashboard", "page")
 
 DATASET = ["nuscenes-devkit>=1.2,<2", "pillow>=10.1"]
 SYNTHETIC = ["numba>=0.59"]
 STANDALONE = ["cyclonedds>=11,<12", "rosbags>=0.11,<0.12"]
-DEMO = [*DATASET, *SYNTHETIC, *STANDALONE]
+DASHBOARD = ["aiohttp>=3.8,<4"]
+DEMO = [*DATASET, *SYNTHETIC, *STANDALONE, *DASHBOARD]
 
 setup(
     name=NAME,
@@ -24,7 +26,10 @@ setup(
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
     # The overlay is put on sys.path as a folder; setuptools of Humble knows no recursive pattern.
     package_data={
-        NAME: [str(path.relative_to(NAME)) for path in sorted([*OVERLAY.rglob("*.py"), *WEIGHTS.glob("*.*")])]
+        NAME: [
+            str(path.relative_to(NAME))
+            for path in sorted([*OVERLAY.rglob("*.py"), *WEIGHTS.glob("*.*"), *PAGE.glob("*.*")])
+        ]
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
@@ -45,6 +50,7 @@ setup(
         "dataset": DATASET,
         "synthetic": SYNTHETIC,
         "standalone": STANDALONE,
+        "dashboard": DASHBOARD,
         "demo": DEMO,
         "dev": [*DEMO, "hypothesis", "pytest", "pytest-cov", "ruff"],
     },
@@ -54,6 +60,7 @@ setup(
             f"replay_node = {NAME}.nodes.replay:main",
             f"inference_node = {NAME}.nodes.inference:main",
             f"evaluation_node = {NAME}.nodes.evaluation:main",
+            f"dashboard_node = {NAME}.nodes.dashboard:main",
         ]
     },
 )
