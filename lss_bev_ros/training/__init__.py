@@ -1,7 +1,8 @@
 """Training: the published recipe on nuScenes, or on synthetic worlds drawn as the network trains."""
 
 from .config import AugmentationConfig, TrainingConfig
+from .fine_tune import fine_tune
 from .run import train
 from .trainer import Trainer
 
-__all__ = ["AugmentationConfig", "Trainer", "TrainingConfig", "train"]
+__all__ = ["AugmentationConfig", "Trainer", "TrainingConfig", "fine_tune", "train"]

@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 
 from ..errors import TrainingError
-from ..model import ModelConfig
+from ..model import LiftSplatShoot, ModelConfig
 from .config import SampleLayout, TrainingConfig
 from .source import DatasetSource, SyntheticSource
 from .trainer import Trainer, ranks_from_environment
@@ -30,6 +30,7 @@ def train(
     device: str = "auto",
     resume: bool = False,
     message: Callable[[str], None] | None = None,
+    model: LiftSplatShoot | None = None,
 ) -> dict[str, float]:
     """Train Lift-Splat-Shoot and leave weights, logs and the recipe in a folder.
 
@@ -43,6 +44,7 @@ def train(
         device: `auto`, `cpu` or `cuda`.
         resume: go on with the run in `out`.
         message: takes lines for the user.
+        model: to train instead of `config.start`, changed in place.
 
     Returns:
         The last validation's scores.
@@ -57,7 +59,7 @@ def train(
     if cuda and not torch.cuda.is_available():
         raise TrainingError("device cuda: PyTorch finds no GPU here; use cpu, or install PyTorch with CUDA")
     target = torch.device("cuda", local) if cuda else torch.device("cpu")
-    layout = SampleLayout.of(ModelConfig())
+    layout = SampleLayout.of(model.config if model is not None else ModelConfig())
     share = max(1, len(os.sched_getaffinity(0)) // ranks)
     if data == SYNTHETIC:
         # The trainer's own process needs a processor too.
@@ -85,6 +87,7 @@ def train(
             resume=resume,
             message=message,
             began=began,
+            model=model,
         )
         if rank == 0:
             facts = {"data": data, "ranks": ranks, "recipe": config.description()}

@@ -68,7 +68,7 @@ class Trainer:
         config: the recipe.
         source: of samples.
         out: folder of the run: `last.pt`, `average.pt`, `train.csv`, `validation.csv`.
-        model_config: sizes of the network.
+        model_config: sizes of the network; by default those of `model`.
         layout: of the samples; by default that of the model.
         device: where to train.
         memory: bytes of the device for samples.
@@ -76,6 +76,7 @@ class Trainer:
         resume: go on where `out` was left.
         message: takes a line for the user; rank 0 only.
         began: `time.monotonic()` at which the run's wall-clock limit starts.
+        model: to train instead of `config.start`, changed in place; its layers may have any widths.
     """
 
     def __init__(
@@ -92,17 +93,17 @@ class Trainer:
         resume: bool = False,
         message: Message | None = None,
         began: float | None = None,
+        model: LiftSplatShoot | None = None,
     ):
         self._config, self._source, self._out = config, source, Path(out)
         self._device = torch.device(device)
         self._rank, self._ranks = rank, ranks
         self._message = message if message and rank == 0 else lambda _: None
         self._began = time.monotonic() if began is None else began
-        model_config = model_config or ModelConfig()
+        model_config = model_config or (model.config if model is not None else ModelConfig())
         self._layout = layout or SampleLayout.of(model_config)
         self._out.mkdir(parents=True, exist_ok=True)
-        model = build_model(config.start, model_config)
-        self._model = self._prepare(model)
+        self._model = self._prepare(build_model(config.start, model_config) if model is None else model)
         self._network = TrainingNetwork(self._model, config.precision)
         self._parameters = [p for p in self._model.parameters() if p.requires_grad]
         fused = {"fused": True} if self._device.type == "cuda" else {}

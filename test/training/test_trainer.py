@@ -7,10 +7,11 @@ import csv
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from lss_bev_ros.errors import TrainingError
 from lss_bev_ros.geometry import BevGrid
-from lss_bev_ros.model import ModelConfig
+from lss_bev_ros.model import LiftSplatShoot, ModelConfig
 from lss_bev_ros.training import AugmentationConfig, Trainer, TrainingConfig
 from lss_bev_ros.training.config import SampleLayout
 from lss_bev_ros.training.sample import Sample
@@ -118,3 +119,20 @@ def test_resuming_what_is_not_there_says_so(tmp_path):
 def test_an_impossible_recipe_names_the_field(field, value):
     with pytest.raises(TrainingError, match=field):
         TrainingConfig(**{field: value})
+
+
+def narrower(model):
+    """The model with half the channels behind its upsampling, as pruning leaves it."""
+    up2 = model.bevencode.up2
+    up2[1], up2[2] = nn.Conv2d(256, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64)
+    up2[4] = nn.Conv2d(64, MODEL.outputs, 1)
+    return model
+
+
+def test_a_network_of_other_widths_is_trained_too(tmp_path):
+    model = narrower(LiftSplatShoot(MODEL))
+    config = TrainingConfig(steps=2, batch=4, precision="fp32", augmentation=AUGMENTATION)
+    run = Trainer(config, FewSamples(), tmp_path, layout=LAYOUT, memory=1e8, model=model)
+    run.run()
+    assert run.average.bevencode.up2[1].weight.shape[0] == 64
+    assert (tmp_path / "average.pt").is_file()
