@@ -19,13 +19,13 @@ from std_msgs.msg import Float32
 from tf2_ros import Buffer, TransformException, TransformListener
 
 from .. import messages
-from ..errors import EvaluationError, GeometryError, LssBevError
+from ..errors import EvaluationError, GeometryError
 from ..evaluation import Evaluator, FrameScore, Thresholds
 from ..evaluation.matching import Match, ReferenceMatcher
 from .configuration import EvaluationParameters
 from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Status
 from .parameters import declare
-from .process import run
+from .process import guard, run
 from .qos import RELIABLE, latched_qos, sensor_qos
 
 _BACKLOG = 32
@@ -139,19 +139,11 @@ class EvaluationNode(Node):
     def _work(self) -> None:
         written = time.monotonic()
         while (match := self._backlog.get()) is not None:
-            try:
+            with guard(self, self._report_problem):
                 self._score(match)
                 if self.config.report and time.monotonic() - written > _REPORT_PERIOD:
                     self._write_report()
                     written = time.monotonic()
-            except LssBevError as error:
-                self._report_problem(str(error))
-            except Exception:
-                if not rclpy.ok():  # the context went away while a metric was on its way
-                    continue
-                self.exit_code = 1
-                rclpy.try_shutdown()
-                raise
 
     def _score(self, match: Match) -> None:
         message, latency_ms = match.prediction

@@ -8,14 +8,13 @@ import time
 from functools import partial
 
 import cv2
-import rclpy
 from nav_msgs.msg import OccupancyGrid
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_ros import Buffer, TransformListener
 
 from .. import messages
-from ..errors import GeometryError, LssBevError
+from ..errors import GeometryError
 from ..runtime import FrameSet, Prediction, create_engine
 from ..runtime.synchronizer import CameraSet, CameraSynchronizer
 from ..visualization import bev_image
@@ -24,7 +23,7 @@ from .configuration import InferenceParameters
 from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Latencies, Rate, Status
 from .latest import LatestSlot
 from .parameters import declare
-from .process import run
+from .process import guard, run
 from .qos import RELIABLE, sensor_qos
 
 _PROBLEM_SHOWN = 5.0
@@ -120,16 +119,8 @@ class InferenceNode(Node):
 
     def _work(self) -> None:
         while (camera_set := self._slot.take()) is not None:
-            try:
+            with guard(self, self._report):
                 self._serve(camera_set)
-            except LssBevError as error:
-                self._report(str(error))
-            except Exception:
-                if not rclpy.ok():  # the context went away while a grid was on its way
-                    return
-                self.exit_code = 1
-                rclpy.try_shutdown()
-                raise
 
     def _serve(self, camera_set: CameraSet) -> None:
         rig, self._unusable = self._calibration.rig()

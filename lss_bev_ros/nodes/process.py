@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import rclpy
@@ -32,8 +33,8 @@ def run(kind: Callable[[], N], args: list[str] | None = None) -> int:
     node: N | None = None
     try:
         rclpy.init(args=args)
+        executor = SingleThreadedExecutor()  # first, since the node may end rclpy at once
         node = kind()
-        executor = SingleThreadedExecutor()
         executor.add_node(node)
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
@@ -50,6 +51,28 @@ def run(kind: Callable[[], N], args: list[str] | None = None) -> int:
             node.destroy_node()
         rclpy.try_shutdown()
     return getattr(node, "exit_code", 0)
+
+
+@contextlib.contextmanager
+def guard(node: Node, report: Callable[[str], None]) -> Iterator[None]:
+    """Around work on a thread of a node's own, where no caller could see an error.
+
+    What the user can mend is reported and the thread goes on. Anything else is our mistake: it ends the node
+    with `exit_code` 1 and is raised, except after the end, when a message that is on its way cannot arrive.
+
+    Args:
+        node: whose thread it is.
+        report: takes the one line of an LssBevError.
+    """
+    try:
+        yield
+    except LssBevError as error:
+        report(str(error))
+    except Exception:
+        if rclpy.ok():
+            node.exit_code = 1
+            rclpy.try_shutdown()
+            raise
 
 
 def _explanation(error: Exception) -> str | None:

@@ -28,7 +28,7 @@ from ..geometry import CAMERA_NAMES, BevGrid
 from .configuration import ReplayParameters
 from .diagnostics import ERROR, OK, WARN, DiagnosticsPublisher, Rate, Status
 from .parameters import declare
-from .process import run
+from .process import guard, run
 from .qos import RELIABLE, latched_qos
 
 LIDAR_TOPIC = "lidar_top/points"
@@ -143,21 +143,16 @@ class ReplayNode(Node):
     # -- the replay thread --------------------------------------------------------------------------
 
     def _replay(self) -> None:
-        try:
+        with guard(self, self._fail):
             if self._wait_for_company():
                 self._play()
-        except DatasetError as error:
-            self.get_logger().error(str(error))
-            self.exit_code = 1
-        except Exception:
-            if not rclpy.ok():  # the context went away while a message was on its way
-                return
-            self.exit_code = 1
-            rclpy.try_shutdown()
-            raise
         if not self._closing:
             self._sleep(self.config.linger)
             rclpy.try_shutdown()
+
+    def _fail(self, problem: str) -> None:
+        self.get_logger().error(problem)
+        self.exit_code = 1
 
     def _wait_for_company(self) -> bool:
         """Wait for the subscribers and the publisher that were asked for; False when the node is closing."""

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+import rclpy
+from rclpy.node import Node
+
+from lss_bev_ros.errors import LssBevError
+from lss_bev_ros.nodes.process import guard, run
+
+
+class Worker(Node):
+    """Does the given things, one after the other, on a thread of its own."""
+
+    exit_code = 0
+
+    def __init__(self, *deeds):
+        super().__init__("worker")
+        self.deeds = deeds
+        self.reported = []
+        self.thread = threading.Thread(target=self.work)
+        self.thread.start()
+
+    def work(self):
+        for deed in self.deeds:
+            with guard(self, self.reported.append):
+                deed()
+
+    def close(self):
+        self.thread.join()
+
+
+def complain():
+    raise LssBevError("a file is damaged")
+
+
+def stumble():
+    raise ZeroDivisionError
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_mistake_of_ours_on_a_thread_ends_the_node_with_an_error():
+    assert run(lambda: Worker(stumble), []) == 1
+
+
+def test_what_the_user_can_mend_is_reported_and_the_work_goes_on():
+    made = []
+
+    def kind():
+        made.append(Worker(complain, complain, rclpy.shutdown))
+        return made[0]
+
+    assert run(kind, []) == 0
+    assert made[0].reported == ["a file is damaged"] * 2
+
+
+def test_a_message_that_cannot_go_out_after_the_end_is_no_error():
+    assert run(lambda: Worker(rclpy.shutdown, stumble), []) == 0
