@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..errors import ImageError
 from ..geometry import BevGrid
 from .frame_set import FrameSet, Prediction
+
+if TYPE_CHECKING:
+    import torch
+
+    from .stopwatch import Stopwatch
 
 
 class Engine(ABC):
@@ -65,3 +71,30 @@ class Engine(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@runtime_checkable
+class NetworkEngine(Protocol):
+    """An engine whose network can be run without decoding and resizing: what the benchmark compares."""
+
+    def prepare(self, images: torch.Tensor) -> Any:
+        """Put normalised images where `network` reads them, in its precision and layout.
+
+        Args:
+            images: (N, 3, H, W) float32 on the CPU.
+        """
+
+    def tables(self, frame_set: FrameSet) -> Any:
+        """What the calibration of the cameras with an image means, from a cache where it is known."""
+
+    def network(self, images: Any, tables: Any, watch: Stopwatch | None = None) -> torch.Tensor:
+        """Run the network alone.
+
+        Args:
+            images: from `prepare`.
+            tables: from `tables`, of the same cameras.
+            watch: told of each stage that can be told apart.
+
+        Returns:
+            (outputs, nx, ny) logits, on any device, in any precision.
+        """

@@ -52,6 +52,7 @@ class TorchEngine(Engine):
         self.weights = weights
         self.name = f"torch-cpu-{precision}"
         self.reason = reason
+        self._dtype = dtype
         self._decoder = ImageDecoder(threads or min(6, os.cpu_count() or 1))
         self._preprocess = Preprocessor(self.config, dtype)
         with torch.inference_mode():
@@ -74,6 +75,10 @@ class TorchEngine(Engine):
             vehicle = logits[0].numpy().copy()
         watch.stage("postprocess")
         return Prediction(frame_set.stamp, self.grid, vehicle, tables.visible, watch.timings())
+
+    def prepare(self, images: torch.Tensor) -> torch.Tensor:
+        """See `NetworkEngine.prepare`."""
+        return images.to(self._dtype).contiguous(memory_format=torch.channels_last)
 
     def tables(self, frame_set: FrameSet) -> CalibrationTables:
         """What the calibration of the cameras with an image means, from the cache where it is known."""
