@@ -13,6 +13,8 @@ UNKNOWN_STRIPE: Color = (56, 62, 74)
 FREE: Color = (23, 62, 66)
 OBSTACLE: Color = (236, 240, 244)
 TRUTH: Color = (64, 224, 190)
+PERSON: Color = (250, 204, 92)
+OBJECT: Color = (150, 158, 170)
 RING: Color = (255, 255, 255)
 EGO: Color = (120, 190, 255)
 TEXT: Color = (236, 240, 244)
@@ -33,3 +35,8 @@ def probability_colors() -> np.ndarray:
     percent = np.arange(101)
     channels = [np.interp(percent, _STOPS, [anchor[c] for anchor in _ANCHORS]) for c in range(3)]
     return np.stack(channels, axis=-1).round().astype(np.uint8)
+
+
+def box_color(category: str) -> Color:
+    """Colour of an annotated object's box by its nuScenes category."""
+    return {"vehicle": TRUTH, "human": PERSON}.get(category.split(".")[0], OBJECT)

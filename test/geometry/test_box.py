@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from lss_bev_ros.geometry import Box, Pose
+from lss_bev_ros.geometry.box import corners_of
 from lss_bev_ros.geometry.vehicle import RENAULT_ZOE
 
 sizes = hnp.arrays(np.float64, 3, elements=st.floats(0.2, 20))
@@ -68,3 +69,11 @@ def test_the_car_covers_its_outline():
     assert RENAULT_ZOE.covers(outline * 0.999).all()
     assert not RENAULT_ZOE.covers(outline * 1.001).any()
     assert RENAULT_ZOE.covers(outline * 1.001, margin=0.1).all()
+
+
+@given(st.lists(boxes, max_size=4))
+def test_corners_of_many_are_those_of_each(many):
+    together = corners_of(many)
+    assert together.shape == (len(many), 8, 3)
+    for box, corners in zip(many, together, strict=True):
+        np.testing.assert_allclose(corners, box.corners(), atol=1e-9)
