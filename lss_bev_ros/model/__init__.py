@@ -6,6 +6,7 @@ from .image_transform import IMAGE_MEAN, IMAGE_STD, ImageTransform
 from .lift_splat import LiftSplatShoot
 from .splat import SplatTable, naive_splat, splat, voxel_cells
 from .weights import build_model, describe_weights
+from .widths import Widths
 
 __all__ = [
     "IMAGE_MEAN",
@@ -15,6 +16,7 @@ __all__ = [
     "LiftSplatShoot",
     "ModelConfig",
     "SplatTable",
+    "Widths",
     "build_model",
     "create_frustum",
     "describe_weights",

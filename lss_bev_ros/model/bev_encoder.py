@@ -13,14 +13,14 @@ from .merge import Up
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut (He et al., "Deep Residual Learning", figure 5 left)."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1):
+    def __init__(self, inputs: int, inner: int, outputs: int, stride: int = 1):
         super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, kernel_size=3, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(inputs, inner, kernel_size=3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, outputs, kernel_size=3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.downsample: nn.Sequential | None = None
-        if stride != 1 or inputs != outputs:
+        if stride != 1:
             self.downsample = nn.Sequential(
                 nn.Conv2d(inputs, outputs, kernel_size=1, stride=stride, bias=False),
                 nn.BatchNorm2d(outputs),
@@ -38,18 +38,24 @@ class BevEncoder(nn.Module):
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        self.conv1 = nn.Conv2d(config.channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        self.layer1 = nn.Sequential(BasicBlock(64, 64), BasicBlock(64, 64))
-        self.layer2 = nn.Sequential(BasicBlock(64, 128, stride=2), BasicBlock(128, 128))
-        self.layer3 = nn.Sequential(BasicBlock(128, 256, stride=2), BasicBlock(256, 256))
-        self.up1 = Up(64 + 256, 256, scale=4)
+        half, quarter, eighth = config.widths.bev
+        inner, (first, second, third) = config.widths.bev_inner, config.widths.bev_up
+        self.conv1 = nn.Conv2d(config.channels, half, kernel_size=7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(half)
+        self.layer1 = nn.Sequential(BasicBlock(half, inner[0], half), BasicBlock(half, inner[1], half))
+        self.layer2 = nn.Sequential(
+            BasicBlock(half, inner[2], quarter, stride=2), BasicBlock(quarter, inner[3], quarter)
+        )
+        self.layer3 = nn.Sequential(
+            BasicBlock(quarter, inner[4], eighth, stride=2), BasicBlock(eighth, inner[5], eighth)
+        )
+        self.up1 = Up(half + eighth, first, second, scale=4)
         self.up2 = nn.Sequential(
             nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
-            nn.Conv2d(256, 128, kernel_size=3, padding=1, bias=False),
-            nn.BatchNorm2d(128),
+            nn.Conv2d(second, third, kernel_size=3, padding=1, bias=False),
+            nn.BatchNorm2d(third),
             nn.ReLU(inplace=True),
-            nn.Conv2d(128, config.outputs, kernel_size=1),
+            nn.Conv2d(third, config.outputs, kernel_size=1),
         )
 
     def forward(self, bev: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from .config import ModelConfig
-from .efficientnet import STAGES, EfficientNetTrunk
+from .efficientnet import EfficientNetTrunk
 from .merge import Up
 
 
@@ -17,9 +17,10 @@ class CameraEncoder(nn.Module):
         super().__init__()
         self.depth_bins = config.depth_bins
         self.channels = config.channels
-        self.trunk = EfficientNetTrunk()
-        self.up1 = Up(STAGES[-1].outputs + STAGES[4].outputs, 512)
-        self.depthnet = nn.Conv2d(512, self.depth_bins + self.channels, kernel_size=1)
+        widths = config.widths
+        self.trunk = EfficientNetTrunk(widths)
+        self.up1 = Up(widths.stages[4] + widths.stages[6], *widths.camera_up)
+        self.depthnet = nn.Conv2d(widths.camera_up[1], self.depth_bins + self.channels, kernel_size=1)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Encode images, each by itself.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..errors import ModelError
 from ..geometry import BevGrid
+from .widths import Widths
 
 DOWNSAMPLE = 16
 """Input pixels per feature cell, fixed by the trunk's fourth reduction (paper, section 4.1)."""
@@ -25,6 +26,7 @@ class ModelConfig:
         outputs: maps that the BEV encoder predicts.
         grid: the cells of the BEV; its sides are multiples of 8 cells, the BEV encoder's total stride.
         z_min, z_max: height of the one voxel that is collapsed into the BEV, metres, base_link.
+        widths: channels of the layers between; a checkpoint's own are read off its shapes.
     """
 
     image_height: int = 128
@@ -38,6 +40,7 @@ class ModelConfig:
     grid: BevGrid = field(default_factory=BevGrid)
     z_min: float = -10.0
     z_max: float = 10.0
+    widths: Widths = field(default_factory=Widths)
 
     def __post_init__(self) -> None:
         for name in ("image_height", "image_width"):

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .widths import BLOCK_STAGES, Widths
+
 BATCH_NORM = {"eps": 1e-3, "momentum": 0.01}
 DROP_CONNECT = 0.2
 """Stochastic depth: probability that training drops the last block's residual, earlier ones in proportion."""
@@ -19,25 +21,13 @@ DROP_CONNECT = 0.2
 
 @dataclass(frozen=True)
 class Stage:
-    """One row of the paper's table 1: `repeats` blocks, the first of which carries the stride."""
+    """One row of the paper's table 1, whose first block carries the stride; `Widths` has the channels."""
 
-    repeats: int
     kernel: int
     stride: int
-    expand: int
-    inputs: int
-    outputs: int
 
 
-STAGES = (
-    Stage(1, 3, 1, 1, 32, 16),
-    Stage(2, 3, 2, 6, 16, 24),
-    Stage(2, 5, 2, 6, 24, 40),
-    Stage(3, 3, 2, 6, 40, 80),
-    Stage(3, 5, 1, 6, 80, 112),
-    Stage(4, 5, 2, 6, 112, 192),
-    Stage(1, 3, 1, 6, 192, 320),
-)
+STAGES = (Stage(3, 1), Stage(3, 2), Stage(5, 2), Stage(3, 2), Stage(5, 1), Stage(5, 2), Stage(3, 1))
 
 
 class SamePadConv2d(nn.Conv2d):
@@ -63,23 +53,32 @@ class SamePadConv2d(nn.Conv2d):
 
 
 class MBConvBlock(nn.Module):
-    """Inverted bottleneck with squeeze and excitation (MobileNetV2's block, EfficientNet section 4)."""
+    """Inverted bottleneck with squeeze and excitation (MobileNetV2's block, EfficientNet section 4).
 
-    def __init__(self, stage: Stage, inputs: int, stride: int, drop_connect: float):
+    Args:
+        index: of the block in the trunk.
+        widths: of the network.
+        drop_connect: probability that training drops its residual.
+    """
+
+    def __init__(self, index: int, widths: Widths, drop_connect: float):
         super().__init__()
-        hidden = inputs * stage.expand
-        if stage.expand != 1:
+        stage = STAGES[BLOCK_STAGES[index]]
+        first = index == 0 or BLOCK_STAGES[index - 1] != BLOCK_STAGES[index]
+        stride = stage.stride if first else 1
+        inputs, hidden, squeezed, outputs = widths.block(index)
+        self.expands = index > 0
+        if self.expands:
             self._expand_conv = SamePadConv2d(inputs, hidden, 1)
             self._bn0 = nn.BatchNorm2d(hidden, **BATCH_NORM)
         self._depthwise_conv = SamePadConv2d(hidden, hidden, stage.kernel, stride=stride, groups=hidden)
         self._bn1 = nn.BatchNorm2d(hidden, **BATCH_NORM)
-        squeezed = max(1, inputs // 4)
         self._se_reduce = SamePadConv2d(hidden, squeezed, 1, bias=True)
         self._se_expand = SamePadConv2d(squeezed, hidden, 1, bias=True)
-        self._project_conv = SamePadConv2d(hidden, stage.outputs, 1)
-        self._bn2 = nn.BatchNorm2d(stage.outputs, **BATCH_NORM)
-        self.expands = stage.expand != 1
-        self.skips = stride == 1 and inputs == stage.outputs
+        self._project_conv = SamePadConv2d(hidden, outputs, 1)
+        self._bn2 = nn.BatchNorm2d(outputs, **BATCH_NORM)
+        # A stage's first block changes the channels, or would in the published widths.
+        self.skips = not first
         self.drop_connect = drop_connect
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -103,27 +102,19 @@ class MBConvBlock(nn.Module):
 class EfficientNetTrunk(nn.Module):
     """EfficientNet-B0 up to its last block; `_conv_head`, `_bn1` and `_fc` exist for checkpoints alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, widths: Widths | None = None) -> None:
         super().__init__()
-        self._conv_stem = SamePadConv2d(3, STAGES[0].inputs, 3, stride=2)
-        self._bn0 = nn.BatchNorm2d(STAGES[0].inputs, **BATCH_NORM)
-        count = sum(stage.repeats for stage in STAGES)
-        blocks: list[MBConvBlock] = []
-        for stage in STAGES:
-            for repeat in range(stage.repeats):
-                first = repeat == 0
-                blocks.append(
-                    MBConvBlock(
-                        stage,
-                        inputs=stage.inputs if first else stage.outputs,
-                        stride=stage.stride if first else 1,
-                        drop_connect=DROP_CONNECT * len(blocks) / count,
-                    )
-                )
-        self._blocks = nn.ModuleList(blocks)
-        self._conv_head = SamePadConv2d(STAGES[-1].outputs, 1280, 1)
-        self._bn1 = nn.BatchNorm2d(1280, **BATCH_NORM)
-        self._fc = nn.Linear(1280, 1000)
+        widths = widths or Widths()
+        (stem,), (head,), (classes,) = widths.stem, widths.head, widths.classes
+        self._conv_stem = SamePadConv2d(3, stem, 3, stride=2)
+        self._bn0 = nn.BatchNorm2d(stem, **BATCH_NORM)
+        count = len(BLOCK_STAGES)
+        self._blocks = nn.ModuleList(
+            MBConvBlock(index, widths, drop_connect=DROP_CONNECT * index / count) for index in range(count)
+        )
+        self._conv_head = SamePadConv2d(widths.stages[-1], head, 1)
+        self._bn1 = nn.BatchNorm2d(head, **BATCH_NORM)
+        self._fc = nn.Linear(head, classes)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Run the blocks.
@@ -132,7 +123,7 @@ class EfficientNetTrunk(nn.Module):
             images: (B, 3, H, W), normalised; H and W multiples of 32.
 
         Returns:
-            The features at 1/16, (B, 112, H/16, W/16), and at 1/32, (B, 320, H/32, W/32).
+            The features at 1/16, (B, 112, H/16, W/16), and at 1/32, (B, 320, H/32, W/32), as published.
         """
         x = F.silu(self._bn0(self._conv_stem(images)))
         sixteenth = x

@@ -11,18 +11,19 @@ class Up(nn.Module):
 
     Args:
         inputs: channels of the fine and the coarse map together.
+        inner: channels between the convolutions.
         outputs: channels of the result.
         scale: how many times larger the fine map is.
     """
 
-    def __init__(self, inputs: int, outputs: int, scale: int = 2):
+    def __init__(self, inputs: int, inner: int, outputs: int, scale: int = 2):
         super().__init__()
         self.up = nn.Upsample(scale_factor=scale, mode="bilinear", align_corners=True)
         self.conv = nn.Sequential(
-            nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=False),
-            nn.BatchNorm2d(outputs),
+            nn.Conv2d(inputs, inner, kernel_size=3, padding=1, bias=False),
+            nn.BatchNorm2d(inner),
             nn.ReLU(inplace=True),
-            nn.Conv2d(outputs, outputs, kernel_size=3, padding=1, bias=False),
+            nn.Conv2d(inner, outputs, kernel_size=3, padding=1, bias=False),
             nn.BatchNorm2d(outputs),
             nn.ReLU(inplace=True),
         )

@@ -6,6 +6,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from .bev_encoder import BasicBlock
 from .config import ModelConfig
 from .efficientnet import MBConvBlock
 from .lift_splat import LiftSplatShoot
+from .widths import Widths
 
 CONSTANTS = ("dx", "bx", "nx", "frustum")
 """State that follows from the configuration and is no parameter."""
@@ -44,21 +46,19 @@ def build_model(weights: str | Path = "seed:0", config: ModelConfig | None = Non
         weights: `seed:N` (see `seed_state`), `builtin` for those that ship with the package (trained on
             synthetic data, see the model card beside them), or the path of a checkpoint (.pt, .pth,
             .safetensors).
-        config: sizes; None for the published ones.
+        config: sizes; None for the published ones. The widths of a checkpoint are its own, so that a pruned
+            one loads like any other.
 
     Raises:
         ModelError: the weights cannot be had, or do not fit the configuration.
     """
-    model = LiftSplatShoot(config)
     spec = str(weights)
     seed = _seed(spec)
-    if seed is not None:
-        state = seed_state(model, seed)
-    elif spec == "builtin":
-        state = read_checkpoint(BUILTIN, model)
+    if seed is None:
+        model = read_checkpoint(BUILTIN if spec == "builtin" else Path(spec), config)
     else:
-        state = read_checkpoint(Path(spec), model)
-    model.load_state_dict(state, strict=True)
+        model = LiftSplatShoot(config)
+        model.load_state_dict(seed_state(model, seed), strict=True)
     return model.eval().requires_grad_(False)
 
 
@@ -118,16 +118,21 @@ def _gain(name: str) -> float:
     return 2.0
 
 
-def read_checkpoint(path: Path, model: LiftSplatShoot) -> dict[str, torch.Tensor]:
-    """Read a state dict and check it against the model, without running any code the file may hold.
+def read_checkpoint(path: Path, config: ModelConfig | None = None) -> LiftSplatShoot:
+    """Make the network of a state dict, strictly, without running any code that the file may hold.
 
     A state dict inside {"state_dict": ...} and names that begin with "module." (DataParallel) are accepted,
     as are half-precision tensors.
+
+    Args:
+        path: of the file.
+        config: sizes; its widths give way to the file's.
 
     Raises:
         ModelError: the file is missing, damaged or no checkpoint, or its names or shapes are not the model's.
     """
     state = _unwrap(path, _load(path))
+    model = LiftSplatShoot(replace(config or ModelConfig(), widths=Widths.of_state(state)))
     expected = model.state_dict()
     missing = [name for name in expected if name not in state]
     extra = [name for name in state if name not in expected]
@@ -162,7 +167,9 @@ def read_checkpoint(path: Path, model: LiftSplatShoot) -> dict[str, torch.Tensor
     broken = [n for n in expected if not torch.isfinite(state[n]).all()]
     if broken:
         raise ModelError(f"checkpoint {path} holds NaN or infinity in {_some(broken)}: take an earlier one")
-    return {name: state[name].to(tensor.dtype) for name, tensor in expected.items()} | constants
+    fitted = {name: state[name].to(tensor.dtype) for name, tensor in expected.items()}
+    model.load_state_dict(fitted | constants, strict=True)
+    return model
 
 
 def _load(path: Path) -> object:

@@ -174,7 +174,8 @@ class FoldedBevEncoder:
         self.stem = Convolution.of(encoder.conv1, encoder.bn1, dtype, "relu")
         self.layer1 = [FoldedResidual(block, dtype) for block in encoder.layer1]
         self.deeper = [FoldedResidual(block, dtype) for block in (*encoder.layer2, *encoder.layer3)]
-        self.up1 = FoldedUp(encoder.up1, 256, nx // 8, ny // 8, dtype)
+        eighth = encoder.layer3[-1].conv2.out_channels
+        self.up1 = FoldedUp(encoder.up1, eighth, nx // 8, ny // 8, dtype)
         weight, bias = fold(encoder.up2[1], encoder.up2[2])
         self.up2 = UpsampledConvolution(weight, bias, nx // 2, ny // 2, 2, dtype)
         self.head = Convolution.of(encoder.up2[4], None, dtype)
