@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -39,6 +40,23 @@ def ros(ros_environment: dict[str, str]) -> Iterator[None]:
     rclpy.init(args=[])
     yield
     rclpy.try_shutdown()
+
+
+@pytest.fixture
+def open_node() -> Callable[..., contextlib.AbstractContextManager]:
+    """Make a node, with the arguments of Node, that ends with its block."""
+
+    @contextlib.contextmanager
+    def opened(*arguments: object, **options: object) -> Iterator[object]:
+        from rclpy.node import Node
+
+        node = Node(*arguments, **options)
+        try:
+            yield node
+        finally:
+            node.destroy_node()
+
+    return opened
 
 
 @pytest.fixture

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
-from rclpy.node import Node as RosNode
+from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
-
-class Node(RosNode):
-    """A node that ends with a block."""
-
-    def __enter__(self) -> Node:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.destroy_node()
-
+OpenNode = Callable[..., AbstractContextManager[Node]]
 
 pytestmark = pytest.mark.usefixtures("ros")
 
@@ -45,11 +37,11 @@ rclpy.try_shutdown()
 
 
 def test_another_process_is_seen_while_it_lives(
-    start: Callable[..., subprocess.Popen], spin_until: Callable[..., bool]
+    open_node: OpenNode, start: Callable[..., subprocess.Popen], spin_until: Callable[..., bool]
 ) -> None:
     process = start(OTHER)
     assert process.stdout.readline() == "ready\n"
-    with Node("here") as node:
+    with open_node("here") as node:
         assert spin_until(lambda: ("other", "/far") in node.get_node_names_and_namespaces(), node)
         assert spin_until(lambda: node.count_publishers("/far/latched") == 1, node)
         assert spin_until(lambda: node.count_subscribers("/far/image") == 1, node)
@@ -75,10 +67,10 @@ def test_another_process_is_seen_while_it_lives(
         assert spin_until(lambda: node.count_publishers("/far/latched") == 0, node)
 
 
-def test_what_is_created_and_destroyed_here_is_seen_at_once() -> None:
+def test_what_is_created_and_destroyed_here_is_seen_at_once(open_node: OpenNode) -> None:
     from std_msgs.msg import String
 
-    with Node("here") as node:
+    with open_node("here") as node:
         assert node.get_node_names() == ["here"]
         publisher = node.create_publisher(String, "text", 1)
         assert node.count_publishers("text") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -14,31 +15,26 @@ from rclpy.exceptions import (
     ParameterNotDeclaredException,
     ParameterUninitializedException,
 )
-from rclpy.node import Node as RosNode
+from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-
-class Node(RosNode):
-    """A node that ends with a block."""
-
-    def __enter__(self) -> Node:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.destroy_node()
-
+OpenNode = Callable[..., AbstractContextManager[Node]]
 
 pytestmark = pytest.mark.usefixtures("ros")
 
 
 @pytest.fixture
-def node() -> Iterator[Node]:
-    with Node("node") as node:
+def node(open_node: OpenNode) -> Iterator[Node]:
+    with open_node("node") as node:
         yield node
 
 
-def overridden(*values: str) -> Node:
-    return Node("node", cli_args=["--ros-args", *[word for value in values for word in ("-p", value)]])
+@pytest.fixture
+def overridden(open_node: OpenNode) -> Callable[..., AbstractContextManager[Node]]:
+    def node(*values: str) -> AbstractContextManager[Node]:
+        return open_node("node", cli_args=["--ros-args", *[w for value in values for w in ("-p", value)]])
+
+    return node
 
 
 def test_a_default_holds_until_it_is_set(node: Node) -> None:
@@ -52,7 +48,7 @@ def test_a_default_holds_until_it_is_set(node: Node) -> None:
     assert node.get_parameter_or("other", Parameter("other", value=1)).value == 1
 
 
-def test_an_override_replaces_the_default() -> None:
+def test_an_override_replaces_the_default(overridden: OpenNode) -> None:
     with overridden("rate:=4.0", "names:=[a, b]", "nothing:=[]") as node:
         assert node.declare_parameter("rate", 2.0).value == 4.0
         assert node.declare_parameter("names", ["x"]).value == ["a", "b"]
@@ -61,12 +57,12 @@ def test_an_override_replaces_the_default() -> None:
 @pytest.mark.parametrize(
     ("override", "default"), [("x:=1", 1.0), ("x:=1.0", 1), ("x:=text", True), ("x:=true", "text")]
 )
-def test_an_override_of_another_type_is_refused(override: str, default: object) -> None:
+def test_an_override_of_another_type_is_refused(overridden: OpenNode, override: str, default: object) -> None:
     with overridden(override) as node, pytest.raises(InvalidParameterTypeException, match="'x'"):
         node.declare_parameter("x", default)
 
 
-def test_dynamic_typing_takes_any_type() -> None:
+def test_dynamic_typing_takes_any_type(overridden: OpenNode) -> None:
     with overridden("x:=text") as node:
         assert node.declare_parameter("x", 1, ParameterDescriptor(dynamic_typing=True)).value == "text"
 
@@ -92,7 +88,7 @@ def test_undeclared_and_twice_declared_parameters_are_refused(node: Node) -> Non
 
 
 @pytest.mark.parametrize("value", [0.05, 10.5])
-def test_a_number_out_of_range_is_refused_at_its_declaration(value: float) -> None:
+def test_a_number_out_of_range_is_refused_at_its_declaration(overridden: OpenNode, value: float) -> None:
     allowed = ParameterDescriptor(floating_point_range=[FloatingPointRange(from_value=0.1, to_value=10.0)])
 
     with overridden(f"rate:={value}") as node, pytest.raises(InvalidParameterValueException, match="rate"):
@@ -149,9 +145,11 @@ def test_setting_atomically_sets_all_or_none(node: Node) -> None:
     }
 
 
-def test_others_see_and_set_parameters_by_services(node: Node, spin_until: Callable[..., bool]) -> None:
+def test_others_see_and_set_parameters_by_services(
+    open_node: OpenNode, node: Node, spin_until: Callable[..., bool]
+) -> None:
     node.declare_parameter("camera.fov", 70.0)
-    with Node("other") as other:
+    with open_node("other") as other:
 
         def call(kind: type, name: str, request: object) -> object:
             client = other.create_client(kind, f"/node/{name}")

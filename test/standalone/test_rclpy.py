@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 import rclpy
@@ -20,7 +21,7 @@ from rclpy.exceptions import (
     NotInitializedException,
 )
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
-from rclpy.node import Node as RosNode
+from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rclpy.serialization import deserialize_message, serialize_message
 from rclpy.task import Future
@@ -28,17 +29,7 @@ from rclpy.time import Time
 from rosgraph_msgs.msg import Clock as ClockMessage
 from std_msgs.msg import Int32, String
 
-
-class Node(RosNode):
-    """A node that ends with a block."""
-
-    def __enter__(self) -> Node:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.destroy_node()
-
-
+OpenNode = Callable[..., AbstractContextManager[Node]]
 Spin = Callable[..., bool]
 
 
@@ -48,16 +39,16 @@ def matched(publisher: object) -> Callable[[], bool]:
 
 @pytest.mark.usefixtures("ros")
 class TestNodes:
-    def test_a_node_has_a_name_a_namespace_and_a_logger(self) -> None:
-        with Node("eyes", namespace="car/front") as node:
+    def test_a_node_has_a_name_a_namespace_and_a_logger(self, open_node: OpenNode) -> None:
+        with open_node("eyes", namespace="car/front") as node:
             assert node.get_name() == "eyes"
             assert node.get_namespace() == "/car/front"
             assert node.get_fully_qualified_name() == "/car/front/eyes"
             assert node.get_logger().name == "car.front.eyes"
 
-    def test_arguments_rename_a_node_and_its_topics(self) -> None:
+    def test_arguments_rename_a_node_and_its_topics(self, open_node: OpenNode) -> None:
         arguments = ["--ros-args", "-r", "__ns:=/car", "-r", "__node:=eyes", "-r", "image:=/picture"]
-        with Node("camera", cli_args=arguments) as node:
+        with open_node("camera", cli_args=arguments) as node:
             assert node.get_fully_qualified_name() == "/car/eyes"
             assert node.create_publisher(String, "image", 1).topic_name == "/picture"
             assert node.create_publisher(String, "~/image", 1).topic_name == "/car/eyes/image"
@@ -68,22 +59,22 @@ class TestNodes:
         with pytest.raises((InvalidNodeNameException, ValueError)):
             Node(name)
 
-    def test_bad_namespaces_and_topics_are_refused(self) -> None:
+    def test_bad_namespaces_and_topics_are_refused(self, open_node: OpenNode) -> None:
         with pytest.raises((InvalidNamespaceException, ValueError)):
             Node("node", namespace="a//b")
-        with Node("node") as node, pytest.raises(InvalidTopicNameException):
+        with open_node("node") as node, pytest.raises(InvalidTopicNameException):
             node.create_publisher(String, "a topic", 1)
 
-    def test_only_messages_of_the_topics_type_can_be_published(self) -> None:
-        with Node("node") as node, pytest.raises(TypeError):
+    def test_only_messages_of_the_topics_type_can_be_published(self, open_node: OpenNode) -> None:
+        with open_node("node") as node, pytest.raises(TypeError):
             node.create_publisher(String, "text", 1).publish(Int32(data=1))
 
 
 @pytest.mark.usefixtures("ros")
 class TestTopics:
-    def test_what_is_published_is_heard(self, spin_until: Spin) -> None:
+    def test_what_is_published_is_heard(self, open_node: OpenNode, spin_until: Spin) -> None:
         heard: list[str] = []
-        with Node("talker") as talker, Node("listener") as listener:
+        with open_node("talker") as talker, open_node("listener") as listener:
             publisher = talker.create_publisher(String, "chatter", 10)
             subscription = listener.create_subscription(String, "chatter", lambda m: heard.append(m.data), 10)
             assert spin_until(matched(publisher), talker, listener)
@@ -96,9 +87,9 @@ class TestTopics:
             assert listener.destroy_subscription(subscription)
             assert spin_until(lambda: publisher.get_subscription_count() == 0, talker)
 
-    def test_raw_bytes_can_be_published_and_heard(self, spin_until: Spin) -> None:
+    def test_raw_bytes_can_be_published_and_heard(self, open_node: OpenNode, spin_until: Spin) -> None:
         heard: list[bytes] = []
-        with Node("node") as node:
+        with open_node("node") as node:
             publisher = node.create_publisher(String, "chatter", 10)
             node.create_subscription(String, "chatter", heard.append, 10, raw=True)
             assert spin_until(matched(publisher), node)
@@ -108,9 +99,11 @@ class TestTopics:
             assert isinstance(heard[0], bytes)
             assert deserialize_message(heard[0], String) == String(data="raw")
 
-    def test_a_callback_with_two_parameters_gets_the_source_timestamp(self, spin_until: Spin) -> None:
+    def test_a_callback_with_two_parameters_gets_the_source_timestamp(
+        self, open_node: OpenNode, spin_until: Spin
+    ) -> None:
         infos: list[dict] = []
-        with Node("node") as node:
+        with open_node("node") as node:
             publisher = node.create_publisher(String, "chatter", 10)
 
             def heard(message: String, info: dict) -> None:
@@ -122,10 +115,12 @@ class TestTopics:
             assert spin_until(lambda: bool(infos), node)
             assert abs(time.time_ns() - infos[0]["source_timestamp"]) < 60 * 10**9
 
-    def test_late_subscriptions_get_what_is_transient_local(self, spin_until: Spin) -> None:
+    def test_late_subscriptions_get_what_is_transient_local(
+        self, open_node: OpenNode, spin_until: Spin
+    ) -> None:
         heard: list[str] = []
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        with Node("node") as node, Node("late") as late:
+        with open_node("node") as node, open_node("late") as late:
             publisher = node.create_publisher(String, "map", latched)
             publisher.publish(String(data="old"))
             publisher.publish(String(data="new"))
@@ -134,9 +129,9 @@ class TestTopics:
             assert spin_until(lambda: bool(heard), node, late)
             assert heard == ["new"]
 
-    def test_depth_keeps_the_newest(self, spin_until: Spin) -> None:
+    def test_depth_keeps_the_newest(self, open_node: OpenNode, spin_until: Spin) -> None:
         heard: list[int] = []
-        with Node("node") as node:
+        with open_node("node") as node:
             publisher = node.create_publisher(Int32, "count", QoSProfile(depth=100))
             node.create_subscription(Int32, "count", lambda m: heard.append(m.data), QoSProfile(depth=2))
             assert spin_until(matched(publisher), node)
@@ -147,14 +142,16 @@ class TestTopics:
             assert spin_until(lambda: 49 in heard, node)
             assert len(heard) <= 4
 
-    def test_a_reliable_subscription_does_not_hear_a_best_effort_publisher(self, spin_until: Spin) -> None:
-        with Node("node") as node:
+    def test_a_reliable_subscription_does_not_hear_a_best_effort_publisher(
+        self, open_node: OpenNode, spin_until: Spin
+    ) -> None:
+        with open_node("node") as node:
             publisher = node.create_publisher(String, "chatter", qos_profile_sensor_data)
             node.create_subscription(String, "chatter", lambda m: None, 10)
             assert not spin_until(matched(publisher), node, timeout=0.5)
 
-    def test_a_destroyed_publisher_refuses(self) -> None:
-        with Node("node") as node:
+    def test_a_destroyed_publisher_refuses(self, open_node: OpenNode) -> None:
+        with open_node("node") as node:
             publisher = node.create_publisher(String, "chatter", 10)
             assert node.destroy_publisher(publisher)
             assert not node.destroy_publisher(publisher)
@@ -164,9 +161,9 @@ class TestTopics:
 
 @pytest.mark.usefixtures("ros")
 class TestExecutors:
-    def test_a_timer_calls_back_until_canceled(self, spin_until: Spin) -> None:
+    def test_a_timer_calls_back_until_canceled(self, open_node: OpenNode, spin_until: Spin) -> None:
         calls: list[int] = []
-        with Node("node") as node:
+        with open_node("node") as node:
             timer = node.create_timer(0.01, lambda: calls.append(1))
             assert spin_until(lambda: len(calls) >= 3, node)
             timer.cancel()
@@ -177,19 +174,19 @@ class TestExecutors:
             timer.reset()
             assert spin_until(lambda: len(calls) > count, node)
 
-    def test_spin_once_returns_after_its_timeout(self) -> None:
-        with Node("node") as node:
+    def test_spin_once_returns_after_its_timeout(self, open_node: OpenNode) -> None:
+        with open_node("node") as node:
             start = time.monotonic()
             rclpy.spin_once(node, timeout_sec=0.05)
             rclpy.spin_once(node, timeout_sec=0)
             assert time.monotonic() - start < 10
 
-    def test_an_exception_in_a_callback_ends_the_spin(self) -> None:
+    def test_an_exception_in_a_callback_ends_the_spin(self, open_node: OpenNode) -> None:
         def fail() -> None:
             raise ValueError("broken")
 
         for kind in (SingleThreadedExecutor, MultiThreadedExecutor):
-            with Node("node") as node:
+            with open_node("node") as node:
                 node.create_timer(0.01, fail)
                 executor = kind()
                 executor.add_node(node)
@@ -200,7 +197,9 @@ class TestExecutors:
     @pytest.mark.parametrize(
         ("group", "together"), [(MutuallyExclusiveCallbackGroup, 1), (ReentrantCallbackGroup, 2)]
     )
-    def test_callback_groups_decide_what_runs_at_once(self, group: type, together: int) -> None:
+    def test_callback_groups_decide_what_runs_at_once(
+        self, open_node: OpenNode, group: type, together: int
+    ) -> None:
         running, most, calls = [0], [0], [0]
         lock = threading.Lock()
 
@@ -213,7 +212,7 @@ class TestExecutors:
             with lock:
                 running[0] -= 1
 
-        with Node("node") as node:
+        with open_node("node") as node:
             shared = group()
             for _ in range(2):
                 node.create_timer(0.005, work, callback_group=shared)
@@ -226,9 +225,11 @@ class TestExecutors:
         assert calls[0] >= 8
         assert most[0] == together
 
-    def test_a_worker_thread_publishes_while_the_executor_spins(self, spin_until: Spin) -> None:
+    def test_a_worker_thread_publishes_while_the_executor_spins(
+        self, open_node: OpenNode, spin_until: Spin
+    ) -> None:
         heard: list[int] = []
-        with Node("node") as node:
+        with open_node("node") as node:
             publisher = node.create_publisher(Int32, "count", 100)
             node.create_subscription(Int32, "count", lambda m: heard.append(m.data), 100)
             assert spin_until(matched(publisher), node)
@@ -238,16 +239,16 @@ class TestExecutors:
             worker.join()
             assert heard == list(range(50))
 
-    def test_a_guard_condition_runs_its_callback_once(self, spin_until: Spin) -> None:
+    def test_a_guard_condition_runs_its_callback_once(self, open_node: OpenNode, spin_until: Spin) -> None:
         calls: list[int] = []
-        with Node("node") as node:
+        with open_node("node") as node:
             guard = node.create_guard_condition(lambda: calls.append(1))
             threading.Timer(0.02, guard.trigger).start()
             assert spin_until(lambda: bool(calls), node)
             assert not spin_until(lambda: len(calls) > 1, node, timeout=0.1)
 
-    def test_tasks_and_coroutines_run_in_the_executor(self) -> None:
-        with Node("node") as node:
+    def test_tasks_and_coroutines_run_in_the_executor(self, open_node: OpenNode) -> None:
+        with open_node("node") as node:
             executor = SingleThreadedExecutor()
             executor.add_node(node)
             future = Future()
@@ -261,15 +262,15 @@ class TestExecutors:
             assert task.result() == "got it"
             executor.shutdown()
 
-    def test_shutdown_from_another_thread_ends_the_spin(self) -> None:
-        with Node("node") as node:
+    def test_shutdown_from_another_thread_ends_the_spin(self, open_node: OpenNode) -> None:
+        with open_node("node") as node:
             threading.Timer(0.05, rclpy.shutdown).start()
             with contextlib.suppress(ExternalShutdownException):  # or it returns: both are right
                 rclpy.spin(node)
             assert not rclpy.ok()
 
-    def test_no_wake_is_lost_however_it_falls(self) -> None:
-        with Node("node") as node:
+    def test_no_wake_is_lost_however_it_falls(self, open_node: OpenNode) -> None:
+        with open_node("node") as node:
             for number in range(100):
                 executor = SingleThreadedExecutor()
                 executor.add_node(node)
@@ -280,9 +281,9 @@ class TestExecutors:
                 thread.join(10)
                 assert not thread.is_alive()
 
-    def test_a_new_subscription_wakes_an_executor_that_waits(self) -> None:
+    def test_a_new_subscription_wakes_an_executor_that_waits(self, open_node: OpenNode) -> None:
         heard = threading.Event()
-        with Node("node") as node:
+        with open_node("node") as node:
             publisher = node.create_publisher(String, "chatter", 10)
             executor = SingleThreadedExecutor()
             executor.add_node(node)
@@ -322,10 +323,12 @@ class TestTime:
         assert abs(Clock().now().nanoseconds - time.time_ns()) < 10**10
         assert Clock(clock_type=ClockType.STEADY_TIME).now().clock_type == ClockType.STEADY_TIME
 
-    def test_simulated_time_follows_the_clock_topic(self, ros: None, spin_until: Spin) -> None:
+    def test_simulated_time_follows_the_clock_topic(
+        self, open_node: OpenNode, ros: None, spin_until: Spin
+    ) -> None:
         calls: list[int] = []
         arguments = ["--ros-args", "-p", "use_sim_time:=true"]
-        with Node("sim", cli_args=arguments) as node, Node("source") as source:
+        with open_node("sim", cli_args=arguments) as node, open_node("source") as source:
             publisher = source.create_publisher(ClockMessage, "/clock", 10)
             node.create_timer(1.0, lambda: calls.append(node.get_clock().now().nanoseconds))
             assert node.get_clock().now().nanoseconds == 0

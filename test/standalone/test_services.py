@@ -5,23 +5,15 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node as RosNode
+from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
 
-
-class Node(RosNode):
-    """A node that ends with a block."""
-
-    def __enter__(self) -> Node:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.destroy_node()
-
+OpenNode = Callable[..., AbstractContextManager[Node]]
 
 pytestmark = pytest.mark.usefixtures("ros")
 
@@ -44,10 +36,12 @@ except BaseException:
 """
 
 
-def test_a_service_of_another_process_answers(start: Callable[..., subprocess.Popen]) -> None:
+def test_a_service_of_another_process_answers(
+    open_node: OpenNode, start: Callable[..., subprocess.Popen]
+) -> None:
     server = start(SERVER)
     assert server.stdout.readline() == "ready\n"
-    with Node("client") as node:
+    with open_node("client") as node:
         client = node.create_client(SetBool, "/server/switch")
         assert client.wait_for_service(10.0)
         futures = [client.call_async(SetBool.Request(data=data)) for data in (True, False)]
@@ -64,8 +58,8 @@ def test_a_service_of_another_process_answers(start: Callable[..., subprocess.Po
         )
 
 
-def test_each_client_gets_its_own_answers(spin_until: Callable[..., bool]) -> None:
-    with Node("server") as server, Node("one") as one, Node("two") as two:
+def test_each_client_gets_its_own_answers(open_node: OpenNode, spin_until: Callable[..., bool]) -> None:
+    with open_node("server") as server, open_node("one") as one, open_node("two") as two:
 
         def answer(request: object, response: object) -> object:
             response.message = str(request.data)
@@ -80,8 +74,8 @@ def test_each_client_gets_its_own_answers(spin_until: Callable[..., bool]) -> No
         assert [each.result().message for each in futures] == [str(n % 2 == 0) for n in range(10)]
 
 
-def test_a_blocking_call_works_from_another_thread() -> None:
-    with Node("node") as node:
+def test_a_blocking_call_works_from_another_thread(open_node: OpenNode) -> None:
+    with open_node("node") as node:
         node.create_service(Trigger, "~/step", lambda request, response: response)
         client = node.create_client(Trigger, "~/step")
         executor = SingleThreadedExecutor()
@@ -96,8 +90,8 @@ def test_a_blocking_call_works_from_another_thread() -> None:
         thread.join(10)
 
 
-def test_a_coroutine_can_answer(spin_until: Callable[..., bool]) -> None:
-    with Node("node") as node:
+def test_a_coroutine_can_answer(open_node: OpenNode, spin_until: Callable[..., bool]) -> None:
+    with open_node("node") as node:
 
         async def answer(request: object, response: object) -> object:
             response.success = True
@@ -112,6 +106,6 @@ def test_a_coroutine_can_answer(spin_until: Callable[..., bool]) -> None:
         assert future.result().success
 
 
-def test_no_server_is_said_after_the_timeout() -> None:
-    with Node("node") as node:
+def test_no_server_is_said_after_the_timeout(open_node: OpenNode) -> None:
+    with open_node("node") as node:
         assert not node.create_client(Trigger, "nobody").wait_for_service(0.1)
