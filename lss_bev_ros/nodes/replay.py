@@ -8,21 +8,16 @@ import sys
 import threading
 import time
 
-import cv2
-import numpy as np
 import rclpy
-from nav_msgs.msg import OccupancyGrid
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_srvs.srv import Trigger
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
-from visualization_msgs.msg import MarkerArray
 
-from .. import messages
+from .. import dataset_messages, messages
 from ..dataset import CameraShot, Keyframe, LidarScan, NuScenesReader
-from ..dataset.raster import vehicle_raster
 from ..dataset.timeline import Event, next_start, timeline
+from ..dataset_messages import CLOCK_TOPIC, LIDAR_TOPIC, TF_STATIC_TOPIC, TF_TOPIC, image_topic
 from ..errors import DatasetError
 from ..geometry import CAMERA_NAMES, BevGrid
 from .configuration import ReplayParameters
@@ -30,8 +25,6 @@ from .diagnostics import ERROR, OK, WARN, DiagnosticsPublisher, Rate, Status
 from .parameters import declare
 from .process import guard, run
 from .qos import RELIABLE, latched_qos
-
-LIDAR_TOPIC = "lidar_top/points"
 
 _CLOCK_PERIOD = 0.01
 _ERROR_SHOWN = 5.0
@@ -97,22 +90,18 @@ class ReplayNode(Node):
     # -- publishers ---------------------------------------------------------------------------------
 
     def _create_publishers(self) -> None:
-        self._images, self._raw_images, self._infos = {}, {}, {}
-        for name in CAMERA_NAMES:
-            self._images[name] = self.create_publisher(
-                CompressedImage, f"{name}/image_raw/compressed", RELIABLE
+        clock = self.config.stamp == "dataset"
+        self._outputs = {
+            topic.name: self.create_publisher(
+                topic.kind, topic.name, latched_qos(topic.depth) if topic.latched else RELIABLE
             )
-            self._infos[name] = self.create_publisher(CameraInfo, f"{name}/camera_info", RELIABLE)
-            if self.config.publish_raw:
-                self._raw_images[name] = self.create_publisher(Image, f"{name}/image_raw", RELIABLE)
-        self._points = self.create_publisher(PointCloud2, LIDAR_TOPIC, RELIABLE)
-        self._truth = self.create_publisher(OccupancyGrid, "ground_truth/occupancy", latched_qos())
-        self._boxes = self.create_publisher(MarkerArray, "ground_truth/boxes", latched_qos())
+            for topic in dataset_messages.topics(self.config.publish_raw, clock)
+            if topic.name not in (TF_TOPIC, TF_STATIC_TOPIC)
+        }
+        self._images = {name: self._outputs[image_topic(name)] for name in CAMERA_NAMES}
+        self._clock_publisher = self._outputs.get(CLOCK_TOPIC)
         self._tf = TransformBroadcaster(self)
         self._tf_static = StaticTransformBroadcaster(self)
-        self._clock_publisher = None
-        if self.config.stamp == "dataset":
-            self._clock_publisher = self.create_publisher(Clock, "/clock", RELIABLE)
 
     # -- services -----------------------------------------------------------------------------------
 
@@ -195,7 +184,7 @@ class ReplayNode(Node):
                         return
                     stamp = self._stamp(event)
                     if index == 0:
-                        self._publish_mounting(events, stamp)
+                        self._tf_static.sendTransform(dataset_messages.mounting(events, stamp).transforms)
                     self._publish(event.item, stamp)
                 start = next_start(events, self.config.rate)
             if start == 0:
@@ -239,49 +228,20 @@ class ReplayNode(Node):
             now = event.item.stamp - round(remaining * self.config.rate * 1e9)
             self._clock_publisher.publish(Clock(clock=messages.to_stamp(now)))
 
-    def _publish_mounting(self, events: list[Event], stamp: int) -> None:
-        """Publish where each sensor of the scene sits on the car."""
-        mounted = {}
-        for event in events:
-            if isinstance(event.item, CameraShot):
-                mounted.setdefault(event.item.name, event.item.camera.pose)
-            elif isinstance(event.item, LidarScan):
-                mounted.setdefault(event.item.name, event.item.pose)
-        self._tf_static.sendTransform(
-            [messages.transform(pose, "base_link", name, stamp) for name, pose in mounted.items()]
-        )
-
     def _publish(self, item: CameraShot | LidarScan | Keyframe, stamp: int) -> None:
-        self._tf.sendTransform(messages.transform(item.ego, "map", "base_link", stamp))
-        if isinstance(item, Keyframe):
-            truth = vehicle_raster(item.boxes, self._grid).astype(np.int8) * 100
-            self._truth.publish(messages.occupancy_grid(truth, self._grid, stamp))
-            self._boxes.publish(messages.box_markers(item.boxes, stamp))
-            return
+        self._tf.sendTransform(dataset_messages.motion(item, stamp).transforms)
         try:
-            if isinstance(item, CameraShot):
-                self._publish_image(item, stamp)
-            else:
-                self._points.publish(messages.point_cloud(item.points(), stamp, item.name))
+            made = dataset_messages.recording(item, stamp, self._grid, self.config.publish_raw)
         except DatasetError as error:
             self._errors += 1
             self._broken = (str(error), time.monotonic())
             self.get_logger().error(str(error))
             return
-        self._published += 1
-        topic = item.name if isinstance(item, CameraShot) else LIDAR_TOPIC
-        self._rates[topic].tick(time.monotonic())
-
-    def _publish_image(self, shot: CameraShot, stamp: int) -> None:
-        jpeg = shot.jpeg()
-        self._infos[shot.name].publish(messages.camera_info(shot.camera, stamp))
-        self._images[shot.name].publish(messages.compressed_image(jpeg, stamp, shot.name))
-        if self.config.publish_raw:
-            decoded = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-            if decoded is None:
-                raise DatasetError(f"{shot.path}: cannot be decoded; replace the file")
-            rgb = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-            self._raw_images[shot.name].publish(messages.image(rgb, stamp, shot.name))
+        for topic, message in made:
+            self._outputs[topic].publish(message)
+        if not isinstance(item, Keyframe):
+            self._published += 1
+            self._rates[item.name if isinstance(item, CameraShot) else LIDAR_TOPIC].tick(time.monotonic())
 
     # -- diagnostics --------------------------------------------------------------------------------
 
