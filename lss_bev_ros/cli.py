@@ -11,6 +11,7 @@ import typer
 
 from . import __version__
 from .commands.benchmark import benchmark
+from .commands.convert import convert
 from .commands.demo import demo
 from .commands.evaluate import evaluate
 from .commands.launch import launch
@@ -48,7 +49,7 @@ def version() -> None:
     print(__version__)
 
 
-for command in (demo, launch, synthesize, evaluate, publish, benchmark):
+for command in (demo, launch, synthesize, convert, evaluate, publish, benchmark):
     app.command()(command)
 # The trainer reads its own arguments, since their defaults come with torch.
 app.command(

@@ -1,0 +1,67 @@
+"""`lss-bev convert`."""
+
+from __future__ import annotations
+
+import time
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import console, progress
+
+_SHOWN = 10
+
+
+class Compression(str, Enum):
+    """Of the MCAP chunks."""
+
+    none = "none"
+    zstd = "zstd"
+
+
+def convert(
+    dataroot: Annotated[Path, typer.Argument(help="nuScenes data root.")],
+    out: Annotated[Path, typer.Argument(help="Folder to make, of one bag a scene.")],
+    version: Annotated[str, typer.Option(help="Version; the one that is there by default.")] = "",
+    scenes: Annotated[list[str] | None, typer.Option("--scene", help="Only this scene; repeatable.")] = None,
+    sweeps: Annotated[
+        bool | None, typer.Option(help="What lies between keyframes too; where there is any by default.")
+    ] = None,
+    one_bag: Annotated[bool, typer.Option("--one-bag", help="All scenes in one bag: OUT itself.")] = False,
+    compression: Annotated[
+        Compression, typer.Option(help="zstd shrinks LiDAR and grids, not JPEG images.")
+    ] = Compression.none,
+    max_bag_size: Annotated[int, typer.Option(help="Bytes of a bag's file, 0 for no limit.")] = 0,
+) -> None:
+    """Write scenes straight to rosbag2 bags (MCAP): what a replay would publish, at the speed of the disk."""
+    from ..dataset import NuScenesReader
+    from ..standalone.bag.convert import convert as run
+    from ..standalone.bag.storage import StorageOptions
+
+    packed = "chunk" if compression is Compression.zstd else "none"
+    reader = NuScenesReader(dataroot, version, tuple(scenes or ()))
+    began = time.monotonic()
+    with progress("converting") as bar:
+        made = run(
+            reader,
+            out,
+            scenes or (),
+            sweeps,
+            one_bag,
+            StorageOptions(packed, max_bag_size),
+            bar,
+        )
+    seconds = max(time.monotonic() - began, 1e-3)
+    for bag in made.bags:
+        console.print(f"bag         {bag}", soft_wrap=True)
+    console.print(
+        f"{made.messages} messages, {made.size / 1e6:.1f} MB in {seconds:.1f} s "
+        f"({made.size / 1e6 / seconds:.0f} MB/s)"
+    )
+    if made.left_out:
+        for line in made.left_out[:_SHOWN]:
+            console.print(f"left out    {line}", soft_wrap=True)
+        console.print(f"{len(made.left_out)} recordings were left out: their files cannot be read")
+        raise typer.Exit(1)
