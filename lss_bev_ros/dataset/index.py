@@ -179,7 +179,8 @@ def main() -> None:
 def index_scenes(dataroot: Path, version: str, scenes: Sequence[str] = ()):
     """Yield the SceneIndex of each scene (all where none are named), loading the devkit in this process."""
     try:
-        from .tables import REMEDY, open_tables
+        from .records import REMEDY
+        from .tables import open_tables
     except ImportError as error:
         raise DatasetError(
             f"reading nuScenes needs nuscenes-devkit ({error}); pip install 'lss_bev_ros[dataset]'"

@@ -39,7 +39,7 @@ class NuScenesReader:
         Raises DatasetError where root, version, scene or table is missing, or a table is damaged.
         """
         self.dataroot = Path(dataroot).expanduser()
-        self.version = _find_version(self.dataroot, version)
+        self.version = find_version(self.dataroot, version)
         self._index = build_index(self.dataroot, self.version, tuple(scenes))
         self._scene = lru_cache(maxsize=_SCENES_KEPT)(self._index.load)
         self._cameras: dict[str, Camera] = {}
@@ -170,7 +170,8 @@ class NuScenesReader:
             ) from None
 
 
-def _find_version(dataroot: Path, version: str) -> str:
+def find_version(dataroot: Path, version: str) -> str:
+    """The name of the version folder; DatasetError where it is not there or "" does not tell which."""
     if not dataroot.is_dir():
         raise DatasetError(
             f"dataroot {dataroot}: no such folder; download nuScenes from "

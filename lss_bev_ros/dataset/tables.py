@@ -9,14 +9,12 @@ of memory). `index.build_index` therefore does so in a process of its own.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from nuscenes.nuscenes import NuScenes
 
 from ..errors import DatasetError
-
-REMEDY = "unpack the nuScenes metadata again, or write the data set anew with `lss-bev synthesize`"
+from .records import REMEDY, load_records
 
 # The fields that the devkit or this package reads; the schema of nuScenes has more
 # (nuscenes-devkit, docs/schema_nuscenes.md).
@@ -82,14 +80,7 @@ class _CheckedNuScenes(NuScenes):
         if table_name == "image_annotations":
             return []  # large, and nothing here reads it
         path = Path(self.table_root) / f"{table_name}.json"
-        records = _load(path)
-        needed = FIELDS.get(table_name, frozenset({"token"}))
-        for number, record in enumerate(records):
-            if not isinstance(record, dict):
-                raise DatasetError(f"{path}: record {number} is no object; {REMEDY}")
-            if not needed <= record.keys():
-                missing = ", ".join(repr(name) for name in sorted(needed - record.keys()))
-                raise DatasetError(f"{path}: record {number} lacks the field {missing}; {REMEDY}")
+        records = load_records(path, FIELDS.get(table_name, frozenset({"token"})))
         if table_name == "map":
             _check_masks(path, records, Path(self.dataroot))
         return records
@@ -117,21 +108,6 @@ class _CheckedNuScenes(NuScenes):
                     f"{root / 'map'}.json: no record lists log {record['token']!r} in log_tokens; {REMEDY}"
                 )
         super().__make_reverse_index__(verbose)
-
-
-def _load(path: Path) -> list:
-    try:
-        with path.open(encoding="utf-8") as file:
-            records = json.load(file)
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: table is missing; {REMEDY}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: broken JSON ({error}); {REMEDY}") from None
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror}); check permissions and disk") from None
-    if not isinstance(records, list):
-        raise DatasetError(f"{path}: a table is a list of records, not {type(records).__name__}; {REMEDY}")
-    return records
 
 
 def _check_masks(path: Path, records: list[dict], dataroot: Path) -> None:

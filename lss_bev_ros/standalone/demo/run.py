@@ -19,10 +19,11 @@ from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ...dataset import NuScenesReader
+from ...dataset.contents import count_keyframes
 from ...errors import LssBevError, StandaloneError
 from ...evaluation import report_table
 from ..launching import parse_arguments
+from ..parameter_file import parse_value
 from .monitor import Monitor
 from .picture import picture_from_bag
 from .status import live_table
@@ -131,8 +132,9 @@ def synthetic_scene(folder: Path, console: Console) -> Path:
 
 
 def _repeats(given: dict[str, str]) -> int:
-    reader = NuScenesReader(given["dataroot"], given.get("version", ""))
-    keyframes = sum(reader.count_keyframes(scene) for scene in reader.scenes)
+    scenes = parse_value(given.get("scenes", "[]"), "scenes")
+    names = [name for name in (scenes if isinstance(scenes, list) else [scenes]) if name]
+    keyframes = count_keyframes(given["dataroot"], given.get("version", ""), names)
     return -(-_FRAMES // max(1, keyframes))
 
 
