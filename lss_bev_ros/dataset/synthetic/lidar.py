@@ -16,6 +16,7 @@ from numba import njit
 from ...geometry import Pose
 from .camera import ego_mesh
 from .material import GLASS, REFLECTANCE
+from .noise import whole
 from .sensors import LIDAR_PERIOD, Mount
 from .world import World
 
@@ -29,6 +30,8 @@ MAX_RANGE = 100.0
 MIN_RANGE = 0.35
 RANGE_NOISE = 0.012
 """Standard deviation of a range, metres."""
+THROUGH_GLASS = 0.35
+"""Share of the echoes that glass gives; it sends nearly all light elsewhere."""
 
 _STEP = 2 * math.pi / COLUMNS
 _RISE = (HIGHEST - LOWEST) / (RINGS - 1)
@@ -87,23 +90,52 @@ def _column_bounds(p, slack):
     low, high = 0.0, 0.0
     for k in range(1, 3):
         delta = math.atan2(p[k, 1], p[k, 0]) - first
-        delta -= 2 * math.pi * math.floor((delta + math.pi) / (2 * math.pi))
+        delta -= 2 * math.pi * whole((delta + math.pi) / (2 * math.pi))
         low, high = min(low, delta), max(high, delta)
     margin = 2.0 * _STEP
     # Columns fall as the azimuth grows.
     start = (LAST_AZIMUTH - first - high) / _STEP + COLUMNS - 1
     stop = (LAST_AZIMUTH - first - low) / _STEP + COLUMNS - 1
-    turned = math.floor(start / COLUMNS) * COLUMNS
+    turned = whole(start / COLUMNS) * COLUMNS
     start, stop = start - turned, stop - turned
     reach = slack / max(near, 0.3) / _STEP
     if start < reach + 2 or stop > COLUMNS - reach - 2:
         # At the seam of the revolution one direction is looked at twice, 50 ms apart.
         margin += reach * _STEP
-    margin_columns = math.ceil(margin / _STEP)
-    count = int(math.ceil(stop) - math.floor(start)) + 1 + 2 * margin_columns
+    margin_columns = -whole(-margin / _STEP)
+    count = -whole(-stop) - whole(start) + 1 + 2 * margin_columns
     if count >= COLUMNS:
         return 0, COLUMNS, near, far
-    return math.floor(start) - margin_columns, count, near, far
+    return whole(start) - margin_columns, count, near, far
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _ring_bounds(bottom, top, near, far):
+    """First and last ring that may touch what lies between two heights and two distances, sensor frame."""
+    closest, farthest = max(near - 0.02, 0.01), far + 0.02
+    high = math.atan2(top, closest if top > 0 else farthest)
+    low = math.atan2(bottom, farthest if bottom > 0 else closest)
+    first = max(0, whole((low - LOWEST) / _RISE) - 1)
+    return first, min(RINGS - 1, -whole(-(high - LOWEST) / _RISE) + 1)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _struck(ox, oy, oz, dx, dy, dz, e1x, e1y, e1z, e2x, e2y, e2z):
+    """Distance along a beam from o, measured from a triangle's first corner, to the triangle of two edges;
+    -1 where it misses (Moeller and Trumbore, "Fast, minimum storage ray-triangle intersection", 1997).
+    """
+    px, py, pz = dy * e2z - dz * e2y, dz * e2x - dx * e2z, dx * e2y - dy * e2x
+    det = e1x * px + e1y * py + e1z * pz
+    if abs(det) < 1e-14:
+        return -1.0
+    u = (ox * px + oy * py + oz * pz) / det
+    if u < 0.0 or u > 1.0:
+        return -1.0
+    qx, qy, qz = oy * e1z - oz * e1y, oz * e1x - ox * e1z, ox * e1y - oy * e1x
+    v = (dx * qx + dy * qy + dz * qz) / det
+    if v < 0.0 or u + v > 1.0:
+        return -1.0
+    return (e2x * qx + e2y * qy + e2z * qz) / det
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -144,11 +176,7 @@ def _cast(vertices, to_body, from_body, slack, first_index, azimuth, elevation, 
             continue
         top = max(p[0, 2], p[1, 2], p[2, 2])
         bottom = min(p[0, 2], p[1, 2], p[2, 2])
-        closest, farthest = max(near - 0.02, 0.01), far + 0.02
-        high = math.atan2(top, closest if top > 0 else farthest)
-        low = math.atan2(bottom, farthest if bottom > 0 else closest)
-        ring0 = max(0, math.floor((low - LOWEST) / _RISE) - 1)
-        ring1 = min(RINGS - 1, math.ceil((high - LOWEST) / _RISE) + 1)
+        ring0, ring1 = _ring_bounds(bottom, top, near, far)
         if ring0 > ring1:
             continue
         ax, ay, az = vertices[t, 0, 0], vertices[t, 0, 1], vertices[t, 0, 2]
@@ -165,19 +193,7 @@ def _cast(vertices, to_body, from_body, slack, first_index, azimuth, elevation, 
                 dx = m[0, 0] * sx + m[0, 1] * sy + m[0, 2] * sz
                 dy = m[1, 0] * sx + m[1, 1] * sy + m[1, 2] * sz
                 dz = m[2, 0] * sx + m[2, 1] * sy + m[2, 2] * sz
-                # Moeller and Trumbore, "Fast, minimum storage ray-triangle intersection", 1997.
-                px, py, pz = dy * e2z - dz * e2y, dz * e2x - dx * e2z, dx * e2y - dy * e2x
-                det = e1x * px + e1y * py + e1z * pz
-                if abs(det) < 1e-14:
-                    continue
-                u = (ox * px + oy * py + oz * pz) / det
-                if u < 0.0 or u > 1.0:
-                    continue
-                qx, qy, qz = oy * e1z - oz * e1y, oz * e1x - ox * e1z, ox * e1y - oy * e1x
-                v = (dx * qx + dy * qy + dz * qz) / det
-                if v < 0.0 or u + v > 1.0:
-                    continue
-                distance = (e2x * qx + e2y * qy + e2z * qz) / det
+                distance = _struck(ox, oy, oz, dx, dy, dz, e1x, e1y, e1z, e2x, e2y, e2z)
                 if MIN_RANGE < distance < ranges[column, ring]:
                     ranges[column, ring] = distance
                     hits[column, ring] = first_index + t
@@ -272,11 +288,7 @@ def scan(world: World, mount: Mount, time: float, rng: np.random.Generator) -> S
     own_car = owner == -1
     reflectance = REFLECTANCE[kind] * (0.55 + 0.9 * bright)
     reflectance[own_car] = 0.25
-    # A weak echo is lost; glass sends nearly all light elsewhere.
-    limit = 24.0 + 105.0 * np.sqrt(reflectance * np.minimum(slant + 0.01, 1.0))
-    chance = np.clip((limit - distance) / 12.0 + 0.5, 0, 0.985) * np.where(
-        (kind == GLASS) & ~own_car, 0.35, 1.0
-    )
+    chance = _echo(reflectance, slant, distance) * np.where((kind == GLASS) & ~own_car, THROUGH_GLASS, 1.0)
     kept = rng.random(len(hit)) < chance
     measured = distance + rng.normal(0, RANGE_NOISE, len(hit))
     strength = 255.0 * 0.42 * reflectance * (0.25 + 0.75 * slant) * np.exp(-distance / 140.0)
@@ -285,6 +297,12 @@ def scan(world: World, mount: Mount, time: float, rng: np.random.Generator) -> S
     points = np.einsum("nij,nj->ni", compensate[:, :, :3], beam * measured[:, None]) + compensate[:, :, 3]
     table = np.concatenate([points, intensity[:, None], ring[:, None]], 1).astype(np.float32)
     return Scan(table[kept], owner[kept].astype(np.int32))
+
+
+def _echo(reflectance, slant, distance) -> np.ndarray:
+    """Probability that an echo is strong enough."""
+    limit = 24.0 + 105.0 * np.sqrt(reflectance * np.minimum(slant + 0.01, 1.0))
+    return np.clip((limit - distance) / 12.0 + 0.5, 0, 0.985)
 
 
 @njit(cache=True, nogil=True, fastmath=True)

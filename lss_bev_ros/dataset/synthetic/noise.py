@@ -10,6 +10,12 @@ _MASK = 0xFFFFFFFF
 
 
 @njit(cache=True, nogil=True)
+def whole(x: float) -> int:
+    """The greatest whole number up to `x`, an integer on a GPU too."""
+    return int(math.floor(x))  # noqa: RUF046 (on a GPU it is a float)
+
+
+@njit(cache=True, nogil=True)
 def hashed(x: int, y: int, seed: int) -> float:
     """A number in [0, 1) that looks random and depends on the three integers alone."""
     h = (x * 374761393 + y * 668265263 + seed * 974634777) & _MASK
@@ -21,9 +27,8 @@ def hashed(x: int, y: int, seed: int) -> float:
 @njit(cache=True, nogil=True)
 def smooth(x: float, y: float, seed: int) -> float:
     """Value noise in [0, 1) with features of size 1, continuous with its first derivative."""
-    i, j = math.floor(x), math.floor(y)
+    i, j = whole(x), whole(y)
     fx, fy = x - i, y - j
-    i, j = int(i), int(j)
     fx, fy = fx * fx * (3.0 - 2.0 * fx), fy * fy * (3.0 - 2.0 * fy)
     a, b = hashed(i, j, seed), hashed(i + 1, j, seed)
     c, d = hashed(i, j + 1, seed), hashed(i + 1, j + 1, seed)

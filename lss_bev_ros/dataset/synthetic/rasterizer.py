@@ -58,7 +58,8 @@ def _clipped(corners, count, polygon):
         b = (a + 1) % 3
         za, zb = corners[a, 2], corners[b, 2]
         if za >= NEAR:
-            polygon[count] = corners[a]
+            for axis in range(3):
+                polygon[count, axis] = corners[a, axis]
             count += 1
         if (za >= NEAR) != (zb >= NEAR):
             t = (NEAR - za) / (zb - za)

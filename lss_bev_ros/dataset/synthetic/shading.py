@@ -196,6 +196,81 @@ def _alike(s, t, instance, material, normals):
 
 
 @njit(cache=True, nogil=True, fastmath=True)
+def pixel(
+    row,
+    column,
+    height,
+    width,
+    four,
+    rotation,
+    origin,
+    lens,
+    vertices,
+    normals,
+    uv,
+    material,
+    instance,
+    kinds,
+    colours,
+    params,
+    light,
+    shadows,
+    seed,
+    curve,
+):
+    """One pixel of a picture: red, green and blue, 0 to 255.
+
+    Arguments are those of `shade`; `four` are the triangle numbers of the pixel's samples, row by row.
+    A pixel whose samples agree is shaded once; one on an edge once for each surface it holds.
+    """
+    total_r, total_g, total_b = 0.0, 0.0, 0.0
+    done = 0
+    for k in range(4):
+        if done >> k & 1:
+            continue
+        t = four[k]
+        weight = 0.25
+        if k == 0 and t == four[1] and t == four[2] and t == four[3]:
+            weight, done = 1.0, 15
+        for j in range(k + 1, 4):
+            if not done >> j & 1 and _alike(t, four[j], instance, material, normals):
+                weight += 0.25
+                done |= 1 << j
+        x, y = float(column), float(row)
+        if weight < 0.9:
+            x += (k & 1) * 0.5 - 0.25
+            y += (k >> 1) * 0.5 - 0.25
+        cx, cy = (x - lens[2]) / lens[0], (y - lens[3]) / lens[1]
+        dx = rotation[0, 0] * cx + rotation[1, 0] * cy + rotation[2, 0]
+        dy = rotation[0, 1] * cx + rotation[1, 1] * cy + rotation[2, 1]
+        dz = rotation[0, 2] * cx + rotation[1, 2] * cy + rotation[2, 2]
+        if t < 0:
+            size = 1.0 / math.sqrt(dx * dx + dy * dy + dz * dz)
+            r, g, b = sky(dx * size, dy * size, dz * size, light, True)
+        else:
+            r, g, b = _lit(
+                t, dx, dy, dz, 1.0 / lens[0], origin[0], origin[1], origin[2], vertices, normals, uv,
+                material[t], kinds, colours, params, light, shadows.axes, shadows.near,
+                shadows.near_offset, shadows.near_scale,
+                shadows.far, shadows.far_offset, shadows.far_scale, shadows.contact, shadows.contact_offset,
+            )  # fmt: skip
+        # Bright samples are tamed before they are averaged, or edges against the sky stay jagged.
+        r, g, b = r * light.exposure, g * light.exposure, b * light.exposure
+        total_r += weight * r / (1.0 + 0.25 * r)
+        total_g += weight * g / (1.0 + 0.25 * g)
+        total_b += weight * b / (1.0 + 0.25 * b)
+    px, py = (column - 0.5 * width) / (0.5 * width), (row - 0.5 * height) / (0.5 * width)
+    vignette = 1.0 - 0.16 * (px * px + py * py)
+    # Sum of two uniform numbers: a triangular stand-in for the sensor's noise, stronger in shadows.
+    grain = hashed(column, row, seed) + hashed(column, row, seed + 77) - 1.0
+    return (
+        _developed(total_r, vignette, grain, curve),
+        _developed(total_g, vignette, grain * 0.9 + 0.1, curve),
+        _developed(total_b, vignette, grain * 1.1 - 0.1, curve),
+    )
+
+
+@njit(cache=True, nogil=True, fastmath=True)
 def shade(
     ids,
     rotation,
@@ -214,8 +289,6 @@ def shade(
 ):
     """Fill a picture from a buffer of triangle numbers with four samples a pixel.
 
-    A pixel whose samples agree is shaded once; one on an edge once for each surface it holds.
-
     Args:
         ids: (2 H, 2 W) int32, -1 for sky.
         rotation: (3, 3) float64, world to camera.
@@ -233,64 +306,22 @@ def shade(
         image: (H, W, 3) uint8, BGR, filled.
     """
     height, width = image.shape[:2]
-    kinds, colours, params = materials.kind, materials.colour, materials.params
-    near, far, contact = shadows.near, shadows.far, shadows.contact
-    foot_angle = 1.0 / lens[0]
-    middle_x, middle_y = 0.5 * width, 0.5 * height
-    curve = _film_curve()
+    curve = film_curve()
     for row in range(height):
         for column in range(width):
-            total_r, total_g, total_b = 0.0, 0.0, 0.0
-            done = 0
-            for k in range(4):
-                if done >> k & 1:
-                    continue
-                t = ids[2 * row + (k >> 1), 2 * column + (k & 1)]
-                weight = 0.25
-                if (
-                    k == 0
-                    and t
-                    == ids[2 * row, 2 * column + 1]
-                    == ids[2 * row + 1, 2 * column]
-                    == ids[2 * row + 1, 2 * column + 1]
-                ):
-                    weight, done = 1.0, 15
-                for j in range(k + 1, 4):
-                    if not done >> j & 1 and _alike(
-                        t, ids[2 * row + (j >> 1), 2 * column + (j & 1)], instance, material, normals
-                    ):
-                        weight += 0.25
-                        done |= 1 << j
-                x, y = float(column), float(row)
-                if weight < 0.9:
-                    x += (k & 1) * 0.5 - 0.25
-                    y += (k >> 1) * 0.5 - 0.25
-                cx, cy = (x - lens[2]) / lens[0], (y - lens[3]) / lens[1]
-                dx = rotation[0, 0] * cx + rotation[1, 0] * cy + rotation[2, 0]
-                dy = rotation[0, 1] * cx + rotation[1, 1] * cy + rotation[2, 1]
-                dz = rotation[0, 2] * cx + rotation[1, 2] * cy + rotation[2, 2]
-                if t < 0:
-                    size = 1.0 / math.sqrt(dx * dx + dy * dy + dz * dz)
-                    r, g, b = sky(dx * size, dy * size, dz * size, light, True)
-                else:
-                    r, g, b = _lit(
-                        t, dx, dy, dz, foot_angle, origin[0], origin[1], origin[2], vertices, normals, uv,
-                        material[t], kinds, colours, params, light, shadows.axes, near,
-                        shadows.near_offset, shadows.near_scale,
-                        far, shadows.far_offset, shadows.far_scale, contact, shadows.contact_offset,
-                    )  # fmt: skip
-                # Bright samples are tamed before they are averaged, or edges against the sky stay jagged.
-                r, g, b = r * light.exposure, g * light.exposure, b * light.exposure
-                total_r += weight * r / (1.0 + 0.25 * r)
-                total_g += weight * g / (1.0 + 0.25 * g)
-                total_b += weight * b / (1.0 + 0.25 * b)
-            px, py = (column - middle_x) / middle_x, (row - middle_y) / middle_x
-            vignette = 1.0 - 0.16 * (px * px + py * py)
-            # Sum of two uniform numbers: a triangular stand-in for the sensor's noise, stronger in shadows.
-            grain = hashed(column, row, seed) + hashed(column, row, seed + 77) - 1.0
-            image[row, column, 2] = _developed(total_r, vignette, grain, curve)
-            image[row, column, 1] = _developed(total_g, vignette, grain * 0.9 + 0.1, curve)
-            image[row, column, 0] = _developed(total_b, vignette, grain * 1.1 - 0.1, curve)
+            four = (
+                ids[2 * row, 2 * column],
+                ids[2 * row, 2 * column + 1],
+                ids[2 * row + 1, 2 * column],
+                ids[2 * row + 1, 2 * column + 1],
+            )
+            r, g, b = pixel(
+                row, column, height, width, four, rotation, origin, lens, vertices, normals, uv, material,
+                instance, materials.kind, materials.colour, materials.params, light, shadows, seed, curve,
+            )  # fmt: skip
+            image[row, column, 0] = b
+            image[row, column, 1] = g
+            image[row, column, 2] = r
 
 
 _CURVE = 2048
@@ -298,7 +329,7 @@ _CURVE = 2048
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _film_curve():
+def film_curve():
     """Linear light to picture values: a soft shoulder, then an exponent; (_CURVE + 1,) float64."""
     curve = np.empty(_CURVE + 1)
     for k in range(_CURVE + 1):

@@ -32,7 +32,7 @@ from .material import (
     SIGN,
     STRIPES,
 )  # fmt: skip
-from .noise import fractal, hashed, pulse, ramp, smooth
+from .noise import fractal, hashed, pulse, ramp, smooth, whole
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -49,7 +49,7 @@ def _joints(x, size, width, foot):
     """Share of a pixel that lies in the joints of a row of slabs."""
     if foot > size:
         return width / size
-    cell = x - math.floor(x / size) * size
+    cell = x - whole(x / size) * size
     return 1.0 - pulse(cell, width / 2, size - width / 2, max(foot, 0.004))
 
 
@@ -59,10 +59,10 @@ def _wall(kind, u, v, foot, seed):
     value = 0.86 + 0.20 * fractal(u * 0.35, v * 0.22, 3, seed) + 0.10 * _fine(u, v, 0.12, foot, seed)
     value -= 0.10 * ramp(smooth(u * 1.5, v * 0.15, seed + 3), 0.62, 0.95)
     if kind == 1:
-        row = math.floor(v / 0.08)
-        shift = 0.11 * (int(row) & 1)
+        row = whole(v / 0.08)
+        shift = 0.11 * (row & 1)
         mortar = max(_joints(v, 0.08, 0.012, foot), _joints(u + shift, 0.22, 0.012, foot))
-        brick = hashed(math.floor((u + shift) / 0.22), int(row), seed) - 0.5
+        brick = hashed(whole((u + shift) / 0.22), row, seed) - 0.5
         value *= 1.0 + 0.30 * brick * (1.0 - ramp(foot, 0.05, 0.2)) + 0.25 * mortar
     elif kind == 2:
         value *= 1.0 - 0.35 * max(_joints(u, 3.0, 0.03, foot), _joints(v, 1.5, 0.03, foot))
@@ -75,7 +75,7 @@ def _facade(r, g, b, params, m, u, v, foot, slant_u, slant_v):
     module, storey, wide, high = params[m, 0], params[m, 1], params[m, 2], params[m, 3]
     kind, seed = int(params[m, 4]), int(params[m, 5])
     wall = _wall(kind, u, v, foot, seed)
-    column, row = math.floor(u / module), math.floor(v / storey)
+    column, row = whole(u / module), whole(v / storey)
     x, y = u - column * module, v - row * storey
     margin = 0.5 * (1.0 - wide) * module
     sill = 0.42 * (1.0 - high) * storey + (0.25 if kind != 3 else 0.0)
@@ -134,7 +134,7 @@ def _shop(r, g, b, params, m, u, v, foot):
     """A ground floor with shop windows. params: bay, height, 0, 0, wall kind, seed."""
     bay, height, seed = params[m, 0], params[m, 1], int(params[m, 5])
     wall = _wall(int(params[m, 4]), u, v, foot, seed)
-    column = math.floor(u / bay)
+    column = whole(u / bay)
     x = u - column * bay
     door = hashed(column, 7, seed) < 0.3
     low = 0.08 if door else 0.55
@@ -152,7 +152,7 @@ def _shop(r, g, b, params, m, u, v, foot):
     )
     # A line of blurred letters on the board.
     letter = pulse(v, height - 0.85, height - 0.58, foot) * pulse(x, 0.4, bay - 0.4, foot)
-    letter *= 1.0 if hashed(math.floor(u / 0.13), group, seed + 8) > 0.35 else 0.0
+    letter *= 1.0 if hashed(whole(u / 0.13), group, seed + 8) > 0.35 else 0.0
     br, bg, bb = br + (0.75 - br) * letter, bg + (0.73 - bg) * letter, bb + (0.68 - bb) * letter
     r, g, b = r + (br - r) * board, g + (bg - g) * board, b + (bb - b) * board
     r, g, b = (
@@ -161,10 +161,10 @@ def _shop(r, g, b, params, m, u, v, foot):
         b + (0.065 - b) * (opening - pane),
     )
     # Goods on shelves below, a dim room with a lit ceiling above.
-    shelf = hashed(math.floor(u / 0.16), math.floor(v / 0.42), seed + 6)
+    shelf = hashed(whole(u / 0.16), whole(v / 0.42), seed + 6)
     seen = ramp(v, 1.75, 1.35) * (1.0 - 0.6 * ramp(foot, 0.05, 0.3))
     goods = 0.05 + 0.20 * shelf * seen + 0.10 * smooth(u * 0.8, v * 1.2, seed + 7) + 0.10 * ramp(v, 2.2, 2.7)
-    warm = 0.75 + 0.5 * hashed(math.floor(u / 0.16), 5, seed) * seen + 0.2 * (1.0 - seen)
+    warm = 0.75 + 0.5 * hashed(whole(u / 0.16), 5, seed) * seen + 0.2 * (1.0 - seen)
     ir, ig, ib = goods * warm, goods * 0.92, goods * (1.75 - warm) * 0.85
     r, g, b = r + (ir - r) * pane, g + (ig - g) * pane, b + (ib - b) * pane
     return r, g, b, pane * 0.55
@@ -208,7 +208,7 @@ def surface(kind, r, g, b, params, m, u, v, x, y, z, steep, foot, slant_u, slant
         # params: side of a slab, metres.
         size = max(params[m, 0], 0.2)
         joint = max(_joints(x, size, 0.014, foot), _joints(y, size, 0.014, foot))
-        slab = hashed(math.floor(x / size), math.floor(y / size), 31) - 0.5
+        slab = hashed(whole(x / size), whole(y / size), 31) - 0.5
         value = (
             0.86
             + 0.22 * fractal(x * 0.3, y * 0.3, 3, 32)
@@ -251,7 +251,7 @@ def surface(kind, r, g, b, params, m, u, v, x, y, z, steep, foot, slant_u, slant
         gloss = 0.25
     elif kind == KERB:
         # params: 1 for black and white stones.
-        stone = math.floor(u) if abs(steep) < 0.5 else math.floor((x + y) * 0.9)
+        stone = whole(u) if abs(steep) < 0.5 else whole((x + y) * 0.9)
         value = 0.85 + 0.2 * fractal(x * 0.8, y * 0.8, 3, 81) + 0.1 * (hashed(stone, 2, 82) - 0.5)
         if abs(steep) < 0.5:
             value -= 0.25 * _joints(u, 1.0, 0.02, foot)
@@ -273,10 +273,10 @@ def surface(kind, r, g, b, params, m, u, v, x, y, z, steep, foot, slant_u, slant
     elif kind == STRIPES:
         # params: period, metres; 0 for plain cloth.
         if params[m, 1] > 0.5:
-            band = pulse(u - math.floor(u / params[m, 0]) * params[m, 0], 0.0, params[m, 0] / 2, foot)
+            band = pulse(u - whole(u / params[m, 0]) * params[m, 0], 0.0, params[m, 0] / 2, foot)
             r, g, b = r + (0.75 - r) * band, g + (0.74 - g) * band, b + (0.70 - b) * band
     elif kind == CHECKER:
-        band = pulse(u / 0.95 - math.floor(u / 0.95), 0.0, 0.5, foot)
+        band = pulse(u / 0.95 - whole(u / 0.95), 0.0, 0.5, foot)
         r, g, b = r + (0.72 - r) * band, g + (0.71 - g) * band, b + (0.68 - b) * band
         gloss = 0.06
     elif kind == SIGN:
@@ -293,7 +293,7 @@ def surface(kind, r, g, b, params, m, u, v, x, y, z, steep, foot, slant_u, slant
                 r, g, b = 0.78, 0.78, 0.78
         elif params[m, 0] == 4.0 and (abs(u) > 0.62 or abs(v) > 0.62):
             r, g, b = 0.05, 0.05, 0.05
-        elif params[m, 0] == 5.0 and math.floor(v * 5.0) % 2 == 0 and abs(u) < 0.55 and abs(v) < 0.6:
+        elif params[m, 0] == 5.0 and whole(v * 5.0) % 2 == 0 and abs(u) < 0.55 and abs(v) < 0.6:
             r, g, b = 0.05, 0.06, 0.10
         elif params[m, 0] == 6.0:
             tone = hashed(int(u * 4.0), int(v * 5.0), 121)

@@ -1,0 +1,260 @@
+"""Draws the samples of a parcel: the steps of `stream.Studio`, a kernel each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numba import cuda
+
+from ..lidar import COLUMNS, RINGS
+from ..material import REFLECTANCE
+from ..parcel import PERIOD, Parcel
+from ..sensors import HEIGHT, WIDTH
+from ..shading import film_curve
+from ..shadow import CONTACT_RADIUS, CONTACT_SCALE, FAR_RADIUS, NEAR_RADIUS
+from ..stream import DEPTH_STRIDE, SHADOW_SIZE
+from . import beams, picture, shadows, visibility
+from .place import VIEWS, place
+
+THREADS = 128
+BLOCKS = 4096
+"""Blocks that draw the queues of large triangles."""
+CAMERAS = VIEWS - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Samples on the device.
+
+    Attributes:
+        images: (S, 6, H, W, 3) uint8 RGB, cameras in the order of `CAMERA_NAMES`.
+        depth: (S, 6, H / 4, W / 4) uint8, as in `training.sample.Sample`.
+        raster: (S, nx * ny) uint8, as well.
+        calibration: (S, 6, 21) float32, as well.
+        hits: (S, A) int32, LiDAR returns by actor number.
+    """
+
+    images: torch.Tensor
+    depth: torch.Tensor
+    raster: torch.Tensor
+    calibration: torch.Tensor
+    hits: torch.Tensor
+
+
+class GpuStudio:
+    """Draws on one device; buffers are PyTorch's, kernels run on its current stream.
+
+    Args:
+        scale: size of the pictures, 1 for 1600 x 900.
+        device: a CUDA device, or the CPU under numba's simulator (NUMBA_ENABLE_CUDASIM=1).
+        chunk: samples that are drawn at a time.
+        shadow_size: elements of a shadow map's side.
+        queue: large triangles that a step can hold.
+    """
+
+    def __init__(
+        self,
+        scale: float,
+        device: torch.device | str = "cuda",
+        chunk: int = 8,
+        shadow_size: int = SHADOW_SIZE,
+        queue: int = 1 << 22,
+    ) -> None:
+        self._size = round(WIDTH * scale), round(HEIGHT * scale)
+        self._scale, self._device, self._chunk = scale, torch.device(device), chunk
+        self._shadow_size, self._room = shadow_size, queue
+        self._curve = self._send(film_curve())
+        self._reflectance = self._send(REFLECTANCE)
+
+    def draw(self, parcel: Parcel, cells: int = 200 * 200) -> Drawn:
+        """Draw all samples of a parcel; `cells` are those of the grid that it was packed for."""
+        on = {name: self._send(array) for name, array in parcel.arrays().items()}
+        parts = [
+            self._draw(on, parcel, slice(first, min(first + self._chunk, len(parcel))), cells)
+            for first in range(0, len(parcel), self._chunk)
+        ]
+        return Drawn(*(torch.cat([getattr(part, name) for part in parts]) for name in Drawn.__annotations__))
+
+    def _draw(self, on: dict[str, torch.Tensor], parcel: Parcel, part: slice, cells: int) -> Drawn:
+        fixed, count = len(parcel.vertices), part.stop - part.start
+        mine = (parcel.instances[:, 0] >= part.start) & (parcel.instances[:, 0] < part.stop)
+        low, high = np.flatnonzero(mine)[[0, -1]]
+        instances = on["instances"][low : high + 1].clone()
+        instances[:, 0] -= part.start
+        poses, velocities = on["poses"][low : high + 1], on["velocities"][low : high + 1]
+        moving = on["moving"][part]
+        room = int(parcel.moving[part, 1].max())
+        mesh, body = self._placed(on, instances, poses, velocities, on["ahead"][part], fixed, room, count)
+        vertices, normals, uv, material, owner = mesh
+        scene = (vertices, fixed, room, moving)
+        axes, places = on["axes"][part], on["places"][part]
+        offsets, scales, maps = self._shadow_maps(scene, axes, places)
+        corners = places[:, :2] - CONTACT_RADIUS
+        contact = self._contact(on["outlines"], on["outline_first"][part.start : part.stop + 1], corners)
+
+        lenses = on["lenses"][part].flatten(0, 1) * self._scale
+        lenses[:, 2:] += (self._scale - 1) / 2
+        rotations, origins = on["rotations"][part].flatten(0, 1), on["origins"][part].flatten(0, 1)
+        buffers = self._visible(scene, rotations, origins, lenses)
+        width, height = self._size
+        images = self._empty((count * CAMERAS, height, width, 3), torch.uint8)
+        self._run(
+            picture.shade, (-(-height * width // THREADS), count * CAMERAS),
+            buffers, fixed, room, rotations, origins, lenses, vertices, normals, uv, material, owner,
+            on["kind"], on["colours"][part], on["params"][part], on["lights"][part],
+            axes, offsets, scales, maps, contact, corners, on["seeds"][part].flatten(), self._curve, images,
+        )  # fmt: skip
+        shape = height // DEPTH_STRIDE, width // DEPTH_STRIDE
+        depth = self._empty((count * CAMERAS, *shape), torch.uint8)
+        grid = (-(-shape[1] // 32), -(-shape[0] // 4), count * CAMERAS)
+        self._run(visibility.depths, grid, buffers, 2 * DEPTH_STRIDE, depth, threads=(32, 4))
+
+        travelled = velocities.double().norm(dim=1) * PERIOD + 0.1
+        actors = int(max(parcel.owner.max(initial=0), parcel.instances[:, 3].max(initial=0))) + 1
+        hits = self._hits(
+            scene, body, velocities, travelled, places, on["sensor"][part], on["slack"][part],
+            material, owner, on["kind"], on["bright"], on["lidar_seeds"][part], actors,
+        )  # fmt: skip
+        raster = torch.zeros(count, cells, dtype=torch.int32, device=self._device)
+        entries = np.flatnonzero((parcel.cell_sample >= part.start) & (parcel.cell_sample < part.stop))
+        if len(entries):
+            span = slice(entries[0], entries[-1] + 1)
+            sample = on["cell_sample"][span] - part.start
+            self._run(
+                beams.mark, -(-len(entries) // THREADS),
+                on["cells"][span], on["cell_owner"][span], sample, hits, raster,
+            )  # fmt: skip
+        return Drawn(
+            images.view(count, CAMERAS, *images.shape[1:]),
+            depth.view(count, CAMERAS, *shape),
+            raster.to(torch.uint8),
+            on["calibration"][part],
+            hits,
+        )
+
+    def _placed(self, on, instances, poses, velocities, ahead, fixed: int, room: int, count: int):
+        """The triangles of all views, and which instance each moving one belongs to."""
+        total = fixed + count * VIEWS * room
+        mesh = []
+        for name, shape in (("vertices", (3, 3)), ("normals", (3, 3)), ("uv", (3, 2))):
+            rows = self._empty((total, *shape), torch.float32)
+            rows[:fixed] = on[name]
+            mesh.append(rows)
+        for name in ("material", "owner"):
+            rows = self._empty((total,), torch.int32)
+            rows[:fixed] = on[name]
+            mesh.append(rows)
+        body = self._empty((count, room), torch.int32)
+        self._run(
+            place, (len(instances), VIEWS),
+            instances, poses, velocities, ahead, fixed, room,
+            on["model_vertices"], on["model_normals"].float(), on["model_uv"], on["model_material"],
+            *mesh, body,
+        )  # fmt: skip
+        return mesh, body
+
+    def _visible(self, scene, rotations, origins, lenses) -> torch.Tensor:
+        """(P, 2 H, 2 W) int64, see `visibility`."""
+        vertices, fixed, room, moving = scene
+        width, height = self._size
+        buffers = torch.zeros(len(origins), 2 * height, 2 * width, dtype=torch.int64, device=self._device)
+        fine = 2 * lenses
+        fine[:, 2:] += 0.5
+        queue, queued = self._queue()
+        grid = (-(-(fixed + room) // THREADS), len(origins))
+        self._run(
+            visibility.draw, grid,
+            vertices, fixed, room, moving, rotations, origins, fine, buffers, queue, queued,
+        )  # fmt: skip
+        self._run(
+            visibility.draw_queued, BLOCKS,
+            vertices, fixed, room, rotations, origins, fine, buffers, queue, queued,
+        )  # fmt: skip
+        return buffers
+
+    def _shadow_maps(self, scene, axes: torch.Tensor, places: torch.Tensor):
+        """Corners (S, 2, 2), scales (2,) and maps (S, 2, size, size) of the near and the far map."""
+        vertices, fixed, room, moving = scene
+        radius = torch.tensor([NEAR_RADIUS, FAR_RADIUS], dtype=torch.float64, device=self._device)
+        scales = self._shadow_size / (2 * radius)
+        ground = places * torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64, device=self._device)
+        middle = (axes[:, :2] @ ground[..., None])[..., 0]
+        offsets = torch.floor((middle[:, None] - radius[:, None]) * scales[:, None]) / scales[:, None]
+        maps = torch.full((len(axes), 2, self._shadow_size, self._shadow_size), -1e6, device=self._device)
+        queue, queued = self._queue()
+        grid = (-(-(fixed + room) // THREADS), 2 * len(axes))
+        self._run(
+            shadows.cast_shadows, grid,
+            vertices, fixed, room, moving, axes, offsets, scales, maps, queue, queued,
+        )  # fmt: skip
+        self._run(shadows.cast_queued, BLOCKS, vertices, axes, offsets, scales, maps, queue, queued)
+        return offsets, scales, maps
+
+    def _contact(self, outlines, first, corners) -> torch.Tensor:
+        """(S, N, N) float32 share of the sky that vehicles hide from the ground."""
+        size = int(2 * CONTACT_RADIUS * CONTACT_SCALE)
+        filled = self._empty((len(corners), size, size), torch.float32)
+        grid = (-(-size // 32), -(-size // 4), len(corners))
+        self._run(shadows.footprints, grid, outlines, first, corners, filled, threads=(32, 4))
+
+        def blur(values: torch.Tensor, width: int) -> torch.Tensor:
+            padded = F.pad(values, [width // 2] * 4, mode="reflect")
+            return F.avg_pool2d(padded, width, stride=1)
+
+        near, far = blur(blur(filled[:, None], 7), 5), blur(blur(filled[:, None], 17), 11)
+        return (0.55 * near + 0.3 * far)[:, 0].contiguous()
+
+    def _hits(
+        self, scene, body, velocities, travelled, places, sensor, slack, material, owner, kind, bright, seeds,
+        actors: int,
+    ) -> torch.Tensor:  # fmt: skip
+        """(S, A) int32 LiDAR returns by actor."""
+        vertices, fixed, room, moving = scene
+        count = len(moving)
+        nearest = torch.full((count, COLUMNS, RINGS), beams.MISS, dtype=torch.int64, device=self._device)
+        queue, queued = self._queue()
+        grid = (-(-(fixed + room) // THREADS), count)
+        self._run(
+            beams.fire, grid,
+            vertices, fixed, room, moving, body, velocities, travelled, places, sensor, slack,
+            nearest, queue, queued,
+        )  # fmt: skip
+        self._run(
+            beams.fire_queued, BLOCKS,
+            vertices, fixed, room, body, velocities, travelled, sensor, slack, nearest, queue, queued,
+        )  # fmt: skip
+        hits = torch.zeros(count, actors, dtype=torch.int32, device=self._device)
+        self._run(
+            beams.echoes, (-(-COLUMNS * RINGS // THREADS), count),
+            nearest, vertices, fixed, room, material, owner, kind, bright, self._reflectance, sensor,
+            seeds, hits,
+        )  # fmt: skip
+        return hits
+
+    def _queue(self) -> tuple[torch.Tensor, torch.Tensor]:
+        return (
+            self._empty((self._room, 2), torch.int32),
+            torch.zeros(1, dtype=torch.int32, device=self._device),
+        )
+
+    def _empty(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        return torch.empty(shape, dtype=dtype, device=self._device)
+
+    def _send(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
+
+    def _run(self, kernel, blocks, *arguments, threads=THREADS) -> None:
+        """Launch a kernel on PyTorch's current stream."""
+        if self._device.type == "cuda":
+            stream = cuda.external_stream(torch.cuda.current_stream(self._device).cuda_stream)
+            seen = [
+                cuda.as_cuda_array(a.detach(), sync=False) if isinstance(a, torch.Tensor) else a
+                for a in arguments
+            ]
+            kernel[blocks, threads, stream](*seen)
+        else:
+            seen = [a.numpy() if isinstance(a, torch.Tensor) else a for a in arguments]
+            kernel[blocks, min(THREADS, 8) if threads == THREADS else (4, 2)](*seen)

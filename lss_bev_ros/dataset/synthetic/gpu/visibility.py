@@ -1,0 +1,207 @@
+"""Kernels: triangles to a buffer that says which one each sample of a picture shows.
+
+A buffer element holds depth and triangle in one integer, so that the nearest triangle is an atomic maximum
+and the result does not depend on the order of threads: `key * KEY_SCALE` above, the triangle below, counted
+down so that of two equally near ones the first wins. The rules of coverage are those of `rasterizer`.
+
+Triangles that cover much go to a queue and are drawn by a block each; the others by one thread each.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import cuda, float64
+
+from ..noise import whole
+from ..rasterizer import NEAR, _clipped
+from .place import VIEWS
+
+KEY_SCALE = float(1 << 36)
+"""Steps of depth in 1 / metres."""
+NUMBERS = 1 << 22
+"""Triangles that a view may have."""
+SMALL = 96
+"""Up to so many elements around a triangle are drawn by one thread."""
+WARP = 32
+
+
+@cuda.jit(device=True)
+def span_fill(x0, y0, k0, x1, y1, k1, x2, y2, k2, number, buffer, lane, lanes, wide):
+    """Draw one projected triangle into a buffer (H, W) int64; threads share rows, and columns by `wide`."""
+    height, width = buffer.shape
+    if y1 < y0:
+        x0, y0, k0, x1, y1, k1 = x1, y1, k1, x0, y0, k0
+    if y2 < y1:
+        x1, y1, k1, x2, y2, k2 = x2, y2, k2, x1, y1, k1
+        if y1 < y0:
+            x0, y0, k0, x1, y1, k1 = x1, y1, k1, x0, y0, k0
+    area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
+    if abs(area) < 1e-9:
+        return
+    slope_x = ((k1 - k0) * (y2 - y0) - (k2 - k0) * (y1 - y0)) / area
+    slope_y = ((k2 - k0) * (x1 - x0) - (k1 - k0) * (x2 - x0)) / area
+    first = max(0, -whole(-max(y0, -1.0)))
+    last = min(height - 1, -whole(-min(y2, height + 1.0)) - 1)
+    long_slope = (x2 - x0) / (y2 - y0)
+    for row in range(first + lane // wide, last + 1, lanes // wide):
+        long_x = x0 + (row - y0) * long_slope
+        if row < y1:
+            short_x = x0 + (row - y0) * (x1 - x0) / (y1 - y0)
+        else:
+            short_x = x1 + (row - y1) * (x2 - x1) / (y2 - y1)
+        left = max(0, -whole(-max(min(long_x, short_x), -1.0)))
+        right = min(width - 1, -whole(-min(max(long_x, short_x), width + 1.0)) - 1)
+        key = k0 + (row - y0) * slope_y
+        for column in range(left + lane % wide, right + 1, wide):
+            depth = key + (column - x0) * slope_x
+            if depth > 0.0:
+                packed = (whole(depth * KEY_SCALE) << 22) | (NUMBERS - 1 - number)
+                if packed > buffer[row, column]:
+                    cuda.atomic.max(buffer, (row, column), packed)
+
+
+@cuda.jit(device=True)
+def project(row, vertices, rotation, origin, lens, width, height, corners, polygon):
+    """Clip a triangle into `polygon` (4, 3), which gets x, y and key; returns its corners' number, 0 where
+    nothing of it can be seen.
+    """
+    left, right = (-1.0 - lens[2]) / lens[0], (width - lens[2]) / lens[0]
+    top, bottom = (-1.0 - lens[3]) / lens[1], (height - lens[3]) / lens[1]
+    out = 31
+    for k in range(3):
+        dx = vertices[row, k, 0] - origin[0]
+        dy = vertices[row, k, 1] - origin[1]
+        dz = vertices[row, k, 2] - origin[2]
+        for axis in range(3):
+            corners[k, axis] = rotation[axis, 0] * dx + rotation[axis, 1] * dy + rotation[axis, 2] * dz
+        x, y, z = corners[k, 0], corners[k, 1], corners[k, 2]
+        code = 0
+        if z < NEAR:
+            code |= 1
+        if x < left * z:
+            code |= 2
+        if x > right * z:
+            code |= 4
+        if y < top * z:
+            code |= 8
+        if y > bottom * z:
+            code |= 16
+        out &= code
+    if out != 0:
+        return 0
+    count = _clipped(corners, 0, polygon)
+    for k in range(count):
+        key = 1.0 / polygon[k, 2]
+        polygon[k, 0] = lens[0] * polygon[k, 0] * key + lens[2]
+        polygon[k, 1] = lens[1] * polygon[k, 1] * key + lens[3]
+        polygon[k, 2] = key
+    return count
+
+
+@cuda.jit(device=True)
+def fill(count, polygon, number, buffer, lane, lanes, wide):
+    """Draw a projected polygon as a fan."""
+    for k in range(1, count - 1):
+        span_fill(
+            polygon[0, 0], polygon[0, 1], polygon[0, 2],
+            polygon[k, 0], polygon[k, 1], polygon[k, 2],
+            polygon[k + 1, 0], polygon[k + 1, 1], polygon[k + 1, 2],
+            number, buffer, lane, lanes, wide,
+        )  # fmt: skip
+
+
+@cuda.jit(device=True)
+def extent(count, polygon, width, height):
+    """Elements of the buffer in the rectangle around a polygon."""
+    x0, x1, y0, y1 = polygon[0, 0], polygon[0, 0], polygon[0, 1], polygon[0, 1]
+    for k in range(1, count):
+        x0, x1 = min(x0, polygon[k, 0]), max(x1, polygon[k, 0])
+        y0, y1 = min(y0, polygon[k, 1]), max(y1, polygon[k, 1])
+    across = min(x1, width + 0.0) - max(x0, 0.0) + 1.0
+    return max(across, 0.0) * max(min(y1, height + 0.0) - max(y0, 0.0) + 1.0, 0.0)
+
+
+@cuda.jit
+def draw(vertices, fixed, room, moving, rotations, origins, lenses, buffers, queue, queued):
+    """Draw every triangle (threads along x) in every picture (blocks along y).
+
+    Args:
+        vertices: (T, 3, 3) float32, rows as in `place`.
+        fixed: triangles that stand still.
+        room: moving triangles a view has room for.
+        moving: (S, 2) int32, as in `Parcel`.
+        rotations: (P, 3, 3) float64, pictures sample by sample.
+        origins: (P, 3) float64.
+        lenses: (P, 4) float64, of the buffers.
+        buffers: (P, H, W) int64, zeros to begin with.
+        queue: (Q, 2) int32, gets picture and number of large triangles.
+        queued: (1,) int32, their count, which may pass Q: those beyond are drawn here.
+    """
+    number = cuda.grid(1)
+    picture = cuda.blockIdx.y
+    sample = picture // (VIEWS - 1)
+    if number >= fixed + moving[sample, 0]:
+        return
+    row = number
+    if number >= fixed:
+        row = number + (sample * VIEWS + picture % (VIEWS - 1)) * room
+    corners = cuda.local.array((3, 3), float64)
+    polygon = cuda.local.array((4, 3), float64)
+    buffer = buffers[picture]
+    height, width = buffer.shape
+    count = project(
+        row, vertices, rotations[picture], origins[picture], lenses[picture], width, height, corners, polygon
+    )
+    if count < 3:
+        return
+    if extent(count, polygon, width, height) > SMALL:
+        at = cuda.atomic.add(queued, 0, 1)
+        if at < queue.shape[0]:
+            queue[at, 0] = picture
+            queue[at, 1] = number
+            return
+    fill(count, polygon, number, buffer, 0, 1, 1)
+
+
+@cuda.jit
+def draw_queued(vertices, fixed, room, rotations, origins, lenses, buffers, queue, queued):
+    """Draw the queue of `draw`, a block a triangle."""
+    corners = cuda.local.array((3, 3), float64)
+    polygon = cuda.local.array((4, 3), float64)
+    for at in range(cuda.blockIdx.x, min(queued[0], queue.shape[0]), cuda.gridDim.x):
+        picture, number = queue[at, 0], queue[at, 1]
+        row = number
+        if number >= fixed:
+            row = number + (picture // (VIEWS - 1) * VIEWS + picture % (VIEWS - 1)) * room
+        buffer = buffers[picture]
+        height, width = buffer.shape
+        count = project(
+            row, vertices, rotations[picture], origins[picture], lenses[picture],
+            width, height, corners, polygon,
+        )  # fmt: skip
+        fill(count, polygon, number, buffer, cuda.threadIdx.x, cuda.blockDim.x, WARP)
+
+
+@cuda.jit(device=True)
+def shown(packed, fixed, base):
+    """The row of the triangle that a buffer element shows, -1 for the sky."""
+    if packed == 0:
+        return -1
+    number = NUMBERS - 1 - (packed & (NUMBERS - 1))
+    return number if number < fixed else number + base
+
+
+@cuda.jit
+def depths(buffers, stride, result):
+    """Read depth maps off the buffers: (P, h, w) uint8 in quarters of a metre, 255 for beyond or sky."""
+    column, row = cuda.grid(2)
+    picture = cuda.blockIdx.z
+    if row < result.shape[1] and column < result.shape[2]:
+        packed = buffers[picture, row * stride + stride // 2, column * stride + stride // 2]
+        quarters = 255.0
+        if packed > 0:
+            quarters = 4.0 * KEY_SCALE / float(packed >> 22)
+        # As numpy rounds: the error of a tie is of no account here.
+        result[picture, row, column] = np.uint8(min(math.floor(quarters + 0.5), 255.0))
