@@ -3,36 +3,100 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .console import console, progress
 
+if TYPE_CHECKING:
+    from ..deploy.benchmark import BenchmarkFrames
+
 
 def benchmark(
     dataroot: Annotated[Path | None, typer.Option(help="By default the demo's scene.")] = None,
+    frames: Annotated[
+        Path | None, typer.Option(help="Frames from a file of --save-frames: needs no data set reader.")
+    ] = None,
+    save_frames: Annotated[
+        Path | None, typer.Option(help="Write the frames to an .npz for another machine, and stop.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Frames of the data set to go round.")] = 8,
+    modes: Annotated[
+        str,
+        typer.Option(help="serial, reference and backends, comma-separated; `torch:bf16` for one precision."),
+    ] = "",
     weights: Annotated[str, typer.Option(help="builtin, a checkpoint, or seed:N.")] = "builtin",
-    repetitions: Annotated[int, typer.Option(help="Timed runs of each mode.")] = 20,
-    threads: Annotated[int, typer.Option(help="CPU threads, 0 leaves it to torch.")] = 0,
-    nodes: Annotated[bool, typer.Option(help="Measure the nodes as processes too.")] = True,
+    repetitions: Annotated[int, typer.Option(min=1, help="Turns of each mode.")] = 20,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads, 0 leaves it to torch.")] = 0,
+    memory: Annotated[bool, typer.Option(help="Each mode in a process of its own, for its memory.")] = True,
+    nodes: Annotated[bool, typer.Option(help="Measure the nodes as processes too.")] = False,
     output: Annotated[Path, typer.Option("--output", "-o", help="Report.")] = Path("runs/benchmark.json"),
+    datasheet: Annotated[
+        Path | None,
+        typer.Option(help="Write NAME.json, NAME.md and charts, such as docs/performance/cpu."),
+    ] = None,
+    commit: Annotated[str, typer.Option(help="Commit of the code, where it lies in no checkout.")] = "",
 ) -> None:
     """Measure every way to run the network, in turns on the same frames, and the nodes over DDS."""
     # Read when torch is loaded: threads that wait do not spin, so a busy machine blurs the ratios less.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from ..deploy.benchmark import benchmark_table, run_benchmark, write_report
-    from ..standalone.demo import synthetic_scene
-    from ..standalone.node_benchmark import benchmark_nodes, nodes_table
+    from ..deploy.benchmark import (
+        BenchmarkOptions,
+        benchmark_table,
+        run_benchmark,
+        skipped_lines,
+        write_datasheet,
+        write_report,
+    )
+    from ..deploy.benchmark import save_frames as write_frames
+    from ..deploy.benchmark.modes import check_modes
 
-    dataroot = dataroot or synthetic_scene(Path("runs") / "data", console)
+    wanted = tuple(word.strip() for word in modes.split(",") if word.strip())
+    check_modes(wanted)
+    chosen = _frames(dataroot, frames, count)
+    if save_frames is not None:
+        write_frames(chosen, save_frames)
+        console.print(f"frames      {save_frames} ({chosen.source})")
+        return
+    # Where files lie on this machine tells a reader nothing.
+    command = " ".join(
+        ["lss-bev", *(Path(word).name if word.startswith("/") else word for word in sys.argv[1:])]
+    )
+    options = BenchmarkOptions(wanted, weights, repetitions, threads, memory, commit, command)
     with progress("network") as bar:
-        report = run_benchmark(dataroot, weights, repetitions=repetitions, threads=threads, progress=bar)
+        report = run_benchmark(chosen, options, bar)
     console.print(benchmark_table(report))
+    for line in skipped_lines(report):
+        console.print(f"not run     {line}", markup=False)
     if nodes:
+        from ..standalone.demo import synthetic_scene
+        from ..standalone.node_benchmark import benchmark_nodes, nodes_table
+
+        dataroot = dataroot or synthetic_scene(Path("runs") / "data", console)
         with console.status("nodes") as status:
             report["nodes"] = benchmark_nodes(dataroot, progress=status.update)
         console.print(nodes_table(report["nodes"]))
-    write_report(report, output)
-    console.print(f"report      {output}")
+    if datasheet is None:
+        write_report(report, output)
+        console.print(f"report      {output}")
+        return
+    for path in write_datasheet(report, datasheet):
+        console.print(f"datasheet   {path}")
+
+
+def _frames(dataroot: Path | None, saved: Path | None, count: int) -> BenchmarkFrames:
+    from ..deploy.benchmark import dataset_frames, load_frames
+    from ..errors import LssBevError
+
+    if saved is not None:
+        if dataroot is not None:
+            raise LssBevError("--frames and --dataroot both say which frames: give one")
+        return load_frames(saved)
+    if dataroot is None:
+        from ..standalone.demo import synthetic_scene
+
+        dataroot = synthetic_scene(Path("runs") / "data", console)
+    return dataset_frames(dataroot, count)

@@ -11,7 +11,19 @@ from rich.table import Table
 
 from ...errors import LssBevError
 
-STAGES = ("decode", "preprocess", "geometry", "camera_encoder", "splat", "bev_encoder")
+STAGES = (
+    "decode",
+    "preprocess",
+    "upload",
+    "geometry",
+    "camera_encoder",
+    "splat",
+    "bev_encoder",
+    "network",
+    "postprocess",
+    "grid",
+)
+"""Stages in the order of execution; what else an engine reports follows."""
 
 
 def write_report(report: dict[str, Any], output: Path) -> None:
@@ -20,41 +32,102 @@ def write_report(report: dict[str, Any], output: Path) -> None:
     Raises:
         LssBevError: it cannot be written there.
     """
+    write_whole(output, (json.dumps(report, indent=2) + "\n").encode())
+
+
+def write_whole(output: Path, data: bytes) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        LssBevError: it cannot be written there.
+    """
     partial = output.with_name(output.name + ".partial")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(report, indent=2) + "\n")
+        partial.write_bytes(data)
         os.replace(partial, output)
     except OSError as error:
         raise LssBevError(
-            f"cannot write {output}: {error.strerror or error}; choose another --output"
+            f"cannot write {output}: {error.strerror or error}; choose another place"
         ) from error
 
 
+def stages_of(modes: dict[str, Any]) -> list[str]:
+    """The stages that any mode has, in order of execution."""
+    seen = dict.fromkeys(stage for mode in modes.values() for stage in mode["median_ms"] if stage != "total")
+    return [stage for stage in STAGES if stage in seen] + [stage for stage in seen if stage not in STAGES]
+
+
+def milliseconds(value: float | None) -> str:
+    """A time with as many digits as mean something."""
+    if value is None:
+        return ""
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.3f}"
+
+
+def mode_rows(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """What tables say of the modes: a label and a cell a mode, the stages and `total` first."""
+    modes = report["modes"].values()
+    rows = [
+        (stage.replace("_", " "), [milliseconds(mode["median_ms"].get(stage)) for mode in modes])
+        for stage in stages_of(report["modes"])
+    ]
+
+    def row(label: str, value) -> None:
+        cells = [value(mode) for mode in modes]
+        if any(cells):
+            rows.append((label, cells))
+
+    def optional(key: str, form: str, suffix: str = ""):
+        return lambda mode: "" if mode.get(key) is None else f"{mode[key]:{form}}{suffix}"
+
+    row("total, median", lambda mode: milliseconds(mode["median_ms"]["total"]))
+    row("total, p95", lambda mode: milliseconds(mode["p95_ms"]["total"]))
+    row("total, p99", lambda mode: milliseconds(mode["p99_ms"]["total"]))
+    row("runs", lambda mode: str(mode["runs"]))
+    row("frames per second", optional("fps", ".1f"))
+    row("speedup", optional("speedup", ".2f", "x"))
+    row("processor time", lambda mode: milliseconds(mode["processor_ms"]))
+    row("speedup in processor time", optional("processor_speedup", ".2f", "x"))
+    row("IoU with the annotations", optional("iou", ".4f"))
+    row("IoU with the reference", optional("iou_with_reference", ".4f"))
+    row("largest logit error", optional("logit_error_max", ".1e"))
+    row("memory, MiB", lambda mode: _memory(mode, "process"))
+    row("GPU memory, MiB", lambda mode: _memory(mode, "gpu"))
+    return rows
+
+
 def benchmark_table(report: dict[str, Any]) -> Table:
-    """One column a mode: stage medians, total, ratio to the reference and the error of its logits."""
+    """One column a mode."""
     machine, configuration = report["machine"], report["configuration"]
+    gpu = f"{machine['gpu']['name']}, " if machine["gpu"] else ""
     table = Table(
-        title=f"{configuration['cameras']} cameras to BEV on {machine['processor']}, "
-        f"{machine['torch_threads']} threads, {configuration['repetitions']} runs in turns",
+        title=f"{configuration['cameras']} cameras to BEV on {gpu}{machine['processor']}, "
+        f"{machine['torch_threads']} threads, {configuration['repetitions']} turns",
         title_justify="left",
-        caption=f"milliseconds, medians; splat within {report['splat_error']:.1e} of the naive sum; "
-        f"peak memory {report['peak_memory_mib']:.0f} MiB; load average at the start "
-        f"{machine['load_average']:.1f}; weights: {configuration['weights']}",
+        caption=f"milliseconds, stages are medians; splat within {report['splat_error']:.1e} of the naive "
+        f"sum; load average {_load(machine)}; weights: {configuration['weights']}; {configuration['data']}",
         caption_justify="left",
     )
-    modes = report["modes"]
     table.add_column("")
-    for name in modes:
+    for name in report["modes"]:
         table.add_column(name, justify="right")
-    for stage in STAGES:
-        medians = [mode["median_ms"].get(stage) for mode in modes.values()]
-        table.add_row(
-            stage.replace("_", " "), *("" if value is None else f"{value:.1f}" for value in medians)
-        )
-    table.add_section()
-    table.add_row("total", *(f"{mode['median_ms']['total']:.1f}" for mode in modes.values()), style="bold")
-    table.add_row("total, p95", *(f"{mode['p95_ms']['total']:.1f}" for mode in modes.values()))
-    table.add_row("speedup", *(f"{mode['speedup']:.2f}x" for mode in modes.values()), style="bold")
-    table.add_row("largest logit error", *(f"{mode['logit_error_max']:.1e}" for mode in modes.values()))
+    for label, cells in mode_rows(report):
+        important = label in ("total, median", "speedup")
+        table.add_row(label, *cells, style="bold" if important else None)
     return table
+
+
+def skipped_lines(report: dict[str, Any]) -> list[str]:
+    """What could not be measured here, a line each."""
+    return [f"{name}: {reason}" for name, reason in report["skipped"].items()]
+
+
+def _memory(mode: dict[str, Any], kind: str) -> str:
+    value = mode.get("memory_mib", {}).get(kind)
+    return "" if value is None else f"{value:.0f}"
+
+
+def _load(machine: dict[str, Any]) -> str:
+    start, end = machine["load_average"], machine["load_average_end"]
+    return "unknown" if start is None else f"{start:.1f} at the start, {end:.1f} at the end"
