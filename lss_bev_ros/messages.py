@@ -260,6 +260,22 @@ def box_markers(boxes: Iterable[Box], stamp: int, frame: str = "base_link") -> M
     return MarkerArray(markers=markers)
 
 
+def boxes_from_markers(message: MarkerArray) -> list[Box]:
+    """Boxes of the cubes that `box_markers` makes, in the markers' frame; other markers are left out.
+
+    Raises:
+        GeometryError: a cube whose orientation is no rotation.
+    """
+    boxes = []
+    for marker in message.markers:
+        if marker.action != Marker.ADD or marker.type != Marker.CUBE:
+            continue
+        p, q, size = marker.pose.position, marker.pose.orientation, marker.scale
+        pose = Pose.from_quaternion((q.w, q.x, q.y, q.z), (p.x, p.y, p.z))
+        boxes.append(Box(pose, np.array([size.x, size.y, size.z]), marker.ns))
+    return boxes
+
+
 def _box_color(category: str) -> tuple[float, float, float]:
     kind = category.split(".")[0]
     return {"vehicle": _VEHICLE_COLOR, "human": _PERSON_COLOR}.get(kind, _OBJECT_COLOR)

@@ -19,7 +19,9 @@ LAYERS = {
     "dataset": {"geometry"},
     "evaluation": {"geometry", "dataset", "runtime"},
     "visualization": {"geometry", "dataset", "evaluation"},
+    "dashboard": {"geometry", "visualization"},
     "nodes": {
+        "dashboard",
         "geometry",
         "dataset",
         "runtime",
@@ -67,6 +69,7 @@ def test_imports_point_one_way(path):
         ("lss_bev_ros.nodes.replay", {"torch", "numba", "nuscenes", "matplotlib"}),
         ("lss_bev_ros.nodes.evaluation", {"numba", "nuscenes", "matplotlib"}),
         ("lss_bev_ros.nodes.inference", {"numba", "nuscenes", "matplotlib", "PIL"}),
+        ("lss_bev_ros.nodes.dashboard", {"torch", "numba", "nuscenes", "matplotlib", "PIL"}),
         ("lss_bev_ros.cli", {"torch", "numba", "nuscenes", "matplotlib", "cyclonedds"}),
     ],
 )

@@ -127,3 +127,30 @@ class EvaluationParameters:
     min_iou_0_10: float = parameter(0.60, "least IoU within 10 m that passes", 0.0, 1.0)
     min_iou_10_20: float = parameter(0.50, "least IoU from 10 to 20 m that passes", 0.0, 1.0)
     min_iou_20_30: float = parameter(0.45, "least IoU from 20 to 30 m that passes", 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class DashboardParameters:
+    """Parameters of the dashboard node."""
+
+    host: str = parameter("127.0.0.1", "address to listen on; 0.0.0.0 lets other machines in")
+    port: int = parameter(8080, "port of the page, 0 takes a free one", 0, 65535)
+    allowed_hosts: list[str] = parameter(
+        [""], "names by which the page may be opened, besides addresses and localhost"
+    )
+    cameras: list[str] = parameter(list(CAMERA_NAMES), "camera namespaces, as shown, three in a row")
+    image_transport: str = parameter(
+        "compressed",
+        "compressed: <camera>/image_raw/compressed; raw: <camera>/image_raw",
+        choices=("compressed", "raw"),
+    )
+    reliability: str = parameter(
+        "best_effort", "of the camera and LiDAR subscriptions", choices=("best_effort", "reliable")
+    )
+    base_frame: str = parameter("base_link", "frame of the car, in which the grid lies")
+    replay: str = parameter("replay", "name of the node whose services pause, resume and step are offered")
+    camera_width: int = parameter(640, "pixels of a camera's picture in the page", 160, 1920)
+    stream_quality: int = parameter(75, "of the JPEGs that the page and the streams show", 1, 100)
+    max_rate: float = parameter(5.0, "frames a second that are drawn, at most", 0.1, 30.0)
+    max_clients: int = parameter(100, "streams at once, at most", 1, 1000)
+    stale_after: float = parameter(5.0, "seconds without a message before a topic is silent", 0.1, 3600.0)

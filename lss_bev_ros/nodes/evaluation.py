@@ -197,22 +197,26 @@ class EvaluationNode(Node):
     # -- diagnostics --------------------------------------------------------------------------------
 
     def _statuses(self) -> list[Status]:
+        return [self._running_status(), Status("last frame", OK, "", self._evaluator.last)]
+
+    def _running_status(self) -> Status:
         values: dict[str, object] = {
             "frames": self._evaluator.frames,
             "skipped": self._skipped,
             **self._evaluator.running,
+            **{f"min_{metric}": bound for metric, bound in self._thresholds.items()},
             **{f"missing_{what}": count for what, count in dict(self._evaluator.missing).items()},
         }
         silence = time.monotonic() - self._last_grid
         if self._problem:
-            return [Status("metrics", ERROR, self._problem, values)]
+            return Status("metrics", ERROR, self._problem, values)
         if silence > self.config.stale_after:
-            return [Status("metrics", STALE, f"no bev/occupancy for {silence:.1f} s", values)]
+            return Status("metrics", STALE, f"no bev/occupancy for {silence:.1f} s", values)
         failed = [verdict for verdict in self._evaluator.verdicts if verdict.passed is False]
         if failed:
             below = ", ".join(f"{v.metric} {v.value:.3f} < {v.threshold:.2f}" for v in failed)
-            return [Status("metrics", WARN, f"below threshold: {below}", values)]
-        return [Status("metrics", OK, f"{self._evaluator.frames} frames", values)]
+            return Status("metrics", WARN, f"below threshold: {below}", values)
+        return Status("metrics", OK, f"{self._evaluator.frames} frames", values)
 
 
 def main(args: list[str] | None = None) -> None:

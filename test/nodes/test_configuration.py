@@ -8,9 +8,19 @@ import pytest
 from ruamel.yaml import YAML
 
 from lss_bev_ros.evaluation import Thresholds
-from lss_bev_ros.nodes.configuration import EvaluationParameters, InferenceParameters, ReplayParameters
+from lss_bev_ros.nodes.configuration import (
+    DashboardParameters,
+    EvaluationParameters,
+    InferenceParameters,
+    ReplayParameters,
+)
 
-NODES = {"replay": ReplayParameters, "inference": InferenceParameters, "evaluation": EvaluationParameters}
+NODES = {
+    "replay": ReplayParameters,
+    "inference": InferenceParameters,
+    "evaluation": EvaluationParameters,
+    "dashboard": DashboardParameters,
+}
 FILE = Path(__file__).resolve().parents[2] / "config" / "lss_bev.yaml"
 
 

@@ -1,0 +1,149 @@
+// The cameras: each picture with the predicted cells and the annotated boxes as its camera sees them.
+
+const NEAR = 0.3; // metres in front of a camera at which shapes are cut off
+const EDGES = [[0, 1], [1, 2], [2, 3], [3, 0], [4, 5], [5, 6], [6, 7], [7, 4], [0, 4], [1, 5], [2, 6], [3, 7]];
+const rgb = (color, alpha = 1) => `rgb(${color.join(" ")} / ${alpha})`;
+
+export const boxColor = (category, colors) => {
+  const kind = category.split(".")[0];
+  return kind === "vehicle" ? colors.truth : kind === "human" ? colors.person : colors.object;
+};
+
+/** Cells of at least `threshold` percent, the least certain first: [i, j, percent]. */
+export function likelyCells(frame, threshold) {
+  if (!frame.occupancy) return [];
+  const cells = [];
+  const ny = frame.grid.shape[1];
+  frame.occupancy.forEach((percent, k) => {
+    if (percent >= threshold) cells.push([Math.floor(k / ny), k % ny, percent]);
+  });
+  return cells.sort((a, b) => a[2] - b[2]);
+}
+
+class Camera {
+  constructor(name, parent) {
+    this.name = name;
+    this.element = document.createElement("figure");
+    this.element.className = "camera";
+    this.element.dataset.camera = name;
+    this.canvas = document.createElement("canvas");
+    this.canvas.width = 640;
+    this.canvas.height = 360;
+    this.tag = document.createElement("figcaption");
+    this.tag.className = "tag";
+    this.tag.textContent = `waiting for ${name}`;
+    this.element.append(this.canvas, this.tag);
+    this.element.onclick = () => {
+      const focused = this.element.classList.toggle("focused");
+      parent.classList.toggle("focus", focused);
+    };
+    parent.append(this.element);
+    this.bitmap = null;
+  }
+
+  async load(jpeg) {
+    const old = this.bitmap;
+    this.bitmap = jpeg ? await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" })).catch(() => null) : null;
+    old?.close();
+  }
+
+  draw(frame, cells, layers, colors) {
+    const pen = this.canvas.getContext("2d");
+    const { bitmap, canvas } = this;
+    this.element.classList.toggle("empty", !bitmap);
+    const short = this.name.replace(/^cam_/, "").replaceAll("_", " ");
+    const calibration = frame.cameras.find(camera => camera.name === this.name)?.calibration;
+    this.tag.textContent = !bitmap ? `${short}: no image` : calibration ? short : `${short}: no calibration`;
+    if (!bitmap) return pen.clearRect(0, 0, canvas.width, canvas.height);
+    if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
+      canvas.width = bitmap.width;
+      canvas.height = bitmap.height;
+    }
+    pen.drawImage(bitmap, 0, 0);
+    if (!calibration) return;
+    this.calibration = calibration;
+    this.scale = [canvas.width / calibration.width, canvas.height / calibration.height];
+    if (layers.prediction) this.drawCells(pen, frame.grid, cells, colors);
+    if (layers.truth && frame.boxes) this.drawBoxes(pen, frame, colors);
+  }
+
+  /** A point of base_link in the optical frame. */
+  see(x, y, z) {
+    const r = this.calibration.rotation, t = this.calibration.translation;
+    return [r[0] * x + r[1] * y + r[2] * z + t[0], r[3] * x + r[4] * y + r[5] * z + t[1], r[6] * x + r[7] * y + r[8] * z + t[2]];
+  }
+
+  pixel([x, y, z]) {
+    const k = this.calibration.k;
+    return [(k[0] * x / z + k[1] * y / z + k[2]) * this.scale[0], (k[4] * y / z + k[5]) * this.scale[1]];
+  }
+
+  drawCells(pen, grid, cells, colors) {
+    const { resolution: side, x_min, y_min } = grid;
+    const { width, height } = this.canvas;
+    for (const [i, j, percent] of cells) {
+      const x = x_min + i * side, y = y_min + j * side;
+      const corners = [this.see(x, y, 0), this.see(x + side, y, 0), this.see(x + side, y + side, 0), this.see(x, y + side, 0)];
+      if (corners.some(corner => corner[2] < NEAR)) continue;
+      const pixels = corners.map(corner => this.pixel(corner));
+      if (pixels.every(([u]) => u < 0) || pixels.every(([u]) => u > width) || pixels.every(([, v]) => v < 0 || v > height)) continue;
+      pen.fillStyle = rgb(colors.probability[Math.min(percent, 100)], 0.25 + percent / 200);
+      pen.beginPath();
+      pixels.forEach(([u, v]) => pen.lineTo(u, v));
+      pen.fill();
+    }
+  }
+
+  drawBoxes(pen, frame, colors) {
+    pen.lineWidth = 1.25;
+    frame.categories.forEach((category, n) => {
+      const corners = [];
+      for (let c = 0; c < 8; c++) corners.push(this.see(...frame.boxes.subarray(n * 24 + c * 3, n * 24 + c * 3 + 3)));
+      if (corners.every(corner => corner[2] < NEAR)) return;
+      const middle = (...which) => [0, 1, 2].map(axis => which.reduce((sum, c) => sum + corners[c][axis], 0) / which.length);
+      const lines = EDGES.map(([a, b]) => [corners[a], corners[b]]);
+      lines.push([middle(0, 1, 2, 3), middle(0, 3)]); // where it heads, on the ground
+      pen.strokeStyle = rgb(boxColor(category, colors), 0.9);
+      pen.beginPath();
+      for (const [a, b] of lines) {
+        const line = clip(a, b);
+        if (!line) continue;
+        pen.moveTo(...this.pixel(line[0]));
+        pen.lineTo(...this.pixel(line[1]));
+      }
+      pen.stroke();
+    });
+  }
+}
+
+/** The part of a line that lies in front of the camera. */
+function clip(a, b) {
+  if (a[2] < NEAR && b[2] < NEAR) return null;
+  const cut = (behind, front) => {
+    const share = (NEAR - behind[2]) / (front[2] - behind[2]);
+    return behind.map((value, axis) => value + share * (front[axis] - value));
+  };
+  return [a[2] < NEAR ? cut(a, b) : a, b[2] < NEAR ? cut(b, a) : b];
+}
+
+export class Cameras {
+  constructor(parent) {
+    this.parent = parent;
+    this.cameras = new Map();
+  }
+
+  /** Make a place for each camera, in their order. */
+  expect(names) {
+    for (const name of names) if (!this.cameras.has(name)) this.cameras.set(name, new Camera(name, this.parent));
+  }
+
+  async load(frame) {
+    this.expect(frame.cameras.map(camera => camera.name));
+    await Promise.all([...this.cameras.values()].map(camera => camera.load(frame.jpeg(camera.name))));
+  }
+
+  draw(frame, layers, threshold, colors) {
+    const cells = layers.prediction ? likelyCells(frame, threshold) : [];
+    for (const camera of this.cameras.values()) camera.draw(frame, cells, layers, colors);
+  }
+}

@@ -1,0 +1,305 @@
+"""The web application: the page, its stream, MJPEG, scores, metrics, control."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+
+from aiohttp import WSMsgType, web
+
+from ..geometry.vehicle import RENAULT_ZOE
+from ..visualization import palette
+from .guard import add_headers, guard, refuse
+from .metrics import CONTENT_TYPE, prometheus_text
+from .pictures import Pictures
+from .replay_control import COMMANDS, ReplayControl
+from .scene import Frame, Scene
+from .scores import score_table
+from .stream import Channel, Subscription, subscribed
+from .vitals import Vitals
+
+_SETTLING = 0.06
+"""Seconds after a grid in which the annotations and the scan of its instant may still come."""
+
+_STATE_PERIOD = 1.0
+_STALLED = 10.0
+"""Seconds that a client may take no byte before it is cut off."""
+
+_ANSWER_TIMEOUT = 3.0
+_BOUNDARY = "frame"
+_PAGE_TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+
+
+class DashboardServer:
+    """Draws the newest frame while somebody watches and answers requests. Lives on one event loop."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        vitals: Vitals,
+        replay: ReplayControl,
+        pictures: Pictures,
+        max_rate: float = 5.0,
+        max_clients: int = 100,
+        allowed_hosts: Sequence[str] = (),
+    ) -> None:
+        """Prepare the application; call within the event loop that is to run it.
+
+        Args:
+            scene: what is drawn.
+            vitals: what is told.
+            replay: what is controlled.
+            pictures: draws; used on a thread of its own.
+            max_rate: frames a second, at most.
+            max_clients: streams at once, at most.
+            allowed_hosts: names by which the page may be opened, besides addresses and localhost.
+        """
+        self._scene = scene
+        self._vitals = vitals
+        self._replay = replay
+        self._pictures = pictures
+        self._period = 1.0 / max_rate
+        self._max_clients = max_clients
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="drawing")
+        self._page = Channel("page", self._wake.set)
+        self._cam = Channel("cam", self._wake.set)
+        self._bev = Channel("bev", self._wake.set)
+        self._state = Channel("state", self._publish_state)
+        self.channels = (self._page, self._cam, self._bev)
+        self._tasks: list[asyncio.Task] = []
+        self._files = _page_files()
+        self.app = web.Application(middlewares=[guard(allowed_hosts)], client_max_size=1024)
+        self.app.on_response_prepare.append(add_headers)
+        self._route()
+
+    def start(self) -> None:
+        """Begin to draw what changes."""
+        self._tasks = [self._loop.create_task(work()) for work in (self._draw, self._tell)]
+        self._scene.on_change = self._on_change
+
+    async def stop(self) -> None:
+        """Stop drawing."""
+        self._scene.on_change = lambda: None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._thread.shutdown(wait=False)
+
+    @property
+    def clients(self) -> int:
+        """Streams that are open."""
+        return sum(channel.clients for channel in self.channels)
+
+    def _route(self) -> None:
+        router = self.app.router
+        for path, name in (("/", "index.html"), ("/eval", "eval.html")):
+            router.add_get(path, self._file_handler(name))
+        for name in self._files:
+            if not name.endswith(".html"):
+                router.add_get(f"/{name}", self._file_handler(name))
+        router.add_get("/live", self._live, allow_head=False)
+        router.add_get("/cam", self._mjpeg_handler(self._cam), allow_head=False)
+        router.add_get("/bev", self._mjpeg_handler(self._bev), allow_head=False)
+        router.add_get("/eval.json", self._scores)
+        router.add_get("/state.json", self._state_json)
+        router.add_get("/metrics", self._metrics)
+        router.add_get("/healthz", self._health)
+        router.add_post("/replay/{command}", self._control)
+
+    # -- drawing ------------------------------------------------------------------------------------
+
+    def _on_change(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def _draw(self) -> None:
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(_SETTLING)
+            self._wake.clear()
+            started = self._loop.time()
+            wanted = [channel for channel in self.channels if channel.clients]
+            frame = self._scene.compose() if wanted else None
+            if frame is None:
+                continue
+            payloads = await self._loop.run_in_executor(self._thread, self._render, frame, wanted)
+            for channel, payload in zip(wanted, payloads, strict=True):
+                if channel.clients:
+                    channel.publish(payload)
+            await asyncio.sleep(max(0.0, self._period - (self._loop.time() - started)))
+
+    def _render(self, frame: Frame, wanted: Sequence[Channel]) -> list[bytes]:
+        make = {self._page: self._pictures.page, self._cam: self._pictures.cam, self._bev: self._pictures.bev}
+        return [make[channel](frame) for channel in wanted]
+
+    async def _tell(self) -> None:
+        while True:
+            await asyncio.sleep(_STATE_PERIOD)
+            self._publish_state()
+
+    def _publish_state(self) -> None:
+        if self._state.clients:
+            self._state.publish(_json(self.state()))
+
+    def state(self) -> dict[str, object]:
+        """What the page shows besides frames."""
+        replay = self._vitals.values("replay: replay")
+        return {
+            "topics": self._vitals.topics(),
+            "latencies": self._vitals.latencies(),
+            "rates": self._vitals.rates(),
+            "diagnostics": self._vitals.diagnostics(),
+            "evaluation": self._table(),
+            "replay": {
+                "available": self._replay.available(),
+                "paused": replay.get("paused") == "True",
+                "scene": replay.get("scene", ""),
+            },
+            "clients": self.clients,
+            "uptime": round(self._vitals.uptime, 1),
+        }
+
+    def _table(self) -> dict[str, object]:
+        return score_table(
+            self._vitals.values("evaluation: metrics"), self._vitals.values("evaluation: last frame")
+        )
+
+    # -- answers ------------------------------------------------------------------------------------
+
+    def _file_handler(self, name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+        kind = _PAGE_TYPES[name.rpartition(".")[2]]
+
+        async def serve(_request: web.Request) -> web.Response:
+            headers = {"Cache-Control": "no-cache"}
+            return web.Response(body=self._files[name], content_type=kind, charset="utf-8", headers=headers)
+
+        return serve
+
+    async def _scores(self, _request: web.Request) -> web.Response:
+        return _json_response(self._table())
+
+    async def _state_json(self, _request: web.Request) -> web.Response:
+        return _json_response(self.state())
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        text = prometheus_text(self._vitals, self.channels)
+        return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        """Alive, since it answers; and what the page waits for."""
+        topics = self._vitals.topics()
+        return _json_response(
+            {
+                "status": "ok",
+                "uptime": round(self._vitals.uptime, 1),
+                "clients": self.clients,
+                "waiting": [row["name"] for row in topics if row["state"] == "waiting"],
+                "silent": [row["name"] for row in topics if row["state"] == "silent"],
+            }
+        )
+
+    async def _control(self, request: web.Request) -> web.Response:
+        command = request.match_info["command"]
+        if command not in COMMANDS:
+            raise web.HTTPNotFound
+        if not self._replay.available():
+            return refuse(503, "there is no replay to control")
+        try:
+            future = asyncio.wrap_future(self._replay.request(command))
+            answer = await asyncio.wait_for(future, _ANSWER_TIMEOUT)
+        except asyncio.TimeoutError:
+            return refuse(504, f"the replay did not answer within {_ANSWER_TIMEOUT:g} s")
+        status = 200 if answer.success else 409
+        return _json_response({"success": answer.success, "message": answer.message}, status)
+
+    # -- streams ------------------------------------------------------------------------------------
+
+    async def _live(self, request: web.Request) -> web.StreamResponse:
+        """WebSocket: frames as binary messages, the state as text."""
+        if self.clients >= self._max_clients:
+            return refuse(503, "too many clients")
+        socket = web.WebSocketResponse(heartbeat=15.0, max_msg_size=1024, compress=False)
+        await socket.prepare(request)
+        with subscribed((self._state, self._page)) as client:
+            sender = self._loop.create_task(self._feed(socket, client, request))
+            try:
+                async for message in socket:  # the page says nothing; this is how one hears that it left
+                    if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                        break
+            finally:
+                sender.cancel()
+        await socket.close()
+        return socket
+
+    async def _feed(self, socket: web.WebSocketResponse, client: Subscription, request: web.Request) -> None:
+        await socket.send_str(_json(_hello()))
+        while True:
+            payload = await client.next()
+            send = socket.send_bytes if isinstance(payload, bytes) else socket.send_str
+            if not await _in_time(send(payload), request):
+                return
+
+    def _mjpeg_handler(self, channel: Channel) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def stream(request: web.Request) -> web.StreamResponse:
+            if self.clients >= self._max_clients:
+                return refuse(503, "too many clients")
+            response = web.StreamResponse(
+                headers={
+                    "Content-Type": f"multipart/x-mixed-replace; boundary={_BOUNDARY}",
+                    "Cache-Control": "no-store",
+                }
+            )
+            response.force_close()
+            await response.prepare(request)
+            await response.write(f"--{_BOUNDARY}\r\n".encode())
+            with subscribed((channel,)) as client:
+                while True:
+                    jpeg = await client.next()
+                    # The next boundary at once: browsers show a picture when they see its end.
+                    head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
+                    part = head + jpeg + f"\r\n--{_BOUNDARY}\r\n".encode()
+                    if not await _in_time(response.write(part), request):
+                        return response
+
+        return stream
+
+
+async def _in_time(sending: Awaitable[None], request: web.Request) -> bool:
+    """Wait for a client to take what is sent; one that is gone or takes nothing is cut off, and False."""
+    try:
+        await asyncio.wait_for(sending, _STALLED)
+    except (asyncio.TimeoutError, ConnectionError):
+        if request.transport is not None:
+            request.transport.abort()
+        return False
+    return True
+
+
+def _page_files() -> dict[str, bytes]:
+    """The page's own files, read once: nothing else is ever served."""
+    folder = resources.files(__package__) / "page"
+    files = {entry.name: entry.read_bytes() for entry in folder.iterdir()}
+    return {name: data for name, data in files.items() if name.rpartition(".")[2] in _PAGE_TYPES}
+
+
+def _hello() -> dict[str, object]:
+    """The pictures' colours and the car's outline, so that the page draws as they do."""
+    names = ("PANEL", "UNKNOWN", "UNKNOWN_STRIPE", "OBSTACLE", "EGO", "PAGE", "TRUTH", "PERSON", "OBJECT")
+    named = {name.lower(): getattr(palette, name) for name in names}
+    colors = {**named, "probability": palette.probability_colors().tolist()}
+    return {"hello": True, "colors": colors, "ego": RENAULT_ZOE.outline.tolist()}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def _json_response(value: object, status: int = 200) -> web.Response:
+    headers = {"Cache-Control": "no-store"}
+    return web.Response(text=_json(value), status=status, content_type="application/json", headers=headers)

@@ -1,0 +1,184 @@
+"""The web server on a thread of its own, which waits for its port where that is taken."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import threading
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+try:
+    from aiohttp import web
+except ModuleNotFoundError:  # then there is no page, and everything else goes on
+    web = None
+
+if TYPE_CHECKING:
+    from .server import DashboardServer
+
+_FIRST_RETRY = 1.0
+_LAST_RETRY = 30.0
+_REQUEST_TIMEOUT = 10.0
+"""Seconds within which a connection must have asked for something."""
+
+_MAX_CONNECTIONS = 512
+
+
+class Serving:
+    """Runs a `DashboardServer` until it is closed.
+
+    Attributes:
+        address: where the page is, empty while it is nowhere.
+        problem: why it is nowhere, one line; empty while it is served.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], DashboardServer],
+        host: str,
+        port: int,
+        report: Callable[[str, bool], None] = lambda line, good: None,
+    ) -> None:
+        """Start.
+
+        Args:
+            make: the server, called on the thread's event loop.
+            host: address to listen on.
+            port: 0 takes a free one.
+            report: told each change as a line, and whether it is a good one; called on the thread.
+        """
+        self.address = ""
+        self.problem = "starting"
+        self.server: DashboardServer | None = None
+        self._make = make
+        self._host, self._port = host, port
+        self._report = report
+        self._closing: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        if web is None:
+            self._fail("no page: aiohttp is not installed; pip install aiohttp")
+            return
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="page", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop serving and wait for the thread."""
+        if web is None:
+            return
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended by itself
+                self._loop.call_soon_threadsafe(self._closing.set)
+        self._thread.join(timeout=5.0)
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._closing = asyncio.Event()
+        self.server = self._make()
+        connections = _Connections()
+        self.server.app.middlewares.append(connections.middleware)
+        # Who stays connected without asking is cut off, at the start and between requests.
+        runner = web.AppRunner(
+            self.server.app, access_log=None, keepalive_timeout=_REQUEST_TIMEOUT, shutdown_timeout=0.5
+        )
+        await runner.setup()
+        try:
+            listener = await self._listen(connections.protocols(runner.server))
+            if listener is None:
+                return
+            self.server.start()
+            await self._closing.wait()
+            listener.close()
+        finally:
+            self.address = ""
+            await self.server.stop()
+            await runner.cleanup()
+
+    async def _listen(self, protocols: Callable[[], asyncio.Protocol]) -> asyncio.Server | None:
+        """Take the port, however long that takes; None when closing."""
+        delay = _FIRST_RETRY
+        while not self._closing.is_set():
+            try:
+                listener = await self._loop.create_server(protocols, self._host, self._port, backlog=64)
+            except (OSError, OverflowError, UnicodeError) as error:
+                reason = (getattr(error, "strerror", "") or str(error)).lower()
+                self._fail(f"no page: cannot listen on {self._host}:{self._port} ({reason}); trying again")
+                await self._pause(delay)
+                delay = min(2 * delay, _LAST_RETRY)
+                continue
+            port = listener.sockets[0].getsockname()[1]
+            self.address, self.problem = f"http://{_readable(self._host)}:{port}", ""
+            self._report(f"open {self.address}{_exposure(self._host)}", True)
+            return listener
+        return None
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)
+
+    def _fail(self, problem: str) -> None:
+        if problem != self.problem:
+            self.problem = problem
+            self._report(problem, False)
+
+
+class _Connections:
+    """Cuts off connections that ask for nothing, and those that are too many.
+
+    aiohttp itself waits for the first request for ever where only half of it comes.
+    """
+
+    def __init__(self) -> None:
+        self._silent: set[asyncio.Protocol] = set()
+
+    def protocols(self, server: web.Server) -> Callable[[], asyncio.Protocol]:
+        """Make the protocol of each new connection."""
+
+        def make() -> asyncio.Protocol:
+            protocol = server()
+            loop = asyncio.get_running_loop()
+            self._silent.add(protocol)
+            patience = _REQUEST_TIMEOUT if len(server.connections) < _MAX_CONNECTIONS else 0.0
+            loop.call_later(patience, self._cut, protocol)
+            return protocol
+
+        return make
+
+    @property
+    def middleware(self) -> Callable:
+        """Notes who has asked."""
+
+        @web.middleware
+        async def note(
+            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+        ) -> web.StreamResponse:
+            self._silent.discard(request.protocol)
+            return await handler(request)
+
+        return note
+
+    def _cut(self, protocol: asyncio.Protocol) -> None:
+        transport = getattr(protocol, "transport", None)
+        if protocol in self._silent and transport is not None:
+            transport.abort()
+        self._silent.discard(protocol)
+
+
+def _readable(host: str) -> str:
+    """A host as an address of the browser; of all addresses the machine's own."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "127.0.0.1"
+    return f"[{address}]" if address.version == 6 else str(address)
+
+
+def _exposure(host: str) -> str:
+    """A word of caution where others than this machine can open the page."""
+    try:
+        alone = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        alone = False
+    return "" if alone else f" (listening on {host}: who reaches it sees and steers)"
