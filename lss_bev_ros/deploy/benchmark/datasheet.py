@@ -100,7 +100,8 @@ def _scaling(scaling: dict[str, Any], charts: list[str]) -> list[str]:
     lines = ["## How the cost grows", "", *[f"![{chart}]({chart})" for chart in charts[1:]], ""]
     lines += [
         f"Engine: {scaling['engine']}. Medians of {scaling['repetitions']} turns; a straight line through "
-        "them, its slope in milliseconds a unit and its R2. New tables are what a changed calibration costs, once.",
+        "them, its slope in milliseconds a unit and its R2. New tables are what a changed calibration "
+        "costs, once.",
         "",
         "| size | stage | values | ms | slope | R2 |",
         "|---|---|---|---|---:|---:|",
