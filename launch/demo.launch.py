@@ -1,20 +1,21 @@
 """Replay, inference and evaluation together: `ros2 launch lss_bev_ros demo.launch.py dataroot:=DIR`.
 
-The launch ends with the replay, or with the first node that fails.
+The launch ends with the replay, or with the first node that fails. `rviz:=true` shows it in RViz2.
 """
 
-from launch import LaunchDescription
+from launch import LaunchContext, LaunchDescription
+from launch.action import Action
 from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandler
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
+from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration, PythonExpression
 
-from lss_bev_ros.nodes.launching import include
+from lss_bev_ros.nodes.launching import include, rviz
 
 
 def generate_launch_description() -> LaunchDescription:
     """All nodes; every argument of the three launch files is one of this file too."""
-    stop = EmitEvent(event=Shutdown(reason="a node of the demo ended"))
     recorded_time = PythonExpression(["'", LaunchConfiguration("stamp", default=""), "' == 'dataset'"])
     return LaunchDescription(
         [
@@ -38,9 +39,17 @@ def generate_launch_description() -> LaunchDescription:
                 default_value="reliable",
                 description="of image and LiDAR subscriptions; on one machine nothing need be lost",
             ),
-            RegisterEventHandler(OnProcessExit(on_exit=[stop])),
+            RegisterEventHandler(OnProcessExit(on_exit=_stop)),
             include("inference.launch.py"),
             include("evaluation.launch.py"),
             include("replay.launch.py"),
+            *rviz(),
         ]
     )
+
+
+def _stop(event: ProcessExited, context: LaunchContext) -> list[Action]:
+    """End the demo with any of its nodes; who closes the window of RViz2 wants only that."""
+    if event.process_name.startswith("rviz2"):
+        return []
+    return [EmitEvent(event=Shutdown(reason="a node of the demo ended"))]

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 from typing import get_type_hints
 
-from ament_index_python.packages import get_package_share_directory
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from launch import LaunchContext
 from launch.action import Action
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, LogInfo, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -82,6 +82,35 @@ def node_with_arguments(name: str, configuration: type) -> list[Action]:
         ]
 
     return [*arguments, OpaqueFunction(function=start)]
+
+
+def rviz() -> list[Action]:
+    """RViz2 with the package's view, where the argument `rviz` is true; a line where it is not installed."""
+
+    def start(context: LaunchContext) -> list[Action]:
+        if LaunchConfiguration("rviz").perform(context).lower() not in ("true", "1"):
+            return []
+        try:
+            get_package_share_directory("rviz2")
+        except PackageNotFoundError:
+            remedy = "install ros-$ROS_DISTRO-rviz2 and source ROS 2, or open a bag in Foxglove"
+            return [LogInfo(msg=f"rviz:=true: rviz2 is not installed here, so there is no window; {remedy}")]
+        use_sim_time = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
+        return [
+            Node(
+                package="rviz2",
+                executable="rviz2",
+                name="rviz2",
+                arguments=["-d", share("config", "lss_bev.rviz")],
+                parameters=[{"use_sim_time": use_sim_time}],
+                output="screen",
+            )
+        ]
+
+    return [
+        DeclareLaunchArgument("rviz", default_value="false", description="show everything in RViz2"),
+        OpaqueFunction(function=start),
+    ]
 
 
 def _describe(field: dataclasses.Field) -> str:
