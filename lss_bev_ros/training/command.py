@@ -24,10 +24,12 @@ def train(
     start: Annotated[str, typer.Option(help="Weights to begin with: seed:N, builtin, or a path.")] = "seed:0",
     workers: Annotated[int, typer.Option(help="Processes that draw worlds; 0: by the processors.")] = 0,
     memory: Annotated[float, typer.Option(help="GB of the device for samples; 0: by what is free.")] = 0.0,
+    teacher: Annotated[str, typer.Option(help="Weights whose predictions are learned too.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
 ) -> None:
     """Train the network; several GPUs with `torchrun --nproc-per-node N -m lss_bev_ros.training.command`."""
+    from ..model import build_model
     from .run import train as run
 
     config = TrainingConfig(
@@ -50,6 +52,7 @@ def train(
         device,
         resume,
         message=lambda line: print(line, flush=True),
+        teacher=build_model(teacher) if teacher else None,
     )
     print(f"{out / 'average.pt'}: " + ", ".join(f"{k} {v:.4f}" for k, v in scores.items()), flush=True)
 

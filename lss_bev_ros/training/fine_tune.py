@@ -25,6 +25,7 @@ def fine_tune(
     workers: int = 0,
     device: str = "auto",
     message: Callable[[str], None] | None = None,
+    teacher: LiftSplatShoot | None = None,
 ) -> tuple[LiftSplatShoot, dict[str, float]]:
     """Train a model further.
 
@@ -37,6 +38,7 @@ def fine_tune(
         workers: processes that draw worlds.
         device: `auto`, `cpu` or `cuda`.
         message: takes lines for the user.
+        teacher: a network whose predictions are learned too: the one that the model was pruned from.
 
     Returns:
         The model with the averaged weights, on the CPU and ready for use, and the last validation's scores.
@@ -54,6 +56,7 @@ def fine_tune(
         device=device,
         message=message,
         model=copy.deepcopy(model),
+        teacher=teacher,
     )
     tuned = copy.deepcopy(model).cpu().float()
     state = torch.load(Path(out) / "average.pt", map_location="cpu", weights_only=True)

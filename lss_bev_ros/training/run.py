@@ -14,10 +14,16 @@ import torch.distributed as dist
 from ..errors import TrainingError
 from ..model import LiftSplatShoot, ModelConfig
 from .config import SampleLayout, TrainingConfig
-from .source import DatasetSource, SyntheticSource
+from .parcels import ParcelSource
+from .pool import sample_bytes
+from .source import DatasetSource, Source, SyntheticSource
 from .trainer import Trainer, ranks_from_environment
 
 SYNTHETIC = "synthetic"
+GPU_SCALE, CPU_SCALE = 0.44, 0.24
+"""Size of synthetic pictures, twice that of the network's input where a GPU draws them."""
+POOL = 24_000
+"""Drawn samples that a rank keeps; older ones make room for new ones."""
 
 
 def train(
@@ -31,6 +37,10 @@ def train(
     resume: bool = False,
     message: Callable[[str], None] | None = None,
     model: LiftSplatShoot | None = None,
+    teacher: LiftSplatShoot | None = None,
+    watch: Callable[[dict[str, float]], None] | None = None,
+    pause: float = 0.0,
+    scale: float = 0.0,
 ) -> dict[str, float]:
     """Train Lift-Splat-Shoot and leave weights, logs and the recipe in a folder.
 
@@ -45,6 +55,10 @@ def train(
         resume: go on with the run in `out`.
         message: takes lines for the user.
         model: to train instead of `config.start`, changed in place.
+        watch: takes the figures of every log line, see `Trainer`.
+        pause: stop after so many seconds, to be resumed later; 0 for never.
+        scale: size of the pictures that are kept, 1 for 1600 x 900; 0 for what the device draws with ease.
+        teacher: a network whose predictions are learned too.
 
     Returns:
         The last validation's scores.
@@ -59,10 +73,15 @@ def train(
     if cuda and not torch.cuda.is_available():
         raise TrainingError("device cuda: PyTorch finds no GPU here; use cpu, or install PyTorch with CUDA")
     target = torch.device("cuda", local) if cuda else torch.device("cpu")
-    layout = SampleLayout.of(model.config if model is not None else ModelConfig())
+    layout = SampleLayout.of(
+        model.config if model is not None else ModelConfig(), scale or (GPU_SCALE if cuda else CPU_SCALE)
+    )
     share = max(1, len(os.sched_getaffinity(0)) // ranks)
-    if data == SYNTHETIC:
-        # The trainer's own process needs a processor too.
+    # The trainer's own process and the thread that draws need a processor each too.
+    source: Source
+    if data == SYNTHETIC and cuda:
+        source = ParcelSource(layout, workers or max(1, share - 2), target, rank, ranks)
+    elif data == SYNTHETIC:
         source = SyntheticSource(layout, workers or max(1, share - 1), rank, ranks)
     else:
         source = DatasetSource(data, version, layout, rank, ranks)
@@ -75,24 +94,32 @@ def train(
             dist.init_process_group("nccl" if cuda else "gloo", rank=rank, world_size=ranks)
         if not memory_gb:
             memory_gb = max(1.0, torch.cuda.mem_get_info(target)[0] / 1e9 - 32) if cuda else 2.0
+        memory = memory_gb * 1e9
+        if isinstance(source, ParcelSource):
+            samples = POOL + source.validation_samples
+            memory = min(
+                memory, samples * sample_bytes(layout, ModelConfig() if model is None else model.config)
+            )
         trainer = Trainer(
             config,
             source,
             Path(out),
             layout=layout,
             device=target,
-            memory=memory_gb * 1e9,
+            memory=memory,
             rank=rank,
             ranks=ranks,
             resume=resume,
             message=message,
             began=began,
             model=model,
+            teacher=teacher,
+            watch=watch,
         )
         if rank == 0:
             facts = {"data": data, "ranks": ranks, "recipe": config.description()}
             (Path(out) / "run.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-        return trainer.run()
+        return trainer.run(pause)
     finally:
         source.close()
         if dist.is_initialized():

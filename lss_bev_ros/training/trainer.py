@@ -15,24 +15,35 @@ from torch import nn
 
 from ..errors import TrainingError
 from ..model import LiftSplatShoot, ModelConfig, build_model
-from .augmentation import Augmentation, augmented_images, depth_targets, draw_augmentation, no_augmentation
+from .augmentation import (
+    Augmentation,
+    augmented_images,
+    depth_targets,
+    draw_augmentation,
+    narrowed,
+    no_augmentation,
+)
 from .average import WeightAverage
 from .checkpoint import load_checkpoint, save_checkpoint
 from .config import SampleLayout, TrainingConfig
 from .histogram import LogitHistogram, scores
 from .log import RunLog
-from .losses import depth_loss, occupancy_loss
+from .losses import depth_loss, occupancy_loss, overlap_loss
 from .monitor import UtilisationMonitor
 from .network import TrainingNetwork, batch_cells
+from .parcels import SampleBlock
 from .pool import Batch, SamplePool, sample_bytes
+from .report import Interval, Rates, line
 from .schedule import learning_rate
 from .source import Source
+from .teacher import Teacher
 
 TRAIN_FIELDS = (
     "step",
     "seconds",
     "samples",
     "loss",
+    "iou",
     "depth_loss",
     "gradient",
     "rate",
@@ -77,6 +88,8 @@ class Trainer:
         message: takes a line for the user; rank 0 only.
         began: `time.monotonic()` at which the run's wall-clock limit starts.
         model: to train instead of `config.start`, changed in place; its layers may have any widths.
+        teacher: a network whose predictions the model learns too, see `Teacher`.
+        watch: takes each log line's figures and the run's `progress`, 0 to 1; rank 0 only.
     """
 
     def __init__(
@@ -94,17 +107,21 @@ class Trainer:
         message: Message | None = None,
         began: float | None = None,
         model: LiftSplatShoot | None = None,
+        teacher: LiftSplatShoot | None = None,
+        watch: Callable[[dict[str, float]], None] | None = None,
     ):
         self._config, self._source, self._out = config, source, Path(out)
         self._device = torch.device(device)
         self._rank, self._ranks = rank, ranks
         self._message = message if message and rank == 0 else lambda _: None
+        self._watch = watch or (lambda row: self._message(line(row)))
         self._began = time.monotonic() if began is None else began
         model_config = model_config or (model.config if model is not None else ModelConfig())
         self._layout = layout or SampleLayout.of(model_config)
         self._out.mkdir(parents=True, exist_ok=True)
         self._model = self._prepare(build_model(config.start, model_config) if model is None else model)
         self._network = TrainingNetwork(self._model, config.precision)
+        self._teacher = Teacher(teacher, config.precision, self._device) if teacher is not None else None
         self._parameters = [p for p in self._model.parameters() if p.requires_grad]
         fused = {"fused": True} if self._device.type == "cuda" else {}
         self._optimizer = torch.optim.Adam(
@@ -115,10 +132,12 @@ class Trainer:
         if resume:
             self._restore()
         self._wrapped: nn.Module = self._network
+        if config.compile and self._device.type == "cuda":
+            self._wrapped = torch.compile(self._network, dynamic=False)
         if ranks > 1:
             ids = [self._device.index] if self._device.type == "cuda" else None
             self._wrapped = nn.parallel.DistributedDataParallel(
-                self._network, device_ids=ids, broadcast_buffers=False, gradient_as_bucket_view=True
+                self._wrapped, device_ids=ids, broadcast_buffers=False, gradient_as_bucket_view=True
             )
         each = sample_bytes(self._layout, model_config)
         self._validation = SamplePool(
@@ -132,6 +151,7 @@ class Trainer:
         self._pool = SamplePool(room, self._layout, model_config, self._device)
         self._as_used = no_augmentation(model_config, config.batch, self._layout.cameras).to(self._device)
         self._exhausted = False
+        self._overlap = torch.zeros(2, dtype=torch.int64, device=self._device)
 
     def _prepare(self, model: LiftSplatShoot) -> LiftSplatShoot:
         model = model.train().requires_grad_(True)
@@ -159,52 +179,67 @@ class Trainer:
         """The model that is trained."""
         return self._model
 
-    def run(self) -> dict[str, float]:
-        """Train to the end of the steps or of the time; returns the last validation's scores."""
+    def run(self, pause: float = 0.0) -> dict[str, float]:
+        """Train to the end of the steps or of the time; returns the last validation's scores.
+
+        Args:
+            pause: stop after so many seconds of this session, to be resumed later; 0 for never.
+        """
         config = self._config
         keep = self._step if self._step else None
-        train_log = validation_log = None
+        logs = None
         if self._rank == 0:
-            train_log = RunLog(self._out, "train", TRAIN_FIELDS, keep)
-            validation_log = RunLog(self._out, "validation", VALIDATION_FIELDS, keep)
+            logs = (
+                RunLog(self._out, "train", TRAIN_FIELDS, keep),
+                RunLog(self._out, "validation", VALIDATION_FIELDS, keep),
+            )
         monitor = UtilisationMonitor(self._device)
         self.load()
-        self._message(
-            f"{len(self._pool)} training and {len(self._validation)} validation samples a rank at the start"
-        )
-        progress = self._shared_progress()
-        lines = _Interval(config.log_every)
-        validations, saves = _Interval(config.validate_every), _Interval(config.save_every)
-        report = _Report(self._step, self._pool.added)
+        self._message(f"{len(self._pool)} training samples a rank at the start")
+        progress, done = self._shared_progress(pause)
+        lines = Interval(config.log_every)
+        validations, saves = Interval(config.validate_every), Interval(config.save_every)
+        rates = Rates(self._step, self._pool.added)
         result: dict[str, float] = {}
-        while progress < 1.0:
-            loss, extra, gradient, rate = self.advance(progress)
+        while not done:
+            figures = self.advance(progress)
             self._drain()
-            if self._step % SHARED_EVERY == 0 or self._step >= config.steps:
-                progress = self._shared_progress()
-                if lines.due(self._seconds) and train_log:
-                    row = report.row(self._step, self._seconds, self._ranks * config.batch, self._pool.added)
-                    row |= {
-                        "loss": loss.item(),
-                        "depth_loss": extra.item(),
-                        "gradient": gradient.item(),
-                        "rate": rate,
-                    }
-                    row["gpu_percent"] = monitor.take()
-                    train_log.write(row)
-                    self._message(
-                        f"step {self._step} {100 * progress:.0f}% loss {row['loss']:.4f} "
-                        f"depth {row['depth_loss']:.3f} "
-                        f"rate {rate:.2e} {row['trained_per_s']:.0f}/s samples {row['drawn'] * self._ranks} "
-                        f"+{row['drawn_per_s'] * self._ranks:.1f}/s gpu {row['gpu_percent']:.0f}%"
-                    )
-                if self._agree(validations.due(self._seconds) or progress >= 1.0):
-                    result = self.validate()
-                    self._record(result, validation_log)
-                if saves.due(self._seconds) or progress >= 1.0:
-                    self.save()
+            if self._step % SHARED_EVERY and self._step < config.steps:
+                continue
+            progress, done = self._shared_progress(pause)
+            if lines.due(self._seconds) and logs:
+                self._log(logs[0], figures, rates, monitor, progress)
+            complete = self._validation.added >= self._source.validation_samples
+            if self._agree(complete and (validations.due(self._seconds) or done)):
+                result = self.validate()
+                self._record(result, logs[1] if logs else None)
+            if saves.due(self._seconds) or done:
+                self.save()
         monitor.close()
         return result
+
+    def _log(
+        self,
+        log: RunLog,
+        figures: tuple[torch.Tensor, torch.Tensor, torch.Tensor, float],
+        rates: Rates,
+        monitor: UtilisationMonitor,
+        progress: float,
+    ) -> None:
+        both, either = self._overlap.tolist()
+        self._overlap.zero_()
+        loss, extra, gradient, rate = figures
+        row = rates.row(self._step, self._seconds, self._config.batch, self._pool.added, self._ranks)
+        row |= {
+            "loss": loss.item(),
+            "iou": both / max(either, 1),
+            "depth_loss": extra.item(),
+            "gradient": gradient.item(),
+            "rate": rate,
+            "gpu_percent": monitor.take(),
+        }
+        log.write(row)
+        self._watch(row | {"progress": progress})
 
     def _record(self, result: dict[str, float], log: RunLog | None) -> None:
         if log:
@@ -218,13 +253,15 @@ class Trainer:
     def _seconds(self) -> float:
         return self._elapsed + time.monotonic() - self._began
 
-    def _shared_progress(self) -> float:
-        """How far the run is, 0 to 1, as rank 0 sees it."""
+    def _shared_progress(self, pause: float = 0.0) -> tuple[float, bool]:
+        """How far the run is, 0 to 1, and whether it or this session is over, as rank 0 sees it."""
         config = self._config
         progress = self._step / config.steps
         if config.seconds:
             progress = max(progress, self._seconds / config.seconds)
-        return self._from_first(progress)
+        paused = bool(pause) and time.monotonic() - self._began > pause
+        progress = self._from_first(progress)
+        return progress, progress >= 1.0 or self._agree(paused)
 
     def _agree(self, wish: bool) -> bool:
         return bool(self._from_first(float(wish)))
@@ -240,8 +277,7 @@ class Trainer:
         """Take samples until a run can start: all that there are, or enough of an endless source."""
         enough = min(START_SAMPLES, self._pool.capacity)
         while True:
-            ready = len(self._pool) >= enough and self._validation.added >= self._source.validation_samples
-            if self._source.endless and ready:
+            if self._source.endless and len(self._pool) >= enough:
                 return
             if not self._take(1.0) and not self._source.endless:
                 self._exhausted = True
@@ -259,7 +295,8 @@ class Trainer:
         if item is None:
             return False
         use, sample = item
-        (self._validation if use == "val" else self._pool).add(sample)
+        pool = self._validation if use == "val" else self._pool
+        pool.extend(sample) if isinstance(sample, SampleBlock) else pool.add(sample)
         return True
 
     def _generator(self, purpose: int) -> torch.Generator:
@@ -287,8 +324,13 @@ class Trainer:
         """
         config = self._config
         batch = self._pool.batch(self._index())
+        settled = config.settled(progress)
         augmentation = draw_augmentation(
-            config.augmentation, self._model.config, config.batch, self._layout.cameras, self._generator(1)
+            narrowed(config.augmentation, self._model.config, settled),
+            self._model.config,
+            config.batch,
+            self._layout.cameras,
+            self._generator(1),
         ).to(self._device)
         # Stochastic depth draws from the global generator.
         torch.manual_seed(self._generator(2).initial_seed())
@@ -297,17 +339,23 @@ class Trainer:
             group["lr"] = rate
         images, cells, augmentation = self._input(batch, augmentation)
         logits, depth = self._wrapped(images, cells)
-        loss = occupancy_loss(logits, batch.target(config.min_lidar_points), config.positive_weight)
-        weight = config.depth_weight * max(0.0, 1 - progress / 0.75)
+        target = batch.target(config.min_lidar_points)
+        loss = occupancy_loss(logits, target, config.positive_weight)
+        self._count(logits.detach()[:, 0], target)
+        total = loss
+        if config.overlap_weight * settled > 0:
+            total = total + config.overlap_weight * settled * overlap_loss(logits, target)
+        extra = torch.zeros((), device=self._device)
         if config.depth_weight > 0:
             share, known = depth_targets(
                 batch.depth, self._model.frustum, augmentation, self._layout, self._model.config
             )
             extra = depth_loss(depth, share, known)
-        else:
-            extra = torch.zeros((), device=self._device)
+            total = total + config.depth_weight * max(0.0, 1 - progress / 0.75) * extra
+        if self._teacher is not None:
+            total = total + self._teacher.loss(images, cells, logits, depth)
         self._optimizer.zero_grad(set_to_none=True)
-        (loss + weight * extra).backward()
+        total.backward()
         gradient = nn.utils.clip_grad_norm_(self._parameters, config.clip)
         if self._device.type == "cuda":
             # The fused kernel leaves the weights alone where this is 1, without waiting for the device.
@@ -319,6 +367,11 @@ class Trainer:
         self._average.update(self._model, self._step)
         self._step += 1
         return loss.detach(), extra.detach(), gradient.detach(), rate
+
+    def _count(self, logits: torch.Tensor, target: torch.Tensor) -> None:
+        """Add a batch to the IoU that the next log line shows."""
+        predicted = logits > 0
+        self._overlap += torch.stack(((predicted & target).sum(), (predicted | target).sum()))
 
     def _input(
         self, batch: Batch, augmentation: Augmentation
@@ -383,42 +436,6 @@ class Trainer:
                 f"{self._out / 'last.pt'} is of another network: start a new run in another folder"
             ) from error
         self._step, self._elapsed = int(state["step"]), float(state["elapsed"])
-
-
-class _Interval:
-    """Says when so many seconds have passed."""
-
-    def __init__(self, every: float):
-        self._every, self._next = every, None
-
-    def due(self, now: float) -> bool:
-        if self._next is None:
-            self._next = now + self._every
-        if now < self._next:
-            return False
-        self._next = now + self._every
-        return True
-
-
-class _Report:
-    """Rates since the last line."""
-
-    def __init__(self, step: int, drawn: int):
-        self._then = (step, time.monotonic(), drawn)
-
-    def row(self, step: int, seconds: float, batch: int, drawn: int) -> dict[str, float]:
-        now = time.monotonic()
-        old_step, then, old_drawn = self._then
-        self._then = (step, now, drawn)
-        passed = max(now - then, 1e-9)
-        return {
-            "step": step,
-            "seconds": seconds,
-            "samples": step * batch,
-            "trained_per_s": (step - old_step) * batch / passed,
-            "drawn": drawn,
-            "drawn_per_s": (drawn - old_drawn) / passed,
-        }
 
 
 def ranks_from_environment() -> tuple[int, int, int]:
