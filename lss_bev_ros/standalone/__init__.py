@@ -23,11 +23,11 @@ def activate() -> bool:
     A real ROS 2 always wins; then nothing changes. Returns whether the overlay is in use.
     """
     spec = importlib.util.find_spec("rclpy")
-    if spec is None:
+    if spec is None or spec.origin is None:  # no origin: a mere folder of that name, such as its repository
         sys.path.append(str(OVERLAY))
         importlib.invalidate_caches()
         return True
-    return spec.origin is not None and Path(spec.origin).resolve().is_relative_to(OVERLAY)
+    return Path(spec.origin).resolve().is_relative_to(OVERLAY)
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
