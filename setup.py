@@ -13,6 +13,7 @@ DATASET = ["nuscenes-devkit>=1.2,<2", "pillow>=10.1"]
 SYNTHETIC = ["numba>=0.59"]
 STANDALONE = ["cyclonedds>=11,<12", "rosbags>=0.11,<0.12"]
 DASHBOARD = ["aiohttp>=3.8,<4"]
+EXPORT = ["onnx>=1.14", "onnxruntime>=1.16", "onnxslim>=0.1.50"]
 DEMO = [*DATASET, *SYNTHETIC, *STANDALONE, *DASHBOARD]
 
 setup(
@@ -51,8 +52,9 @@ setup(
         "synthetic": SYNTHETIC,
         "standalone": STANDALONE,
         "dashboard": DASHBOARD,
+        "export": EXPORT,
         "demo": DEMO,
-        "dev": [*DEMO, "hypothesis", "pytest", "pytest-cov", "ruff"],
+        "dev": [*DEMO, *EXPORT, "hypothesis", "pytest", "pytest-cov", "ruff"],
     },
     entry_points={
         "console_scripts": [

@@ -1,0 +1,129 @@
+"""The two encoders as ONNX operators, batch normalisation folded into the convolutions.
+
+Widths and strides are read from the modules, so a pruned network is written like any other. Operators carry
+the names of the modules, under which a quantiser or a profiler finds them again.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import nn
+
+from ...model.bev_encoder import BasicBlock, BevEncoder
+from ...model.camera_encoder import CameraEncoder
+from ...model.efficientnet import MBConvBlock, SamePadConv2d
+from ...model.merge import Up
+from ..convolution import fold
+from .graph import DTYPES, Graph
+
+FP32 = DTYPES["fp32"]
+
+
+def camera_encoder(graph: Graph, encoder: CameraEncoder, images: str, name: str = "camencode") -> None:
+    """Write the camera encoder, whose results are the tensors `depth` and `features`.
+
+    Args:
+        graph: to write to.
+        encoder: in evaluation mode.
+        images: (N, 3, H, W), normalised.
+        name: before every operator's name.
+
+    `depth` is (N, h, w, D) and `features` (N, h, w, C): pixels before channels, as the splat reads them.
+    """
+    trunk = encoder.trunk
+    x = _conv(graph, f"{name}.trunk._conv_stem", images, trunk._conv_stem, trunk._bn0)
+    x = graph.swish(f"{name}.trunk._swish", x)
+    # The last block that shrinks its input reads the features at a sixteenth.
+    last = max(i for i, block in enumerate(trunk._blocks) if block._depthwise_conv.stride[0] > 1)
+    sixteenth = x
+    for index, block in enumerate(trunk._blocks):
+        if index == last:
+            sixteenth = x
+        x = _block(graph, f"{name}.trunk._blocks.{index}", x, block)
+    x = _up(graph, f"{name}.up1", x, sixteenth, encoder.up1)
+    x = _conv(graph, f"{name}.depthnet", x, encoder.depthnet)
+    x = graph.node("Transpose", f"{name}.pixels", [x], perm=[0, 2, 3, 1])
+    bins = encoder.depth_bins
+    scores = _channels(graph, f"{name}.scores", x, 0, bins)
+    # Exponentials of fp16 lose the small probabilities, so this one step is always fp32.
+    wide = graph.cast(f"{name}.scores.fp32", scores, FP32)
+    softmax = graph.node("Softmax", f"{name}.softmax", [wide], axis=3)
+    graph.cast("depth", softmax, graph.dtype)
+    _channels(graph, "features", x, bins, bins + encoder.channels)
+
+
+def bev_encoder(graph: Graph, encoder: BevEncoder, bev: str, name: str = "bevencode") -> None:
+    """Write the BEV encoder, whose result is the tensor `logits`, (B, outputs, nx, ny) float32.
+
+    Args:
+        graph: to write to.
+        encoder: in evaluation mode.
+        bev: (B, nx, ny, C), cells before channels, as the splat writes them.
+        name: before every operator's name.
+    """
+    x = graph.node("Transpose", f"{name}.channels", [bev], perm=[0, 3, 1, 2])
+    x = graph.relu(f"{name}.relu", _conv(graph, f"{name}.conv1", x, encoder.conv1, encoder.bn1))
+    x = half = _residuals(graph, f"{name}.layer1", x, encoder.layer1)
+    for layer in ("layer2", "layer3"):
+        x = _residuals(graph, f"{name}.{layer}", x, getattr(encoder, layer))
+    x = _up(graph, f"{name}.up1", x, half, encoder.up1)
+    upsample, conv, norm, _, head = encoder.up2
+    x = graph.upsample(f"{name}.up2.0", x, int(upsample.scale_factor))
+    x = graph.relu(f"{name}.up2.3", _conv(graph, f"{name}.up2.1", x, conv, norm))
+    graph.cast("logits", _conv(graph, f"{name}.up2.4", x, head), FP32)
+
+
+def _block(graph: Graph, name: str, x: str, block: MBConvBlock) -> str:
+    y = x
+    if block.expands:
+        y = _conv(graph, f"{name}._expand_conv", y, block._expand_conv, block._bn0)
+        y = graph.swish(f"{name}._expand_swish", y)
+    y = _conv(graph, f"{name}._depthwise_conv", y, block._depthwise_conv, block._bn1)
+    y = graph.swish(f"{name}._depthwise_swish", y)
+    # A mean of the rows' means: a sum over a whole map at once can leave the range of fp16.
+    mean = graph.node("ReduceMean", f"{name}._se_rows", [y], axes=[3], keepdims=1)
+    mean = graph.node("ReduceMean", f"{name}._se_mean", [mean], axes=[2], keepdims=1)
+    gate = graph.swish(f"{name}._se_swish", _conv(graph, f"{name}._se_reduce", mean, block._se_reduce))
+    gate = _conv(graph, f"{name}._se_expand", gate, block._se_expand)
+    y = graph.node("Mul", f"{name}._se", [y, graph.node("Sigmoid", f"{name}._se_gate", [gate])])
+    y = _conv(graph, f"{name}._project_conv", y, block._project_conv, block._bn2)
+    return graph.node("Add", f"{name}._skip", [x, y]) if block.skips else y
+
+
+def _residuals(graph: Graph, name: str, x: str, layer: nn.Sequential) -> str:
+    for index, block in enumerate(layer):
+        x = _residual(graph, f"{name}.{index}", x, block)
+    return x
+
+
+def _residual(graph: Graph, name: str, x: str, block: BasicBlock) -> str:
+    shortcut = x
+    if block.downsample is not None:
+        shortcut = _conv(graph, f"{name}.downsample.0", x, block.downsample[0], block.downsample[1])
+    y = graph.relu(f"{name}.relu1", _conv(graph, f"{name}.conv1", x, block.conv1, block.bn1))
+    y = _conv(graph, f"{name}.conv2", y, block.conv2, block.bn2)
+    return graph.relu(f"{name}.relu2", graph.node("Add", f"{name}.add", [y, shortcut]))
+
+
+def _up(graph: Graph, name: str, coarse: str, fine: str, up: Up) -> str:
+    x = graph.upsample(f"{name}.up", coarse, int(up.up.scale_factor))
+    x = graph.node("Concat", f"{name}.joined", [fine, x], axis=1)
+    for first in (0, 3):
+        x = _conv(graph, f"{name}.conv.{first}", x, up.conv[first], up.conv[first + 1])
+        x = graph.relu(f"{name}.conv.{first + 2}", x)
+    return x
+
+
+def _conv(graph: Graph, name: str, x: str, conv: nn.Conv2d, norm: nn.BatchNorm2d | None = None) -> str:
+    weight, bias = fold(conv, norm)
+    padding = conv.same_padding if isinstance(conv, SamePadConv2d) else (conv.padding[0],) * 2
+    return graph.convolution(name, x, weight, bias, conv.stride[0], padding, conv.groups)
+
+
+def _channels(graph: Graph, name: str, x: str, start: int, stop: int) -> str:
+    """A range of the last of four axes."""
+    bounds = [
+        graph.constant(f"{name}.{what}", np.array([value], dtype=np.int64))
+        for what, value in (("start", start), ("stop", stop), ("axis", 3))
+    ]
+    return graph.node("Slice", name, [x, *bounds])
