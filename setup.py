@@ -11,6 +11,7 @@ PAGE = Path(NAME, "dashboard", "page")
 
 DATASET = ["nuscenes-devkit>=1.2,<2", "pillow>=10.1"]
 SYNTHETIC = ["numba>=0.59"]
+VIDEO = ["av>=13", "pillow>=10.1"]
 STANDALONE = ["cyclonedds>=11,<12", "rosbags>=0.11,<0.12"]
 DASHBOARD = ["aiohttp>=3.8,<4"]
 EXPORT = ["onnx>=1.14", "onnxruntime>=1.16", "onnxslim>=0.1.50"]
@@ -51,10 +52,11 @@ setup(
         "dataset": DATASET,
         "synthetic": SYNTHETIC,
         "standalone": STANDALONE,
+        "video": VIDEO,
         "dashboard": DASHBOARD,
         "export": EXPORT,
         "demo": DEMO,
-        "dev": [*DEMO, *EXPORT, "hypothesis", "pytest", "pytest-cov", "ruff"],
+        "dev": [*DEMO, *VIDEO, *EXPORT, "hypothesis", "pytest", "pytest-cov", "ruff"],
     },
     entry_points={
         "console_scripts": [
