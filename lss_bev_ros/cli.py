@@ -15,6 +15,7 @@ from .commands.convert import convert
 from .commands.demo import demo
 from .commands.evaluate import evaluate
 from .commands.launch import launch
+from .commands.render import render
 from .commands.synthesize import synthesize
 from .commands.train import publish, train
 from .errors import LssBevError
@@ -49,7 +50,7 @@ def version() -> None:
     print(__version__)
 
 
-for command in (demo, launch, synthesize, convert, evaluate, publish, benchmark):
+for command in (demo, launch, synthesize, convert, render, evaluate, publish, benchmark):
     app.command()(command)
 # The trainer reads its own arguments, since their defaults come with torch.
 app.command(
