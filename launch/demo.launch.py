@@ -1,11 +1,13 @@
-"""Replay, inference and evaluation together: `ros2 launch lss_bev_ros demo.launch.py dataroot:=DIR`.
+"""Replay, inference, evaluation and dashboard: `ros2 launch lss_bev_ros demo.launch.py dataroot:=DIR`.
 
-The launch ends with the replay, or with the first node that fails. `rviz:=true` shows it in RViz2.
+The launch ends with the replay, or with the first node that fails. The page is at http://127.0.0.1:8080;
+`dashboard:=false` leaves it out. `rviz:=true` shows it in RViz2.
 """
 
 from launch import LaunchContext, LaunchDescription
 from launch.action import Action
 from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandler
+from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
 from launch.events.process import ProcessExited
@@ -15,7 +17,7 @@ from lss_bev_ros.nodes.launching import include, rviz
 
 
 def generate_launch_description() -> LaunchDescription:
-    """All nodes; every argument of the three launch files is one of this file too."""
+    """All nodes; every argument of the four launch files is one of this file too."""
     recorded_time = PythonExpression(["'", LaunchConfiguration("stamp", default=""), "' == 'dataset'"])
     return LaunchDescription(
         [
@@ -39,17 +41,19 @@ def generate_launch_description() -> LaunchDescription:
                 default_value="reliable",
                 description="of image and LiDAR subscriptions; on one machine nothing need be lost",
             ),
+            DeclareLaunchArgument("dashboard", default_value="true", description="the page in the browser"),
             RegisterEventHandler(OnProcessExit(on_exit=_stop)),
             include("inference.launch.py"),
             include("evaluation.launch.py"),
             include("replay.launch.py"),
+            include("dashboard.launch.py", IfCondition(LaunchConfiguration("dashboard"))),
             *rviz(),
         ]
     )
 
 
 def _stop(event: ProcessExited, context: LaunchContext) -> list[Action]:
-    """End the demo with any of its nodes; who closes the window of RViz2 wants only that."""
-    if event.process_name.startswith("rviz2"):
+    """End the demo with any of its nodes; who only watches may leave."""
+    if event.process_name.startswith(("rviz2", "dashboard_node")):
         return []
     return [EmitEvent(event=Shutdown(reason="a node of the demo ended"))]

@@ -15,14 +15,16 @@ from ..geometry import BevGrid, Box, Rig
 
 T = TypeVar("T")
 
-_KEPT = 16
-"""Items of a stream that wait for the grid they belong to: over a second of a 12 Hz camera."""
+_KEPT = 48
+_KEPT_NS = 6_000_000_000
+"""Items of a stream that wait for the grid they belong to: how many and how old, at most."""
 
 _RESTART_NS = 1_000_000_000
 """A stamp this far behind the newest one is a new start (a looped bag), not a late message."""
 
-_WITHOUT_GRID = 1.5
-"""Seconds after which images are shown without a grid, since none seems to come."""
+_FIRST_GRID = 1.0
+_NEXT_GRID = 6.0
+"""Seconds to wait for the first and for a further grid before images are shown without one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +64,8 @@ class _Recent(Generic[T]):
         if self.items and stamp < self.items[-1][0] - _RESTART_NS:
             self.items.clear()
         self.items.append((stamp, item))
+        while self.items[0][0] < stamp - _KEPT_NS:
+            self.items.popleft()
 
     def nearest(self, stamp: int, slop: int) -> T | None:
         near = min(self.items, key=lambda entry: abs(entry[0] - stamp), default=None)
@@ -95,16 +99,17 @@ class Scene:
         self._boxes: _Recent[Sequence[Box]] = _Recent()
         self._points: _Recent[np.ndarray] = _Recent()
         self._prediction: tuple[int, np.ndarray, BevGrid, float | None] | None = None
-        self._predicted_at = -np.inf
-        self._image: tuple[int, float] | None = None
-        self.version = 0
+        self._image_stamp = 0
+        self._images_since: float | None = None
 
     def add_image(self, name: str, stamp: int, image: bytes | np.ndarray) -> None:
         """Take a camera's image: JPEG bytes or (height, width, 3) uint8 RGB."""
         with self._lock:
             self._images[name].add(stamp, image)
-            self._image = (stamp, self._clock())
-            alone = self._image[1] - self._predicted_at > _WITHOUT_GRID
+            self._image_stamp = stamp
+            if self._images_since is None:
+                self._images_since = self._clock()
+            alone = self._alone()
         if alone:
             self._changed()
 
@@ -114,7 +119,7 @@ class Scene:
         """Take a grid (nx, ny) int8; it brings the frame that is shown next."""
         with self._lock:
             self._prediction = (stamp, occupancy, grid, latency_ms)
-            self._predicted_at = self._clock()
+            self._images_since = None
         self._changed()
 
     def add_truth(self, stamp: int, truth: np.ndarray, grid: BevGrid) -> None:
@@ -141,8 +146,8 @@ class Scene:
         rig = self.rig()
         with self._lock:
             stamp, occupancy, grid, latency = self._prediction or (0, None, BevGrid(), None)
-            if self._image is not None and self._image[1] - self._predicted_at > _WITHOUT_GRID:
-                stamp, occupancy, latency = self._image[0], None, None
+            if self._alone():
+                stamp, occupancy, latency = self._image_stamp, None, None
             elif self._prediction is None:
                 return None
             images = {name: recent.nearest(stamp, self._slop) for name, recent in self._images.items()}
@@ -159,6 +164,12 @@ class Scene:
                 latency_ms=latency,
             )
 
+    def _alone(self) -> bool:
+        """Whether images come without a grid."""
+        if self._images_since is None:
+            return False
+        patience = _FIRST_GRID if self._prediction is None else _NEXT_GRID
+        return self._clock() - self._images_since > patience
+
     def _changed(self) -> None:
-        self.version += 1
         self.on_change()

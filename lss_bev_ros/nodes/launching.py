@@ -11,6 +11,7 @@ from ament_index_python.packages import PackageNotFoundError, get_package_share_
 from launch import LaunchContext
 from launch.action import Action
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, LogInfo, OpaqueFunction
+from launch.condition import Condition
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -27,9 +28,10 @@ def share(*parts: str) -> str:
     return str(Path(get_package_share_directory(PACKAGE), *parts))
 
 
-def include(name: str) -> IncludeLaunchDescription:
+def include(name: str, condition: Condition | None = None) -> IncludeLaunchDescription:
     """Include another launch file of the package; it sees the arguments of this one."""
-    return IncludeLaunchDescription(PythonLaunchDescriptionSource(share("launch", name)))
+    source = PythonLaunchDescriptionSource(share("launch", name))
+    return IncludeLaunchDescription(source, condition=condition)
 
 
 def node_with_arguments(name: str, configuration: type) -> list[Action]:

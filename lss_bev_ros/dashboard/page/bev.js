@@ -60,13 +60,15 @@ export class BirdsEyeView {
     pen.lineWidth = 1;
     pen.font = "15px ui-monospace, monospace";
     pen.textAlign = "center";
+    pen.textBaseline = "middle";
     for (let radius = 10; radius * metre < this.canvas.width * 0.71; radius += 10) {
       pen.strokeStyle = "rgb(255 255 255 / 0.16)";
       pen.beginPath();
       pen.arc(u, v, radius * metre, 0, 2 * Math.PI);
       pen.stroke();
-      pen.fillStyle = "rgb(255 255 255 / 0.55)";
-      if (radius * metre < v - 20) pen.fillText(`${radius} m`, u, v - radius * metre - 4);
+      pen.fillStyle = "rgb(255 255 255 / 0.6)";
+      const along = radius * metre * Math.SQRT1_2; // labels on the diagonal, off the road
+      if (along < v - 20) pen.fillText(`${radius} m`, u + along, v - along);
     }
   }
 
@@ -83,17 +85,19 @@ export class BirdsEyeView {
   }
 
   drawBoxes(pen, frame, colors) {
-    pen.lineWidth = 2;
     frame.categories.forEach((category, n) => {
       const corner = c => [frame.boxes[n * 24 + c * 3], frame.boxes[n * 24 + c * 3 + 1]];
       const between = (...which) => [0, 1].map(axis => which.reduce((sum, c) => sum + corner(c)[axis], 0) / which.length);
-      pen.strokeStyle = rgb(boxColor(category, colors));
       pen.beginPath();
       for (const c of [0, 1, 2, 3]) pen.lineTo(...this.place(...corner(c)));
       pen.closePath();
       pen.moveTo(...this.place(...between(0, 1, 2, 3)));
       pen.lineTo(...this.place(...between(0, 3)));
-      pen.stroke();
+      for (const [color, width] of [[colors.page, 4.5], [boxColor(category, colors), 2]]) { // to stand out on bright cells
+        pen.strokeStyle = rgb(color);
+        pen.lineWidth = width;
+        pen.stroke();
+      }
     });
   }
 

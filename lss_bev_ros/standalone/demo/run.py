@@ -33,7 +33,7 @@ _FRAMES = 20
 """Keyframes to score at least; a shorter data set is played several times."""
 
 _LISTENERS = 2
-"""A topic's subscribers: the node that uses it and the recorder."""
+"""A topic's subscribers: the node that uses it and the recorder; the dashboard comes on top."""
 
 _SETTLING = 0.5
 """Seconds for those who are known to each other to be connected."""
@@ -91,12 +91,13 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
     files = DemoFiles(_fresh(runs / "demo"))
     given["report"] = str(files.report)
     given["paused"] = "true"  # until everyone listens
+    listeners = _LISTENERS + (given.get("dashboard", "true").lower() in ("true", "1"))
     interrupted = False
     with _process("bag", ["bag", "record", "--all", "--output", str(files.bag)], files):
         launch = ["launch", "demo.launch.py", *(f"{name}:={value}" for name, value in given.items())]
         with _process("launch", launch, files) as nodes:
             try:
-                seen = _watch(nodes, given.get("namespace", ""), console)
+                seen = _watch(nodes, listeners, given.get("namespace", ""), console)
             except KeyboardInterrupt:
                 interrupted = True
                 seen = {}
@@ -170,21 +171,23 @@ def _process(name: str, command: list[str], files: DemoFiles) -> Iterator[subpro
                         process.wait(_STOP_TIMEOUT)
 
 
-def _watch(nodes: subprocess.Popen, namespace: str, console: Console) -> dict[str, str]:
+def _watch(nodes: subprocess.Popen, listeners: int, namespace: str, console: Console) -> dict[str, str]:
     """Show the live status until the nodes end; return what the network said of itself last."""
     monitor = Monitor(namespace)
     started = time.monotonic()
-    phase, shown = "starting", 0.0
+    phase, shown, page = "starting", 0.0, ""
     try:
         with Live(console=console, refresh_per_second=4, transient=not console.is_terminal) as live:
             while nodes.poll() is None:
-                if phase == "starting" and monitor.ready(_LISTENERS):
+                if phase == "starting" and monitor.ready(listeners):
                     time.sleep(_SETTLING)
                     phase = "playing" if monitor.resume() else phase
                 elif phase == "starting" and time.monotonic() - started > _START_TIMEOUT:
                     raise StandaloneError(
                         f"the nodes did not start within {_START_TIMEOUT:.0f} s; see launch.log"
                     )
+                if page != (page := monitor.state("page")[1]):
+                    console.print(f"dashboard   {escape(page)}")
                 if console.is_terminal:
                     live.update(live_table(monitor, phase, started))
                 elif time.monotonic() - shown > 5.0:
