@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -78,6 +78,29 @@ def draw_augmentation(
     return Augmentation(matrix, offset, kept, *colour)
 
 
+def narrowed(config: AugmentationConfig, model: ModelConfig, share: float) -> AugmentationConfig:
+    """The augmentation with its ranges drawn in towards the transform that the network is used with.
+
+    Args:
+        config: ranges to begin with; lost cameras stay as they are.
+        model: for that transform.
+        share: 0 for the ranges as they are, 1 for no more than the transform.
+    """
+    scale = ImageTransform.of(FULL_WIDTH, FULL_HEIGHT, model).scale
+
+    def towards(values: tuple[float, float], middle: float) -> tuple[float, float]:
+        return tuple(value + (middle - value) * share for value in values)
+
+    return replace(
+        config,
+        resize=towards(config.resize, scale),
+        bottom=towards(config.bottom, model.bottom_cut),
+        rotation=config.rotation * (1 - share),
+        flip=config.flip * (1 - share),
+        colour=config.colour * (1 - share),
+    )
+
+
 def no_augmentation(model: ModelConfig, batch: int, cameras: int) -> Augmentation:
     """The transform that the network is used with."""
     fixed = ImageTransform.of(FULL_WIDTH, FULL_HEIGHT, model)
@@ -128,16 +151,24 @@ def augmented_images(
         (B * N, 3, image_height, image_width) float32, normalised, 0 (black) outside the picture.
     """
     device = pictures.device
-    pixels = pictures.flatten(0, 1).permute(0, 3, 1, 2).float()
+    pixels = pictures.flatten(0, 1).permute(0, 3, 1, 2).float().contiguous()
+    # Larger pictures are sampled finer, then resized as the network's input is when it is used.
+    used = ImageTransform.of(FULL_WIDTH, FULL_HEIGHT, model).scale
+    finer = max(1.0, round(2 * layout.scale / used) / 2)
+    shape = round(model.image_height * finer), round(model.image_width * finer)
     v, u = torch.meshgrid(
-        torch.arange(model.image_height, device=device) + 0.5,
-        torch.arange(model.image_width, device=device) + 0.5,
+        (torch.arange(shape[0], device=device) + 0.5) / finer,
+        (torch.arange(shape[1], device=device) + 0.5) / finer,
         indexing="ij",
     )
     at = _undo(torch.stack((u, v), -1), augmentation) * layout.scale
     size = torch.tensor([layout.width, layout.height], device=device)
     grid = (2 * at / size - 1).flatten(0, 1)
     pixels = F.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False) / 255.0
+    if finer > 1:
+        pixels = F.interpolate(
+            pixels, size=(model.image_height, model.image_width), mode="bicubic", antialias=True
+        ).clamp(0, 1)
     factor = [
         getattr(augmentation, name).flatten()[:, None, None, None]
         for name in ("gain", "contrast", "saturation")
@@ -203,7 +234,10 @@ def depth_targets(
 
 def _undo(points: torch.Tensor, augmentation: Augmentation) -> torch.Tensor:
     """Input pixels (..., 2) to full-image pixels of every picture, (B, N, ..., 2)."""
-    inverse = torch.linalg.inv(augmentation.matrix)
+    # Sums of products: as a batch of matrix products of two numbers it would take a hundred times as long.
     extra = (1,) * (points.ndim - 1)
+    inverse = torch.linalg.inv(augmentation.matrix)
+    m = inverse.view(*inverse.shape[:2], *extra, 2, 2)
     shifted = points - augmentation.offset.view(*augmentation.offset.shape[:2], *extra, 2)
-    return (inverse.view(*inverse.shape[:2], *extra, 2, 2) @ shifted[..., None])[..., 0]
+    x, y = shifted[..., 0], shifted[..., 1]
+    return torch.stack((m[..., 0, 0] * x + m[..., 0, 1] * y, m[..., 1, 0] * x + m[..., 1, 1] * y), -1)

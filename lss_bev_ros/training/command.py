@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .config import TrainingConfig
+from .bar import shown
+from .config import AugmentationConfig, TrainingConfig
 
 
 def train(
@@ -26,11 +27,17 @@ def train(
     memory: Annotated[float, typer.Option(help="GB of the device for samples; 0: by what is free.")] = 0.0,
     teacher: Annotated[str, typer.Option(help="Weights whose predictions are learned too.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    scale: Annotated[float, typer.Option(help="Size of pictures, 1 for 1600 x 900; 0: by device.")] = 0.0,
+    lose_camera: Annotated[float, typer.Option(help="Share of samples that lose a camera.")] = 0.25,
+    overlap_weight: Annotated[float, typer.Option(help="Weight of the soft IoU loss at the end.")] = 0.15,
+    compile: Annotated[bool, typer.Option(help="Compile the network, on CUDA.")] = True,
+    pause: Annotated[float, typer.Option(help="Stop after so many minutes, to be resumed. 0: never.")] = 0.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
 ) -> None:
     """Train the network; several GPUs with `torchrun --nproc-per-node N -m lss_bev_ros.training.command`."""
     from ..model import build_model
     from .run import train as run
+    from .trainer import ranks_from_environment
 
     config = TrainingConfig(
         steps=steps,
@@ -41,20 +48,29 @@ def train(
         precision=precision,
         seed=seed,
         start=start,
+        overlap_weight=overlap_weight,
+        compile=compile,
+        augmentation=AugmentationConfig(lose_camera=lose_camera),
     )
-    scores = run(
-        out,
-        data,
-        config,
-        version,
-        workers,
-        memory,
-        device,
-        resume,
-        message=lambda line: print(line, flush=True),
-        teacher=build_model(teacher) if teacher else None,
-    )
-    print(f"{out / 'average.pt'}: " + ", ".join(f"{k} {v:.4f}" for k, v in scores.items()), flush=True)
+    rank, _, _ = ranks_from_environment()
+    with shown(rank) as (message, watch):
+        scores = run(
+            out,
+            data,
+            config,
+            version,
+            workers,
+            memory,
+            device,
+            resume,
+            message=message,
+            teacher=build_model(teacher) if teacher else None,
+            watch=watch,
+            pause=60 * pause,
+            scale=scale,
+        )
+    if rank == 0:
+        print(f"{out / 'average.pt'}: " + ", ".join(f"{k} {v:.4f}" for k, v in scores.items()), flush=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,18 @@ def occupancy_loss(logits: torch.Tensor, target: torch.Tensor, positive_weight: 
     return F.binary_cross_entropy_with_logits(logits[:, 0].float(), target.float(), pos_weight=weight)
 
 
+def overlap_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """One minus the soft IoU of a batch: probabilities in place of decisions (Rahman and Wang 2016).
+
+    Args:
+        logits: (B, 1, nx, ny).
+        target: (B, nx, ny) bool.
+    """
+    probability, truth = logits[:, 0].float().sigmoid(), target.float()
+    both = (probability * truth).sum()
+    return 1 - both / (probability.sum() + truth.sum() - both).clamp_min(1)
+
+
 def depth_loss(depth: torch.Tensor, share: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
     """Cross entropy of the predicted depth with the surfaces' (the idea of BEVDepth, Li et al. 2022).
 

@@ -15,12 +15,25 @@ class TrainingNetwork(nn.Module):
     Args:
         model: whose parameters are trained.
         precision: `bf16` or `fp32` for the two encoders; the splat is always float32.
+        compile: whether the encoders are compiled, for batches of one size.
     """
 
-    def __init__(self, model: LiftSplatShoot, precision: str):
+    def __init__(self, model: LiftSplatShoot, precision: str, compile: bool = False):
         super().__init__()
         self.model = model
         self._mixed = precision == "bf16"
+        self._camera, self._bev = self._encode_cameras, self._encode_bev
+        if compile:
+            self._camera = torch.compile(self._encode_cameras, dynamic=False)
+            self._bev = torch.compile(self._encode_bev, dynamic=False)
+
+    def _encode_cameras(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self._mixed):
+            return self.model.camencode(images)
+
+    def _encode_bev(self, bev: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(bev.device.type, torch.bfloat16, enabled=self._mixed):
+            return self.model.bevencode(bev)
 
     def forward(self, images: torch.Tensor, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Predict.
@@ -32,13 +45,9 @@ class TrainingNetwork(nn.Module):
         Returns:
             The logits (B, outputs, nx, ny) and the depth distribution (B * N, D, h, w).
         """
-        device = images.device.type
-        images = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device, torch.bfloat16, enabled=self._mixed):
-            depth, features = self.model.camencode(images)
+        depth, features = self._camera(images.contiguous(memory_format=torch.channels_last))
         bev = splat_batch(depth, features, cells, self.model.config.grid.shape)
-        with torch.autocast(device, torch.bfloat16, enabled=self._mixed):
-            logits = self.model.bevencode(bev.contiguous(memory_format=torch.channels_last))
+        logits = self._bev(bev.contiguous(memory_format=torch.channels_last))
         return logits, depth
 
 

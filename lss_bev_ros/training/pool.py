@@ -9,6 +9,7 @@ import torch
 from ..model import Calibration, ModelConfig
 from .augmentation import Augmentation
 from .config import SampleLayout
+from .parcels import SampleBlock
 from .sample import Sample
 
 
@@ -67,6 +68,15 @@ class SamplePool:
         for field in ("images", "depth", "raster", "calibration", "present"):
             getattr(self, f"_{field}")[k].copy_(torch.from_numpy(getattr(sample, field)))
         self.added += 1
+
+    def extend(self, block: SampleBlock) -> None:
+        """Take samples in that are on the device already."""
+        index = torch.arange(self.added, self.added + len(block), device=self._images.device) % self.capacity
+        # Of more than there is room for, the last ones stay.
+        index, kept = index[-self.capacity :], slice(max(0, len(block) - self.capacity), None)
+        for field in ("images", "depth", "raster", "calibration", "present"):
+            getattr(self, f"_{field}")[index] = getattr(block, field)[kept]
+        self.added += len(block)
 
     def batch(self, index: torch.Tensor) -> Batch:
         """The samples of an index (B,) int64."""

@@ -120,7 +120,9 @@ class Trainer:
         self._layout = layout or SampleLayout.of(model_config)
         self._out.mkdir(parents=True, exist_ok=True)
         self._model = self._prepare(build_model(config.start, model_config) if model is None else model)
-        self._network = TrainingNetwork(self._model, config.precision)
+        self._network = TrainingNetwork(
+            self._model, config.precision, config.compile and self._device.type == "cuda"
+        )
         self._teacher = Teacher(teacher, config.precision, self._device) if teacher is not None else None
         self._parameters = [p for p in self._model.parameters() if p.requires_grad]
         fused = {"fused": True} if self._device.type == "cuda" else {}
@@ -132,8 +134,6 @@ class Trainer:
         if resume:
             self._restore()
         self._wrapped: nn.Module = self._network
-        if config.compile and self._device.type == "cuda":
-            self._wrapped = torch.compile(self._network, dynamic=False)
         if ranks > 1:
             ids = [self._device.index] if self._device.type == "cuda" else None
             self._wrapped = nn.parallel.DistributedDataParallel(

@@ -203,12 +203,13 @@ class Packer:
         slack = np.linalg.norm(knots[-1].translation - knots[0].translation)
         slack += abs(knots[-1].yaw - knots[0].yaw) * 2
         on_car = lidar.pose.matrix[None, :3]
+        where = {a.number: a.pose(time) for a in world.actors}
         boxes = {
             a.number: a.box(time)
             for a in world.actors
             if a.category.startswith("vehicle")
             and a is not driver
-            and np.hypot(*(a.pose(time).translation - ego.translation)[:2]) < BOX_RADIUS
+            and np.hypot(*(where[a.number].translation - ego.translation)[:2]) < BOX_RADIUS
         }
         cells = self._cells(boxes, ego.inverse(), k)
         focal = [mount.intrinsics.ravel() for mount in rig]
@@ -217,7 +218,7 @@ class Packer:
             for m, f in zip(rig, focal, strict=True)
         ]
         return {
-            **self._instances(k, time, ego, self._ego_pose(time - 0.05, driver), driver),
+            **self._instances(k, time, ego, self._ego_pose(time - 0.05, driver), driver, where),
             "colours": materials.colour,
             "params": materials.params,
             "lights": np.hstack(light).astype(np.float64),
@@ -254,7 +255,7 @@ class Packer:
         }
 
     def _instances(
-        self, k: int, time: float, ego: Pose, before: Pose, driver: Actor | None
+        self, k: int, time: float, ego: Pose, before: Pose, driver: Actor | None, where: dict[int, Pose]
     ) -> dict[str, np.ndarray]:
         rows, poses, velocities, at = [], [], [], 0
 
@@ -266,10 +267,12 @@ class Packer:
             at += len(mesh)
 
         for actor in self._world.movers:
-            pose = actor.pose(time)
+            pose = where[actor.number]
             if actor is driver or np.hypot(*(pose.translation - ego.translation)[:2]) > MOVING_RADIUS:
                 continue
-            add(actor.mesh(time), pose, actor.pose(time - 0.05).translation, actor.number)
+            track = actor.track
+            earlier = np.array([*track.path.at(track.travelled(time - 0.05)), pose.translation[2]])
+            add(actor.mesh(time), pose, earlier, actor.number)
         seen = at
         add(ego_mesh(), ego, before.translation, EGO)
         return {

@@ -136,16 +136,15 @@ def fire(
     start, count, ring0, ring1 = bounds(row, vertices, vx, vy, vz, sensors[sample], loose, p)
     if count == 0 or ring0 > ring1:
         return
-    lanes = 1
     if count * (ring1 - ring0 + 1) > SMALL:
         at = cuda.atomic.add(queued, 0, 1)
-        if at < queue.shape[0]:
-            queue[at, 0] = sample
-            queue[at, 1] = number
+        if at < queue.shape[1]:
+            queue[0, at, 0] = sample
+            queue[0, at, 1] = number
             return
     sweep(
         row, vertices, vx, vy, vz, sensors[sample], start, count, ring0, ring1,
-        number, nearest[sample], 0, lanes,
+        number, nearest[sample], 0, 1,
     )  # fmt: skip
 
 
@@ -153,8 +152,8 @@ def fire(
 def fire_queued(vertices, fixed, room, body, velocities, travelled, sensors, slack, nearest, queue, queued):
     """Cast at the queue of `fire`, a block a triangle."""
     p = cuda.local.array((3, 3), float64)
-    for at in range(cuda.blockIdx.x, min(queued[0], queue.shape[0]), cuda.gridDim.x):
-        sample, number = queue[at, 0], queue[at, 1]
+    for at in range(cuda.blockIdx.x, min(queued[0], queue.shape[1]), cuda.gridDim.x):
+        sample, number = queue[0, at, 0], queue[0, at, 1]
         row, vx, vy, vz, loose = number, 0.0, 0.0, 0.0, slack[sample]
         if number >= fixed:
             row = number + (sample * VIEWS + VIEWS - 1) * room

@@ -10,14 +10,16 @@ from ..noise import whole
 from ..shadow import CONTACT_SCALE
 from .place import VIEWS
 
-SMALL = 96
-WARP = 32
+SMALL, HUGE, WARP = 96, 8192, 32
+STEPS = 65536.0
+"""Steps of height in a metre: the hardware finds the greatest of whole numbers by itself."""
+BELOW = -(1 << 31) + 1
 
 
 @cuda.jit(device=True)
 def raise_keys(t, vertices, axes, offset, scale, keys, lane, lanes, wide, limit):
-    """Draw a triangle's heights towards the sun into a map; with one lane and more than `limit` elements
-    around it, nothing is drawn and True returned.
+    """Draw a triangle's heights towards the sun into a map (size, size) int32, in `STEPS`. With one lane and
+    more than `limit` elements around it, nothing is drawn, and their number is returned; else 0.
     """
     size = keys.shape[0]
     x0, x1, x2 = 0.0, 0.0, 0.0
@@ -37,10 +39,11 @@ def raise_keys(t, vertices, axes, offset, scale, keys, lane, lanes, wide, limit)
     low_x, high_x = min(x0, min(x1, x2)), max(x0, max(x1, x2))
     low_y, high_y = min(y0, min(y1, y2)), max(y0, max(y1, y2))
     if low_x > size or high_x < 0 or low_y > size or high_y < 0:
-        return False
+        return 0.0
     across = min(high_x, size + 0.0) - max(low_x, 0.0) + 1.0
-    if lanes == 1 and across * (min(high_y, size + 0.0) - max(low_y, 0.0) + 1.0) > limit:
-        return True
+    around = across * (min(high_y, size + 0.0) - max(low_y, 0.0) + 1.0)
+    if lanes == 1 and around > limit:
+        return around
     if y1 < y0:
         x0, y0, k0, x1, y1, k1 = x1, y1, k1, x0, y0, k0
     if y2 < y1:
@@ -49,7 +52,7 @@ def raise_keys(t, vertices, axes, offset, scale, keys, lane, lanes, wide, limit)
             x0, y0, k0, x1, y1, k1 = x1, y1, k1, x0, y0, k0
     area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
     if abs(area) < 1e-9:
-        return False
+        return 0.0
     slope_x = ((k1 - k0) * (y2 - y0) - (k2 - k0) * (y1 - y0)) / area
     slope_y = ((k2 - k0) * (x1 - x0) - (k1 - k0) * (x2 - x0)) / area
     first = max(0, -whole(-max(y0, -1.0)))
@@ -65,10 +68,10 @@ def raise_keys(t, vertices, axes, offset, scale, keys, lane, lanes, wide, limit)
         right = min(size - 1, -whole(-min(max(long_x, short_x), size + 1.0)) - 1)
         key = k0 + (row - y0) * slope_y
         for column in range(left + lane % wide, right + 1, wide):
-            height = key + (column - x0) * slope_x
+            height = whole((key + (column - x0) * slope_x) * STEPS + 0.5)
             if height > keys[row, column]:
                 cuda.atomic.max(keys, (row, column), height)
-    return False
+    return 0.0
 
 
 @cuda.jit
@@ -83,8 +86,8 @@ def cast_shadows(vertices, fixed, room, moving, axes, offsets, scales, maps, que
         axes: (S, 3, 3) float64.
         offsets: (S, 2, 2) float64, corners of the near and the far map.
         scales: (2,) float64, elements a metre.
-        maps: (S, 2, size, size) float32, very low to begin with.
-        queue: gets map and number.
+        maps: (S, 2, size, size) int32 heights in `STEPS`, `BELOW` to begin with.
+        queue: gets map and row.
         queued: as said.
     """
     number = cuda.grid(1)
@@ -95,13 +98,15 @@ def cast_shadows(vertices, fixed, room, moving, axes, offsets, scales, maps, que
     row = number
     if number >= fixed:
         row = number + (sample * VIEWS + VIEWS - 1) * room
-    if raise_keys(
+    around = raise_keys(
         row, vertices, axes[sample], offsets[sample, k], scales[k], maps[sample, k], 0, 1, 1, SMALL
-    ):
-        at = cuda.atomic.add(queued, 0, 1)
-        if at < queue.shape[0]:
-            queue[at, 0] = which
-            queue[at, 1] = row
+    )
+    if around > 0.0:
+        level = 1 if around > HUGE else 0
+        at = cuda.atomic.add(queued, level, 1)
+        if at < queue.shape[1]:
+            queue[level, at, 0] = which
+            queue[level, at, 1] = row
         else:
             raise_keys(
                 row, vertices, axes[sample], offsets[sample, k], scales[k], maps[sample, k], 0, 1, 1, 1e12
@@ -109,13 +114,15 @@ def cast_shadows(vertices, fixed, room, moving, axes, offsets, scales, maps, que
 
 
 @cuda.jit
-def cast_queued(vertices, axes, offsets, scales, maps, queue, queued):
-    """Draw the queue of `cast_shadows`, a block a triangle."""
-    for at in range(cuda.blockIdx.x, min(queued[0], queue.shape[0]), cuda.gridDim.x):
-        sample, k = queue[at, 0] // 2, queue[at, 0] % 2
+def cast_queued(vertices, axes, offsets, scales, maps, queue, queued, level):
+    """Draw a queue of `cast_shadows`: each triangle by a column of blocks."""
+    lane = cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
+    lanes = cuda.blockDim.x * cuda.gridDim.y
+    for at in range(cuda.blockIdx.x, min(queued[level], queue.shape[1]), cuda.gridDim.x):
+        sample, k = queue[level, at, 0] // 2, queue[level, at, 0] % 2
         raise_keys(
-            queue[at, 1], vertices, axes[sample], offsets[sample, k], scales[k], maps[sample, k],
-            cuda.threadIdx.x, cuda.blockDim.x, WARP, 1e12,
+            queue[level, at, 1], vertices, axes[sample], offsets[sample, k], scales[k], maps[sample, k],
+            lane, lanes, WARP, 1e12,
         )  # fmt: skip
 
 

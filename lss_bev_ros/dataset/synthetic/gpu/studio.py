@@ -20,8 +20,9 @@ from . import beams, picture, shadows, visibility
 from .place import VIEWS, place
 
 THREADS = 128
-BLOCKS = 4096
-"""Blocks that draw the queues of large triangles."""
+"""Threads of a block; a warp at least."""
+BLOCKS = (4096, 1), (128, 32)
+"""Blocks that draw the queues of large and of huge triangles."""
 CAMERAS = VIEWS - 1
 
 
@@ -65,6 +66,9 @@ class GpuStudio:
     ) -> None:
         self._size = round(WIDTH * scale), round(HEIGHT * scale)
         self._scale, self._device, self._chunk = scale, torch.device(device), chunk
+        if self._device.type == "cuda" and self._device.index is None:
+            self._device = torch.device("cuda", torch.cuda.current_device())
+        self._blocks = BLOCKS if self._device.type == "cuda" else ((2, 1), (1, 2))
         self._shadow_size, self._room = shadow_size, queue
         self._curve = self._send(film_curve())
         self._reflectance = self._send(REFLECTANCE)
@@ -169,10 +173,11 @@ class GpuStudio:
             visibility.draw, grid,
             vertices, fixed, room, moving, rotations, origins, fine, buffers, queue, queued,
         )  # fmt: skip
-        self._run(
-            visibility.draw_queued, BLOCKS,
-            vertices, fixed, room, rotations, origins, fine, buffers, queue, queued,
-        )  # fmt: skip
+        for level, blocks in enumerate(self._blocks):
+            self._run(
+                visibility.draw_queued, blocks,
+                vertices, fixed, room, rotations, origins, fine, buffers, queue, queued, level,
+            )  # fmt: skip
         return buffers
 
     def _shadow_maps(self, scene, axes: torch.Tensor, places: torch.Tensor):
@@ -183,15 +188,19 @@ class GpuStudio:
         ground = places * torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64, device=self._device)
         middle = (axes[:, :2] @ ground[..., None])[..., 0]
         offsets = torch.floor((middle[:, None] - radius[:, None]) * scales[:, None]) / scales[:, None]
-        maps = torch.full((len(axes), 2, self._shadow_size, self._shadow_size), -1e6, device=self._device)
+        shape = len(axes), 2, self._shadow_size, self._shadow_size
+        maps = torch.full(shape, shadows.BELOW, dtype=torch.int32, device=self._device)
         queue, queued = self._queue()
         grid = (-(-(fixed + room) // THREADS), 2 * len(axes))
         self._run(
             shadows.cast_shadows, grid,
             vertices, fixed, room, moving, axes, offsets, scales, maps, queue, queued,
         )  # fmt: skip
-        self._run(shadows.cast_queued, BLOCKS, vertices, axes, offsets, scales, maps, queue, queued)
-        return offsets, scales, maps
+        for level, blocks in enumerate(self._blocks):
+            self._run(
+                shadows.cast_queued, blocks, vertices, axes, offsets, scales, maps, queue, queued, level
+            )
+        return offsets, scales, maps.float() / shadows.STEPS
 
     def _contact(self, outlines, first, corners) -> torch.Tensor:
         """(S, N, N) float32 share of the sky that vehicles hide from the ground."""
@@ -223,7 +232,7 @@ class GpuStudio:
             nearest, queue, queued,
         )  # fmt: skip
         self._run(
-            beams.fire_queued, BLOCKS,
+            beams.fire_queued, self._blocks[0],
             vertices, fixed, room, body, velocities, travelled, sensor, slack, nearest, queue, queued,
         )  # fmt: skip
         hits = torch.zeros(count, actors, dtype=torch.int32, device=self._device)
@@ -236,8 +245,8 @@ class GpuStudio:
 
     def _queue(self) -> tuple[torch.Tensor, torch.Tensor]:
         return (
-            self._empty((self._room, 2), torch.int32),
-            torch.zeros(1, dtype=torch.int32, device=self._device),
+            self._empty((2, self._room, 2), torch.int32),
+            torch.zeros(2, dtype=torch.int32, device=self._device),
         )
 
     def _empty(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
@@ -246,7 +255,7 @@ class GpuStudio:
     def _send(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
 
-    def _run(self, kernel, blocks, *arguments, threads=THREADS) -> None:
+    def _run(self, kernel, blocks, *arguments, threads=None) -> None:
         """Launch a kernel on PyTorch's current stream."""
         if self._device.type == "cuda":
             stream = cuda.external_stream(torch.cuda.current_stream(self._device).cuda_stream)
@@ -254,7 +263,8 @@ class GpuStudio:
                 cuda.as_cuda_array(a.detach(), sync=False) if isinstance(a, torch.Tensor) else a
                 for a in arguments
             ]
-            kernel[blocks, threads, stream](*seen)
+            with cuda.gpus[self._device.index]:
+                kernel[blocks, threads or THREADS, stream](*seen)
         else:
             seen = [a.numpy() if isinstance(a, torch.Tensor) else a for a in arguments]
-            kernel[blocks, min(THREADS, 8) if threads == THREADS else (4, 2)](*seen)
+            kernel[blocks, threads or THREADS](*seen)

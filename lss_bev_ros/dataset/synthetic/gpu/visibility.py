@@ -4,7 +4,8 @@ A buffer element holds depth and triangle in one integer, so that the nearest tr
 and the result does not depend on the order of threads: `key * KEY_SCALE` above, the triangle below, counted
 down so that of two equally near ones the first wins. The rules of coverage are those of `rasterizer`.
 
-Triangles that cover much go to a queue and are drawn by a block each; the others by one thread each.
+Small triangles are drawn by one thread each. Larger ones go to one of two queues, whose triangles are drawn
+by a block, or by many blocks, each.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ NUMBERS = 1 << 22
 """Triangles that a view may have."""
 SMALL = 96
 """Up to so many elements around a triangle are drawn by one thread."""
+HUGE = 8192
+"""Beyond so many, many blocks draw it."""
 WARP = 32
 
 
@@ -136,8 +139,8 @@ def draw(vertices, fixed, room, moving, rotations, origins, lenses, buffers, que
         origins: (P, 3) float64.
         lenses: (P, 4) float64, of the buffers.
         buffers: (P, H, W) int64, zeros to begin with.
-        queue: (Q, 2) int32, gets picture and number of large triangles.
-        queued: (1,) int32, their count, which may pass Q: those beyond are drawn here.
+        queue: (2, Q, 2) int32, gets picture and number of large and of huge triangles.
+        queued: (2,) int32, their counts, which may pass Q: those beyond are drawn here.
     """
     number = cuda.grid(1)
     picture = cuda.blockIdx.y
@@ -156,22 +159,26 @@ def draw(vertices, fixed, room, moving, rotations, origins, lenses, buffers, que
     )
     if count < 3:
         return
-    if extent(count, polygon, width, height) > SMALL:
-        at = cuda.atomic.add(queued, 0, 1)
-        if at < queue.shape[0]:
-            queue[at, 0] = picture
-            queue[at, 1] = number
+    area = extent(count, polygon, width, height)
+    if area > SMALL:
+        level = 1 if area > HUGE else 0
+        at = cuda.atomic.add(queued, level, 1)
+        if at < queue.shape[1]:
+            queue[level, at, 0] = picture
+            queue[level, at, 1] = number
             return
     fill(count, polygon, number, buffer, 0, 1, 1)
 
 
 @cuda.jit
-def draw_queued(vertices, fixed, room, rotations, origins, lenses, buffers, queue, queued):
-    """Draw the queue of `draw`, a block a triangle."""
+def draw_queued(vertices, fixed, room, rotations, origins, lenses, buffers, queue, queued, level):
+    """Draw a queue of `draw`: each triangle by a column of blocks."""
+    lane = cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
+    lanes = cuda.blockDim.x * cuda.gridDim.y
     corners = cuda.local.array((3, 3), float64)
     polygon = cuda.local.array((4, 3), float64)
-    for at in range(cuda.blockIdx.x, min(queued[0], queue.shape[0]), cuda.gridDim.x):
-        picture, number = queue[at, 0], queue[at, 1]
+    for at in range(cuda.blockIdx.x, min(queued[level], queue.shape[1]), cuda.gridDim.x):
+        picture, number = queue[level, at, 0], queue[level, at, 1]
         row = number
         if number >= fixed:
             row = number + (picture // (VIEWS - 1) * VIEWS + picture % (VIEWS - 1)) * room
@@ -181,7 +188,7 @@ def draw_queued(vertices, fixed, room, rotations, origins, lenses, buffers, queu
             row, vertices, rotations[picture], origins[picture], lenses[picture],
             width, height, corners, polygon,
         )  # fmt: skip
-        fill(count, polygon, number, buffer, cuda.threadIdx.x, cuda.blockDim.x, WARP)
+        fill(count, polygon, number, buffer, lane, lanes, WARP)
 
 
 @cuda.jit(device=True)

@@ -1,0 +1,208 @@
+"""Synthetic samples drawn on the GPU that trains: processes make worlds, a thread draws them there."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import queue
+import threading
+from dataclasses import dataclass
+from multiprocessing.shared_memory import SharedMemory
+
+import numpy as np
+import torch
+
+from ..errors import TrainingError
+from .config import SampleLayout
+from .source import TRAINING_SEED, VALIDATION_SEED, WORLD_SECONDS, Source
+
+OTHERS = 0.65
+"""Share of the training samples that are seen from another driver's place than the ego car's."""
+
+
+@dataclass(frozen=True, eq=False)
+class SampleBlock:
+    """Samples on the device; shapes as in `Sample`, with the number of samples in front."""
+
+    images: torch.Tensor
+    depth: torch.Tensor
+    raster: torch.Tensor
+    calibration: torch.Tensor
+    present: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+class ParcelSource(Source):
+    """Worlds made by processes of their own, drawn many times each on the device.
+
+    Worlds are numbered and shared out as by `SyntheticSource`. Drawing runs on a stream of its own.
+
+    Args:
+        layout: of the samples.
+        workers: processes of this rank.
+        device: a CUDA device.
+        rank: of this process.
+        ranks: of the run.
+        samples_a_world: training samples a world.
+        validation_worlds: worlds for validation, over all ranks.
+        validation_samples_a_world: samples of each of them.
+    """
+
+    endless = True
+
+    def __init__(
+        self,
+        layout: SampleLayout,
+        workers: int,
+        device: torch.device,
+        rank: int = 0,
+        ranks: int = 1,
+        samples_a_world: int = 64,
+        validation_worlds: int = 128,
+        validation_samples_a_world: int = 8,
+    ):
+        if workers < 1:
+            raise TrainingError("synthetic samples need at least one process: workers 1 or more")
+        context = multiprocessing.get_context("spawn")
+        self._layout, self._device = layout, device
+        self._parcels = context.Queue(maxsize=max(4, workers // 2))
+        every = workers * ranks
+        mine = [w for w in range(validation_worlds) if w % every // workers == rank]
+        self.validation_samples = len(mine) * validation_samples_a_world
+        counts = (samples_a_world, validation_worlds, validation_samples_a_world)
+        self._processes = [
+            context.Process(
+                target=_work,
+                args=(self._parcels, layout, rank * workers + k, every, *counts),
+                daemon=True,
+            )
+            for k in range(workers)
+        ]
+        for process in self._processes:
+            process.start()
+        self._drawn: queue.Queue = queue.Queue(maxsize=64)
+        self._error: BaseException | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._draw_all, daemon=True)
+        self._thread.start()
+
+    def take(self, wait: float) -> tuple[str, SampleBlock] | None:
+        """As `Source.take`, but many samples at a time."""
+        try:
+            use, block, ready = self._drawn.get(timeout=wait) if wait > 0 else self._drawn.get_nowait()
+        except queue.Empty:
+            if self._error is not None:
+                raise TrainingError(
+                    f"drawing samples on {self._device} failed: {self._error}"
+                ) from self._error
+            if not any(process.is_alive() for process in self._processes):
+                raise TrainingError("every process that makes worlds has died: see the lines above") from None
+            return None
+        stream = torch.cuda.current_stream(self._device)
+        stream.wait_event(ready)
+        for tensor in vars(block).values():
+            tensor.record_stream(stream)
+        return use, block
+
+    def close(self) -> None:
+        """End the processes and the thread."""
+        self._stop.set()
+        for process in self._processes:
+            process.kill()
+        for process in self._processes:
+            process.join()
+        self._thread.join(timeout=10)
+
+    def _draw_all(self) -> None:
+        try:
+            from ..dataset.synthetic.gpu import GpuStudio
+
+            torch.cuda.set_device(self._device)
+            studio = GpuStudio(self._layout.scale, self._device)
+            stream = torch.cuda.Stream(self._device)
+            while not self._stop.is_set():
+                try:
+                    use, name, table = self._parcels.get(timeout=1.0)
+                except queue.Empty:
+                    continue
+                with torch.cuda.stream(stream):
+                    item = use, *self._draw(studio, name, table, stream)
+                while not self._stop.is_set():
+                    try:
+                        self._drawn.put(item, timeout=1.0)
+                        break
+                    except queue.Full:
+                        continue
+        except BaseException as error:  # the trainer's own thread raises it
+            self._error = error
+
+    def _draw(self, studio, name: str, table, stream) -> tuple[SampleBlock, torch.cuda.Event]:
+        parcel, memory = receive(name, table)
+        try:
+            drawn = studio.draw(parcel, int(np.prod(self._layout.grid.shape)))
+            present = torch.ones(drawn.images.shape[:2], dtype=torch.bool, device=self._device)
+            ready = torch.cuda.Event()
+            ready.record(stream)
+            ready.synchronize()
+        finally:
+            del parcel
+            memory.unlink()
+            # What still points into it goes with the parcel.
+            with contextlib.suppress(BufferError):
+                memory.close()
+        raster = drawn.raster.view(-1, *self._layout.grid.shape)
+        return SampleBlock(drawn.images, drawn.depth, raster, drawn.calibration, present), ready
+
+
+def send(parcel) -> tuple[str, list[tuple[str, str, tuple[int, ...], int]]]:
+    """Put a parcel into shared memory: the memory's name, and what lies where in it."""
+    table, size = [], 0
+    arrays = {name: np.ascontiguousarray(array) for name, array in parcel.arrays().items()}
+    for name, array in arrays.items():
+        table.append((name, array.dtype.str, array.shape, size))
+        size += -(-array.nbytes // 64) * 64
+    memory = SharedMemory(create=True, size=max(size, 1))
+    for (_, _, shape, offset), array in zip(table, arrays.values(), strict=True):
+        np.ndarray(shape, array.dtype, memory.buf, offset)[...] = array
+    memory.close()
+    return memory.name, table
+
+
+def receive(name: str, table):
+    """The parcel that `send` put there, and its memory, which the caller unlinks."""
+    from ..dataset.synthetic.parcel import Parcel
+
+    memory = SharedMemory(name)
+    arrays = {
+        field: np.ndarray(shape, np.dtype(kind), memory.buf, offset) for field, kind, shape, offset in table
+    }
+    return Parcel(**arrays), memory
+
+
+def _work(
+    out, layout: SampleLayout, first: int, every: int, each: int, val_worlds: int, val_each: int
+) -> None:
+    """A process: training worlds without end, validation worlds among the first of them."""
+    from ..dataset.synthetic.config import WorldConfig
+    from ..dataset.synthetic.parcel import pack_world
+
+    os.nice(5)
+    # Each process is one of many: more threads than one would only wait for each other.
+    torch.set_num_threads(1)
+    world = first
+    while True:
+        try:
+            parcel = pack_world((TRAINING_SEED, world), each, WORLD_SECONDS, OTHERS, None, layout.grid)
+            out.put(("train", *send(parcel)))
+            # After its first training world, for the first step waits for those alone.
+            if world < val_worlds:
+                parcel = pack_world(
+                    (VALIDATION_SEED, world), val_each, WORLD_SECONDS, 0.0, WorldConfig(), layout.grid
+                )
+                out.put(("val", *send(parcel)))
+        except (ValueError, IndexError, ZeroDivisionError, StopIteration) as error:
+            print(f"world {world} left out: {type(error).__name__}: {error}", flush=True)
+        world += every
