@@ -121,6 +121,22 @@ def splat(depth: torch.Tensor, features: torch.Tensor, table: SplatTable) -> tor
     return sums.view(*table.shape, -1)
 
 
+def splat_hits(depth: torch.Tensor, features: torch.Tensor, table: SplatTable) -> torch.Tensor:
+    """Sum weighted features into the cells that are hit, as `splat` does, and leave the others out.
+
+    Returns:
+        (K, C) float32, in the order of `table.cells`.
+    """
+    return F.embedding_bag(
+        table.pixels,
+        features,
+        table.starts,
+        mode="sum",
+        per_sample_weights=depth.reshape(-1)[table.weights],
+        include_last_offset=True,
+    )
+
+
 def naive_splat(
     depth: torch.Tensor, features: torch.Tensor, cells: torch.Tensor, shape: tuple[int, int]
 ) -> torch.Tensor:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ..geometry import Rig
 from ..model import Calibration, ModelConfig, SplatTable, create_frustum, frustum_points, voxel_cells
 from ..model.splat import voxel_layout
+from .sparse_stem import StemTable
 from .visibility import visible_cells
 
 KEPT = 16
@@ -36,6 +38,11 @@ class CalibrationTables:
         visible = visible_cells(rig, config)
         visible.setflags(write=False)
         return cls(SplatTable.build(cells, config.grid.shape), visible)
+
+    @cached_property
+    def stem(self) -> StemTable | None:
+        """For the stem over hit cells; None where the plain one is cheaper."""
+        return StemTable.build(self.splat)
 
 
 class CalibrationCache:

@@ -20,6 +20,7 @@ from ..model.config import ModelConfig
 from ..model.efficientnet import MBConvBlock
 from ..model.merge import Up
 from .convolution import Convolution, fold
+from .sparse_stem import SparseStem, StemTable
 from .upsampled_convolution import UpsampledConvolution
 
 
@@ -172,6 +173,7 @@ class FoldedBevEncoder:
         self.dtype = dtype
         nx, ny = config.grid.shape
         self.stem = Convolution.of(encoder.conv1, encoder.bn1, dtype, "relu")
+        self.sparse_stem = SparseStem(*fold(encoder.conv1, encoder.bn1), dtype)
         self.layer1 = [FoldedResidual(block, dtype) for block in encoder.layer1]
         self.deeper = [FoldedResidual(block, dtype) for block in (*encoder.layer2, *encoder.layer3)]
         eighth = encoder.layer3[-1].conv2.out_channels
@@ -182,7 +184,13 @@ class FoldedBevEncoder:
 
     def __call__(self, bev: torch.Tensor) -> torch.Tensor:
         """(nx, ny, C) splatted features, float32, to (outputs, nx, ny) float32 logits."""
-        x = self.stem(bev.permute(2, 0, 1).unsqueeze(0).to(self.dtype))
+        return self._from_stem(self.stem(bev.permute(2, 0, 1).unsqueeze(0).to(self.dtype)))
+
+    def from_hits(self, features: torch.Tensor, table: StemTable) -> torch.Tensor:
+        """The same from (K, C) splatted features of the hit cells alone."""
+        return self._from_stem(self.sparse_stem(features, table))
+
+    def _from_stem(self, x: torch.Tensor) -> torch.Tensor:
         for block in self.layer1:
             x = block(x)
         half = x

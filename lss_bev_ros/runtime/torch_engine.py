@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from ..errors import RuntimeBackendError
-from ..model import LiftSplatShoot, splat
+from ..model import LiftSplatShoot
+from ..model.splat import splat, splat_hits
 from .calibration_tables import CalibrationCache, CalibrationTables
 from .engine import Engine
 from .folded_network import FoldedBevEncoder, FoldedCameraEncoder
@@ -82,7 +83,9 @@ class TorchEngine(Engine):
 
     def tables(self, frame_set: FrameSet) -> CalibrationTables:
         """What the calibration of the cameras with an image means, from the cache where it is known."""
-        return self._tables[frame_set.rig.subset(frame_set.images)]
+        tables = self._tables[frame_set.rig.subset(frame_set.images)]
+        _ = tables.stem  # made now, not between the splat and the encoder
+        return tables
 
     def network(
         self, images: torch.Tensor, tables: CalibrationTables, watch: Stopwatch | None = None
@@ -100,11 +103,25 @@ class TorchEngine(Engine):
         watch = watch or Stopwatch()
         depth, features = self._camera_encoder(images)
         watch.stage("camera_encoder")
-        bev = splat(depth, features, tables.splat)
-        watch.stage("splat")
-        logits = self._bev_encoder(bev)
+        if tables.stem is None:
+            bev = splat(depth, features, tables.splat)
+            watch.stage("splat")
+            logits = self._bev_encoder(bev)
+        else:
+            hits = splat_hits(depth, features, tables.splat)
+            watch.stage("splat")
+            logits = self._bev_encoder.from_hits(hits, tables.stem)
         watch.stage("bev_encoder")
         return logits
+
+    def tensors(self, images: torch.Tensor, tables: CalibrationTables) -> dict[str, np.ndarray]:
+        """See `TransparentEngine.tensors`."""
+        with torch.inference_mode():
+            depth, features = self._camera_encoder(images)
+            bev = splat(depth, features, tables.splat)
+            logits = self._bev_encoder(bev)
+        found = {"depth": depth, "features": features, "bev": bev, "logits": logits}
+        return {name: tensor.float().numpy() for name, tensor in found.items()}
 
     def close(self) -> None:
         """See `Engine.close`."""

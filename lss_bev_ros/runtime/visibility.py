@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..geometry import BevGrid, Camera, Rig
+from ..geometry import Camera, Rig
 from ..model import ImageTransform, ModelConfig
 
 COLUMN_HEIGHT = 3.0
@@ -41,19 +41,19 @@ def visible_cells_of(camera: Camera, config: ModelConfig) -> np.ndarray:
         [k[0] - left * axis, right * axis - k[0], k[1] - top * axis, bottom * axis - k[1], axis]
     )
     bounds = np.array([0.0, 0.0, 0.0, 0.0, NEAREST])
-    ends = _column_ends(config.grid)
     inverse = camera.pose.inverse()
-    low, high = (inverse.apply(end) @ planes.T - bounds for end in ends)
-    # Along a column each side is linear in the height, so it is cut where its value changes sign.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cut = low / (low - high)
-    enter = np.where(low < 0, np.where(high < 0, np.inf, cut), 0.0).max(axis=-1)
-    leave = np.where(high < 0, np.where(low < 0, -np.inf, cut), 1.0).min(axis=-1)
+    # How far inside a half-space a point of base_link is: normal . point + offset, linear in each coordinate.
+    normals, offsets = planes @ inverse.rotation, planes @ inverse.translation - bounds
+    x, y = config.grid.centers()[:, :1, 0], config.grid.centers()[:1, :, 1]
+    # The part of a column inside all of them, from 0 at its foot to 1 at its head.
+    enter, leave = np.zeros(config.grid.shape), np.ones(config.grid.shape)
+    for normal, offset in zip(normals, offsets, strict=True):
+        foot = (normal[0] * x + offset) + normal[1] * y
+        rise = normal[2] * COLUMN_HEIGHT
+        if rise > 0:
+            np.maximum(enter, foot / -rise, out=enter)
+        elif rise < 0:
+            np.minimum(leave, foot / -rise, out=leave)
+        else:
+            leave[foot < 0] = -1.0
     return enter <= leave
-
-
-def _column_ends(grid: BevGrid) -> tuple[np.ndarray, np.ndarray]:
-    """Foot and head of every cell's column, two of (nx, ny, 3), metres, base_link."""
-    centers = grid.centers()
-    foot = np.concatenate([centers, np.zeros((*grid.shape, 1))], axis=-1)
-    return foot, foot + np.array([0.0, 0.0, COLUMN_HEIGHT])
