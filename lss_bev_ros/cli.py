@@ -11,9 +11,11 @@ import typer
 
 from . import __version__
 from .commands.benchmark import benchmark
+from .commands.bundle import bundle
 from .commands.convert import convert
 from .commands.demo import demo
 from .commands.evaluate import evaluate
+from .commands.export import export
 from .commands.launch import launch
 from .commands.render import render
 from .commands.synthesize import synthesize
@@ -50,7 +52,7 @@ def version() -> None:
     print(__version__)
 
 
-for command in (demo, launch, synthesize, convert, render, evaluate, publish, benchmark):
+for command in (demo, launch, synthesize, convert, render, evaluate, publish, benchmark, export):
     app.command()(command)
 # The trainer reads its own arguments, since their defaults come with torch.
 app.command(
@@ -59,6 +61,7 @@ app.command(
 )(train)
 app.add_typer(topic, name="topic")
 app.add_typer(bag, name="bag")
+app.add_typer(bundle, name="bundle")
 
 
 if __name__ == "__main__":

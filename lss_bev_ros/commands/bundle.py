@@ -1,0 +1,147 @@
+"""`lss-bev bundle`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .console import console, progress
+
+if TYPE_CHECKING:
+    from ..deploy.bundle.runner.archive import Archive
+
+bundle = typer.Typer(
+    help="Models, frames and expected outputs in one file for a device.", no_args_is_help=True
+)
+
+BundlePath = Annotated[Path, typer.Argument(metavar="FILE", help="The bundle.")]
+
+
+@bundle.command()
+def create(
+    out: Annotated[Path, typer.Argument(help="File to write, such as car.lssbundle.")],
+    data: Annotated[
+        Path | None, typer.Option(help="nuScenes data root; by default the demo's scene.")
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Keyframes to take along.", min=1)] = 8,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option("--model", "-m", help="Exported network; repeatable. None: fp32, fp16."),
+    ] = None,
+    weights: Annotated[str, typer.Option(help="Weights that the models were made from.")] = "builtin",
+) -> None:
+    """Pack models, calibration, frames, expected outputs and a runner into one file."""
+    import tempfile
+
+    from ..deploy.benchmark.frames import dataset_frames
+    from ..deploy.bundle import create_bundle
+    from ..deploy.export import export_network, file_name
+    from ..model import build_model
+    from ..standalone.demo import synthetic_scene
+
+    taken = dataset_frames(data or synthetic_scene(Path("runs") / "data", console), frames)
+    with tempfile.TemporaryDirectory() as folder:
+        models = list(model or ())
+        if not models:
+            network = build_model(weights)
+            for precision in ("fp32", "fp16"):
+                path = Path(folder, file_name("network", precision, 1, 6, (), rig=False))
+                with console.status(f"exporting {path.name}"):
+                    models.append(export_network(network, path, precision=precision, weights=weights).path)
+        with progress("frames") as bar:
+            create_bundle(out, models, taken, weights, progress=bar)
+    console.print(f"{out}: {len(models)} models, {len(taken.sets)} frames, {out.stat().st_size / 1e6:.0f} MB")
+
+
+@bundle.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run(
+    context: typer.Context,
+    file: BundlePath,
+    host: Annotated[str | None, typer.Option(help="Run it there over ssh, user@host.")] = None,
+    python: Annotated[str, typer.Option(help="Interpreter on the host.")] = "python3",
+    ssh: Annotated[list[str] | None, typer.Option("--ssh-option", help="For ssh and scp, -o's text.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Results.")] = None,
+) -> None:
+    """Run every model on every frame and measure it, here or on a device.
+
+    Other options go to the bundle's own runner: --runtime, --repetitions, --dla, ...; `python3 FILE run -h`.
+    """
+    import subprocess
+    import sys
+
+    from ..deploy.bundle import run_remote
+    from ..deploy.bundle.runner.command import RESULTS
+
+    _open(file).close()
+    output = output or file.with_name(file.stem + RESULTS)
+    if host is None:
+        # A process of its own, with nothing of the package on its path, as on the device.
+        words = [sys.executable, str(file), "run", "--output", str(output), *context.args]
+        raise typer.Exit(subprocess.run(words, check=False).returncode)
+    options = [word for option in ssh or () for word in ("-o", option)]
+    run_remote(file, host, output, context.args, python, options)
+    console.print(f"results     {output}")
+
+
+@bundle.command()
+def check(
+    file: BundlePath,
+    results: Annotated[Path, typer.Argument(help="What `bundle run` wrote.")],
+    iou_loss: Annotated[float, typer.Option(help="Accepted loss of IoU.")] = 0.01,
+    cosine: Annotated[float, typer.Option(help="Accepted cosine of the logits to PyTorch's.")] = 0.99,
+) -> None:
+    """Print accuracy and latency of the device beside home's; exit code 1 past a tolerance."""
+    from rich.table import Table
+
+    from ..deploy.bundle import check_bundle
+
+    verdicts, device = check_bundle(file, results)
+    table = Table("model", "where", "IoU", "same cells", "cosine", "max error", "ms")
+    for verdict in verdicts:
+        home = f"{verdict.home_ms:.2f} onnxruntime"
+        table.add_row(verdict.name, "home", f"{verdict.home_iou:.4f}", "", "", "", home)
+        table.add_row(
+            verdict.precision,
+            "device",
+            f"{verdict.iou:.4f}",
+            f"{verdict.agreement:.2%}",
+            f"{verdict.difference.cosine:.6f}",
+            f"{verdict.difference.max_error:.2g}",
+            f"{verdict.median_ms:.2f} ± {verdict.deviation_ms:.2f}",
+            end_section=True,
+        )
+    console.print(table)
+    for name, value in device.items():
+        console.print(f"{name:14}{str(value).splitlines()[0]}", markup=False, highlight=False)
+    problems = [
+        (verdict.name, problem) for verdict in verdicts if (problem := verdict.problem(iou_loss, cosine))
+    ]
+    for name, problem in problems:
+        console.print(f"{name}: {problem}", markup=False)
+    raise typer.Exit(1 if problems else 0)
+
+
+@bundle.command()
+def verify(file: BundlePath) -> None:
+    """Check that a bundle is whole."""
+    from ..deploy.bundle.runner.archive import BundleError
+    from ..errors import DeployError
+
+    with _open(file) as archive:
+        try:
+            console.print(f"{file}: {archive.verify()} files as they were put in")
+        except BundleError as error:
+            raise DeployError(str(error)) from None
+
+
+def _open(file: Path) -> Archive:
+    """A bundle, its errors as this package's."""
+    from ..deploy.bundle.runner.archive import Archive, BundleError
+    from ..errors import DeployError
+
+    try:
+        return Archive(file)
+    except BundleError as error:
+        raise DeployError(str(error)) from None

@@ -1,0 +1,142 @@
+"""Compare a device's results with what the bundle expects."""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import DeployError
+from ..difference import Difference
+from .runner.archive import Archive, BundleError
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one model on the device.
+
+    Attributes:
+        name: of the model.
+        precision: fp32, fp16 or int8.
+        refused: why it did not run there, or empty; then everything below is NaN.
+        runtime: library, version and provider or GPU.
+        difference: of the device's logits to PyTorch's in fp32 at home.
+        agreement: share of visible cells on the same side of one half.
+        iou: against annotations, NaN where there are none.
+        home_iou: of PyTorch in fp32 on the same frames.
+        median_ms, deviation_ms: latency on the device.
+        home_ms: median latency in onnxruntime where the bundle was made.
+    """
+
+    name: str
+    precision: str
+    refused: str
+    runtime: str
+    difference: Difference
+    agreement: float
+    iou: float
+    home_iou: float
+    median_ms: float
+    deviation_ms: float
+    home_ms: float
+
+    def problem(self, iou_loss: float, cosine: float) -> str:
+        """What is beyond the tolerance, or an empty text.
+
+        Args:
+            iou_loss: largest loss of IoU against PyTorch in fp32 that is accepted.
+            cosine: smallest cosine of the logits to PyTorch's that is accepted.
+        """
+        if self.refused:
+            return f"did not run: {self.refused}"
+        if not self.difference.cosine >= cosine:
+            return f"cosine {self.difference.cosine:.6f} below {cosine:g}"
+        if self.home_iou - self.iou > iou_loss:
+            return (
+                f"IoU {self.iou:.4f}, {self.home_iou - self.iou:.4f} below home's; {iou_loss:g} is accepted"
+            )
+        return ""
+
+
+def check_bundle(bundle: Path, results: Path) -> tuple[list[Verdict], dict[str, Any]]:
+    """Compare.
+
+    Args:
+        bundle: the bundle that ran.
+        results: what its run wrote.
+
+    Returns:
+        A verdict for each model that the results speak of, and what the device says of itself.
+
+    Raises:
+        DeployError: a file is damaged, or the results are of another bundle.
+    """
+    report, arrays = _read(results)
+    try:
+        with Archive(bundle) as archive:
+            manifest = archive.manifest
+            if report.get("bundle") != manifest["id"]:
+                raise DeployError(f"{results} was not made by {bundle}, but by another bundle; run this one")
+            expected = [archive.arrays(frame["expected"]) for frame in manifest["frames"]]
+    except BundleError as error:
+        raise DeployError(str(error)) from None
+    known = {model["name"]: model for model in manifest["models"]}
+    verdicts = [_verdict(known[run["name"]], run, arrays, expected) for run in report["models"]]
+    return verdicts, report["device"]
+
+
+def _read(results: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    try:
+        with np.load(results, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return json.loads(arrays.pop("report").tobytes()), arrays
+    except FileNotFoundError:
+        raise DeployError(f"{results}: no such file; `lss-bev bundle run` writes it") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        raise DeployError(f"{results}: cut short or no results of a bundle; run it again") from None
+
+
+def _verdict(
+    model: Mapping[str, Any],
+    run: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    expected: list[dict[str, np.ndarray]],
+) -> Verdict:
+    difference, same, seen = Difference(), 0, 0
+    counts = {"device": np.zeros(2), "home": np.zeros(2)}
+    for index, frame in enumerate(expected):
+        logits = arrays.get(f"{model['name']}/{index}/logits")
+        if logits is None or run.get("refused"):
+            continue
+        difference.update(frame["logits"], logits)
+        visible = frame["visible"]
+        ours, theirs = (logits[0, 0] >= 0) & visible, (frame["logits"][0, 0] >= 0) & visible
+        same, seen = same + int((ours == theirs)[visible].sum()), seen + int(visible.sum())
+        if "truth" in frame:
+            for name, predicted in (("device", ours), ("home", theirs)):
+                truth = frame["truth"]
+                counts[name] += (predicted & truth).sum(), (predicted | truth).sum()
+    nan = math.nan
+    return Verdict(
+        name=model["name"],
+        precision=model["precision"],
+        refused=run.get("refused", ""),
+        runtime=run.get("runtime", ""),
+        difference=difference,
+        agreement=same / seen if seen else nan,
+        iou=_ratio(counts["device"]),
+        home_iou=_ratio(counts["home"]),
+        median_ms=run.get("median_ms", nan),
+        deviation_ms=run.get("deviation_ms", nan),
+        home_ms=model["home"]["median_ms"],
+    )
+
+
+def _ratio(counts: np.ndarray) -> float:
+    return float(counts[0] / counts[1]) if counts[1] else math.nan

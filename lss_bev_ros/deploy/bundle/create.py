@@ -1,0 +1,271 @@
+"""Make a bundle of exported models and of frames."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ... import __version__
+from ...errors import DeployError
+from ...geometry import Rig
+from ...model import IMAGE_MEAN, IMAGE_STD, LiftSplatShoot, ModelConfig, build_model, describe_weights
+from ...runtime import FrameSet
+from ...runtime.calibration_tables import CalibrationCache
+from ...runtime.image_decoder import ImageDecoder
+from ...runtime.onnx import OnnxDescription
+from ...runtime.onnxruntime_session import OnnxSession
+from ...runtime.preprocess import Preprocessor, resize_and_crop
+from ...runtime.segment_tables import SegmentSizes, SegmentTables
+from ...runtime.torch_engine import TorchEngine
+from ..benchmark.frames import BenchmarkFrames
+from .runner.archive import FORMAT, MANIFEST, VERSION
+
+RUNNER = Path(__file__).with_name("runner")
+MAIN = """\
+import sys
+from pathlib import Path
+
+from runner.command import main
+
+sys.exit(main(Path(sys.argv[0])))
+"""
+"""What Python runs when it is given a bundle: an archive with this file in it is a program."""
+
+
+@dataclass(frozen=True)
+class _Model:
+    """An exported network, open."""
+
+    name: str
+    content: bytes
+    description: OnnxDescription
+    session: OnnxSession
+
+
+def create_bundle(
+    out: Path,
+    models: Sequence[Path],
+    frames: BenchmarkFrames,
+    weights: str = "builtin",
+    repetitions: int = 20,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write a bundle: it appears under its name when it is whole.
+
+    What the models should give is computed by PyTorch in fp32 from the weights, and each model is run in
+    onnxruntime here, so that a device's accuracy and latency stand beside those of this machine.
+
+    Args:
+        out: file to write.
+        models: ONNX files of whole networks that `lss-bev export` or `lss-bev quantize` wrote.
+        frames: with an image of every camera.
+        weights: that the models were made from, see `lss_bev_ros.model.build_model`.
+        repetitions: timed runs of each model here.
+        progress: told of frames done and all.
+
+    Raises:
+        DeployError: a model is no whole network or is of another rig, or the file cannot be written.
+        ModelError: a model or the weights cannot be read.
+    """
+    if not models:
+        raise DeployError(
+            "a bundle needs at least one model: give --model, or leave it out for fp32 and fp16"
+        )
+    opened = [_open(path) for path in models]
+    names = [model.name for model in opened]
+    if len(set(names)) != len(names):
+        raise DeployError(f"two models have the same file name among {', '.join(names)}")
+    network = build_model(weights)
+    files: dict[str, bytes] = {f"models/{model.name}.onnx": model.content for model in opened}
+    files["__main__.py"] = MAIN.encode()
+    files |= {f"runner/{path.name}": path.read_bytes() for path in sorted(RUNNER.glob("*.py"))}
+    entries = [_entry(model) for model in opened]
+    listed, fed = _add_frames(frames, network, opened, entries, files, progress)
+    for model, entry in zip(opened, entries, strict=True):
+        entry["home"] = _time(model, fed[model.name], repetitions)
+    checksums = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
+    manifest = {
+        "format": FORMAT,
+        "version": VERSION,
+        "id": hashlib.sha256(json.dumps(checksums).encode()).hexdigest(),
+        "package": __version__,
+        "weights": describe_weights(weights),
+        "source": frames.source,
+        "grid": list(network.config.grid.shape),
+        "normalise": {"mean": list(IMAGE_MEAN), "std": list(IMAGE_STD)},
+        "models": entries,
+        "frames": listed,
+        "calibrations": {frame.rig.fingerprint: _rig(frame.rig) for frame in frames.sets},
+        "files": checksums,
+    }
+    _write(out, {MANIFEST: json.dumps(manifest, indent=1).encode(), **files})
+    return out
+
+
+def _open(path: Path) -> _Model:
+    session = OnnxSession(path, path.name)
+    description = OnnxDescription.read(session.metadata, path.name)
+    if description.part != "network":
+        raise DeployError(
+            f"{path.name} is the {description.part} encoder alone; a bundle takes whole networks"
+        )
+    batch = session.shapes["images"][0]
+    if isinstance(batch, int) and batch != 1:
+        raise DeployError(f"{path.name} takes {batch} samples at once; export it with a batch of 1")
+    return _Model(path.stem, path.read_bytes(), description, session)
+
+
+def _entry(model: _Model) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "file": f"models/{model.name}.onnx",
+        "precision": model.description.precision,
+        "weights_sha256": model.description.weights_sha256,
+        "inputs": {name: str(dtype) for name, dtype in model.session.dtypes.items()},
+        "tables": {},
+    }
+
+
+def _add_frames(
+    frames: BenchmarkFrames,
+    network: LiftSplatShoot,
+    models: Sequence[_Model],
+    entries: Sequence[dict[str, Any]],
+    files: dict[str, bytes],
+    progress: Callable[[int, int], None] | None,
+) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, np.ndarray]]]]:
+    """Put frames, tables and expected logits into `files`; the manifest's list, and each model's inputs."""
+    engine = TorchEngine(network, "", "fp32")
+    decoder, preprocess = ImageDecoder(threads=2), Preprocessor(network.config, torch.float32)
+    calibrations = CalibrationCache(network.config)
+    listed: list[dict[str, Any]] = []
+    fed: dict[str, list[dict[str, np.ndarray]]] = {model.name: [] for model in models}
+    try:
+        for index, frame in enumerate(frames.sets):
+            pictures = decoder(frame)
+            folder = f"frames/{index:04d}"
+            pixels = np.stack([resize_and_crop(picture, network.config) for picture in pictures])
+            files[f"{folder}/input.npz"] = _npz(pixels=pixels)
+            for name, image in frame.images.items():
+                if isinstance(image, bytes):
+                    files[f"{folder}/{name}.jpg"] = image
+            normalised = preprocess(pictures)
+            with torch.inference_mode():
+                tables = engine.tables(frame)
+                expected = {"logits": engine.network(normalised, tables).numpy()[None]}
+            if frames.truth:
+                expected["truth"] = frames.truth[index]
+            files[f"{folder}/expected.npz"] = _npz(visible=tables.visible, **expected)
+            for model, entry in zip(models, entries, strict=True):
+                arrays = _tables(model, frame.rig, calibrations, network.config)
+                if arrays:
+                    name = f"tables/{model.name}-{frame.rig.fingerprint[:16]}.npz"
+                    entry["tables"][frame.rig.fingerprint] = name
+                    files[name] = _npz(**arrays)
+                images = normalised.contiguous().numpy()[None].astype(model.session.dtypes["images"])
+                fed[model.name].append({"images": images, **arrays})
+            listed.append(_frame(folder, frame))
+            if progress is not None:
+                progress(index + 1, len(frames.sets))
+    finally:
+        decoder.close()
+        engine.close()
+    return listed, fed
+
+
+def _tables(
+    model: _Model, rig: Rig, calibrations: CalibrationCache, config: ModelConfig
+) -> dict[str, np.ndarray]:
+    """The splat's tables as the model takes them; none where they are constants in it."""
+    if model.description.tables == "constant":
+        if model.description.rig != rig.fingerprint:
+            raise DeployError(
+                f"{model.name}.onnx holds the tables of another rig than the frames'; "
+                f"export it with tables as inputs, or for this rig"
+            )
+        return {}
+    shapes = model.session.shapes
+    (segments, _), (hits, width) = shapes["points"], shapes["segments"]
+    fixed = isinstance(segments, int) and isinstance(hits, int) and isinstance(width, int)
+    rows, columns = config.feature_shape
+    return SegmentTables.build(
+        [calibrations[rig].splat],
+        len(rig) * rows * columns,
+        config.depth_bins,
+        SegmentSizes(segments, hits, width) if fixed else None,
+    ).arrays()
+
+
+def _time(model: _Model, frames: list[dict[str, np.ndarray]], repetitions: int) -> dict[str, Any]:
+    """Latency of a model in onnxruntime on this machine."""
+    times = []
+    for index in range(repetitions + 2):
+        started = time.perf_counter()
+        model.session.run(frames[index % len(frames)])
+        times.append((time.perf_counter() - started) * 1e3)
+    counted = np.array(times[2:])
+    return {
+        "runtime": "onnxruntime CPU",
+        "median_ms": float(np.median(counted)),
+        "deviation_ms": float(counted.std()),
+    }
+
+
+def _frame(folder: str, frame: FrameSet) -> dict[str, Any]:
+    return {
+        "stamp": frame.stamp,
+        "calibration": frame.rig.fingerprint,
+        "images": {
+            name: f"{folder}/{name}.jpg" for name, image in frame.images.items() if isinstance(image, bytes)
+        },
+        "input": f"{folder}/input.npz",
+        "expected": f"{folder}/expected.npz",
+    }
+
+
+def _rig(rig: Rig) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": camera.name,
+            "width": camera.width,
+            "height": camera.height,
+            "intrinsics": camera.intrinsics.tolist(),
+            "rotation": camera.pose.rotation.tolist(),
+            "translation": camera.pose.translation.tolist(),
+        }
+        for camera in rig.cameras
+    ]
+
+
+def _npz(**arrays: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _write(out: Path, files: dict[str, bytes]) -> None:
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        # Stored: weights, JPEG and packed arrays shrink no further.
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        os.replace(temporary, out)
+    except OSError as error:
+        raise DeployError(
+            f"{out}: bundle cannot be written ({error.strerror}); choose another path"
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)

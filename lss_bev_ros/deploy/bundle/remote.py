@@ -1,0 +1,80 @@
+"""Run a bundle on another machine over ssh, and bring its results back."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...errors import DeployError
+
+FOLDER = ".cache/lss_bev_ros"
+"""Where bundles are put on the device, below the home folder."""
+
+
+def run_remote(
+    bundle: Path,
+    host: str,
+    output: Path,
+    arguments: Sequence[str] = (),
+    python: str = "python3",
+    ssh: Sequence[str] = (),
+) -> None:
+    """Copy a bundle to a device, run it there, and fetch the results.
+
+    The device needs an ssh server, Python with numpy, and onnxruntime or TensorRT; nothing is installed. A
+    bundle that lies there already is not copied again.
+
+    Args:
+        bundle: the bundle.
+        host: as ssh takes it, `user@host` or a name of ~/.ssh/config.
+        output: file for the results; it appears when they are whole.
+        arguments: handed to the bundle's `run`.
+        python: interpreter on the device.
+        ssh: options for ssh and scp, such as `-o Port=2222`.
+
+    Raises:
+        DeployError: a step failed; which one, and what the device said on stderr is on stderr.
+    """
+    if not host or host.startswith("-"):
+        raise DeployError(f"host {host!r} must be a host name or user@host")
+    there = f"{FOLDER}/{bundle.name}"
+    results = f"{there}.results.npz"
+    where, quoted = shlex.quote(there), shlex.quote(results)
+    check = subprocess.run(["sha256sum", str(bundle)], capture_output=True, text=True, check=False)
+    digest = check.stdout.split(" ")[0].lstrip("\\")
+    same = f'test "$(sha256sum {where} 2>/dev/null | cut -d" " -f1)" = {digest or "none"} && echo same'
+    found = _ssh(host, ssh, f"mkdir -p {FOLDER}; {same}; true", "reach the device", capture=True)
+    if "same" not in found.split():
+        _scp(ssh, str(bundle), f"{host}:{there}.part", "copy the bundle")
+        _ssh(host, ssh, f"mv {where}.part {where}", "put the bundle in place")
+    words = shlex.join(["run", "--output", results, *arguments])
+    _ssh(host, ssh, f"rm -f {quoted}; {shlex.quote(python)} {where} {words}", "run the bundle")
+    part = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    try:
+        _scp(ssh, f"{host}:{results}", str(part), "fetch the results")
+        os.replace(part, output)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _ssh(host: str, options: Sequence[str], command: str, step: str, capture: bool = False) -> str:
+    return _run(["ssh", *options, host, command], host, step, capture)
+
+
+def _scp(options: Sequence[str], source: str, target: str, step: str) -> None:
+    _run(["scp", "-q", *options, source, target], source.split(":")[0], step, capture=False)
+
+
+def _run(words: list[str], host: str, step: str, capture: bool) -> str:
+    try:
+        done = subprocess.run(words, stdout=subprocess.PIPE if capture else None, text=True, check=False)
+    except FileNotFoundError:
+        raise DeployError(f"{words[0]} is not installed; it is needed to {step}") from None
+    if done.returncode == 255:
+        raise DeployError(f"{host}: no connection over ssh; try `ssh {host}` by hand")
+    if done.returncode:
+        raise DeployError(f"{host}: could not {step} ({words[0]} ended with code {done.returncode})")
+    return done.stdout or ""

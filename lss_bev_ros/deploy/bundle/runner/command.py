@@ -1,0 +1,166 @@
+"""The bundle's own command line: `python3 FILE.lssbundle run`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .archive import Archive, BundleError
+from .device import describe_device
+
+RESULTS = ".results.npz"
+"""What replaces the bundle's suffix in the name of its results."""
+
+
+def main(bundle: Path, arguments: list[str] | None = None) -> int:
+    """Run, verify or describe the bundle that this runner lies in; the exit code."""
+    parser = argparse.ArgumentParser(prog=bundle.name, description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="run every model on every frame; write outputs and latencies")
+    run.add_argument("--runtime", choices=("auto", "tensorrt", "onnxruntime"), default="auto")
+    run.add_argument("--model", action="append", help="only this model; repeatable")
+    run.add_argument("--repetitions", type=int, default=50, help="timed runs of a model")
+    run.add_argument("--warm-up", type=int, default=10, help="runs before the first that counts")
+    run.add_argument("--threads", type=int, default=0, help="of onnxruntime on the CPU; 0 leaves it to it")
+    run.add_argument("--dla", type=int, help="TensorRT: build for this DLA core where it can")
+    run.add_argument("--workspace", type=int, default=1024, help="TensorRT: MiB while building")
+    run.add_argument("--engines", type=Path, help="TensorRT: folder where engines are kept")
+    run.add_argument("--output", "-o", type=Path, help="results, by default beside the bundle")
+    commands.add_parser("verify", help="check that the bundle is whole")
+    commands.add_parser("info", help="print the manifest")
+    options = parser.parse_args(arguments)
+    try:
+        with Archive(bundle) as archive:
+            if options.command == "run":
+                _run(archive, options)
+            elif options.command == "verify":
+                print(f"{bundle}: {archive.verify()} files as they were put in")
+            else:
+                print(json.dumps(archive.manifest, indent=2))
+    except BundleError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(archive: Archive, options: argparse.Namespace) -> None:
+    if options.repetitions < 1 or options.warm_up < 0:
+        raise BundleError("--repetitions must be at least 1 and --warm-up at least 0")
+    names = [model["name"] for model in archive.manifest["models"]]
+    unknown = sorted(set(options.model or ()) - set(names))
+    if unknown:
+        raise BundleError(f"no model {', '.join(unknown)} in the bundle; it has {', '.join(names)}")
+    output = options.output or archive.path.with_name(archive.path.stem + RESULTS)
+    runtime = _runtime(options.runtime)
+    arrays: dict[str, np.ndarray] = {}
+    models = []
+    for model in archive.manifest["models"]:
+        if options.model and model["name"] not in options.model:
+            continue
+        print(f"{model['name']}: loading with {runtime}", flush=True)
+        report = _measure(archive, model, runtime, options, arrays)
+        models.append(report)
+        if "refused" in report:
+            print(f"{model['name']}: not run: {report['refused']}", flush=True)
+        else:
+            print(f"{model['name']}: {report['median_ms']:.2f} ms median on {report['runtime']}", flush=True)
+    if all("refused" in report for report in models):
+        raise BundleError(f"no model ran: {models[0]['refused']}")
+    _write(output, {"bundle": archive.manifest["id"], "device": describe_device(), "models": models}, arrays)
+    print(f"results {output}")
+
+
+def _runtime(asked: str) -> str:
+    """The runtime to use: TensorRT where it is installed, else onnxruntime."""
+    from importlib.util import find_spec
+
+    for name in ("tensorrt", "onnxruntime") if asked == "auto" else (asked,):
+        if find_spec(name) is not None:
+            return name
+    missing = "neither tensorrt nor onnxruntime" if asked == "auto" else asked
+    raise BundleError(f"{missing} is not installed for {sys.executable}")
+
+
+def _inputs(archive: Archive, model: dict[str, Any]) -> list[dict[str, np.ndarray]]:
+    """What a model is fed for each frame: normalised images and the tables of the frame's calibration."""
+    normalise = archive.manifest["normalise"]
+    mean, std = (np.array(normalise[name], dtype=np.float32) for name in ("mean", "std"))
+    fed = []
+    for frame in archive.manifest["frames"]:
+        pixels = archive.arrays(frame["input"])["pixels"].astype(np.float32)
+        images = (pixels / np.float32(255) - mean) / std
+        # (N, H, W, 3) to (1, N, 3, H, W)
+        arrays = {"images": np.ascontiguousarray(images.transpose(0, 3, 1, 2))[None]}
+        if model["tables"]:
+            arrays.update(archive.arrays(model["tables"][frame["calibration"]]))
+        fed.append({name: arrays[name].astype(dtype, copy=False) for name, dtype in model["inputs"].items()})
+    return fed
+
+
+def _measure(
+    archive: Archive,
+    model: dict[str, Any],
+    runtime: str,
+    options: argparse.Namespace,
+    arrays: dict[str, np.ndarray],
+) -> dict[str, Any]:
+    """Run a model on all frames, keep its outputs in `arrays`, then time it; what it says for the report."""
+    content = archive.read(model["file"])
+    frames = _inputs(archive, model)
+    started = time.perf_counter()
+    try:
+        if runtime == "tensorrt":
+            from .tensorrt_session import TensorRtSession
+
+            session = TensorRtSession(model["name"], content, options)
+        else:
+            from .onnxruntime_session import OnnxRuntimeSession
+
+            session = OnnxRuntimeSession(model["name"], content, options.threads)
+        loaded = time.perf_counter() - started
+        for index, frame in enumerate(frames):
+            for name, array in session.run(frame).items():
+                arrays[f"{model['name']}/{index}/{name}"] = array
+    except BundleError as error:
+        return {"name": model["name"], "refused": str(error)}
+    for index in range(options.warm_up):
+        session.run(frames[index % len(frames)])
+    times = np.empty(options.repetitions)
+    for index in range(options.repetitions):
+        started = time.perf_counter()
+        session.run(frames[index % len(frames)])
+        times[index] = (time.perf_counter() - started) * 1e3
+    session.close()
+    return {
+        "name": model["name"],
+        "runtime": session.name,
+        "load_s": round(loaded, 3),
+        "repetitions": options.repetitions,
+        "median_ms": float(np.median(times)),
+        "mean_ms": float(times.mean()),
+        "deviation_ms": float(times.std()),
+        "p95_ms": float(np.percentile(times, 95)),
+        "p99_ms": float(np.percentile(times, 99)),
+    }
+
+
+def _write(path: Path, report: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Write the results, whole or not at all."""
+    text = np.frombuffer(json.dumps(report).encode(), dtype=np.uint8)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, report=text, **arrays)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise BundleError(f"{path}: results cannot be written ({error.strerror})") from None
+    finally:
+        if temporary.exists():
+            temporary.unlink()

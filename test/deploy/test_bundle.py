@@ -1,0 +1,175 @@
+"""A bundle runs by itself, says what became of the network, and is never believed when it is not whole."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import stat
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lss_bev_ros.deploy.benchmark.frames import random_frames
+from lss_bev_ros.deploy.bundle import check_bundle, create_bundle, run_remote
+from lss_bev_ros.deploy.bundle.runner.archive import Archive, BundleError
+from lss_bev_ros.errors import DeployError
+from lss_bev_ros.model import build_model
+
+pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+
+RUNNER = Path(sys.modules["lss_bev_ros.deploy.bundle"].__file__).with_name("runner")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    from lss_bev_ros.deploy.export import export_network
+
+    folder = tmp_path_factory.mktemp("bundle")
+    network = export_network(build_model("seed:0"), folder / "network.onnx", check=False)
+    frames = random_frames(1)
+    return create_bundle(folder / "car.lssbundle", [network.path], frames, "seed:0", repetitions=1)
+
+
+@pytest.fixture(scope="module")
+def results(bundle):
+    """Run as on a device: plain Python, in another folder, without the package on its path."""
+    out = bundle.with_name("car.results.npz")
+    words = [sys.executable, str(bundle), "run", "--runtime", "onnxruntime", "-o", str(out)]
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    done = subprocess.run(
+        [*words, "--repetitions", "1", "--warm-up", "0"],
+        cwd="/",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_the_runner_imports_only_what_a_device_has():
+    known = {"__future__", "numpy", "onnxruntime", "tensorrt"} | sys.stdlib_module_names
+    for path in RUNNER.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                assert {alias.name.split(".")[0] for alias in node.names} <= known, path
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 1 or node.module.split(".")[0] in known, path
+
+
+def test_a_bundle_holds_what_it_needs(bundle):
+    with Archive(bundle) as archive:
+        assert archive.verify() == len(archive.manifest["files"])
+        frame = archive.manifest["frames"][0]
+        assert len(frame["images"]) == 6
+        assert archive.read(frame["images"]["cam_front"]).startswith(b"\xff\xd8")
+        cameras = archive.manifest["calibrations"][frame["calibration"]]
+        assert [camera["name"] for camera in cameras][1] == "cam_front"
+
+
+def test_what_a_device_computes_is_compared_with_pytorch(bundle, results):
+    [verdict], device = check_bundle(bundle, results)
+    assert verdict.difference.cosine > 0.99999
+    assert verdict.agreement > 0.999
+    assert verdict.median_ms > 0
+    assert verdict.problem(iou_loss=0.01, cosine=0.99999) == ""
+    assert verdict.problem(iou_loss=0.01, cosine=1.1).startswith("cosine")
+    assert device["cores"]
+
+
+def test_a_model_that_the_device_refuses_is_reported(bundle, results, tmp_path):
+    with np.load(results) as file:
+        arrays = {name: file[name] for name in file.files}
+    report = json.loads(arrays["report"].tobytes())
+    report["models"] = [{"name": "network", "refused": "it lacks an operator"}]
+    arrays["report"] = np.frombuffer(json.dumps(report).encode(), dtype=np.uint8)
+    np.savez(tmp_path / "r.npz", **arrays)
+    [verdict], _ = check_bundle(bundle, tmp_path / "r.npz")
+    assert "lacks an operator" in verdict.problem(0.01, 0.9)
+
+
+@pytest.mark.parametrize("keep", [0, 100, 1_000_000])
+def test_a_bundle_cut_short_is_named(bundle, tmp_path, keep):
+    cut = tmp_path / "cut.lssbundle"
+    cut.write_bytes(bundle.read_bytes()[:keep])
+    with pytest.raises(BundleError, match="cut short"):
+        Archive(cut)
+
+
+def test_a_changed_file_is_named(bundle, tmp_path):
+    changed = tmp_path / "changed.lssbundle"
+    with zipfile.ZipFile(bundle) as source, zipfile.ZipFile(changed, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            target.writestr(name, content[:-1] + b"x" if name == "models/network.onnx" else content)
+    with (
+        Archive(changed) as archive,
+        pytest.raises(BundleError, match=r"network\.onnx is .* changed"),
+    ):
+        archive.verify()
+
+
+def test_results_of_another_bundle_are_refused(bundle, results, tmp_path):
+    other = tmp_path / "other.lssbundle"
+    with zipfile.ZipFile(bundle) as source, zipfile.ZipFile(other, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "manifest.json":
+                content = json.dumps({**json.loads(content), "id": "another"}).encode()
+            target.writestr(name, content)
+    with pytest.raises(DeployError, match="by another bundle"):
+        check_bundle(other, results)
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", None])
+def test_damaged_results_are_one_line(bundle, tmp_path, content):
+    path = tmp_path / "results.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DeployError, match=r"run it again|no such file"):
+        check_bundle(bundle, path)
+
+
+@pytest.fixture
+def device(tmp_path, monkeypatch):
+    """An ssh and an scp that end on this machine, in a home folder of their own."""
+    home, path = tmp_path / "home", tmp_path / "bin"
+    home.mkdir()
+    path.mkdir()
+    programs = {
+        "ssh": f'cd {home} && shift && exec sh -c "$1"',
+        "scp": f'cd {home}; shift; case $1 in *:*) cp "${{1#*:}}" "$2";; *) cp "$1" "${{2#*:}}";; esac',
+    }
+    for name, body in programs.items():
+        program = path / name
+        program.write_text(f"#!/bin/sh\necho {name} >> {tmp_path}/calls\n{body}\n")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{path}:{os.environ['PATH']}")
+    return tmp_path
+
+
+def test_a_device_is_reached_over_ssh_and_a_bundle_is_copied_once(bundle, device):
+    out, quick = device / "here.npz", ["--repetitions", "1", "--warm-up", "0", "--runtime", "onnxruntime"]
+    run_remote(bundle, "user@orin", out, quick, sys.executable)
+    assert check_bundle(bundle, out)[0][0].difference.cosine > 0.99999
+    copies = (device / "calls").read_text().count("scp")
+    run_remote(bundle, "user@orin", out, quick, sys.executable)
+    assert (device / "calls").read_text().count("scp") == copies + 1
+
+
+def test_what_a_device_refuses_leaves_no_results(bundle, device):
+    out = device / "here.npz"
+    with pytest.raises(DeployError, match="could not run the bundle"):
+        run_remote(bundle, "user@orin", out, ["--repetitions", "0"], sys.executable)
+    assert not out.exists()
+    (device / "bin" / "ssh").write_text("#!/bin/sh\nexit 255\n")
+    with pytest.raises(DeployError, match="no connection over ssh"):
+        run_remote(bundle, "user@orin", out, python=sys.executable)
+    with pytest.raises(DeployError, match="must be a host name"):
+        run_remote(bundle, "-oProxyCommand=evil", out)
