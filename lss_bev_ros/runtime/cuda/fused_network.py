@@ -1,0 +1,188 @@
+"""The whole network as a list of launches of our own kernels, from normalised images to occupancy."""
+
+from __future__ import annotations
+
+import torch
+
+from ...model import LiftSplatShoot
+from ...model.bev_encoder import BasicBlock
+from ...model.merge import Up
+from .fused_layers import Planner
+from .launch import Launch, Map
+from .occupancy_kernel import occupancy_kernel
+from .splat_kernel import splat_kernel
+from .splat_tables import DeviceTables
+from .tiles import power_of_two
+
+
+class FusedNetwork:
+    """Lift-Splat-Shoot for one number of cameras, every buffer in its place.
+
+    Args:
+        model: in evaluation mode; its parameters are copied.
+        cameras: number of them.
+        tables: of the calibration, on the device; what they hold may change between runs.
+        planner: makes the launches.
+
+    Attributes:
+        images: (cameras, H, W, 3) normalised, to be filled before a run.
+        bev: (nx, ny, C) splatted features. The cells that no point hits are never written: they must be
+            zeroed when the tables change.
+        logits: (outputs, nx, ny) float32.
+        occupancy: (nx, ny) int8, see `Prediction.occupancy`.
+        stages: stage to the launches it is made of, in order.
+    """
+
+    def __init__(self, model: LiftSplatShoot, cameras: int, tables: DeviceTables, planner: Planner):
+        config = model.config
+        images = planner.map(cameras, config.image_height, config.image_width, 3)
+        self.images = images.tensor
+        self.stages: dict[str, list[Launch]] = {}
+        with torch.no_grad():
+            depth, features = _camera_encoder(planner, model, images)
+            self._stage("camera_encoder", planner)
+            bev = _splat(planner, depth, features, tables, config.grid.shape)
+            self.bev = bev.tensor[0]
+            self._stage("splat", planner)
+            logits = _bev_encoder(planner, model, bev)
+            self.logits = logits.tensor
+            self._stage("bev_encoder", planner)
+            self.occupancy = plan_occupancy(planner, self.logits[0], tables.visible, tables.thresholds).tensor
+            self._stage("postprocess", planner)
+
+    def __call__(self) -> None:
+        """Run, on the current stream."""
+        for launches in self.stages.values():
+            for launch in launches:
+                launch()
+
+    def _stage(self, name: str, planner: Planner) -> None:
+        self.stages[name] = list(planner.launches)
+        planner.launches.clear()
+
+
+def _camera_encoder(planner: Planner, model: LiftSplatShoot, images: Map) -> tuple[Map, Map]:
+    """Depth probabilities (pixels, D) float32, and features (pixels, C)."""
+    encoder, config = model.camencode, model.config
+    trunk = encoder.trunk
+    blocks = list(trunk._blocks)
+    last_stride = max(i for i, block in enumerate(blocks) if block._depthwise_conv.stride[0] > 1)
+    rows, columns = config.feature_shape
+    fine = blocks[last_stride - 1]._project_conv.out_channels
+    coarse = blocks[-1]._project_conv.out_channels
+    # The finer map goes straight to its place beside the upsampled one.
+    joined = planner.map(images.shape[0], rows, columns, fine + coarse)
+    x = planner.stem("stem", images, trunk._conv_stem, trunk._bn0)
+    for index, block in enumerate(blocks):
+        out = Map(joined.tensor[..., :fine]) if index == last_stride - 1 else None
+        x = planner.inverted_bottleneck(f"block {index}", x, block, out)
+    planner.upsample("camera upsample", x, Map(joined.tensor[..., fine:]))
+    x = _double(planner, "camera", joined, encoder.up1)
+    return planner.lift("depth and features", x, encoder.depthnet, encoder.depth_bins)
+
+
+def _splat(
+    planner: Planner,
+    depth: Map,
+    features: Map,
+    tables: DeviceTables,
+    shape: tuple[int, int],
+) -> Map:
+    bins, channels = depth.channels, features.channels
+    bev = planner.map(1, *shape, channels)
+    planner.launch(
+        "splat",
+        splat_kernel,
+        (tables.capacity,),
+        operations=2.0 * depth.shape.numel() * channels,
+        traffic=8.0 * depth.shape.numel() + planner.dtype.itemsize * features.shape.numel(),
+        # Its many small programs leave no room for those of the next kernel to wait in.
+        overlap=False,
+        depth=depth,
+        features=features,
+        weights=tables.weights,
+        cells=tables.cells,
+        starts=tables.starts,
+        count=tables.count,
+        bev=bev,
+        CHANNELS=channels,
+        BINS=bins,
+        BLOCK_C=power_of_two(channels),
+        BLOCK_P=16,
+        num_warps=1,
+    )
+    return bev
+
+
+def _bev_encoder(planner: Planner, model: LiftSplatShoot, bev: Map) -> Map:
+    """(outputs, nx, ny) float32 logits."""
+    encoder = model.bevencode
+    _, nx, ny, _ = bev.shape
+    joined = planner.map(1, nx // 2, ny // 2, encoder.up1.conv[0].in_channels)
+    fine = encoder.layer1[1].conv2.out_channels
+    half = Map(joined.tensor[..., :fine])
+    x = planner.convolve("bev stem", bev, encoder.conv1, encoder.bn1, "relu")
+    x = _residual(planner, "layer1.0", x, encoder.layer1[0])
+    x = _residual(planner, "layer1.1", x, encoder.layer1[1], half)
+    for name, layer in (("layer2", encoder.layer2), ("layer3", encoder.layer3)):
+        for index, block in enumerate(layer):
+            x = _residual(planner, f"{name}.{index}", x, block)
+    planner.upsample("bev upsample 1", x, Map(joined.tensor[..., fine:]))
+    x = _double(planner, "bev", joined, encoder.up1)
+    wide = planner.map(1, nx, ny, x.channels)
+    planner.upsample("bev upsample 2", x, wide)
+    _, conv, norm, _, last = encoder.up2
+    if last.out_channels == 1:
+        return planner.convolve_to_logit("bev last", wide, conv, norm, last)
+    x = planner.convolve("bev last", wide, conv, norm, "relu")
+    logits = planner.map(1, nx, ny, last.out_channels, dtype=torch.float32)
+    planner.convolve("head", x, last, out=logits)
+    return Map(logits.tensor[0].permute(2, 0, 1))
+
+
+def plan_occupancy(
+    planner: Planner, vehicle: torch.Tensor, visible: torch.Tensor, thresholds: torch.Tensor
+) -> Map:
+    """Plan the step from logits to the values of nav_msgs/OccupancyGrid.
+
+    Args:
+        planner: makes the launch.
+        vehicle: (nx, ny) float32 logits, maybe one channel of several.
+        visible: (nx * ny,) uint8.
+        thresholds: (128,) float32, see `percent_thresholds`.
+
+    Returns:
+        (nx, ny) int8, see `Prediction.occupancy`.
+    """
+    out = planner.map(*vehicle.shape, dtype=torch.int8)
+    block = 256
+    planner.launch(
+        "occupancy",
+        occupancy_kernel,
+        (-(-vehicle.numel() // block),),
+        operations=0.0,
+        traffic=6.0 * vehicle.numel(),
+        logits=vehicle,
+        visible=visible,
+        thresholds=thresholds,
+        out=out,
+        cells=vehicle.numel(),
+        STRIDE=vehicle.stride(1),
+        BLOCK=block,
+        num_warps=4,
+    )
+    return out
+
+
+def _residual(planner: Planner, name: str, x: Map, block: BasicBlock, out: Map | None = None) -> Map:
+    shortcut = x
+    if block.downsample is not None:
+        shortcut = planner.convolve(f"{name} shortcut", x, block.downsample[0], block.downsample[1])
+    y = planner.convolve(f"{name} first", x, block.conv1, block.bn1, "relu")
+    return planner.convolve(f"{name} second", y, block.conv2, block.bn2, "relu", out, shortcut)
+
+
+def _double(planner: Planner, name: str, x: Map, up: Up) -> Map:
+    """The two convolutions of `Up`, its upsampling done."""
+    x = planner.convolve(f"{name} merge first", x, up.conv[0], up.conv[1], "relu")
+    return planner.convolve(f"{name} merge second", x, up.conv[3], up.conv[4], "relu")

@@ -1,0 +1,114 @@
+"""How much of its result one program of a kernel makes, found by measuring every choice on an H200.
+
+The maps are small: what counts is to have enough programs for all multiprocessors, each with several loads
+in flight, more than to read each value few times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Sizes of one program of the convolution kernel, and how it runs.
+
+    Attributes:
+        pixels, outputs, inputs: block of the matrix product.
+        warps: of 32 threads.
+        stages: steps of the product that are loaded ahead.
+    """
+
+    pixels: int
+    outputs: int
+    inputs: int
+    warps: int
+    stages: int
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the choice of a tile depends on.
+
+    Attributes:
+        pixels: of the output, all images together.
+        image: pixels of one image.
+        inputs, outputs: channels.
+        taps: of the kernel.
+        gated: whether the input is scaled on the way in, one image a program.
+        whole: whether one program must make all outputs of its pixels.
+    """
+
+    pixels: int
+    image: int
+    inputs: int
+    outputs: int
+    taps: int = 1
+    gated: bool = False
+    whole: bool = False
+
+
+def power_of_two(number: int, least: int = 16) -> int:
+    """The smallest power of two from `least` on that is not below `number`."""
+    size = least
+    while size < number:
+        size *= 2
+    return size
+
+
+def convolution_tile(shape: Shape, processors: int) -> Tile:
+    """Choose the tile of a convolution.
+
+    Args:
+        shape: of the convolution.
+        processors: multiprocessors of the chip.
+    """
+    width = power_of_two(shape.outputs)
+    if shape.whole:
+        rows = 16 if shape.pixels < 64 * processors else 128
+        step = 128 if shape.taps == 1 and shape.inputs % 128 == 0 else 64
+        return Tile(rows, width, min(step, power_of_two(shape.inputs)), 8 if rows > 16 else 4, 4)
+    if shape.taps == 1:
+        return _pointwise(shape, width, processors)
+    step = 64 if shape.inputs % 64 == 0 else 32
+    steps = shape.taps * -(-shape.inputs // step)
+    for rows, columns in ((128, 256), (128, 128), (128, 64), (64, 64), (32, 64), (32, 32)):
+        programs = -(-shape.pixels // rows) * -(-shape.outputs // columns)
+        if columns <= width and programs >= 0.55 * processors:
+            break
+    warps = 8 if rows == 128 else 4
+    return Tile(rows, min(columns, width), step, warps, min(steps, 3 if columns == 256 else 4))
+
+
+def _pointwise(shape: Shape, width: int, processors: int) -> Tile:
+    """Of a 1x1 convolution: the expansions are wide and shallow, the projections deep and narrow."""
+    if shape.gated:
+        step = 64 if shape.inputs >= 64 else 32
+        rows = 128
+        while rows > 16 and (shape.image % rows or shape.pixels // rows < 2 * processors):
+            rows //= 2
+        return Tile(rows, min(64 if rows == 16 else 32, width), step, 4, 3 if shape.inputs > step else 1)
+    step = 64 if shape.inputs % 64 == 0 else 32
+    step = min(step, power_of_two(shape.inputs))
+    steps = -(-shape.inputs // step)
+    rows = 64 if shape.inputs > 32 else 32
+    return Tile(rows, min(32, width), step, 4, 3 if steps > 1 else 1)
+
+
+def depthwise_tile(strips: int, channels: int, images: int, processors: int) -> tuple[int, int, int]:
+    """Choose the tile of a depthwise convolution.
+
+    Args:
+        strips: of one image.
+        channels: of the map.
+        images: number of them.
+        processors: multiprocessors of the chip.
+
+    Returns:
+        Strips and channels of one program, and its warps.
+    """
+    block_c = min(64, power_of_two(channels))
+    block_p = 32
+    while block_p > 4 and -(-strips // block_p) * -(-channels // block_c) * images < 4 * processors:
+        block_p //= 2
+    return block_p, block_c, max(1, block_p * block_c // 256)

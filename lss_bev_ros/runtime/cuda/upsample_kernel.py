@@ -1,0 +1,54 @@
+"""Triton kernel of bilinear upsampling with aligned corners, straight into a wider map."""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def upsample_kernel(
+    x,  # (B, rows, columns, CHANNELS)
+    out,  # (B, out_rows, out_columns, OUT_STRIDE), channels OUT_START on are written
+    pixels,  # B * out_rows * out_columns
+    rows,
+    columns,
+    out_rows,
+    out_columns,
+    row_step,  # (rows - 1) / (out_rows - 1), float32
+    column_step,
+    CHANNELS: tl.constexpr,
+    OUT_STRIDE: tl.constexpr,
+    OUT_START: tl.constexpr,
+    BLOCK_P: tl.constexpr,
+    BLOCK_C: tl.constexpr,
+    PDL: tl.constexpr,
+):
+    """One program makes BLOCK_P pixels of BLOCK_C channels."""
+    blocks_c: tl.constexpr = (CHANNELS + BLOCK_C - 1) // BLOCK_C
+    program = tl.program_id(0)
+    p = (program // blocks_c) * BLOCK_P + tl.arange(0, BLOCK_P)
+    c = (program % blocks_c) * BLOCK_C + tl.arange(0, BLOCK_C)
+    size = out_rows * out_columns
+    image = p // size
+    y = ((p % size) // out_columns).to(tl.float32) * row_step
+    u = ((p % size) % out_columns).to(tl.float32) * column_step
+    top = tl.minimum(y.to(tl.int32), rows - 1)
+    left = tl.minimum(u.to(tl.int32), columns - 1)
+    low = (y - top.to(tl.float32))[:, None]
+    right = (u - left.to(tl.float32))[:, None]
+    down = tl.where(top < rows - 1, columns * CHANNELS, 0)[:, None]
+    across = tl.where(left < columns - 1, CHANNELS, 0)[:, None]
+    mask = (p < pixels)[:, None] & (c < CHANNELS)[None, :]
+    place = x + (((image * rows + top) * columns + left) * CHANNELS)[:, None] + c[None, :]
+    if PDL:
+        tl.extra.cuda.gdc_wait()
+        tl.extra.cuda.gdc_launch_dependents()
+    a = tl.load(place, mask=mask, other=0.0).to(tl.float32)
+    b = tl.load(place + across, mask=mask, other=0.0).to(tl.float32)
+    d = tl.load(place + down, mask=mask, other=0.0).to(tl.float32)
+    e = tl.load(place + down + across, mask=mask, other=0.0).to(tl.float32)
+    value = (a * (1 - right) + b * right) * (1 - low) + (d * (1 - right) + e * right) * low
+    tl.store(
+        out + p[:, None] * OUT_STRIDE + OUT_START + c[None, :], value.to(out.dtype.element_ty), mask=mask
+    )

@@ -1,0 +1,174 @@
+"""Our Triton kernels do what PyTorch's operators do: on a GPU, or through Triton's interpreter."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"
+pytest.importorskip("triton", reason="Triton is not installed")
+
+from lss_bev_ros.model.efficientnet import BATCH_NORM, MBConvBlock, SamePadConv2d
+from lss_bev_ros.model.widths import Widths
+from lss_bev_ros.runtime.cuda.fused_layers import Planner
+from lss_bev_ros.runtime.cuda.launch import Map
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def planner(library=False, **more):
+    return Planner(DEVICE, torch.float32, processors=8, library=library, **more)
+
+
+def run(plan):
+    for launch in plan.launches:
+        launch()
+
+
+def random_map(*shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return Map(torch.randn(*shape, generator=generator).to(DEVICE))
+
+
+def channels_first(tensor):
+    return tensor.permute(0, 3, 1, 2).cpu()
+
+
+def norm(channels):
+    """A batch normalisation that has seen something."""
+    layer = nn.BatchNorm2d(channels, **BATCH_NORM).eval()
+    with torch.no_grad():
+        for values in (layer.weight, layer.running_var):
+            values.uniform_(0.5, 1.5)
+        layer.bias.normal_()
+        layer.running_mean.normal_()
+    return layer
+
+
+@pytest.mark.parametrize("library", [False, True])
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "kernel", "stride"), [(24, 40, 1, 1), (16, 20, 3, 1), (32, 16, 3, 2), (5, 8, 7, 2)]
+)
+def test_a_convolution_with_all_that_follows_it(inputs, outputs, kernel, stride, library, monkeypatch):
+    monkeypatch.setattr("lss_bev_ros.runtime.cuda.fused_layers.LIBRARY", 0.0)
+    torch.manual_seed(1)
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    follows = norm(outputs)
+    x = random_map(2, 8, 12, inputs)
+    shortcut = random_map(2, 8 // stride, 12 // stride, outputs, seed=1)
+    plan = planner(library)
+    y = plan.convolve("", x, conv, follows, "relu", shortcut=shortcut)
+    run(plan)
+    with torch.no_grad():
+        expected = F.relu(follows(conv(channels_first(x.tensor))) + channels_first(shortcut.tensor))
+    torch.testing.assert_close(channels_first(y.tensor), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_convolution_writes_into_some_channels_of_a_wider_map():
+    conv = nn.Conv2d(16, 24, 1)
+    x, wide = random_map(1, 4, 6, 16), Map(torch.full((1, 4, 6, 40), 7.0, device=DEVICE))
+    plan = planner()
+    plan.convolve("", x, conv, out=Map(wide.tensor[..., 16:]))
+    run(plan)
+    with torch.no_grad():
+        expected = conv(channels_first(x.tensor))
+    torch.testing.assert_close(channels_first(wide.tensor[..., 16:]), expected, rtol=1e-4, atol=1e-4)
+    assert (wide.tensor[..., :16] == 7.0).all()
+
+
+@pytest.mark.parametrize("index", [0, 1, 2, 3])
+def test_an_inverted_bottleneck(index):
+    """Without expansion; 3x3 and 5x5 with a stride of 2; with a shortcut."""
+    torch.manual_seed(2)
+    block = MBConvBlock(index, Widths(), 0.0).eval()
+    x = random_map(2, 6, 10, Widths().block(index)[0])
+    plan = planner()
+    y = plan.inverted_bottleneck("", x, block)
+    run(plan)
+    with torch.no_grad():
+        expected = block(channels_first(x.tensor))
+    torch.testing.assert_close(channels_first(y.tensor), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("outputs", [32, 20])
+def test_the_stem(outputs):
+    conv, follows = SamePadConv2d(3, outputs, 3, stride=2), norm(outputs)
+    x = random_map(2, 8, 20, 3)
+    plan = planner()
+    y = plan.stem("", x, conv, follows)
+    run(plan)
+    with torch.no_grad():
+        expected = F.silu(follows(conv(channels_first(x.tensor))))
+    torch.testing.assert_close(channels_first(y.tensor), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_upsampling(scale):
+    x = random_map(2, 5, 3, 24)
+    out = Map(torch.full((2, 5 * scale, 3 * scale, 30), 7.0, device=DEVICE))
+    plan = planner()
+    plan.upsample("", x, Map(out.tensor[..., 6:]))
+    run(plan)
+    expected = F.interpolate(
+        channels_first(x.tensor), scale_factor=scale, mode="bilinear", align_corners=True
+    )
+    torch.testing.assert_close(channels_first(out.tensor[..., 6:]), expected)
+    assert (out.tensor[..., :6] == 7.0).all()
+
+
+def test_depth_is_a_distribution_and_features_are_not_touched():
+    conv = nn.Conv2d(64, 9 + 16, 1)
+    x = random_map(2, 3, 4, 64)
+    plan = planner()
+    depth, features = plan.lift("", x, conv, 9)
+    run(plan)
+    with torch.no_grad():
+        expected = conv(channels_first(x.tensor)).permute(0, 2, 3, 1)
+    torch.testing.assert_close(depth.tensor.cpu(), expected[..., :9].softmax(-1).flatten(0, 2))
+    torch.testing.assert_close(features.tensor.cpu(), expected[..., 9:], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("library", [False, True])
+def test_the_head_gives_the_logit_alone(library, monkeypatch):
+    monkeypatch.setattr("lss_bev_ros.runtime.cuda.fused_layers.LIBRARY", 0.0)
+    conv, follows, head = nn.Conv2d(16, 24, 3, padding=1, bias=False), norm(24), nn.Conv2d(24, 1, 1)
+    x = random_map(1, 6, 8, 16)
+    plan = planner(library)
+    logits = plan.convolve_to_logit("", x, conv, follows, head)
+    run(plan)
+    with torch.no_grad():
+        expected = head(F.relu(follows(conv(channels_first(x.tensor)))))[:, 0]
+    torch.testing.assert_close(logits.tensor.cpu(), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_occupancy_follows_the_rule_to_the_last_bit(stride):
+    from lss_bev_ros.geometry import BevGrid
+    from lss_bev_ros.runtime import Prediction
+    from lss_bev_ros.runtime.cuda.fused_network import plan_occupancy
+    from lss_bev_ros.runtime.cuda.percent import percent_thresholds
+
+    edges = percent_thresholds()[:100]
+    values = [edges, np.nextafter(edges, np.float32(-99)), np.nextafter(edges, np.float32(99))]
+    values.append(np.random.default_rng(0).normal(0, 4, 720).astype(np.float32))
+    values.append(np.array([0.0, -0.0, -300.0, 300.0], dtype=np.float32))
+    logits = np.concatenate(values).reshape(16, -1)
+    visible = np.random.default_rng(1).random(logits.shape) < 0.9
+    spread = np.zeros((*logits.shape, stride), dtype=np.float32)
+    spread[..., 0] = logits
+    plan = planner()
+    out = plan_occupancy(
+        plan,
+        torch.from_numpy(spread).to(DEVICE)[..., 0],
+        torch.from_numpy(visible.view(np.uint8)).to(DEVICE),
+        torch.from_numpy(percent_thresholds()).to(DEVICE),
+    )
+    run(plan)
+    expected = Prediction(0, BevGrid(), logits, visible).occupancy
+    np.testing.assert_array_equal(out.tensor.cpu().numpy(), expected)
