@@ -5,20 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..errors import StandaloneError
+from .bag_commands import bag
+
+__all__ = ["bag", "topic"]
 
 topic = typer.Typer(help="Look at topics, as `ros2 topic` does.", no_args_is_help=True)
-bag = typer.Typer(help="Record and play rosbag2 bags, as `ros2 bag` does.", no_args_is_help=True)
 
 Topic = Annotated[str, typer.Argument(help="Topic name.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Window = Annotated[int, typer.Option("--window", "-w", help="Messages that the figures are of, at most.")]
-BagPath = Annotated[Path, typer.Argument(help="Bag folder or .mcap file.")]
 
 
 @topic.command("list")
@@ -83,60 +82,6 @@ def info(
     from .topic.information import describe
 
     print(describe(name, verbose=verbose))
-
-
-@bag.command()
-def record(
-    topics: Annotated[list[str] | None, typer.Argument(metavar="[TOPIC]...")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder to make.")] = None,
-    every: Annotated[bool, typer.Option("--all", "-a", help="All topics, new ones too.")] = False,
-    exclude: Annotated[list[str] | None, typer.Option("--exclude", help="Name or expression.")] = None,
-    duration: Annotated[float | None, typer.Option("--duration", "-d", help="Seconds.")] = None,
-) -> None:
-    """Record topics until Ctrl-C."""
-    from datetime import datetime
-
-    from .bag.recorder import record as run
-
-    if bool(topics) == every:
-        raise StandaloneError("name the topics to record, or give --all for all of them")
-    folder = output or Path(f"rosbag2_{datetime.now():%Y_%m_%d-%H_%M_%S}")
-    counts = run(folder, None if every else topics, exclude=exclude or (), duration=duration)
-    print(f"{folder}: {sum(counts.values())} messages of {len(counts)} topics")
-
-
-@bag.command()
-def play(
-    path: BagPath,
-    rate: Annotated[float, typer.Option("--rate", "-r", help="Speed.")] = 1.0,
-    loop: Annotated[bool, typer.Option("--loop", "-l", help="Begin again at the end.")] = False,
-    topics: Annotated[list[str] | None, typer.Option("--topics", help="Only this one; repeatable.")] = None,
-    remap: Annotated[list[str] | None, typer.Option("--remap", "-m", help="old:=new; repeatable.")] = None,
-    start_offset: Annotated[float, typer.Option("--start-offset", help="Seconds to leave out.")] = 0.0,
-    clock: Annotated[float | None, typer.Option("--clock", help="Publish /clock, times a second.")] = None,
-) -> None:
-    """Publish what a bag holds as it was recorded."""
-    from .bag.player import play as run
-    from .launching import parse_arguments
-
-    played = run(
-        path,
-        rate=rate,
-        loop=loop,
-        topics=topics,
-        remap=parse_arguments(remap or ()),
-        start_offset=start_offset,
-        clock=clock,
-    )
-    print(f"{path}: {played} messages played")
-
-
-@bag.command("info")
-def bag_info(path: BagPath, as_json: Json = False) -> None:
-    """Print what a bag holds."""
-    from .bag import describe, summarise
-
-    print(json.dumps(summarise(path)) if as_json else describe(path))
 
 
 def _report(as_json: bool) -> dict[str, Callable]:

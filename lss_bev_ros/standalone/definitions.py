@@ -1,7 +1,8 @@
 """Service definitions, in ROS 2's own `.srv` notation.
 
 The type store holds the messages of the distribution but no services; these are the ones that the
-nodes and every rclpy node's parameter interface use (std_srvs and rcl_interfaces of Jazzy).
+nodes, every rclpy node's parameter interface and the bag player use (std_srvs, rcl_interfaces and
+rosbag2_interfaces of Jazzy).
 """
 
 from __future__ import annotations
@@ -10,6 +11,13 @@ SERVICES: dict[str, str] = {
     "std_srvs/srv/Empty": "---",
     "std_srvs/srv/SetBool": "bool data\n---\nbool success\nstring message",
     "std_srvs/srv/Trigger": "---\nbool success\nstring message",
+    "rosbag2_interfaces/srv/GetRate": "---\nfloat64 rate",
+    "rosbag2_interfaces/srv/IsPaused": "---\nbool paused",
+    "rosbag2_interfaces/srv/Pause": "---",
+    "rosbag2_interfaces/srv/PlayNext": "---\nbool success",
+    "rosbag2_interfaces/srv/Resume": "---",
+    "rosbag2_interfaces/srv/SetRate": "float64 rate\n---\nbool success",
+    "rosbag2_interfaces/srv/TogglePaused": "---",
     "rcl_interfaces/srv/DescribeParameters": "string[] names\n---\nParameterDescriptor[] descriptors",
     "rcl_interfaces/srv/GetParameters": "string[] names\n---\nParameterValue[] values",
     "rcl_interfaces/srv/GetParameterTypes": "string[] names\n---\nuint8[] types",

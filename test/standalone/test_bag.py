@@ -19,6 +19,8 @@ from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 
 from lss_bev_ros.errors import StandaloneError
 from lss_bev_ros.standalone.bag import Bag, BagWriter, describe, summarise
+from lss_bev_ros.standalone.bag.selection import Selection
+from lss_bev_ros.standalone.bag.storage import BagStorage, StorageOptions
 from lss_bev_ros.standalone.interfaces import type_hash
 
 STRING = "std_msgs/msg/String"
@@ -135,6 +137,100 @@ def test_info_reads_as_ros_2_prints_it(tmp_path: Path) -> None:
     assert summarise(tmp_path / "bag")["duration"] == 1_500_000_000
 
 
+def written(
+    path: Path, count: int, options: StorageOptions = StorageOptions(), size: int = 20000
+) -> list[bytes]:
+    """Write a bag of one topic with stamps 1 ms apart; return its messages."""
+    writer = BagWriter(path, options)
+    topic = writer.add_topic("/a", STRING, [offered()])
+    data = [cdr(f"{number} ".ljust(size, "x")) for number in range(count)]
+    for number, each in enumerate(data):
+        assert writer.write(topic, number * 1_000_000 + 1, each)
+    writer.close()
+    return data
+
+
+@pytest.mark.parametrize("compression", ["none", "chunk", "message", "file"])
+@pytest.mark.parametrize("limits", [{}, {"max_size": 1_500_000}, {"max_duration": 0.03}])
+def test_split_and_compressed_bags_are_read(tmp_path: Path, compression: str, limits: dict) -> None:
+    path = tmp_path / "bag"
+    data = written(path, 200, StorageOptions(compression, **limits))
+    with Bag(path) as bag:
+        assert bag.complete
+        assert [each for _, _, each in bag.messages()] == data
+        assert [each for _, _, each in bag.messages(start=150_000_001)] == data[150:]
+        # By size, what counts is the size on disk, and these messages shrink to next to nothing.
+        shrunk = "max_size" in limits and compression in ("chunk", "message")
+        assert (len(bag.files) > 1) == (bool(limits) and not shrunk)
+        assert bag.message_count == 200
+        assert (bag.end - bag.start) == 199_000_000
+    # What rosbags, and so everyone else who follows the metadata, reads of it.
+    with Reader(path) as reader:
+        assert [each for _, _, each in reader.messages()] == data
+    if compression != "none":
+        assert sum(file.stat().st_size for file in path.iterdir()) < 2_000_000
+
+
+@pytest.mark.parametrize("compression", ["none", "chunk", "message", "file"])
+def test_files_without_metadata_are_one_bag(tmp_path: Path, compression: str) -> None:
+    path = tmp_path / "bag"
+    data = written(path, 100, StorageOptions(compression, max_duration=0.03))
+    (path / "metadata.yaml").unlink()
+    with Bag(path) as bag:
+        assert not bag.complete
+        assert not bag.lost
+        assert [each for _, _, each in bag.messages()] == data
+        assert bag.topics[0].count == 100
+
+
+def test_of_a_split_bag_with_a_cut_and_a_missing_file_the_rest_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "bag"
+    data = written(path, 400, StorageOptions(max_duration=0.1))
+    cut = path / "bag_1.mcap"
+    cut.write_bytes(cut.read_bytes()[:1_200_000])
+    (path / "bag_2.mcap").unlink()
+    (path / "bag_3.mcap").write_text("not an MCAP file at all")
+    with Bag(path) as bag:
+        read = [each for _, _, each in bag.messages()]
+        assert not bag.complete
+    assert read[:100] == data[:100]
+    assert read == data[: len(read)]
+    assert 100 < len(read) < 200
+    told = describe(path)
+    assert re.search(r"Lost: bag_1.mcap: its index and the last \d+ bytes", told)
+    assert "Lost: bag_2.mcap: the file is missing" in told
+    assert "Lost: bag_3.mcap: no MCAP file" in told
+    assert len(summarise(path)["lost"]) == 3
+
+
+def test_messages_of_a_cut_bag_come_in_the_order_of_their_stamps(tmp_path: Path) -> None:
+    """Other recorders write topics in batches, so that chunks overlap in time."""
+    storage = BagStorage(tmp_path / "bag")
+    topic = storage.add_topic("/a", STRING)
+    for stamp in [*range(0, 100, 2), *range(1, 100, 2)]:
+        storage.write(topic, stamp + 1, cdr(f"{stamp}".ljust(40000)))
+    storage.close()
+    file = tmp_path / "bag" / "bag_0.mcap"
+    file.write_bytes(file.read_bytes()[:-50])
+    with Bag(file) as bag:
+        assert [stamp for _, stamp, _ in bag.messages()] == list(range(1, 101))
+        assert bag.lost
+
+
+@given(
+    st.sets(st.sampled_from(["/a", "/b/c", "/b/d"])),
+    st.sampled_from(["", "/b/.*", "/.*"]),
+    st.sets(st.sampled_from(["/a", "/b/c"])),
+    st.sampled_from(["", ".*/d"]),
+)
+def test_what_is_excluded_is_never_taken(topics, regex, exclude_topics, exclude_regex) -> None:
+    selection = Selection(tuple(topics), regex, tuple(exclude_topics), exclude_regex)
+    for topic in ("/a", "/b/c", "/b/d"):
+        asked = (not topics and not regex) or topic in topics or bool(regex and re.fullmatch(regex, topic))
+        left_out = topic in exclude_topics or bool(exclude_regex and re.fullmatch(exclude_regex, topic))
+        assert selection.takes(topic) == (asked and not left_out)
+
+
 # Real processes on real DDS
 
 START = "import sys\nfrom lss_bev_ros.standalone import activate\nactivate()\n"
@@ -149,7 +245,7 @@ PLAY = (
     START
     + """
 from lss_bev_ros.standalone.bag.player import play
-print(play(sys.argv[1], rate=2.0, remap={"/numbers": "/again"}))
+print(play(sys.argv[1], rate=2.0, delay=3.0, remap={"/numbers": "/again"}))
 """
 )
 # Says the numbers once somebody listens, then waits.
@@ -264,6 +360,12 @@ def test_a_killed_recorder_leaves_a_bag_up_to_the_last_second(start, tmp_path: P
         ("play(path, rate=0)", "rate 0 is not above 0"),
         ("play(path, start_offset=9)", "start offset 9 s is outside"),
         ("play(path, clock=0)", "clock 0 is not above 0"),
+        ("play(path, delay=-1)", "delay -1 s is below 0"),
+        ("play(path, options=PlayOptions(selection=Selection(regex='('))", "regex '\\(' is no regular"),
+        (
+            "play(path, options=PlayOptions(selection=Selection(regex='/z')))",
+            "has no topic of those asked for",
+        ),
         ("record(path)", "exists already"),
         ("record(path + '2', [])", "no topics to record"),
         ("record(path + '2', exclude=['('])", "exclude '\\(' is no regular expression"),
@@ -273,11 +375,12 @@ def test_wrong_arguments_are_told_in_one_line(tmp_path: Path, call: str, message
     from lss_bev_ros.standalone import activate
 
     activate()
-    from lss_bev_ros.standalone.bag.player import play
+    from lss_bev_ros.standalone.bag.player import PlayOptions, play
     from lss_bev_ros.standalone.bag.recorder import record
 
     writer = BagWriter(tmp_path / "bag")
     writer.write(writer.add_topic("/a", STRING), 1, cdr("a"))
     writer.close()
+    names = {"play": play, "record": record, "PlayOptions": PlayOptions, "Selection": Selection}
     with pytest.raises(StandaloneError, match=message):
-        eval(call, {"play": play, "record": record, "path": str(tmp_path / "bag")})
+        eval(call, {**names, "path": str(tmp_path / "bag")})

@@ -25,6 +25,7 @@ def summarise(path: Path | str) -> dict[str, Any]:
             "storage": "mcap",
             "ros_distro": bag.ros_distro,
             "complete": bag.complete,
+            "lost": list(bag.lost),
             "start": bag.start,
             "end": bag.end,
             "duration": bag.end - bag.start,
@@ -61,7 +62,8 @@ def describe(path: Path | str) -> str:
         _row("Topic information", "\n".join(topics)),
     ]
     if not summary["complete"]:
-        lines.insert(1, "The recorder was killed or is still at work: this is what has been written.")
+        told = ["The recorder was killed or is still at work: this is what has been written."]
+        lines[1:1] = [*told, *(f"Lost: {line}" for line in summary["lost"])]
     return "\n".join(lines)
 
 

@@ -1,8 +1,11 @@
-"""Bags being read, also those whose recorder was killed."""
+"""Bags being read, also those whose recorder was killed or whose files were cut."""
 
 from __future__ import annotations
 
-import os
+import re
+import shutil
+import sys
+import tempfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +14,19 @@ from typing import Any
 from rosbags.interfaces import Connection, Qos
 from rosbags.rosbag2 import ReaderError
 from rosbags.rosbag2.reader import DirectoryReader
-from rosbags.rosbag2.storage_mcap import McapReader
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from lss_bev_ros.errors import StandaloneError
 
-_MAGIC = b"\x89MCAP0\r\n"
-# Of a record: a byte for its kind, eight for its length.
-_RECORD_HEAD = 9
+from .salvage import FilesReader, has_end
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_PACKED = ".zstd"
 
 
 @dataclass(frozen=True)
@@ -34,10 +41,14 @@ class RecordedTopic:
 
 
 class Bag:
-    """A bag to read; use it in a `with`.
+    """A bag to read, split and compressed ones too; use it in a `with`.
 
     Args:
         path: A rosbag2 folder with MCAP storage, or a single .mcap file.
+
+    Attributes:
+        complete: Whether its recorder ended it: metadata are there and every file has its index.
+        lost: A line for each file of which something is missing.
 
     Raises:
         StandaloneError: No bag, a damaged one, or one with another storage.
@@ -46,9 +57,12 @@ class Bag:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.complete = True
+        self.lost: tuple[str, ...] = ()
+        self._unpacked: tempfile.TemporaryDirectory | None = None
         try:
             self._reader = self._open()
-        except (ReaderError, OSError, ValueError, AssertionError) as error:
+        except (ReaderError, OSError, ValueError, AssertionError, zstd.ZstdError) as error:
+            self._clean()
             raise StandaloneError(
                 f"bag {self.path} cannot be read: {' '.join(str(error).split())}"
             ) from error
@@ -78,11 +92,15 @@ class Bag:
     def close(self) -> None:
         """Close its files."""
         self._reader.close()
+        self._clean()
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Its storage files."""
-        return (self.path,) if self.path.is_file() else tuple(sorted(self.path.glob("*.mcap")))
+        """Its storage files, in the order in which they were written."""
+        if self.path.is_file():
+            return (self.path,)
+        found = [*self.path.glob("*.mcap"), *self.path.glob(f"*.mcap{_PACKED}")]
+        return tuple(sorted(found, key=_place))
 
     @property
     def size(self) -> int:
@@ -108,92 +126,85 @@ class Bag:
         try:
             for connection, stamp, data in self._reader.messages(wanted, start) if wanted else ():
                 yield connection.topic, stamp, data
-        except (ReaderError, ValueError) as error:
+        except (ReaderError, ValueError, zstd.ZstdError) as error:
             raise StandaloneError(f"bag {self.path} is damaged: {error}") from error
 
     def _open(self) -> Any:
         if not self.path.exists():
             raise StandaloneError(f"no bag at {self.path}")
         if self.path.is_file():
-            if self.path.suffix != ".mcap":
+            if not self.path.name.endswith((".mcap", f".mcap{_PACKED}")):
                 raise StandaloneError(f"{self.path} is no bag: only MCAP storage (.mcap) is supported")
-            return self._open_file(self.path)
-        if (self.path / "metadata.yaml").is_file():
-            _check_storage(self.path / "metadata.yaml")
+            return self._open_files([self.path])
+        metadata = self.path / "metadata.yaml"
+        if metadata.is_file():
+            listed = [self.path / name for name in _listed_files(metadata)]
             # Metadata may stand beside a cut file where `ros2 bag reindex` made them.
-            if len(self.files) != 1 or _has_end(self.files[0]):
-                reader = DirectoryReader(self.path)
-                reader.open()
-                return reader
-        files = self.files
-        if len(files) != 1:
-            what = f"{len(files)} MCAP files" if files else "no MCAP file"
-            raise StandaloneError(f"{self.path} is no bag: it has no metadata.yaml and {what}")
-        return self._open_file(files[0])
+            if all(file.exists() and (file.suffix == _PACKED or has_end(file)) for file in listed):
+                return _opened(DirectoryReader(self.path))
+            missing = [file.name for file in listed if not file.exists()]
+            self.lost = tuple(f"{name}: the file is missing" for name in missing)
+        if not self.files:
+            told = (
+                "none of the MCAP files of its metadata"
+                if metadata.is_file()
+                else "no metadata.yaml and no MCAP file"
+            )
+            raise StandaloneError(f"{self.path} is no bag: it has {told}")
+        return self._open_files(self.files)
 
-    def _open_file(self, file: Path) -> Any:
-        """Open a storage file by its index, else up to its last whole record."""
-        with file.open("rb") as stream:
-            if stream.read(len(_MAGIC)) != _MAGIC:
-                raise StandaloneError(f"{file} is no MCAP file")
-        ended = _has_end(file)
-        self.complete = ended and not self.path.is_dir()
-        reader = McapReader(file) if ended else _CutMcapReader(file)
-        reader.open()
+    def _open_files(self, files: Collection[Path]) -> FilesReader:
+        """Open storage files by themselves: by their index, else up to their last whole record."""
+        plain = [self._unpack(file) if file.suffix == _PACKED else file for file in files]
+        reader = _opened(FilesReader(plain, zstd.decompress))
+        self.lost += tuple(reader.lost)
+        self.complete = not self.lost and self.path.is_file()
         return reader
 
+    def _unpack(self, file: Path) -> Path:
+        if self._unpacked is None:
+            self._unpacked = tempfile.TemporaryDirectory()
+        plain = Path(self._unpacked.name, file.stem)
+        with zstd.open(file, "rb") as source, plain.open("wb") as target:
+            try:
+                shutil.copyfileobj(source, target, 1 << 20)
+            except (EOFError, zstd.ZstdError):
+                self.lost += (
+                    f"{file.name}: what comes after {target.tell()} bytes, unpacked, cannot be read",
+                )
+        return plain
 
-class _CutMcapReader(McapReader):
-    """A file without its end: what there is is found record by record."""
-
-    def _open(self) -> None:
-        self.data_start = len(_MAGIC)
-        self.data_end = _last_whole_record(self.path)
-        self.meta_scan()
-        counts = self.statistics.channel_message_counts
-        self.connections = [
-            connection._replace(msgcount=counts.get(connection.id, 0)) for connection in self.connections
-        ]
-        if self.statistics.message_count:
-            start, end = self.statistics.start_time, self.statistics.end_time
-            self.metadata = self.metadata._replace(
-                message_count=self.statistics.message_count,
-                start_time=start,
-                end_time=end + 1,
-                duration=end - start + 1,
-            )
+    def _clean(self) -> None:
+        if self._unpacked is not None:
+            self._unpacked.cleanup()
+            self._unpacked = None
 
 
-def _has_end(path: Path) -> bool:
-    """Return whether a storage file was closed, so that it has its index."""
-    with path.open("rb") as stream:
-        size = stream.seek(0, os.SEEK_END)
-        stream.seek(max(size - len(_MAGIC), len(_MAGIC)))
-        return stream.read() == _MAGIC
+def _opened(reader: Any) -> Any:
+    reader.open()
+    return reader
 
 
-def _last_whole_record(path: Path) -> int:
-    """Return where the last record ends that is there in full."""
-    size, end = path.stat().st_size, len(_MAGIC)
-    with path.open("rb") as stream:
-        while True:
-            stream.seek(end)
-            head = stream.read(_RECORD_HEAD)
-            if len(head) < _RECORD_HEAD:
-                return end
-            after = end + _RECORD_HEAD + int.from_bytes(head[1:], "little")
-            if after > size:
-                return end
-            end = after
+def _place(file: Path) -> tuple[int, str]:
+    """Where a file stands in its bag: `<name>_<number>.mcap`."""
+    number = re.search(r"_(\d+)\.mcap", file.name)
+    return (int(number[1]) if number else 0, file.name)
 
 
-def _check_storage(path: Path) -> None:
+def _listed_files(path: Path) -> list[str]:
+    """Names of the files that the metadata list.
+
+    Raises:
+        StandaloneError: These are no metadata of a rosbag2 bag, or of one with another storage.
+    """
     try:
-        metadata = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-        storage = metadata["rosbag2_bagfile_information"]["storage_identifier"]
+        metadata = YAML(typ="safe").load(path.read_text(encoding="utf-8"))["rosbag2_bagfile_information"]
+        storage, files = metadata["storage_identifier"], metadata["relative_file_paths"]
+        names = [Path(name).name for name in files]
     except (YAMLError, KeyError, TypeError, UnicodeDecodeError):
         raise StandaloneError(f"{path} is no rosbag2 metadata") from None
     if storage != "mcap":
         raise StandaloneError(
             f"bag {path.parent} has storage {storage}; only mcap is supported: convert it (ros2 bag convert)"
         )
+    return names

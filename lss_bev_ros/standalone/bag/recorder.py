@@ -17,6 +17,8 @@ from lss_bev_ros.standalone.topic.offers import absolute, message_class, request
 from lss_bev_ros.standalone.topic.session import Session
 
 from .qos import to_bag
+from .selection import Selection
+from .storage import StorageOptions
 from .writer import BagWriter
 
 # Seconds between two looks for new topics, and messages of a topic that may wait, as rosbag2 has them.
@@ -37,6 +39,9 @@ class Recorder:
         output: Folder of the bag to make.
         topics: Names, waited for where nobody publishes them yet; None for all but hidden ones.
         exclude: Names, or regular expressions of whole names, to leave out.
+        selection: Instead of both, what the options of `ros2 bag record` say.
+        hidden: Hidden topics too, where all are recorded.
+        options: Compression and splitting.
 
     Raises:
         StandaloneError: The folder exists already or cannot be made; an expression that is none.
@@ -49,14 +54,18 @@ class Recorder:
         topics: Collection[str] | None = None,
         *,
         exclude: Collection[str] = (),
+        selection: Selection | None = None,
+        hidden: bool = False,
+        options: StorageOptions = StorageOptions(),
     ) -> None:
         self._node = node
-        self._wanted = None if topics is None else {absolute(topic) for topic in topics}
+        self._selection = Selection(tuple(topics or ()), whole=False) if selection is None else selection
+        self._hidden = hidden
         try:
             self._excluded = [re.compile(expression) for expression in exclude]
         except re.error as error:
             raise StandaloneError(f"exclude '{error.pattern}' is no regular expression: {error}") from None
-        self._writer = BagWriter(output)
+        self._writer = BagWriter(output, options)
         self._subscriptions: dict[str, object] = {}
         self._passed_over: set[str] = set()
         self._counts: dict[str, int] = {}
@@ -117,8 +126,10 @@ class Recorder:
     def _is_wanted(self, topic: str) -> bool:
         if any(expression.fullmatch(topic) for expression in self._excluded):
             return False
-        if self._wanted is not None:
-            return topic in self._wanted
+        if not self._selection.takes(topic):
+            return False
+        if topic in map(absolute, self._selection.topics) or self._hidden:
+            return True
         return not any(part.startswith("_") for part in topic.split("/"))
 
     def _subscribe(self, topic: str, types: Sequence[str]) -> None:
@@ -152,7 +163,10 @@ def record(
     topics: Collection[str] | None = None,
     *,
     exclude: Collection[str] = (),
+    selection: Selection | None = None,
+    hidden: bool = False,
     duration: float | None = None,
+    options: StorageOptions = StorageOptions(),
 ) -> dict[str, int]:
     """Record until SIGINT, SIGTERM or for `duration` seconds; the bag is complete afterwards.
 
@@ -160,7 +174,10 @@ def record(
         output: Folder of the bag to make.
         topics: Names, None for all but hidden ones.
         exclude: Names, or regular expressions of whole names, to leave out.
+        selection: Instead of `topics`, what the options of `ros2 bag record` say.
+        hidden: Hidden topics too, where all are recorded.
         duration: Seconds, None for no limit.
+        options: Compression and splitting.
 
     Returns:
         Messages recorded of each topic.
@@ -172,13 +189,22 @@ def record(
         raise StandaloneError("no topics to record; name some, or record all with -a")
     with (
         Session("rosbag2_recorder") as session,
-        Recorder(session.node, output, topics, exclude=exclude) as recorder,
+        Recorder(
+            session.node,
+            output,
+            topics,
+            exclude=exclude,
+            selection=selection,
+            hidden=hidden,
+            options=options,
+        ) as recorder,
     ):
         log = session.node.get_logger()
         log.info(f"Recording to {recorder.path}; stop with Ctrl-C")
         session.spin(until=lambda: recorder.failed, timeout=duration)
         session.drain(_LAST_WORDS_SECONDS)
-        missing = sorted(set(topics or ()) - set(recorder.counts) - {name[1:] for name in recorder.counts})
+        named = selection.topics if selection is not None else topics
+        missing = sorted(set(named or ()) - set(recorder.counts) - {name[1:] for name in recorder.counts})
         if missing:
             log.warning(f"never published: {', '.join(missing)}")
         if recorder.dropped:
