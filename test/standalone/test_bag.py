@@ -361,7 +361,7 @@ def test_a_killed_recorder_leaves_a_bag_up_to_the_last_second(start, tmp_path: P
         ("play(path, start_offset=9)", "start offset 9 s is outside"),
         ("play(path, clock=0)", "clock 0 is not above 0"),
         ("play(path, delay=-1)", "delay -1 s is below 0"),
-        ("play(path, options=PlayOptions(selection=Selection(regex='('))", "regex '\\(' is no regular"),
+        ("play(path, options=PlayOptions(selection=Selection(regex='(')))", "regex '\\(' is no regular"),
         (
             "play(path, options=PlayOptions(selection=Selection(regex='/z')))",
             "has no topic of those asked for",
