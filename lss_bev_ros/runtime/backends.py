@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import RuntimeBackendError
 from ..geometry import BevGrid
 from .engine import Engine
+from .onnxruntime_session import why_unusable as onnxruntime_missing
 from .options import EngineOptions
 from .torch_engine import TorchEngine, has_bfloat16
 
@@ -23,12 +24,14 @@ class Backend:
             raises RuntimeBackendError, one line with the remedy, where it cannot run.
         unusable: why it cannot run here, in a few words, or None where it can.
         automatic: whether `auto` considers it.
+        files: endings of the weights' files that it alone reads.
     """
 
     precisions: tuple[str, ...]
     make: Callable[[EngineOptions, str], Engine]
     unusable: Callable[[], str | None]
     automatic: bool = True
+    files: tuple[str, ...] = ()
 
 
 def _make_torch(options: EngineOptions, reason: str) -> Engine:
@@ -43,13 +46,23 @@ def _make_torch(options: EngineOptions, reason: str) -> Engine:
     return TorchEngine(options.model(), options.description, precision, options.threads, f"{reason}; {why}")
 
 
+def _make_onnxruntime(options: EngineOptions, reason: str) -> Engine:
+    from .onnxruntime_engine import make_onnxruntime
+
+    return make_onnxruntime(options, reason)
+
+
 REGISTRY: dict[str, Backend] = {
     "torch": Backend(("fp32", "bf16"), _make_torch, lambda: None),
+    # PyTorch's folded network is faster on the CPU, so this one is for files and for those who ask.
+    "onnxruntime": Backend(
+        ("fp32", "fp16", "int8"), _make_onnxruntime, onnxruntime_missing, automatic=False, files=(".onnx",)
+    ),
 }
 """Backends by name, in the order that `auto` tries them."""
 
 BACKENDS = ("auto", *REGISTRY)
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 
 
 def create_engine(
@@ -63,7 +76,8 @@ def create_engine(
 
     Args:
         backend: a name in `REGISTRY`, or `auto` for the fastest one that runs here.
-        weights: `seed:N`, `builtin` or the path of a checkpoint, see `lss_bev_ros.model.build_model`.
+        weights: `seed:N`, `builtin` or the path of a checkpoint, see `lss_bev_ros.model.build_model`, or of a
+            file that `lss-bev export` or `build` wrote.
         threads: CPU threads, for the whole process since PyTorch knows no other; 0 leaves them alone.
         precision: `fp32`, `bf16`, `fp16`, or `auto` for the fastest one whose results hold.
         grid: cells to predict; None for the published grid. Checkpoints only fit the grid they were made for.
@@ -82,13 +96,24 @@ def create_engine(
     if isinstance(threads, bool) or not isinstance(threads, int) or not 0 <= threads <= 1024:
         raise RuntimeBackendError(f"threads {threads!r} must be a whole number from 0 (leave alone) to 1024")
     options = EngineOptions(weights, precision, threads, grid)
-    if backend == "auto":
+    reader = _reader_of(weights)
+    if backend == "auto" and reader is None:
         return _best(options)
+    if reader is not None and backend not in ("auto", reader):
+        raise RuntimeBackendError(f"backend {backend!r} reads no {Path(weights).suffix} file: use {reader!r}")
+    if backend == "auto":
+        return REGISTRY[reader].make(options, f"{reader} reads {Path(weights).suffix} files")
     chosen = REGISTRY[backend]
     if precision not in ("auto", *chosen.precisions):
         known = ", ".join(("auto", *chosen.precisions))
         raise RuntimeBackendError(f"precision {precision!r} is none of backend {backend!r}: use {known}")
     return chosen.make(options, f"{backend} as asked")
+
+
+def _reader_of(weights: str | Path) -> str | None:
+    """The backend that alone reads such a file, if there is one."""
+    suffix = Path(weights).suffix
+    return next((name for name, backend in REGISTRY.items() if suffix and suffix in backend.files), None)
 
 
 def _best(options: EngineOptions) -> Engine:

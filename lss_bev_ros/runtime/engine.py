@@ -11,6 +11,7 @@ from ..geometry import BevGrid
 from .frame_set import FrameSet, Prediction
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
     from .stopwatch import Stopwatch
@@ -97,4 +98,21 @@ class NetworkEngine(Protocol):
 
         Returns:
             (outputs, nx, ny) logits, on any device, in any precision.
+        """
+
+
+@runtime_checkable
+class TransparentEngine(NetworkEngine, Protocol):
+    """An engine that shows the tensors between its stages: what `lss-bev compare` measures."""
+
+    def tensors(self, images: Any, tables: Any) -> dict[str, np.ndarray]:
+        """Run the network alone and keep what is computed on the way.
+
+        Args:
+            images: from `prepare`.
+            tables: from `tables`, of the same cameras.
+
+        Returns:
+            float32 arrays by name, as many of these as the engine has: `depth` (pixels, D), `features`
+            (pixels, C), `bev` (nx, ny, C), `logits` (outputs, nx, ny).
         """
