@@ -56,6 +56,10 @@ def benchmark(
 
     wanted = tuple(word.strip() for word in modes.split(",") if word.strip())
     check_modes(wanted)
+    if frames is None and dataroot is None:
+        from ..standalone.demo import synthetic_scene
+
+        dataroot = synthetic_scene(Path("runs") / "data", console)
     chosen = _frames(dataroot, frames, count)
     if save_frames is not None:
         write_frames(chosen, save_frames)
@@ -72,13 +76,12 @@ def benchmark(
     for line in skipped_lines(report):
         console.print(f"not run     {line}", markup=False)
     if nodes:
-        from ..standalone.demo import synthetic_scene
-        from ..standalone.node_benchmark import benchmark_nodes, nodes_table
+        from ..standalone.node_benchmark import benchmark_nodes, nodes_tables
 
-        dataroot = dataroot or synthetic_scene(Path("runs") / "data", console)
         with console.status("nodes") as status:
-            report["nodes"] = benchmark_nodes(dataroot, progress=status.update)
-        console.print(nodes_table(report["nodes"]))
+            report["nodes"] = benchmark_nodes(dataroot, chosen, progress=status.update)
+        for table in nodes_tables(report["nodes"]):
+            console.print(table)
     if datasheet is None:
         write_report(report, output)
         console.print(f"report      {output}")
@@ -95,8 +98,5 @@ def _frames(dataroot: Path | None, saved: Path | None, count: int) -> BenchmarkF
         if dataroot is not None:
             raise LssBevError("--frames and --dataroot both say which frames: give one")
         return load_frames(saved)
-    if dataroot is None:
-        from ..standalone.demo import synthetic_scene
-
-        dataroot = synthetic_scene(Path("runs") / "data", console)
+    assert dataroot is not None
     return dataset_frames(dataroot, count)

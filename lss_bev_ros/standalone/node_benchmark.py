@@ -5,67 +5,101 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from nav_msgs.msg import OccupancyGrid
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rich.table import Table
-from sensor_msgs.msg import CompressedImage, PointCloud2
+from sensor_msgs.msg import CameraInfo, CompressedImage, PointCloud2
 
 from .. import messages
+from ..deploy.benchmark.frames import BenchmarkFrames
+from ..deploy.benchmark.saved_frames import save_frames
 from ..errors import StandaloneError
 from ..geometry import CAMERA_NAMES
 from . import child_environment
+from .camera_source import FRAME_COUNTER
 from .topic.session import Session
 
 _KEYFRAME_HZ = 2.0
 _START_TIMEOUT = 90.0
-_GRACE = 1.0
-"""Seconds for the grid of the last keyframe to arrive."""
+_GRACE = 2.0
+"""Seconds for the grid of the last frame to arrive."""
+
+_SLOP = 0.005
+"""Seconds between the images of one set: the source gives all the same stamp, and sets may come close."""
 
 _LIDAR = "lidar_top/points"
 
 
+RATES = (0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 16.0, 20.0, 24.0, 32.0, 48.0, 64.0, 96.0, 128.0, 192.0, 256.0)
+"""Frames a second that are tried, rising."""
+
+ALWAYS = (2.0, 12.0)
+"""Rates that are measured even where lower ones drop frames already: nuScenes' keyframes and its cameras."""
+
+DROPS = 0.02
+"""Share of frames that a rate may lose and still count as kept up with: one at the end may be on its way."""
+
+
 def benchmark_nodes(
-    dataroot: Path, seconds: float = 10.0, progress: Callable[[str], None] = lambda _: None
-) -> dict[str, dict[str, float]]:
-    """Run the replay node alone and then with the inference node.
+    dataroot: Path | None,
+    frames: BenchmarkFrames,
+    seconds: float = 8.0,
+    rates: Sequence[float] = RATES,
+    progress: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Run the inference node at rising rates until it drops frames, and the replay node as fast as cameras.
 
     The replay is driven at 20 Hz by playing keyframes ten times as fast: six cameras and the LiDAR, more
-    than the 12 Hz and 20 Hz of nuScenes' sweeps. Inference gets real time, 2 Hz.
+    than the 12 Hz and 20 Hz of nuScenes' sweeps.
 
     Args:
-        dataroot: nuScenes data root.
-        seconds: measured time of each.
+        dataroot: nuScenes data root for the replay node; None leaves it out.
+        frames: for the inference node.
+        seconds: measured time of each rate.
+        rates: frames a second to try, rising; those in ALWAYS are not left out.
         progress: told what is being measured.
 
     Returns:
-        `replay` and `inference`: rates in Hz, memory in MiB, latencies in ms.
+        `rates`, a row of figures for each rate of the inference node, `fastest_hz` without drops, and
+        `replay`: rates in Hz, memory in MiB, latencies in ms.
 
     Raises:
         StandaloneError: a node did not start.
     """
-    progress("replay at 20 Hz")
-    replay = _measure_replay(dataroot, 20.0, seconds)
-    progress("inference at 2 Hz")
-    return {"replay": replay, "inference": _measure_inference(dataroot, seconds)}
+    report: dict[str, Any] = {}
+    if dataroot is not None:
+        progress("replay at 20 Hz")
+        report["replay"] = _measure_replay(dataroot, 20.0, seconds)
+    rows = _measure_inference(frames, seconds, rates, progress)
+    kept = [row["hz"] for row in rows if row["dropped"] <= DROPS * row["sent"]]
+    return report | {"rates": rows, "fastest_hz": max(kept, default=None)}
 
 
-def nodes_table(report: dict[str, dict[str, float]]) -> Table:
-    """The figures of `benchmark_nodes` as a table."""
-    table = Table(title="nodes, over the middleware", title_justify="left")
-    table.add_column("node")
-    table.add_column("figure")
-    table.add_column("value", justify="right")
-    for node, figures in report.items():
-        for name, value in figures.items():
-            table.add_row(node, name, f"{value:.1f}")
-    return table
+def nodes_tables(report: dict[str, Any]) -> list[Table]:
+    """The figures of `benchmark_nodes` as tables."""
+    rates = Table(
+        title="inference node, camera stamp to grid received, over the middleware", title_justify="left"
+    )
+    for name in report["rates"][0]:
+        rates.add_column(name.replace("_", " "), justify="right")
+    for row in report["rates"]:
+        rates.add_row(*(f"{value:.4g}" for value in row.values()))
+    if "replay" not in report:
+        return [rates]
+    replay = Table(title="replay node", title_justify="left")
+    for name in report["replay"]:
+        replay.add_column(name.replace("_", " "), justify="right")
+    replay.add_row(*(f"{value:.4g}" for value in report["replay"].values()))
+    return [rates, replay]
 
 
 def _measure_replay(dataroot: Path, hz: float, seconds: float) -> dict[str, float]:
@@ -103,50 +137,93 @@ def _measure_replay(dataroot: Path, hz: float, seconds: float) -> dict[str, floa
         }
 
 
-def _measure_inference(dataroot: Path, seconds: float) -> dict[str, float]:
-    sent: list[int] = []
-    served: list[tuple[int, float]] = []
+def _measure_inference(
+    frames: BenchmarkFrames, seconds: float, rates: Sequence[float], progress: Callable[[str], None]
+) -> list[dict[str, float]]:
+    rows: list[dict[str, float]] = []
     with (
-        _node("inference", reliability="reliable") as inference,
-        _node("replay", dataroot=dataroot, loop="true", wait_for_publisher="bev/occupancy") as replay,
+        tempfile.TemporaryDirectory() as folder,
+        _node("inference", reliability="reliable", slop=_SLOP) as inference,
         Session() as session,
     ):
+        path = Path(folder) / "frames.npz"
+        save_frames(frames, path)
+        listener = _Listener(session)
+        dropping = False
+        for hz in rates:
+            if dropping and hz not in ALWAYS:
+                continue
+            progress(f"inference at {hz:g} Hz")
+            rows.append(_measure_rate(session, listener, inference, path, hz, seconds))
+            dropping = rows[-1]["dropped"] > DROPS * rows[-1]["sent"]
+    return rows
 
-        def on_scan(message: PointCloud2) -> None:
-            sent.append(messages.from_stamp(message.header.stamp))
 
-        def on_grid(message: OccupancyGrid) -> None:
-            stamp = messages.from_stamp(message.header.stamp)
-            served.append((stamp, (time.time_ns() - stamp) / 1e6))
+class _Listener:
+    """Notes which frames were sent and how late their grids arrived."""
 
+    def __init__(self, session: Session) -> None:
+        self.sent: list[int] = []
+        self.served: dict[int, float] = {}
         qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
-        session.node.create_subscription(PointCloud2, _LIDAR, on_scan, qos)
-        session.node.create_subscription(OccupancyGrid, "bev/occupancy", on_grid, qos)
-        _wait(session, replay, lambda: len(served) > 2)
-        sent.clear()
-        served.clear()
+        session.node.create_subscription(CameraInfo, FRAME_COUNTER, self._on_frame, qos)
+        session.node.create_subscription(OccupancyGrid, "bev/occupancy", self._on_grid, qos)
+
+    def clear(self) -> None:
+        """Forget all frames."""
+        self.sent.clear()
+        self.served.clear()
+
+    def _on_frame(self, message: CameraInfo) -> None:
+        self.sent.append(messages.from_stamp(message.header.stamp))
+
+    def _on_grid(self, message: OccupancyGrid) -> None:
+        stamp = messages.from_stamp(message.header.stamp)
+        self.served[stamp] = (time.time_ns() - stamp) / 1e6
+
+
+def _measure_rate(
+    session: Session, listener: _Listener, inference: subprocess.Popen, path: Path, hz: float, seconds: float
+) -> dict[str, float]:
+    with _process("lss_bev_ros.standalone.camera_source", str(path), str(hz)) as source:
+        listener.clear()
+        _wait(session, source, lambda: len(listener.served) > 2)
+        _reset_peak_memory(inference)
+        listener.clear()
+        before = _cpu_seconds(inference), _cpu_seconds(source), time.monotonic()
         session.spin(timeout=seconds)
-        keyframes = list(sent)
+        elapsed = time.monotonic() - before[2]
+        cpu = _cpu_seconds(inference) - before[0], _cpu_seconds(source) - before[1]
+        sent = list(listener.sent)
         session.spin(timeout=_GRACE)
-        stamps = [stamp for stamp, _ in served]
-        latencies = sorted(latency for _, latency in served)
-        return {
-            "keyframes": float(len(keyframes)),
-            "keyframes_served": float(sum(_has_near(stamps, keyframe) for keyframe in keyframes)),
-            "latency_median_ms": statistics.median(latencies),
-            "latency_p95_ms": latencies[int(0.95 * (len(latencies) - 1))],
-            "peak_memory_mib": _peak_memory(inference),
-        }
+    latencies = [listener.served[stamp] for stamp in sent if stamp in listener.served]
+    median, p95, p99 = np.percentile(latencies, [50, 95, 99]) if latencies else [float("nan")] * 3
+    return {
+        "hz": hz,
+        "sent": len(sent),
+        "served": len(latencies),
+        "dropped": len(sent) - len(latencies),
+        "latency_median_ms": float(median),
+        "latency_p95_ms": float(p95),
+        "latency_p99_ms": float(p99),
+        "inference_cpu_percent": 100.0 * cpu[0] / elapsed,
+        "source_cpu_percent": 100.0 * cpu[1] / elapsed,
+        "inference_memory_mib": _peak_memory(inference),
+    }
 
 
 @contextlib.contextmanager
 def _node(name: str, **parameters: object) -> Iterator[subprocess.Popen]:
     """Run a node with parameters; interrupt it at the end."""
     given = [text for key, value in parameters.items() for text in ("-p", f"{key}:={value}")]
-    process = subprocess.Popen(
-        [sys.executable, "-m", f"lss_bev_ros.nodes.{name}", "--ros-args", "--log-level", "warn", *given],
-        env=child_environment(os.environ),
-    )
+    with _process(f"lss_bev_ros.nodes.{name}", "--ros-args", "--log-level", "warn", *given) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def _process(module: str, *arguments: str) -> Iterator[subprocess.Popen]:
+    """Run a module; interrupt it at the end."""
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], env=child_environment(os.environ))
     try:
         yield process
     finally:
@@ -156,11 +233,6 @@ def _node(name: str, **parameters: object) -> Iterator[subprocess.Popen]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _has_near(stamps: list[int], keyframe: int) -> bool:
-    """Whether a grid was made of the images of a keyframe, which are at most 60 ms from its scan."""
-    return any(abs(stamp - keyframe) < 60_000_000 for stamp in stamps)
 
 
 def _wait(session: Session, process: subprocess.Popen, condition: Callable[[], bool]) -> None:
@@ -173,6 +245,12 @@ def _peak_memory(process: subprocess.Popen) -> float:
     """Largest resident size so far, MiB."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     return float(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
+
+
+def _reset_peak_memory(process: subprocess.Popen) -> None:
+    """Make the largest resident size start again from the present one, where the kernel allows it."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{process.pid}/clear_refs").write_text("5")
 
 
 def _cpu_seconds(process: subprocess.Popen) -> float:
