@@ -17,6 +17,7 @@ from .commands.demo import demo
 from .commands.evaluate import evaluate
 from .commands.export import export
 from .commands.launch import launch
+from .commands.prune import prune
 from .commands.render import render
 from .commands.synthesize import synthesize
 from .commands.train import publish, train
@@ -52,7 +53,7 @@ def version() -> None:
     print(__version__)
 
 
-for command in (demo, launch, synthesize, convert, render, evaluate, publish, benchmark, export):
+for command in (demo, launch, synthesize, convert, render, evaluate, publish, benchmark, export, prune):
     app.command()(command)
 # The trainer reads its own arguments, since their defaults come with torch.
 app.command(

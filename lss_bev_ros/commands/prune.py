@@ -1,0 +1,62 @@
+"""`lss-bev prune`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import console, progress
+
+
+def prune(
+    out: Annotated[Path, typer.Argument(help="Weights to write, .safetensors.")] = Path(
+        "runs/prune/pruned.safetensors"
+    ),
+    weights: Annotated[str, typer.Option(help="builtin, a checkpoint, or seed:N.")] = "builtin",
+    speedup: Annotated[float, typer.Option(help="Times faster, the network alone, on this device.")] = 2.0,
+    dataroot: Annotated[Path | None, typer.Option(help="Annotated frames; by default the demo's.")] = None,
+    frames: Annotated[int, typer.Option(help="Frames that channels are scored on.")] = 32,
+    device: Annotated[str, typer.Option(help="cpu or cuda: where latency is measured.")] = "cpu",
+    precision: Annotated[str, typer.Option(help="Of the CPU engine: auto, fp32 or bf16.")] = "auto",
+    multiple: Annotated[int, typer.Option(help="Widths that change become multiples of this.")] = 8,
+    threads: Annotated[int, typer.Option(help="CPU threads, 0 leaves it to torch.")] = 0,
+    minutes: Annotated[float, typer.Option(help="Fine-tuning; 0 for none.")] = 10.0,
+    data: Annotated[str, typer.Option(help="To fine-tune on: synthetic, or a nuScenes root.")] = "synthetic",
+    rate: Annotated[float, typer.Option(help="Highest learning rate of fine-tuning.")] = 1e-3,
+    batch: Annotated[int, typer.Option(help="Samples a step of fine-tuning.")] = 32,
+) -> None:
+    """Take channels out of the network until it is so many times faster here, then fine-tune what is left.
+
+    Fine-tuning learns from the network before pruning too. With --minutes 0 it is left to
+    `lss-bev train --start OUT --teacher WEIGHTS`, on a machine with a GPU say.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from ..deploy.prune import PruneOptions, prune_table, save_weights, write_report
+    from ..deploy.prune import prune as run
+    from ..deploy.prune.tuning import tune
+    from ..standalone.demo import synthetic_scene
+
+    options = PruneOptions(speedup, device, precision, multiple, frames, threads)
+    dataroot = dataroot or synthetic_scene(Path("runs") / "data", console)
+    with progress("pruning") as bar:
+        pruned = run(weights, dataroot, options, lambda _, done, total: bar(done, total))
+    console.print(prune_table(pruned))
+    model = pruned.model
+    if minutes > 0:
+        model, scores = tune(
+            model,
+            weights,
+            out.with_suffix(".run"),
+            minutes,
+            data,
+            rate,
+            batch,
+            lambda line: console.print(line),
+        )
+        pruned.report["fine_tuning"] = {"minutes": minutes, "data": data, "rate": rate, **scores}
+    save_weights(model, out, {"licence": "Apache-2.0", "pruned_from": str(pruned.report["weights"])})
+    write_report(pruned.report, out.with_suffix(".json"))
+    console.print(f"weights     {out}\nreport      {out.with_suffix('.json')}")

@@ -1,0 +1,42 @@
+"""Frames of a data set as the network sees them, with their truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from ...errors import DeployError
+from ...model import Calibration, ModelConfig, create_frustum, frustum_points, voxel_cells
+from ...model.splat import voxel_layout
+from ...runtime.image_decoder import ImageDecoder
+from ...runtime.preprocess import Preprocessor
+from ..benchmark.frames import dataset_frames
+from .importance import Example
+
+
+def read_examples(dataroot: Path, count: int, config: ModelConfig) -> list[Example]:
+    """Annotated keyframes, evenly spread over a nuScenes data set.
+
+    Raises:
+        DatasetError: it is missing or damaged, or has no keyframe.
+        DeployError: it is not annotated.
+    """
+    if count < 1:
+        raise DeployError(f"frames {count} must be at least 1: channels are scored on frames")
+    frames = dataset_frames(dataroot, count)
+    if not frames.truth:
+        raise DeployError(
+            f"{dataroot} has no annotations: channels are scored by the loss on annotated frames"
+        )
+    decoder, preprocess = ImageDecoder(threads=2), Preprocessor(config, torch.float32)
+    examples = []
+    try:
+        for frame, truth in zip(frames.sets, frames.truth, strict=True):
+            rig = frame.rig.subset(frame.images)
+            points = frustum_points(create_frustum(config), Calibration.of_rig(rig, config))
+            cells = voxel_cells(points, *voxel_layout(config))
+            examples.append(Example(preprocess(decoder(frame)), cells, torch.from_numpy(truth)))
+    finally:
+        decoder.close()
+    return examples

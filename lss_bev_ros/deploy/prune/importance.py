@@ -1,0 +1,95 @@
+"""How much the loss would change without a channel (Molchanov et al., CVPR 2019, first-order Taylor).
+
+A channel is gone when the scale and the shift of the batch normalisation that makes it are 0. To first order
+the loss of one frame changes by scale * gradient + shift * gradient then, summed over every normalisation
+that writes the channel (a residual stream has several writers). The score is the mean of its square.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ...model import LiftSplatShoot
+from .channels import axes
+
+POSITIVE_WEIGHT = 2.13
+"""Of vehicle cells in the loss, as in training (the official code)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A frame with its truth.
+
+    Attributes:
+        images: (N, 3, H, W) float32, normalised.
+        cells: (N, D, h, w) int64, the BEV cell of every frustum point, -1 outside the grid.
+        target: (nx, ny) bool, cells of vehicles.
+    """
+
+    images: torch.Tensor
+    cells: torch.Tensor
+    target: torch.Tensor
+
+
+def writers() -> dict[str, list[str]]:
+    """For each width the normalisations whose channels it counts.
+
+    Those between a block's expansion and its depthwise convolution are left out: what they write is
+    normalised once more, channel by channel, by the one behind.
+    """
+    found: dict[str, list[str]] = {}
+    for name, shape in axes().items():
+        # The unused head has a `_bn1` of its own, which no gradient reaches.
+        if name.endswith(".running_mean") and "_bn0" not in name and ".trunk._bn1" not in name:
+            found.setdefault(shape[0][0], []).append(name.removesuffix(".running_mean"))
+    return found
+
+
+def channel_importance(
+    model: LiftSplatShoot,
+    examples: Sequence[Example],
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, torch.Tensor]:
+    """Score every channel that can be taken out.
+
+    Args:
+        model: in evaluation mode; left as it is.
+        examples: frames to average over.
+        progress: told of frames done and all.
+
+    Returns:
+        For each width (channels,) float64, at least 0; comparable between widths.
+    """
+    from ...training.losses import occupancy_loss
+    from ...training.splat import splat_batch
+
+    modules = dict(model.named_modules())
+    norms = {width: [modules[name] for name in names] for width, names in writers().items()}
+    scores = {width: torch.zeros(len(found[0].weight), dtype=torch.float64) for width, found in norms.items()}
+    parameters = [p for found in norms.values() for norm in found for p in (norm.weight, norm.bias)]
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    try:
+        for done, example in enumerate(examples):
+            depth, features = model.camencode(example.images)
+            bev = splat_batch(depth, features, example.cells[None], model.config.grid.shape)
+            loss = occupancy_loss(model.bevencode(bev), example.target[None], POSITIVE_WEIGHT)
+            gradients = iter(torch.autograd.grad(loss, parameters))
+            for width, found in norms.items():
+                change = sum(_change(norm, next(gradients), next(gradients)) for norm in found)
+                scores[width] += change.double().square() / len(examples)
+            if progress:
+                progress(done + 1, len(examples))
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+    return scores
+
+
+def _change(norm: nn.Module, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """(channels,) first-order change of the loss where the normalisation writes nothing."""
+    return norm.weight.detach() * scale + norm.bias.detach() * shift

@@ -1,0 +1,161 @@
+"""The network as a chain of parts whose latency depends on few widths each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ...model import ModelConfig, Widths
+from ...model.bev_encoder import BasicBlock
+from ...model.efficientnet import MBConvBlock, SamePadConv2d
+from ...model.merge import Up
+
+CAMERAS = 6
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some layers that run one behind the other.
+
+    Attributes:
+        name: for tables.
+        widths: names of the widths that its work depends on.
+        make: builds it, with the widths of a network.
+        inputs: shapes (B, C, H, W) of its inputs, by the widths of a network.
+        kind: parts of equal kind and numbers do the same work.
+    """
+
+    name: str
+    widths: tuple[str, ...]
+    make: Callable[[Widths], nn.Module]
+    inputs: Callable[[Widths], tuple[Shape, ...]]
+    kind: str
+
+
+def network_parts(config: ModelConfig) -> list[Part]:
+    """Every layer of the network but the splat and the softmax, whose work no width changes."""
+    return [*_camera_parts(config), *_bev_parts(config)]
+
+
+def _camera_parts(config: ModelConfig) -> list[Part]:
+    rows, columns = config.image_height // 2, config.image_width // 2
+    parts = [
+        Part(
+            "camera stem",
+            ("stem.0",),
+            lambda w: _normalised(SamePadConv2d(3, w.stem[0], 3, stride=2), w.stem[0], nn.SiLU()),
+            lambda w: ((CAMERAS, 3, config.image_height, config.image_width),),
+            "camera stem",
+        )
+    ]
+    for index in range(16):
+        block = _meta(lambda index=index: MBConvBlock(index, Widths(), 0.0))
+        stride, kernel = block._depthwise_conv.stride[0], block._depthwise_conv.kernel_size[0]
+        parts.append(
+            Part(
+                f"camera block {index}",
+                _block_widths(index),
+                lambda w, index=index: MBConvBlock(index, w, 0.0),
+                lambda w, index=index, size=(rows, columns): ((CAMERAS, w.block(index)[0], *size),),
+                f"block k{kernel} s{stride} skip {block.skips} at {rows}x{columns}",
+            )
+        )
+        rows, columns = rows // stride, columns // stride
+    h, w = config.feature_shape
+    outputs = config.depth_bins + config.channels
+    return [
+        *parts,
+        Part(
+            "camera up",
+            ("stages.4", "stages.6", "camera_up.0", "camera_up.1"),
+            lambda x: Up(x.stages[4] + x.stages[6], *x.camera_up),
+            lambda x: ((CAMERAS, x.stages[6], h // 2, w // 2), (CAMERAS, x.stages[4], h, w)),
+            "camera up",
+        ),
+        Part(
+            "depth and features",
+            ("camera_up.1",),
+            lambda x: nn.Sequential(nn.Conv2d(x.camera_up[1], outputs, 1)),
+            lambda x: ((CAMERAS, x.camera_up[1], h, w),),
+            "depth and features",
+        ),
+    ]
+
+
+def _bev_parts(config: ModelConfig) -> list[Part]:
+    nx, ny = config.grid.shape
+    stem = nn.Conv2d
+    parts = [
+        Part(
+            "bev stem",
+            ("bev.0",),
+            lambda w: _normalised(stem(config.channels, w.bev[0], 7, 2, 3, bias=False), w.bev[0], nn.ReLU()),
+            lambda w: ((1, config.channels, nx, ny),),
+            "bev stem",
+        )
+    ]
+    for index in range(6):
+        layer, second = divmod(index, 2)
+        before = layer if second or not layer else layer - 1
+        stride = 2 if layer and not second else 1
+        size = nx // 2 // 2**before, ny // 2 // 2**before
+        names = dict.fromkeys((f"bev.{before}", f"bev_inner.{index}", f"bev.{layer}"))
+        parts.append(
+            Part(
+                f"bev block {index}",
+                tuple(names),
+                lambda w, i=index, a=before, b=layer, s=stride: BasicBlock(
+                    w.bev[a], w.bev_inner[i], w.bev[b], s
+                ),
+                lambda w, a=before, size=size: ((1, w.bev[a], *size),),
+                f"bev block s{stride} at {size}",
+            )
+        )
+    return [
+        *parts,
+        Part(
+            "bev up 1",
+            ("bev.0", "bev.2", "bev_up.0", "bev_up.1"),
+            lambda w: Up(w.bev[0] + w.bev[2], *w.bev_up[:2], scale=4),
+            lambda w: ((1, w.bev[2], nx // 8, ny // 8), (1, w.bev[0], nx // 2, ny // 2)),
+            "bev up 1",
+        ),
+        Part(
+            "bev up 2",
+            ("bev_up.1", "bev_up.2"),
+            lambda w: nn.Sequential(
+                nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
+                nn.Conv2d(w.bev_up[1], w.bev_up[2], 3, padding=1, bias=False),
+                nn.BatchNorm2d(w.bev_up[2]),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(w.bev_up[2], config.outputs, 1),
+            ),
+            lambda w: ((1, w.bev_up[1], nx // 2, ny // 2),),
+            "bev up 2",
+        ),
+    ]
+
+
+def _block_widths(index: int) -> tuple[str, ...]:
+    """Names of the widths of a block of the trunk; a name that occurs twice counts once."""
+    from ...model.widths import BLOCK_STAGES
+
+    outputs = f"stages.{BLOCK_STAGES[index]}"
+    if index == 0:
+        return "stem.0", outputs
+    return tuple(dict.fromkeys((f"stages.{BLOCK_STAGES[index - 1]}", f"hidden.{index - 1}", outputs)))
+
+
+def _normalised(conv: nn.Conv2d, channels: int, activation: nn.Module) -> nn.Sequential:
+    return nn.Sequential(conv, nn.BatchNorm2d(channels), activation)
+
+
+def _meta(make: Callable[[], nn.Module]) -> nn.Module:
+    """A module with shapes and no memory."""
+    with torch.device("meta"):
+        return make()

@@ -1,0 +1,211 @@
+"""From a trained network to a smaller one that is so many times faster on this device."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from ...errors import DeployError
+from ...model import LiftSplatShoot, build_model, describe_weights
+from ...runtime.torch_engine import DTYPES, has_bfloat16
+from .allocation import allocate
+from .channels import narrow
+from .comparison import Speed, compare_speed
+from .examples import read_examples
+from .importance import Example, channel_importance
+from .latency import LatencyTable, measure_latency
+
+HEAD = 8
+"""Channels that are left of the classification head, which never runs: it is half of a small file."""
+
+ATTEMPTS = 4
+"""Allocations tried until the whole network, and not only the sum of its parts, is as fast as asked."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class PruneOptions:
+    """What is asked for.
+
+    Attributes:
+        speedup: how many times faster the network alone shall be, decoding and resizing apart.
+        device: `cpu` or `cuda`, on which latency is measured.
+        precision: of the CPU engine: `auto`, `fp32` or `bf16`.
+        multiple: widths that change become multiples of this.
+        frames: annotated frames that channels are scored on.
+        threads: CPU threads; 0 leaves them alone.
+    """
+
+    speedup: float = 2.0
+    device: str = "cpu"
+    precision: str = "auto"
+    multiple: int = 8
+    frames: int = 32
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.speedup >= 1:
+            raise DeployError(f"speedup {self.speedup:g} must be at least 1 (times faster than before)")
+        if self.precision not in ("auto", *DTYPES):
+            raise DeployError(f"precision {self.precision!r} must be auto, {' or '.join(DTYPES)}")
+        if not 1 <= self.multiple <= 64:
+            raise DeployError(f"multiple {self.multiple} must be 1 to 64 channels")
+        if self.frames < 1:
+            raise DeployError(f"frames {self.frames} must be at least 1: channels are scored on frames")
+
+
+@dataclass(frozen=True, eq=False)
+class Pruned:
+    """A smaller network and how it came about.
+
+    Attributes:
+        model: in evaluation mode, not yet trained further.
+        table: measured latencies.
+        speed: of the network before and after, in turns; None where only the table says (on a GPU).
+        report: everything for the report file.
+    """
+
+    model: LiftSplatShoot
+    table: LatencyTable
+    speed: Speed | None
+    report: dict[str, object]
+
+
+def prune(
+    weights: str | Path,
+    dataroot: Path,
+    options: PruneOptions | None = None,
+    progress: Progress | None = None,
+) -> Pruned:
+    """Take those channels out whose loss costs least for the time that they take here.
+
+    Args:
+        weights: of the network, see `build_model`.
+        dataroot: annotated nuScenes data, to score channels on.
+        options: what is asked for.
+        progress: told of a step's name, what of it is done and all.
+
+    Raises:
+        LssBevError: weights or data cannot be had, or the speedup cannot.
+    """
+    options = options or PruneOptions()
+    tell = progress or (lambda *_: None)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    model = build_model(weights)
+    examples = read_examples(dataroot, options.frames, model.config)
+    precision = options.precision
+    if precision == "auto":
+        precision = "bf16" if has_bfloat16() else "fp32"
+    table = measure_latency(
+        model.config,
+        options.device,
+        precision,
+        options.multiple,
+        lambda done, total: tell("latency of every part", done, total),
+    )
+    pruned = shrink(model, examples, table, options, precision, tell)
+    pruned.report.update(weights=describe_weights(weights), data=Path(dataroot).name)
+    return pruned
+
+
+def shrink(
+    model: LiftSplatShoot,
+    examples: Sequence[Example],
+    table: LatencyTable,
+    options: PruneOptions,
+    precision: str = "fp32",
+    tell: Progress = lambda *_: None,
+) -> Pruned:
+    """The part of `prune` that follows once frames are read and latencies measured."""
+    # Impossible wishes are said before the minutes that scoring takes.
+    flat = {
+        name: torch.ones(width)
+        for name, width in model.config.widths.named().items()
+        if name in _timed(table)
+    }
+    allocate(flat, table, options.speedup, options.multiple)
+    importance = channel_importance(
+        model, examples, lambda done, total: tell("importance of every channel", done, total)
+    )
+    goal, speed = options.speedup, None
+    for attempt in range(ATTEMPTS):
+        kept = allocate(importance, table, goal, options.multiple)
+        smaller = narrow(model, {**kept, **_head(model)})
+        if options.device != "cpu":
+            break
+        tell("the whole network in turns", attempt, ATTEMPTS)
+        speed = compare_speed(model, smaller, precision)
+        if speed.speedup >= options.speedup:
+            break
+        goal *= 1.02 * options.speedup / speed.speedup
+    before, after = model.config.widths.named(), smaller.config.widths.named()
+    report: dict[str, object] = {
+        "options": asdict(options),
+        "device": table.device,
+        "frames": len(examples),
+        "parameters": [_parameters(model), _parameters(smaller)],
+        "table_ms": [round(table.total(before), 2), round(table.total(after), 2)],
+        "measured": asdict(speed) if speed else None,
+        "widths": {name: [before[name], after[name]] for name in before},
+        "parts": table.rows(before, after),
+    }
+    return Pruned(smaller, table, speed, report)
+
+
+def save_weights(model: LiftSplatShoot, path: Path, facts: dict[str, str]) -> None:
+    """Write a network as safetensors in half precision, whole or not at all; `build_model` reads it.
+
+    Raises:
+        DeployError: it cannot be written there, or does not fit into half precision.
+    """
+    from safetensors.torch import save_file
+
+    from ...model.weights import CONSTANTS
+
+    state = {}
+    for name, tensor in model.state_dict().items():
+        half = tensor.is_floating_point() and name not in CONSTANTS
+        state[name] = (tensor.half() if half else tensor).contiguous()
+        if not torch.isfinite(state[name]).all():
+            raise DeployError(f"{name} does not fit into half precision: the weights have diverged")
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(state, str(partial), metadata=facts)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise DeployError(f"cannot write {path}: {error.strerror or error}; choose another name") from error
+
+
+def write_report(report: dict[str, object], path: Path) -> None:
+    """Write the report as JSON, whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _timed(table: LatencyTable) -> set[str]:
+    return {name for part in table.parts for name in part.widths}
+
+
+def _head(model: LiftSplatShoot) -> dict[str, torch.Tensor]:
+    """The first few channels of the head."""
+    widths = model.config.widths
+    return {
+        "head.0": torch.arange(min(HEAD, widths.head[0])),
+        "classes.0": torch.arange(min(HEAD, widths.classes[0])),
+    }
+
+
+def _parameters(model: LiftSplatShoot) -> int:
+    """Parameters that run."""
+    unused = ("trunk._conv_head.", "trunk._bn1.", "trunk._fc.")
+    return sum(p.numel() for name, p in model.named_parameters() if not any(part in name for part in unused))
