@@ -26,9 +26,6 @@ _SETTLING = 0.06
 """Seconds after a grid in which the annotations and the scan of its instant may still come."""
 
 _STATE_PERIOD = 1.0
-_STALLED = 10.0
-"""Seconds that a client may take no byte before it is cut off."""
-
 _ANSWER_TIMEOUT = 3.0
 _BOUNDARY = "frame"
 _PAGE_TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
@@ -46,6 +43,7 @@ class DashboardServer:
         max_rate: float = 5.0,
         max_clients: int = 100,
         allowed_hosts: Sequence[str] = (),
+        patience: float = 10.0,
     ) -> None:
         """Prepare the application; call within the event loop that is to run it.
 
@@ -57,6 +55,7 @@ class DashboardServer:
             max_rate: frames a second, at most.
             max_clients: streams at once, at most.
             allowed_hosts: names by which the page may be opened, besides addresses and localhost.
+            patience: seconds that a client may take to take a payload before it is cut off.
         """
         self._scene = scene
         self._vitals = vitals
@@ -64,6 +63,7 @@ class DashboardServer:
         self._pictures = pictures
         self._period = 1.0 / max_rate
         self._max_clients = max_clients
+        self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="drawing")
@@ -242,7 +242,7 @@ class DashboardServer:
         while True:
             payload = await client.next()
             send = socket.send_bytes if isinstance(payload, bytes) else socket.send_str
-            if not await _in_time(send(payload), request):
+            if not await self._in_time(send(payload), request):
                 return
 
     def _mjpeg_handler(self, channel: Channel) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -264,21 +264,20 @@ class DashboardServer:
                     # The next boundary at once: browsers show a picture when they see its end.
                     head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
                     part = head + jpeg + f"\r\n--{_BOUNDARY}\r\n".encode()
-                    if not await _in_time(response.write(part), request):
+                    if not await self._in_time(response.write(part), request):
                         return response
 
         return stream
 
-
-async def _in_time(sending: Awaitable[None], request: web.Request) -> bool:
-    """Wait for a client to take what is sent; one that is gone or takes nothing is cut off, and False."""
-    try:
-        await asyncio.wait_for(sending, _STALLED)
-    except (asyncio.TimeoutError, ConnectionError):
-        if request.transport is not None:
-            request.transport.abort()
-        return False
-    return True
+    async def _in_time(self, sending: Awaitable[None], request: web.Request) -> bool:
+        """Wait for a client to take what is sent; one that is gone or takes nothing is cut off, and False."""
+        try:
+            await asyncio.wait_for(sending, self._patience)
+        except (asyncio.TimeoutError, ConnectionError):
+            if request.transport is not None:
+                request.transport.abort()
+            return False
+        return True
 
 
 def _page_files() -> dict[str, bytes]:

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 _FIRST_RETRY = 1.0
 _LAST_RETRY = 30.0
-_REQUEST_TIMEOUT = 10.0
-"""Seconds within which a connection must have asked for something."""
-
 _MAX_CONNECTIONS = 512
 
 
@@ -39,6 +36,7 @@ class Serving:
         host: str,
         port: int,
         report: Callable[[str, bool], None] = lambda line, good: None,
+        patience: float = 10.0,
     ) -> None:
         """Start.
 
@@ -47,6 +45,7 @@ class Serving:
             host: address to listen on.
             port: 0 takes a free one.
             report: told each change as a line, and whether it is a good one; called on the thread.
+            patience: seconds within which a connection must have asked for something.
         """
         self.address = ""
         self.problem = "starting"
@@ -54,6 +53,7 @@ class Serving:
         self._make = make
         self._host, self._port = host, port
         self._report = report
+        self._patience = patience
         self._closing: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         if web is None:
@@ -75,11 +75,11 @@ class Serving:
         self._loop = asyncio.get_running_loop()
         self._closing = asyncio.Event()
         self.server = self._make()
-        connections = _Connections()
+        connections = _Connections(self._patience)
         self.server.app.middlewares.append(connections.middleware)
         # Who stays connected without asking is cut off, at the start and between requests.
         runner = web.AppRunner(
-            self.server.app, access_log=None, keepalive_timeout=_REQUEST_TIMEOUT, shutdown_timeout=0.5
+            self.server.app, access_log=None, keepalive_timeout=self._patience, shutdown_timeout=0.5
         )
         await runner.setup()
         try:
@@ -128,7 +128,8 @@ class _Connections:
     aiohttp itself waits for the first request for ever where only half of it comes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
         self._silent: set[asyncio.Protocol] = set()
 
     def protocols(self, server: web.Server) -> Callable[[], asyncio.Protocol]:
@@ -138,7 +139,7 @@ class _Connections:
             protocol = server()
             loop = asyncio.get_running_loop()
             self._silent.add(protocol)
-            patience = _REQUEST_TIMEOUT if len(server.connections) < _MAX_CONNECTIONS else 0.0
+            patience = self._patience if len(server.connections) < _MAX_CONNECTIONS else 0.0
             loop.call_later(patience, self._cut, protocol)
             return protocol
 

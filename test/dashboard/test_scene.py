@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lss_bev_ros.dashboard.scene import Scene
+from lss_bev_ros.geometry import BevGrid
+
+S = 1_000_000_000
+GRID = BevGrid()
+CELLS = np.zeros(GRID.shape, np.int8)
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_nothing_is_shown_before_something_came():
+    assert Scene(["a"]).compose() is None
+
+
+@given(
+    stamps=st.lists(st.integers(0, 4 * S), min_size=1, max_size=20, unique=True).map(sorted),
+    wanted=st.integers(0, 4 * S),
+)
+def test_a_grid_is_shown_with_the_image_nearest_to_it_in_time(stamps, wanted):
+    scene = Scene(["a", "b"], slop=0.15)
+    for stamp in stamps:
+        scene.add_image("a", stamp, b"%d" % stamp)
+    scene.add_prediction(wanted, CELLS, GRID)
+    frame = scene.compose()
+    nearest = min(abs(stamp - wanted) for stamp in stamps)
+    assert "b" not in frame.images
+    if nearest <= 0.15 * S:
+        assert abs(int(frame.images["a"]) - wanted) == nearest
+    else:
+        assert not frame.images
+
+
+def test_a_slow_network_is_shown_with_the_images_it_saw():
+    scene = Scene(["a"])
+    for k in range(60):  # five seconds of a 12 Hz camera
+        scene.add_image("a", k * S // 12, b"%d" % k)
+    scene.add_prediction(20 * S // 12, CELLS, GRID)
+    assert scene.compose().images["a"] == b"20"
+
+
+def test_images_without_a_grid_are_shown_after_a_while():
+    clock, changes = Clock(), []
+    scene = Scene(["a"], clock=clock)
+    scene.on_change = lambda: changes.append(clock.now)
+    scene.add_image("a", 0, b"first")
+    assert scene.compose() is None
+    clock.now += 1.5
+    scene.add_image("a", S, b"second")
+    assert changes == [clock.now]
+    frame = scene.compose()
+    assert frame.images["a"] == b"second"
+    assert frame.occupancy is None
+
+
+def test_a_grid_that_stops_coming_is_no_longer_shown():
+    clock = Clock()
+    scene = Scene(["a"], clock=clock)
+    scene.add_prediction(0, CELLS, GRID)
+    for k in range(1, 20):
+        clock.now += 0.5
+        scene.add_image("a", k * S // 2, b"image")
+    frame = scene.compose()
+    assert frame.occupancy is None
+    assert frame.stamp == 19 * S // 2
+
+
+def test_a_paused_replay_keeps_its_grid():
+    clock = Clock()
+    scene = Scene(["a"], clock=clock)
+    scene.add_image("a", 0, b"image")
+    scene.add_prediction(0, CELLS, GRID)
+    clock.now += 3600.0
+    assert scene.compose().occupancy is CELLS
+
+
+def test_a_recording_that_starts_again_is_followed():
+    scene = Scene(["a"])
+    scene.add_image("a", 50 * S, b"end")
+    scene.add_image("a", 1 * S, b"start")
+    scene.add_prediction(1 * S, CELLS, GRID)
+    assert scene.compose().images["a"] == b"start"
+
+
+def test_annotations_on_another_grid_are_left_out():
+    scene = Scene(["a"])
+    scene.add_truth(0, np.zeros((20, 20), bool), BevGrid(-5, 5, -5, 5, 0.5))
+    scene.add_prediction(0, CELLS, GRID)
+    assert scene.compose().truth is None

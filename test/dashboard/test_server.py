@@ -1,0 +1,374 @@
+"""The web server as a browser, a scraper and a burglar see it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+from importlib import resources
+
+import aiohttp
+import cv2
+import numpy as np
+import pytest
+
+from lss_bev_ros.dashboard.packing import unpack
+
+S = 1_000_000_000
+
+
+def ask(dashboard, path, method="GET", headers=None):
+    """Status, headers and body of a request."""
+
+    async def go():
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, dashboard.address + path, headers=headers) as answer,
+        ):
+            return answer.status, answer.headers, await answer.read()
+
+    return asyncio.run(go())
+
+
+def watch(dashboard, path, seconds=2.0):
+    """The JPEGs of an MJPEG stream within so many seconds, and when they came."""
+    pictures = []
+
+    async def go():
+        timeout = aiohttp.ClientTimeout(total=seconds)
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(dashboard.address + path) as answer,
+        ):
+            reader = aiohttp.MultipartReader.from_response(answer)
+            while (part := await reader.next()) is not None:
+                pictures.append(bytes(await part.read()))
+
+    with contextlib.suppress(asyncio.TimeoutError, ValueError):
+        asyncio.run(go())
+    return pictures
+
+
+async def frames(dashboard, count, seconds=10.0):
+    """The first binary messages of the page's stream."""
+    got = []
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{dashboard.address}/live", max_msg_size=0) as live,
+    ):
+        deadline = time.monotonic() + seconds
+        while len(got) < count and time.monotonic() < deadline:
+            message = await live.receive(timeout=seconds)
+            if message.type == aiohttp.WSMsgType.BINARY:
+                got.append(message.data)
+    return got
+
+
+# -- the page ----------------------------------------------------------------------------------------
+
+
+def test_the_page_is_small_and_needs_nothing_from_elsewhere(dashboard):
+    folder = resources.files("lss_bev_ros.dashboard") / "page"
+    files = {entry.name: entry.read_text() for entry in folder.iterdir()}
+    assert sum(len(text.encode()) for text in files.values()) < 300_000
+    for name, text in files.items():
+        assert "http:" not in text.replace("http://www.w3.org/2000/svg", ""), name
+        assert "https:" not in text, name
+        path = {"index.html": "/", "eval.html": "/eval"}.get(name, f"/{name}")
+        status, headers, body = ask(dashboard, path)
+        assert (status, body.decode()) == (200, text)
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+def test_a_frame_reaches_the_page(dashboard):
+    dashboard.publish(S)
+    (message,) = asyncio.run(frames(dashboard, 1))
+    header, blobs = unpack(message)
+    assert header["stamp"] == 1.0
+    assert header["latency_ms"] == 120.0
+    assert [camera["name"] for camera in header["cameras"]] == ["cam_left", "cam_front", "cam_right"]
+    assert [camera["calibration"] is not None for camera in header["cameras"]] == [False, True, False]
+    picture = cv2.imdecode(np.frombuffer(blobs["cam_front"], np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape == (180, 320, 3)
+    assert header["categories"] == ["vehicle.car"]
+    assert len(blobs["points"]) == 6
+
+
+def test_a_damaged_image_costs_only_itself(dashboard):
+    dashboard.publish(S)
+    dashboard.scene.add_image("cam_left", S, b"no jpeg")
+    dashboard.scene.add_image("cam_right", S, b"")
+    (message,) = asyncio.run(frames(dashboard, 1))
+    assert "cam_front" in unpack(message)[1]
+    assert len(watch(dashboard, "/cam", 1.0)) >= 1
+
+
+@pytest.mark.parametrize("path", ["/cam", "/bev"])
+def test_mjpeg_shows_each_frame(dashboard, path):
+    dashboard.publish(S)
+    pictures = watch(dashboard, path, 1.5)
+    assert len(pictures) == 1
+    picture = cv2.imdecode(np.frombuffer(pictures[0], np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape[:2] == ((800, 800) if path == "/bev" else (372, 1944))
+
+
+def test_cells_and_boxes_are_drawn_into_the_cameras(dashboard):
+    dashboard.publish(S, occupancy=np.zeros((200, 200), np.int8))
+    plain = dashboard.pictures.cam(dashboard.scene.compose())
+    dashboard.publish(2 * S)
+    drawn = dashboard.pictures.cam(dashboard.scene.compose())
+    a, b = (
+        cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR).astype(int) for jpeg in (plain, drawn)
+    )
+    differs = np.abs(a - b).max(axis=2) > 40
+    assert differs[:, 652:1292].any()
+    assert not differs[:, :640].any()
+
+
+# -- many clients ------------------------------------------------------------------------------------
+
+
+def test_nothing_is_drawn_while_nobody_watches(dashboard):
+    for k in range(5):
+        dashboard.publish(k * S)
+        time.sleep(0.1)
+    assert ask(dashboard, "/metrics")[0] == 200
+    assert dashboard.pictures.drawn == []
+
+
+def test_a_frame_is_encoded_once_however_many_watch(dashboard):
+    async def go():
+        return await asyncio.gather(*(frames(dashboard, 1) for _ in range(30)))
+
+    dashboard.publish(S)
+    got = asyncio.run(go())
+    assert len({messages[0] for messages in got}) == 1
+    assert dashboard.pictures.drawn.count("page") == 1
+
+
+def test_a_client_that_stops_reading_is_cut_off_and_the_others_go_on(make_dashboard):
+    dashboard = make_dashboard(patience=1.0)
+    noise = np.random.default_rng(0).integers(0, 255, (360, 640, 3), np.uint8)
+    big = cv2.imencode(".jpg", noise)[1].tobytes()
+    stopped = socket.socket()
+    stopped.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    stopped.connect(("127.0.0.1", dashboard.port))
+    stopped.sendall(b"GET /cam HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+    def feed(k):
+        dashboard.publish(k * S)
+        for name in ("cam_left", "cam_front", "cam_right"):
+            dashboard.scene.add_image(name, k * S, big)
+        dashboard.scene.add_prediction(k * S, np.zeros((200, 200), np.int8), dashboard.scene.compose().grid)
+
+    async def go():
+        feed(1)
+        while dashboard.serving.server.channels[1].clients < 1:
+            await asyncio.sleep(0.01)
+        got, k = [], 1
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{dashboard.address}/live", max_msg_size=0) as live,
+        ):
+            deadline = time.monotonic() + 20
+            while dashboard.serving.server.channels[1].clients and time.monotonic() < deadline:
+                k += 1
+                feed(k)
+                message = await live.receive(timeout=5.0)
+                got += [message] if message.type == aiohttp.WSMsgType.BINARY else []
+        return got
+
+    got = asyncio.run(go())
+    stopped.close()
+    assert dashboard.serving.server.channels[1].clients == 0
+    assert got
+
+
+def test_there_is_a_limit_to_clients(make_dashboard):
+    dashboard = make_dashboard(max_clients=2)
+
+    async def go():
+        async with aiohttp.ClientSession() as session:
+            held = [await session.ws_connect(f"{dashboard.address}/live") for _ in range(2)]
+            async with session.get(f"{dashboard.address}/bev") as answer:
+                refused = answer.status
+            for each in held:
+                await each.close()
+            dashboard.wait(lambda: dashboard.serving.server.clients == 0)
+            return refused
+
+    assert asyncio.run(go()) == 503
+    dashboard.publish(S)
+    assert watch(dashboard, "/bev", 1.0)
+
+
+# -- what is told ------------------------------------------------------------------------------------
+
+
+def test_scores_state_metrics_and_health(dashboard):
+    dashboard.vitals.tick("bev/occupancy")
+    dashboard.vitals.add_diagnostic(
+        "evaluation: metrics", 1, "", {"frames": "3", "iou": "0.4", "min_iou": "0.45"}
+    )
+    dashboard.vitals.add_diagnostic("replay: replay", 0, "", {"paused": "True", "scene": "scene-0001"})
+    table = json.loads(ask(dashboard, "/eval.json")[2])
+    assert table["frames"] == 3
+    assert table["metrics"][0]["passed"] is False
+    state = json.loads(ask(dashboard, "/state.json")[2])
+    assert state["replay"] == {"available": True, "paused": True, "scene": "scene-0001"}
+    _, headers, text = ask(dashboard, "/metrics")
+    assert headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert b'lss_bev_score{metric="iou",frames="all"} 0.4' in text
+    health = json.loads(ask(dashboard, "/healthz")[2])
+    assert health["status"] == "ok"
+    assert health["waiting"] == ["cam_front/image_raw/compressed", "/diagnostics"]
+
+
+# -- control -----------------------------------------------------------------------------------------
+
+
+def post(dashboard, command, **headers):
+    return ask(dashboard, f"/replay/{command}", "POST", {"Origin": dashboard.address, **headers})
+
+
+def test_the_page_controls_the_replay(dashboard):
+    assert post(dashboard, "step")[0] == 409
+    assert [post(dashboard, command)[0] for command in ("pause", "step", "resume")] == [200, 200, 200]
+    assert dashboard.replay.asked == ["step", "pause", "step", "resume"]
+    assert post(dashboard, "format")[0] == 404
+    dashboard.replay.there = False
+    assert post(dashboard, "pause")[0] == 503
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1:1"}, 403),
+        ({"Origin": "http://evil.example:8080", "Host": "evil.example:8080"}, 421),
+        ({"Origin": "http://127.0.0.1.evil.example", "Host": "127.0.0.1.evil.example"}, 421),
+    ],
+)
+def test_control_is_refused_to_anyone_else(dashboard, headers, status):
+    assert ask(dashboard, "/replay/pause", "POST", headers)[0] == status
+    assert ask(dashboard, "/replay/pause", "GET")[0] == 405
+    assert dashboard.replay.asked == []
+
+
+def test_a_page_of_another_site_can_neither_see_nor_be_mistaken_for_ours(dashboard):
+    """Such as one whose name was made to point at this machine (DNS rebinding)."""
+    for path in ("/", "/live", "/bev", "/eval.json", "/metrics"):
+        assert ask(dashboard, path, headers={"Host": "evil.example:8080"})[0] == 421
+        assert ask(dashboard, path, headers={"Origin": "http://evil.example"})[0] == 403
+
+
+def test_names_can_be_allowed(make_dashboard):
+    dashboard = make_dashboard(allowed_hosts=["car.local"])
+    assert ask(dashboard, "/", headers={"Host": "car.local:8080"})[0] == 200
+    assert ask(dashboard, "/", headers={"Host": "[::1]:8080"})[0] == 200
+    assert ask(dashboard, "/", headers={"Host": "van.local:8080"})[0] == 421
+
+
+# -- bad requests ------------------------------------------------------------------------------------
+
+HOST = b"Host: localhost\r\nConnection: close\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer"),
+    [
+        (b"GET /../setup.py HTTP/1.1\r\n" + HOST + b"\r\n", b"404"),
+        (b"GET /../../../../etc/passwd HTTP/1.1\r\n" + HOST + b"\r\n", b"404"),
+        (b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\n" + HOST + b"\r\n", b"404"),
+        (b"GET /..%2fserver.py HTTP/1.1\r\n" + HOST + b"\r\n", b"404"),
+        (b"GET //etc/passwd HTTP/1.1\r\n" + HOST + b"\r\n", b"404"),
+        (b"GET /server.py HTTP/1.1\r\n" + HOST + b"\r\n", b"404"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"4"),
+        (b"GET / HTTP/1.0\r\n\r\n", b"421"),
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"\x00\xff\x16\x03\x01\r\n\r\n", b"400"),
+        (b"GET / HTTP/9.9\r\n" + HOST + b"\r\n", b"4"),
+        (b"GET / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 100_000 + b"\r\n\r\n", b"400"),
+        (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", b"4"),
+        (b"GET / HTTP/1.1\r\n" + HOST + b"".join(b"X%d: a\r\n" % n for n in range(5000)) + b"\r\n", b"4"),
+        (b"GET /live HTTP/1.1\r\n" + HOST + b"\r\n", b"400"),
+        (b"POST /replay/pause HTTP/1.1\r\n" + HOST + b"Content-Length: -5\r\n\r\n", b"400"),
+        (b"DELETE / HTTP/1.1\r\n" + HOST + b"\r\n", b"405"),
+    ],
+)
+def test_a_bad_request_is_refused_and_the_server_goes_on(dashboard, request_, answer):
+    got = dashboard.raw(request_, timeout=1.0)
+    assert got.startswith((b"HTTP/1.1 " + answer, b"HTTP/1.0 " + answer)), got[:200]
+    assert b"root:" not in got
+    assert b"Traceback" not in got
+    assert ask(dashboard, "/healthz")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "start", [b"", b"GET / HTTP/1.1\r\nHost: loc", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET"]
+)
+def test_who_asks_for_nothing_is_disconnected(make_dashboard, start):
+    dashboard = make_dashboard(patience=0.3)
+    with socket.create_connection(("127.0.0.1", dashboard.port), timeout=5.0) as connection:
+        connection.sendall(start)
+        try:
+            while connection.recv(4096):
+                pass
+        except ConnectionResetError:
+            pass
+
+
+def test_a_client_that_talks_into_the_stream_is_disconnected(dashboard):
+    async def go():
+        async with aiohttp.ClientSession() as session:
+            live = await session.ws_connect(f"{dashboard.address}/live")
+            await live.send_str("x" * 100)
+            while not live.closed:
+                await live.receive(timeout=5.0)
+
+    asyncio.run(go())
+
+
+# -- the port ----------------------------------------------------------------------------------------
+
+
+def test_a_taken_port_is_said_once_and_taken_when_it_is_free(make_dashboard):
+    from lss_bev_ros.dashboard.serving import Serving
+
+    first, lines = make_dashboard(), []
+    make = lambda: first.serving.server.__class__(  # noqa: E731
+        first.scene, first.vitals, first.replay, first.pictures
+    )
+    second = Serving(make, "127.0.0.1", first.port, lambda line, good: lines.append((line, good)))
+    try:
+        first.wait(lambda: lines)
+        ((line, good),) = lines
+        assert not good
+        assert line.startswith(f"no page: cannot listen on 127.0.0.1:{first.port}")
+        assert second.problem == line
+        assert second.address == ""
+        first.close()
+        first.wait(lambda: second.address)
+        assert second.problem == ""
+        assert lines[-1] == (f"open {second.address}", True)
+    finally:
+        second.close()
+
+
+def test_it_says_when_it_listens_beyond_this_machine(make_dashboard):
+    from lss_bev_ros.dashboard.serving import Serving
+
+    first, lines = make_dashboard(), []
+    make = lambda: first.serving.server.__class__(  # noqa: E731
+        first.scene, first.vitals, first.replay, first.pictures
+    )
+    second = Serving(make, "0.0.0.0", 0, lambda line, good: lines.append(line))
+    first.wait(lambda: lines)
+    second.close()
+    assert "listening on 0.0.0.0" in lines[0]
+    assert lines[0].startswith("open http://127.0.0.1:")
