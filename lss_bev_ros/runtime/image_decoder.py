@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -78,17 +78,23 @@ def decode_image(camera: Camera, image: np.ndarray | bytes) -> np.ndarray:
         pixels = image
     else:
         pixels = _decode_jpeg(camera.name, bytes(image))
-    height, width = pixels.shape[:2]
+    check_size(camera, pixels.shape)
+    return pixels
+
+
+def check_size(camera: Camera, shape: Sequence[int]) -> None:
+    """Raise ImageError where an image of (height, width, ...) is not of its camera's size."""
+    height, width = shape[:2]
     if (width, height) != (camera.width, camera.height):
         raise ImageError(
             camera.name,
             f"image is {width}x{height}, but its calibration is for {camera.width}x{camera.height}: "
             f"correct its camera_info or its image size",
         )
-    return pixels
 
 
-def _decode_jpeg(name: str, data: bytes) -> np.ndarray:
+def check_jpeg(name: str, data: bytes) -> None:
+    """Raise ImageError where bytes do not begin and end as a JPEG does; `name` is the camera's."""
     if not data.startswith(_START):
         raise ImageError(name, f"image is no JPEG ({len(data)} bytes): publish JPEG or raw images")
     # libjpeg fills what is missing with grey and carries on, so the end is looked for here.
@@ -96,6 +102,10 @@ def _decode_jpeg(name: str, data: bytes) -> np.ndarray:
         raise ImageError(
             name, f"JPEG is truncated ({len(data)} bytes, no end marker): check the file or the link"
         )
+
+
+def _decode_jpeg(name: str, data: bytes) -> np.ndarray:
+    check_jpeg(name, data)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
