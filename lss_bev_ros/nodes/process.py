@@ -31,8 +31,10 @@ def run(kind: Callable[[], N], args: list[str] | None = None) -> int:
         0, the node's `exit_code`, or 1 where the node could not start.
     """
     node: N | None = None
+    started = False
     try:
         rclpy.init(args=args)
+        started = True
         executor = SingleThreadedExecutor()  # first, since the node may end rclpy at once
         node = kind()
         executor.add_node(node)
@@ -40,11 +42,13 @@ def run(kind: Callable[[], N], args: list[str] | None = None) -> int:
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except Exception as error:
-        line = _explanation(error)
-        if line is None:
-            raise
-        print(f"error: {line}", file=sys.stderr, flush=True)
-        return 1
+        # What was under way when SIGTERM ended rclpy may fail, rclpy's own executor as it begins to wait too.
+        if isinstance(error, LssBevError) or not started or rclpy.ok():
+            line = _explanation(error)
+            if line is None:
+                raise
+            print(f"error: {line}", file=sys.stderr, flush=True)
+            return 1
     finally:
         if node is not None:
             getattr(node, "close", lambda: None)()

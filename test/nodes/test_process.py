@@ -57,3 +57,17 @@ def test_what_the_user_can_mend_is_reported_and_the_work_goes_on():
 
 def test_a_message_that_cannot_go_out_after_the_end_is_no_error():
     assert run(lambda: Worker(rclpy.shutdown, stumble), []) == 0
+
+
+def test_a_node_that_is_ended_while_it_starts_ends_quietly(capfd):
+    def kind():
+        rclpy.shutdown()
+        stumble()
+
+    assert run(kind, []) == 0
+    assert capfd.readouterr().err == ""
+
+
+def test_a_start_that_fails_is_one_line(capfd):
+    assert run(complain, []) == 1
+    assert capfd.readouterr().err == "error: a file is damaged\n"

@@ -28,6 +28,11 @@ except KeyboardInterrupt:
     print("KeyboardInterrupt", rclpy.ok())
 except ExternalShutdownException:
     print("ExternalShutdownException", rclpy.ok())
+except RuntimeError as error:
+    # rclpy of Jazzy fails where the signal comes between its look at the context and its wait
+    if rclpy.ok() or "overlay" in rclpy.__file__:
+        raise
+    print("returned", False)
 node.destroy_node()
 rclpy.try_shutdown()
 """
