@@ -25,17 +25,21 @@ def list_(
     show_types: Annotated[bool, typer.Option("--show-types", "-t", help="Types too.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Publishers and subscribers.")] = False,
     hidden: Annotated[bool, typer.Option("--include-hidden-topics", help="Hidden ones too.")] = False,
+    count: Annotated[bool, typer.Option("--count-topics", "-c", help="Only how many there are.")] = False,
     as_json: Json = False,
 ) -> None:
     """List the topics there are."""
     from .topic.listing import format_listing, list_topics
 
     topics = list_topics(hidden=hidden)
-    if as_json:
+    if count:
+        print(len(topics))
+    elif as_json:
         for entry in topics:
             print(json.dumps(dataclasses.asdict(entry)))
     elif topics:
-        print(format_listing(topics, show_types=show_types, verbose=verbose))
+        # ros2 ends a verbose list with an empty line.
+        print(format_listing(topics, show_types=show_types, verbose=verbose), end="\n\n" if verbose else "\n")
 
 
 @topic.command()
@@ -46,6 +50,10 @@ def echo(
     no_arr: Annotated[bool, typer.Option("--no-arr", help="Leave arrays out.")] = False,
     no_str: Annotated[bool, typer.Option("--no-str", help="Leave texts out.")] = False,
     full_length: Annotated[bool, typer.Option("--full-length", "-f", help="Long arrays whole.")] = False,
+    truncate_length: Annotated[
+        int, typer.Option("--truncate-length", "-l", min=0, help="Elements shown of arrays and texts.")
+    ] = 128,
+    timeout: Annotated[float | None, typer.Option("--timeout", help="Seconds to listen.")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -53,8 +61,17 @@ def echo(
     from .topic.echo import echo as show
 
     form = "json" if as_json else "csv" if csv else "yaml"
-    length = None if full_length else 128
-    show(name, once=once, field=field, form=form, no_arr=no_arr, no_str=no_str, length=length)
+    length = None if full_length else truncate_length
+    show(
+        name,
+        once=once,
+        field=field,
+        form=form,
+        no_arr=no_arr,
+        no_str=no_str,
+        length=length,
+        timeout=timeout,
+    )
 
 
 @topic.command()
