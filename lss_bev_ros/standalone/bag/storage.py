@@ -7,6 +7,7 @@ import struct
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,7 @@ class BagStorage:
             ext=ConnectionExtRosbag2(serialization_format="cdr", offered_qos_profiles=list(offered_qos)),
             owner=None,
         )
-        self._topics[connection.id] = _Written(connection, dump_qos_v8(list(offered_qos)))
+        self._topics[connection.id] = _Written(connection, _qos_text(tuple(offered_qos)))
         self._announce(self._topics[connection.id])
         return connection
 
@@ -263,6 +264,12 @@ class _Mcap(McapWriter):
         chunk.bio.write(data)
         if chunk.bio.tell() > _CHUNK_BYTES:
             self.close_chunk()
+
+
+@lru_cache(maxsize=64)
+def _qos_text(offered: tuple[Qos, ...]) -> str:
+    # Most topics are offered alike, and YAML is slow to write.
+    return dump_qos_v8(list(offered))
 
 
 def _span(start: int, end: int) -> dict[str, Any]:
