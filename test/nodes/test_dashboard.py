@@ -1,0 +1,292 @@
+"""The dashboard beside real nodes, driven in a real browser."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import re
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray
+from std_srvs.srv import Trigger
+
+aiohttp = pytest.importorskip("aiohttp", reason="the dashboard needs aiohttp; pip install aiohttp")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--remote-debugging-port=0",
+]
+
+
+class Browser:
+    """Chromium without a window, over the Chrome DevTools Protocol."""
+
+    def __init__(self, folder):
+        self.problems = []
+        self._loop = asyncio.new_event_loop()
+        self._process = subprocess.Popen(
+            [CHROMIUM, *FLAGS, f"--user-data-dir={folder}", "about:blank"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        file = folder / "DevToolsActivePort"
+        deadline = time.monotonic() + 60
+        while not (file.exists() and file.read_text().count("\n")):
+            assert time.monotonic() < deadline, "the browser did not start"
+            time.sleep(0.1)
+        self._count = 0
+        self._run(self._attach(file.read_text().split()[0]))
+        for domain in ("Page", "Runtime", "Log"):
+            self.call(f"{domain}.enable")
+
+    async def _attach(self, port):
+        self._session = aiohttp.ClientSession()
+        async with self._session.get(f"http://127.0.0.1:{port}/json") as answer:
+            pages = [target for target in await answer.json() if target["type"] == "page"]
+        self._socket = await self._session.ws_connect(pages[0]["webSocketDebuggerUrl"], max_msg_size=0)
+
+    def _run(self, coroutine):
+        return self._loop.run_until_complete(coroutine)
+
+    def call(self, method, **parameters):
+        """Call a method of the protocol and return its result."""
+        return self._run(self._call(method, parameters))
+
+    async def _call(self, method, parameters):
+        self._count += 1
+        await self._socket.send_json({"id": self._count, "method": method, "params": parameters})
+        while True:
+            message = json.loads((await self._socket.receive(timeout=60)).data)
+            if message.get("method") == "Runtime.exceptionThrown":
+                self.problems.append(message["params"]["exceptionDetails"])
+            if message.get("method") == "Log.entryAdded" and message["params"]["entry"]["level"] == "error":
+                self.problems.append(message["params"]["entry"])
+            if message.get("id") == self._count:
+                assert "error" not in message, message
+                return message["result"]
+
+    def evaluate(self, expression):
+        """The value of an expression in the page."""
+        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    def wait(self, expression, timeout=60.0):
+        """Wait until an expression holds and return its value."""
+        deadline = time.monotonic() + timeout
+        while not (value := self.evaluate(expression)):
+            assert time.monotonic() < deadline, f"{expression} did not come true; {self.problems}"
+            time.sleep(0.05)
+        return value
+
+    def open(self, address, width=1440, height=900, dark=False):
+        """Open a page in a window of this size."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.call("Page.navigate", url=address)
+        self.wait("document.readyState === 'complete' && location.protocol === 'http:'")
+
+    def click(self, selector):
+        """Click the middle of an element with the mouse."""
+        place = f"document.querySelector({selector!r}).getBoundingClientRect()"
+        left, top, width, height = (
+            self.evaluate(f"{place}.{side}") for side in ("left", "top", "width", "height")
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call(
+                "Input.dispatchMouseEvent",
+                type=kind,
+                x=left + width / 2,
+                y=top + height / 2,
+                button="left",
+                clickCount=1,
+            )
+
+    def press(self, key, code):
+        """Press and release a key."""
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=code)
+
+    def screenshot(self, path):
+        """Save what is seen as PNG."""
+        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+
+    def close(self):
+        self._run(self._session.close())
+        self._process.terminate()
+        self._process.wait(20)
+        self._loop.close()
+
+
+@pytest.fixture
+def browser(tmp_path):
+    if CHROMIUM is None:
+        pytest.skip("no chromium on the path; install it to test the page (apt-get install chromium)")
+    running = Browser(tmp_path)
+    yield running
+    running.close()
+
+
+def address_of(processes, process, timeout=60.0):
+    """Where a dashboard node says that it is."""
+    deadline = time.monotonic() + timeout
+    while not (found := re.search(r"open (http://\S+)", processes.output(process))):
+        assert process.poll() is None, processes.output(process)
+        assert time.monotonic() < deadline, processes.output(process)
+        time.sleep(0.1)
+    return found[1]
+
+
+def get(address):
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        return json.load(answer)
+
+
+def page_status(received, level):
+    """The dashboard's own status, once it has this level."""
+    for array in received["/diagnostics"]:
+        for status in array.status:
+            if status.name == "dashboard: page" and status.level == level:
+                return status
+    return None
+
+
+def test_the_page_in_a_browser(street, processes, browser, tmp_path):
+    """Steps, resumes, pauses and switches the layers, by mouse and by keyboard."""
+    node = processes.node("dashboard", port=0, reliability="reliable")
+    processes.node("inference", reliability="reliable")
+    processes.node("evaluation", reliability="reliable")
+    processes.node("replay", dataroot=street, loop="true", paused="true", wait_for_publisher="bev/occupancy")
+    address = address_of(processes, node)
+    browser.open(address)
+    stamp = "document.body.dataset.stamp"
+    browser.wait("document.querySelector('#link.on') && !document.querySelector('#step').disabled", 120)
+    assert browser.evaluate(f"{stamp} === undefined")
+
+    browser.click("#step")
+    first = browser.wait(stamp)
+    browser.wait(f"document.querySelectorAll('.camera:not(.empty) canvas').length === 6 && {stamp}")
+    browser.wait("!document.querySelector('label:has(#layer-prediction)').classList.contains('absent')")
+    browser.press("ArrowRight", "ArrowRight")
+    second = browser.wait(f"{stamp} !== {first!r} && {stamp}")
+    browser.press(" ", "Space")
+    browser.wait("document.querySelector('#pause').textContent === 'Pause'")
+    browser.wait(f"{stamp} !== {second!r}")
+    browser.click("#pause")
+    browser.wait("document.querySelector('#pause').textContent === 'Resume'")
+
+    def shown():
+        pictures = browser.evaluate(
+            "[...document.querySelectorAll('canvas')].slice(0, 7).map(c => c.toDataURL())"
+        )
+        return [hashlib.sha1(picture.encode()).hexdigest() for picture in pictures]
+
+    def switched(layer):
+        """What is shown with a layer, without it and with it again, all of one frame."""
+        for _ in range(20):  # a grid that was under way when the replay paused may still come
+            before, pictures = browser.evaluate(stamp), [shown()]
+            for _ in range(2):
+                browser.click(f"#layer-{layer}")
+                pictures.append(shown())
+            if browser.evaluate(stamp) == before:
+                return pictures
+        pytest.fail("the page does not rest while the replay is paused")
+
+    for layer, in_cameras in (("prediction", True), ("truth", True), ("lidar", False)):
+        everything, without, again = switched(layer)
+        assert without[6] != everything[6], f"{layer} is not a layer of the bird's-eye view"
+        assert (without[:6] != everything[:6]) == in_cameras, layer
+        assert again == everything, layer
+
+    browser.wait("document.querySelectorAll('#eval-rows tr td.good, #eval-rows tr td.bad').length > 5")
+    for name, width, height, dark in (
+        ("light", 1440, 900, False),
+        ("dark", 1440, 900, True),
+        ("phone", 390, 844, False),
+    ):
+        browser.open(address, width, height, dark)
+        browser.wait(f"{stamp} && document.querySelector('#eval-rows tr') !== null")
+        assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
+        browser.screenshot(tmp_path / f"{name}.png")
+    browser.open(f"{address}/eval")
+    browser.wait("document.querySelector('#eval-rows [data-metric=iou]') !== null")
+    assert browser.problems == []
+
+
+def test_a_topic_that_never_comes_is_named(processes):
+    node = processes.node("dashboard", port=0)
+    address = address_of(processes, node)
+    waiting = get(f"{address}/healthz")["waiting"]
+    assert {"bev/occupancy", "lidar_top/points", "cam_front/image_raw/compressed"} <= set(waiting)
+
+
+def test_a_taken_port_is_reported_and_the_node_goes_on(processes, listener):
+    listener.listen(DiagnosticArray, "/diagnostics")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        node = processes.node("dashboard", port=port)
+        status = listener.wait_for(lambda got: page_status(got, b"\x01"))
+        assert f"cannot listen on 127.0.0.1:{port}" in status.message
+    listener.wait_for(lambda got: page_status(got, b"\x00"))
+    assert address_of(processes, node) == f"http://127.0.0.1:{port}"
+
+
+def test_without_aiohttp_the_node_goes_on(processes, listener, tmp_path, monkeypatch):
+    (tmp_path / "aiohttp.py").write_text("raise ModuleNotFoundError('no aiohttp', name='aiohttp')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    listener.listen(DiagnosticArray, "/diagnostics")
+    node = processes.node("dashboard", port=0)
+    status = listener.wait_for(lambda got: page_status(got, b"\x01"))
+    assert "pip install aiohttp" in status.message
+    assert node.poll() is None
+
+
+def test_control_reaches_the_replay(street, processes, listener):
+    node = processes.node("dashboard", port=0)
+    processes.node("replay", dataroot=street, loop="true")
+    address = address_of(processes, node)
+    deadline = time.monotonic() + 60
+    while not get(f"{address}/state.json")["replay"]["available"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    request = urllib.request.Request(f"{address}/replay/pause", method="POST", headers={"Origin": address})
+    assert get(request)["message"] == "paused"
+    step = listener.node.create_client(Trigger, "replay/step")
+    assert listener.call(step, Trigger.Request()).success  # which only a paused replay grants
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"port": "http"}, "parameter port: 'http' is not a whole number"),
+        ({"port": "70000"}, "parameter port: 70000 is not between 0 and 65535"),
+        ({"image_transport": "theora"}, "parameter image_transport: 'theora' is not one of compressed, raw"),
+    ],
+)
+def test_a_wrong_start_is_one_line(parameters, told, processes):
+    process = processes.node("dashboard", **parameters)
+    assert process.wait(30) == 1
+    (line,) = processes.output(process).strip().splitlines()
+    assert line.startswith(f"error: {told}")
