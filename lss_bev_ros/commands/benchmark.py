@@ -33,6 +33,9 @@ def benchmark(
     threads: Annotated[int, typer.Option(min=0, help="CPU threads, 0 leaves it to torch.")] = 0,
     memory: Annotated[bool, typer.Option(help="Each mode in a process of its own, for its memory.")] = True,
     nodes: Annotated[bool, typer.Option(help="Measure the nodes as processes too.")] = False,
+    scaling: Annotated[
+        str, typer.Option(help="How a backend, say `torch:fp32`, grows with cameras and sizes.")
+    ] = "",
     output: Annotated[Path, typer.Option("--output", "-o", help="Report.")] = Path("runs/benchmark.json"),
     datasheet: Annotated[
         Path | None,
@@ -53,9 +56,11 @@ def benchmark(
     )
     from ..deploy.benchmark import save_frames as write_frames
     from ..deploy.benchmark.modes import check_modes
+    from ..deploy.benchmark.report import scaling_table
+    from ..deploy.benchmark.scaling import run_scaling
 
     wanted = tuple(word.strip() for word in modes.split(",") if word.strip())
-    check_modes(wanted)
+    check_modes((*wanted, *filter(None, [scaling])))
     if frames is None and dataroot is None:
         from ..standalone.demo import synthetic_scene
 
@@ -75,6 +80,10 @@ def benchmark(
     console.print(benchmark_table(report))
     for line in skipped_lines(report):
         console.print(f"not run     {line}", markup=False)
+    if scaling:
+        with progress("scaling") as bar:
+            report["scaling"] = run_scaling(*_backend(scaling), threads=threads, progress=bar)
+        console.print(scaling_table(report["scaling"]))
     if nodes:
         from ..standalone.node_benchmark import benchmark_nodes, nodes_tables
 
@@ -88,6 +97,11 @@ def benchmark(
         return
     for path in write_datasheet(report, datasheet):
         console.print(f"datasheet   {path}")
+
+
+def _backend(word: str) -> tuple[str, str]:
+    name, _, precision = word.partition(":")
+    return name, precision or "auto"
 
 
 def _frames(dataroot: Path | None, saved: Path | None, count: int) -> BenchmarkFrames:

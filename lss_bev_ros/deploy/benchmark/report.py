@@ -118,6 +118,20 @@ def benchmark_table(report: dict[str, Any]) -> Table:
     return table
 
 
+def scaling_table(scaling: dict[str, Any]) -> Table:
+    """How each stage grows with each size."""
+    table = Table(title=f"how the cost of {scaling['engine']} grows", title_justify="left")
+    for heading in ("size", "values", "stage", "ms", "R2 of a straight line"):
+        table.add_column(heading)
+    for name, study in scaling["studies"].items():
+        sizes = ", ".join(f"{size:,}" for size in study["size"])
+        for stage, values in study["stages"].items():
+            times = ", ".join(f"{value:.3g}" for value in values)
+            table.add_row(name, sizes, stage.replace("_", " "), times, f"{study['fits'][stage]['r2']:.3f}")
+        table.add_section()
+    return table
+
+
 def skipped_lines(report: dict[str, Any]) -> list[str]:
     """What could not be measured here, a line each."""
     return [f"{name}: {reason}" for name, reason in report["skipped"].items()]
