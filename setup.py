@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 NAME = "lss_bev_ros"
 OVERLAY = Path(NAME, "standalone", "overlay")
 WEIGHTS = Path(NAME, "model", "builtin")
+KERNELS = Path(NAME, "runtime", "cuda", "splat.cu")
 PAGE = Path(NAME, "dashboard", "page")
 
 DATASET = ["nuscenes-devkit>=1.2,<2", "pillow>=10.1"]
@@ -15,6 +16,8 @@ VIDEO = ["av>=13", "pillow>=10.1"]
 STANDALONE = ["cyclonedds>=11,<12", "rosbags>=0.11,<0.12"]
 DASHBOARD = ["aiohttp>=3.8,<4"]
 EXPORT = ["onnx>=1.14", "onnxruntime>=1.16", "onnxslim>=0.1.50"]
+# JPEG decoding on the GPU; on CUDA 12 it is nvidia-nvimgcodec-cu12[nvjpeg] instead.
+CUDA = ["nvidia-nvimgcodec-cu13[nvjpeg]>=0.6"]
 DEMO = [*DATASET, *SYNTHETIC, *STANDALONE, *DASHBOARD]
 
 setup(
@@ -30,7 +33,7 @@ setup(
     package_data={
         NAME: [
             str(path.relative_to(NAME))
-            for path in sorted([*OVERLAY.rglob("*.py"), *WEIGHTS.glob("*.*"), *PAGE.glob("*.*")])
+            for path in sorted([*OVERLAY.rglob("*.py"), *WEIGHTS.glob("*.*"), *PAGE.glob("*.*"), KERNELS])
         ]
     },
     data_files=[
@@ -55,6 +58,7 @@ setup(
         "video": VIDEO,
         "dashboard": DASHBOARD,
         "export": EXPORT,
+        "cuda": CUDA,
         "demo": DEMO,
         "dev": [*DEMO, *VIDEO, *EXPORT, "hypothesis", "pytest", "pytest-cov", "ruff"],
     },

@@ -46,6 +46,21 @@ def _make_torch(options: EngineOptions, reason: str) -> Engine:
     return TorchEngine(options.model(), options.description, precision, options.threads, f"{reason}; {why}")
 
 
+def _make_cuda(options: EngineOptions, reason: str) -> Engine:
+    from .cuda.engine import CudaEngine
+
+    asked = options.precision != "auto"
+    precision = options.precision if asked else "fp16"
+    why = "as asked" if asked else "the fastest whose results hold"
+    return CudaEngine(options.model(), options.description, precision, f"{reason}; {precision}: {why}")
+
+
+def _cuda_missing() -> str | None:
+    from .cuda.engine import cuda_missing
+
+    return cuda_missing()
+
+
 def _make_onnxruntime(options: EngineOptions, reason: str) -> Engine:
     from .onnxruntime_engine import make_onnxruntime
 
@@ -53,6 +68,7 @@ def _make_onnxruntime(options: EngineOptions, reason: str) -> Engine:
 
 
 REGISTRY: dict[str, Backend] = {
+    "cuda": Backend(("fp16", "fp32"), _make_cuda, _cuda_missing),
     "torch": Backend(("fp32", "bf16"), _make_torch, lambda: None),
     # PyTorch's folded network is faster on the CPU, so this one is for files and for those who ask.
     "onnxruntime": Backend(

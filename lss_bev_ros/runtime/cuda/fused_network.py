@@ -14,6 +14,9 @@ from .splat_kernel import splat_kernel
 from .splat_tables import DeviceTables
 from .tiles import power_of_two
 
+PROGRAMS = 64
+"""Of the splat, a multiprocessor: more than it can hold, so that all cells of most rigs are done at once."""
+
 
 class FusedNetwork:
     """Lift-Splat-Shoot for one number of cameras, every buffer in its place.
@@ -47,14 +50,8 @@ class FusedNetwork:
             logits = _bev_encoder(planner, model, bev)
             self.logits = logits.tensor
             self._stage("bev_encoder", planner)
-            self.occupancy = plan_occupancy(planner, self.logits[0], tables.visible, tables.thresholds).tensor
+            self.occupancy = plan_occupancy(planner, self.logits[0], tables.seen, tables.thresholds).tensor
             self._stage("postprocess", planner)
-
-    def __call__(self) -> None:
-        """Run, on the current stream."""
-        for launches in self.stages.values():
-            for launch in launches:
-                launch()
 
     def _stage(self, name: str, planner: Planner) -> None:
         self.stages[name] = list(planner.launches)
@@ -93,7 +90,7 @@ def _splat(
     planner.launch(
         "splat",
         splat_kernel,
-        (tables.capacity,),
+        (min(len(tables.cells), PROGRAMS * planner.processors),),
         operations=2.0 * depth.shape.numel() * channels,
         traffic=8.0 * depth.shape.numel() + planner.dtype.itemsize * features.shape.numel(),
         # Its many small programs leave no room for those of the next kernel to wait in.

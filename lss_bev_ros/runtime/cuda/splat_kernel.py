@@ -14,8 +14,8 @@ def splat_kernel(
     depth,  # (pixels, BINS) probabilities
     features,  # (pixels, CHANNELS)
     weights,  # (points,) int32: pixel * BINS + bin, by cell
-    cells,  # (capacity,) int32: cells that are hit
-    starts,  # (capacity + 1,) int32: where each cell's points start
+    cells,  # (*count,) int32: cells that are hit
+    starts,  # (*count + 1,) int32: where each cell's points start
     count,  # (1,) int32: cells that are hit
     bev,  # (cells, CHANNELS), zero where nothing hits
     CHANNELS: tl.constexpr,
@@ -24,31 +24,27 @@ def splat_kernel(
     BLOCK_P: tl.constexpr,
     PDL: tl.constexpr,
 ):
-    """One program sums one cell."""
-    row = tl.program_id(0)
+    """One program sums one cell, and another that many programs further on, until all are done."""
     c = tl.arange(0, BLOCK_C)
-    if row < tl.load(count):
+    hit = tl.load(count)
+    if PDL:
+        tl.extra.cuda.gdc_wait()
+        tl.extra.cuda.gdc_launch_dependents()
+    for row in range(tl.program_id(0), hit, tl.num_programs(0)):
         first = tl.load(starts + row)
         last = tl.load(starts + row + 1)
-        cell = tl.load(cells + row)
+        cell = tl.load(cells + row).to(tl.int64)
         sums = tl.zeros((BLOCK_P, BLOCK_C), dtype=tl.float32)
-        if PDL:
-            tl.extra.cuda.gdc_wait()
         for start in range(first, last, BLOCK_P):
             p = start + tl.arange(0, BLOCK_P)
             inside = p < last
             place = tl.load(weights + p, mask=inside, other=0)
             share = tl.load(depth + place, mask=inside, other=0.0).to(tl.float32)
             mask = inside[:, None] & (c < CHANNELS)[None, :]
-            feature = tl.load(
-                features + (place // BINS)[:, None] * CHANNELS + c[None, :], mask=mask, other=0.0
-            )
-            sums += share[:, None] * feature.to(tl.float32)
+            source = features + (place // BINS)[:, None] * CHANNELS + c[None, :]
+            sums += share[:, None] * tl.load(source, mask=mask, other=0.0).to(tl.float32)
         total = tl.sum(sums, axis=0)
         tl.store(bev + cell * CHANNELS + c, total.to(bev.dtype.element_ty), mask=c < CHANNELS)
-    if PDL:
-        tl.extra.cuda.gdc_wait()
-        tl.extra.cuda.gdc_launch_dependents()
 
 
 @triton.jit

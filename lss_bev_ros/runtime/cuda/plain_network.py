@@ -1,0 +1,121 @@
+"""The network with PyTorch's operators, for float32 and for machines without Triton."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from ...model import LiftSplatShoot
+from ...model.bev_encoder import BasicBlock, BevEncoder
+from ...model.efficientnet import EfficientNetTrunk, MBConvBlock
+from ...model.merge import Up
+from ..convolution import fold
+from .splat import splat_kernels
+from .splat_tables import DeviceTables
+
+
+class PlainNetwork:
+    """Lift-Splat-Shoot for one number of cameras: folded, channels last, tables for the splat.
+
+    Args:
+        model: in evaluation mode; its parameters are copied.
+        cameras: number of them.
+        tables: of the calibration, on the device.
+        dtype: float16 or float32.
+        compiled: whether torch.compile makes kernels of the encoders, which takes a minute or more.
+
+    Attributes: see `FusedNetwork`, whose interface this has.
+    """
+
+    def __init__(
+        self,
+        model: LiftSplatShoot,
+        cameras: int,
+        tables: DeviceTables,
+        dtype: torch.dtype,
+        compiled: bool = False,
+    ):
+        config, device = model.config, tables.cells.device
+        self._bins = config.depth_bins
+        self._tables = tables
+        folded = fold_normalisation(model).to(device, dtype, memory_format=torch.channels_last)
+        self._camencode: Callable[..., torch.Tensor] = folded.camencode
+        self._bevencode: Callable[..., torch.Tensor] = folded.bevencode
+        if compiled:
+            self._camencode = torch.compile(folded.camencode)
+            self._bevencode = torch.compile(folded.bevencode)
+        self._kernels = splat_kernels(dtype)
+        nx, ny = config.grid.shape
+        self.images = torch.zeros(
+            cameras, config.image_height, config.image_width, 3, dtype=dtype, device=device
+        )
+        self.bev = torch.zeros(nx, ny, config.channels, dtype=dtype, device=device)
+        self.logits = torch.zeros(config.outputs, nx, ny, device=device)
+        self.occupancy = torch.zeros(nx, ny, dtype=torch.int8, device=device)
+        self._depth = torch.zeros(0)
+        self._features = torch.zeros(0)
+        self.stages: dict[str, list[Callable[[], None]]] = {
+            "camera_encoder": [self._lift],
+            "splat": [self._splat],
+            "bev_encoder": [self._encode],
+            "postprocess": [self._quantise],
+        }
+
+    def _lift(self) -> None:
+        depth, features = self._camencode(self.images.permute(0, 3, 1, 2))
+        self._depth = depth.permute(0, 2, 3, 1).flatten(0, 2).float().contiguous()
+        self._features = features.permute(0, 2, 3, 1).flatten(0, 2).contiguous()
+
+    def _splat(self) -> None:
+        t = self._tables
+        bev = self.bev.view(-1, self.bev.shape[-1])
+        self._kernels.forward(self._depth, self._features, t.weights, t.cells, t.starts, t.count, bev)
+
+    def _encode(self) -> None:
+        self.logits.copy_(self._bevencode(self.bev.permute(2, 0, 1).unsqueeze(0))[0])
+
+    def _quantise(self) -> None:
+        reached = torch.bucketize(self.logits[0], self._tables.thresholds, right=True)
+        seen = self._tables.seen.view(reached.shape).bool()
+        self.occupancy.copy_(torch.where(seen, reached, -1))
+
+
+def fold_normalisation(model: LiftSplatShoot) -> LiftSplatShoot:
+    """Copy a network with every batch normalisation folded into the convolution before it.
+
+    Only the convolutions of the copy are good for anything: its state dict is no checkpoint.
+    """
+    folded = copy.deepcopy(model)
+    for module in folded.modules():
+        for conv, norm in _pairs(module):
+            layer, following = _child(module, conv), _child(module, norm)
+            weight, bias = fold(layer, following)
+            layer.weight = nn.Parameter(weight, requires_grad=False)
+            layer.bias = nn.Parameter(bias, requires_grad=False)
+            parent, _, name = norm.rpartition(".")
+            setattr(_child(module, parent), name, nn.Identity())
+    return folded
+
+
+def _pairs(module: nn.Module) -> list[tuple[str, str]]:
+    """Names of a module's convolutions and of the normalisations after them."""
+    if isinstance(module, MBConvBlock):
+        pairs = [("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")]
+        return [("_expand_conv", "_bn0"), *pairs] if module.expands else pairs
+    if isinstance(module, EfficientNetTrunk):
+        return [("_conv_stem", "_bn0")]
+    if isinstance(module, BasicBlock):
+        pairs = [("conv1", "bn1"), ("conv2", "bn2")]
+        return pairs if module.downsample is None else [*pairs, ("downsample.0", "downsample.1")]
+    if isinstance(module, Up):
+        return [("conv.0", "conv.1"), ("conv.3", "conv.4")]
+    if isinstance(module, BevEncoder):
+        return [("conv1", "bn1"), ("up2.1", "up2.2")]
+    return []
+
+
+def _child(module: nn.Module, path: str) -> nn.Module:
+    return module.get_submodule(path)

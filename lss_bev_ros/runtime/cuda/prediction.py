@@ -1,0 +1,50 @@
+"""A prediction whose grid has come back from the GPU and whose logits have not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from ...geometry import BevGrid
+from ..frame_set import Prediction
+
+
+class DevicePrediction(Prediction):
+    """What `Prediction` is; the logits are fetched when they are asked for.
+
+    Args:
+        stamp: see `Prediction`, as for the others.
+        grid: see there.
+        logits: (nx, ny) float32 on the GPU, this prediction's own.
+        occupancy: (nx, ny) int8.
+        visible: (nx, ny) bool.
+        timings: stage to milliseconds.
+    """
+
+    def __init__(
+        self,
+        stamp: int,
+        grid: BevGrid,
+        logits: torch.Tensor,
+        occupancy: np.ndarray,
+        visible: np.ndarray,
+        timings: Mapping[str, float],
+    ):
+        values = {"stamp": stamp, "grid": grid, "visible": visible, "timings": timings}
+        # The base is frozen; this is what its own constructor does.
+        for name, value in {**values, "_device_logits": logits, "_occupancy": occupancy}.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def logits(self) -> np.ndarray:  # type: ignore[override]
+        """(nx, ny) float32 vehicle logits."""
+        if isinstance(self._device_logits, torch.Tensor):
+            object.__setattr__(self, "_device_logits", self._device_logits.cpu().numpy())
+        return self._device_logits
+
+    @property
+    def occupancy(self) -> np.ndarray:
+        """See `Prediction.occupancy`: the same values, made on the GPU."""
+        return self._occupancy

@@ -1,0 +1,168 @@
+"""The network for one number of cameras, captured as CUDA graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+
+from ..stopwatch import Stopwatch
+from .image_loader import ImageLoader
+from .resizer import make_resizer
+from .splat_tables import CameraTables, DeviceTables
+
+
+class Network(Protocol):
+    """What `FusedNetwork` and `PlainNetwork` are; the first says what the attributes mean."""
+
+    images: torch.Tensor
+    bev: torch.Tensor
+    logits: torch.Tensor
+    occupancy: torch.Tensor
+    stages: Mapping[str, Sequence[Callable[[], None]]]
+
+
+class Session:
+    """A network and its graphs.
+
+    Args:
+        network: for some number of cameras.
+        tables: that it reads.
+        config: of the network.
+        stream: that everything runs in.
+    """
+
+    def __init__(self, network: Network, tables: DeviceTables, config: Any, stream: torch.cuda.Stream):
+        self.network = network
+        self._device_tables = tables
+        self._config = config
+        self._stream = stream
+        self._current: CameraTables | None = None
+        self._whole: torch.cuda.CUDAGraph | None = None
+        self._stages: dict[str, torch.cuda.CUDAGraph] = {}
+        self._from_images: dict[ImageLoader, tuple[torch.cuda.CUDAGraph, torch.Tensor]] = {}
+        self._resizers: dict[tuple[int, int], Callable[[torch.Tensor, torch.Tensor], None]] = {}
+
+    def use(self, tables: CameraTables) -> None:
+        """Take over a calibration; the graphs stay as they are."""
+        if tables is not self._current:
+            with torch.cuda.stream(self._stream):
+                self._device_tables.load(tables)
+                # Cells that the new points do not hit are not written by the splat.
+                self.network.bev.zero_()
+            self._current = tables
+
+    def run(self, images: torch.Tensor, tables: CameraTables, watch: Stopwatch | None) -> torch.Tensor:
+        """Run from normalised images, on the current stream.
+
+        Args:
+            images: (N, H, W, 3) of the cameras with an image, on the GPU.
+            tables: of those cameras.
+            watch: told of each stage.
+
+        Returns:
+            (outputs, nx, ny) float32 logits, good until the next run.
+        """
+        with torch.inference_mode():
+            return self._run(images, tables, watch)
+
+    def _run(self, images: torch.Tensor, tables: CameraTables, watch: Stopwatch | None) -> torch.Tensor:
+        caller = torch.cuda.current_stream()
+        self._stream.wait_stream(caller)
+        self.use(tables)
+        if watch is None:
+            if self._whole is None:
+                self._whole = self._capture(self._all)
+        elif not self._stages:
+            self._stages = {
+                name: self._capture(lambda s=s: _launch(s)) for name, s in self.network.stages.items()
+            }
+        with torch.cuda.stream(self._stream):
+            if len(tables.slots) == tables.cameras:
+                self.network.images.copy_(images)
+            else:
+                self.network.images[list(tables.slots)] = images
+            if watch is None:
+                self._whole.replay()
+            else:
+                for name, graph in self._stages.items():
+                    graph.replay()
+                    watch.stage(name)
+        caller.wait_stream(self._stream)
+        return self.network.logits
+
+    def run_loaded(
+        self, loader: ImageLoader, tables: CameraTables, marks: Sequence[torch.cuda.Event]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Run from the images of a loader, behind its upload.
+
+        Args:
+            loader: whose images are under way to the GPU.
+            tables: of the cameras with an image.
+            marks: recorded before and behind.
+
+        Returns:
+            Occupancy, (nx, ny) int8 in pinned memory, to be read behind the second mark, and the first
+            output's logits, (nx, ny) float32 on the GPU.
+        """
+        self.use(tables)
+        if loader not in self._from_images:
+            pinned = torch.zeros(self.network.occupancy.shape, dtype=torch.int8).pin_memory()
+            self._stream.wait_event(loader.loaded)
+            self._from_images[loader] = (self._capture(lambda: self._resized(loader, pinned)), pinned)
+        graph, pinned = self._from_images[loader]
+        with torch.cuda.stream(self._stream):
+            self._stream.wait_event(loader.loaded)
+            marks[0].record()
+            graph.replay()
+            logits = self.network.logits[0].clone()
+            marks[1].record()
+        return pinned, logits
+
+    def forget(self, loader: ImageLoader) -> None:
+        """Let go of what was captured for a loader."""
+        self._from_images.pop(loader, None)
+
+    def _all(self) -> None:
+        for launches in self.network.stages.values():
+            _launch(launches)
+
+    def _resized(self, loader: ImageLoader, pinned: torch.Tensor) -> None:
+        for places, stacked in loader.groups:
+            height, width = stacked.shape[1:3]
+            if (width, height) not in self._resizers:
+                self._resizers[width, height] = make_resizer(
+                    width, height, len(places), self._config, stacked.device
+                )
+            resize = self._resizers[width, height]
+            if places == tuple(range(places[0], places[0] + len(places))):
+                resize(stacked, self.network.images[places[0] : places[0] + len(places)])
+            else:
+                for index, place in enumerate(places):
+                    resize(stacked[index : index + 1], self.network.images[place : place + 1])
+        self._all()
+        pinned.copy_(self.network.occupancy, non_blocking=True)
+
+    def _capture(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
+        """Run some work once, so that kernels are compiled and chosen, and capture it."""
+        exact = self.network.images.dtype == torch.float32
+        with (
+            torch.inference_mode(),
+            torch.backends.cudnn.flags(
+                enabled=True, benchmark=True, deterministic=False, allow_tf32=not exact
+            ),
+        ):
+            with torch.cuda.stream(self._stream):
+                work()
+            self._stream.synchronize()
+            graph = torch.cuda.CUDAGraph()
+            # Other threads may be decoding the next images.
+            with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+                work()
+        return graph
+
+
+def _launch(launches: Sequence[Callable[[], None]]) -> None:
+    for launch in launches:
+        launch()
