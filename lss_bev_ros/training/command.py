@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +31,11 @@ def train(
     scale: Annotated[float, typer.Option(help="Size of pictures, 1 for 1600 x 900; 0: by device.")] = 0.0,
     lose_camera: Annotated[float, typer.Option(help="Share of samples that lose a camera.")] = 0.25,
     overlap_weight: Annotated[float, typer.Option(help="Weight of the soft IoU loss at the end.")] = 0.15,
-    compile: Annotated[bool, typer.Option(help="Compile the network, on CUDA.")] = True,
+    settle: Annotated[
+        tuple[float, float], typer.Option(help="Shares of the run between which augmentation fades.")
+    ] = (0.3, 0.7),
+    warm_up: Annotated[int, typer.Option(help="Steps in which the rate rises.")] = 500,
+    compile: Annotated[bool, typer.Option(help="Compile the encoders, on CUDA.")] = False,
     pause: Annotated[float, typer.Option(help="Stop after so many minutes, to be resumed. 0: never.")] = 0.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
 ) -> None:
@@ -49,6 +54,8 @@ def train(
         seed=seed,
         start=start,
         overlap_weight=overlap_weight,
+        settle=settle,
+        warm_up=warm_up,
         compile=compile,
         augmentation=AugmentationConfig(lose_camera=lose_camera),
     )
@@ -74,4 +81,8 @@ def train(
 
 
 if __name__ == "__main__":
+    # Under torchrun each process sees its own GPU alone: PyTorch and numba cannot disagree on which it is.
+    if "LOCAL_RANK" in os.environ and "CUDA_VISIBLE_DEVICES" not in os.environ:
+        os.environ["CUDA_VISIBLE_DEVICES"] = os.environ["LOCAL_RANK"]
+        os.environ["LOCAL_RANK"] = "0"
     typer.run(train)

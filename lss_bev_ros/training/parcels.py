@@ -60,8 +60,8 @@ class ParcelSource(Source):
         device: torch.device,
         rank: int = 0,
         ranks: int = 1,
-        samples_a_world: int = 64,
-        validation_worlds: int = 128,
+        samples_a_world: int = 48,
+        validation_worlds: int = 64,
         validation_samples_a_world: int = 8,
     ):
         if workers < 1:
@@ -123,6 +123,8 @@ class ParcelSource(Source):
             torch.cuda.set_device(self._device)
             studio = GpuStudio(self._layout.scale, self._device)
             stream = torch.cuda.Stream(self._device)
+            with torch.cuda.stream(stream):
+                studio.warm_up()
             while not self._stop.is_set():
                 try:
                     use, name, table = self._parcels.get(timeout=1.0)

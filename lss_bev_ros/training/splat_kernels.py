@@ -90,7 +90,6 @@ def run(kernel, blocks: int, threads: int, *arguments: torch.Tensor) -> None:
     device = arguments[0].device
     if device.type == "cuda":
         stream = cuda.external_stream(torch.cuda.current_stream(device).cuda_stream)
-        with cuda.gpus[device.index]:
-            kernel[blocks, threads, stream](*(cuda.as_cuda_array(a.detach(), sync=False) for a in arguments))
+        kernel[blocks, threads, stream](*(cuda.as_cuda_array(a.detach(), sync=False) for a in arguments))
     else:
         kernel[blocks, threads](*(a.detach().numpy() for a in arguments))

@@ -82,6 +82,26 @@ class GpuStudio:
         ]
         return Drawn(*(torch.cat([getattr(part, name) for part in parts]) for name in Drawn.__annotations__))
 
+    def warm_up(self) -> None:
+        """Draw next to nothing, so that the kernels are compiled before the first world is there."""
+        one = np.zeros(1, np.int32)
+        corner = np.eye(3, dtype=np.float32)[None] + np.float32(5)
+        half, wide = np.zeros((1, 3, 3), np.float16), np.zeros((1, 3, 2), np.float32)
+        eye = np.tile(np.eye(3), (1, CAMERAS, 1, 1))
+        self.draw(
+            Parcel(
+                corner, half, wide, one, one, corner, half, wide, one,
+                np.array([[0, 0, 1, -1, 0, 0]], np.int32), np.zeros((1, 12), np.float32),
+                np.zeros((1, 3), np.float32), np.array([[0, 1]], np.int32), one, one.astype(np.float32),
+                np.zeros((1, 1, 3), np.float32), np.zeros((1, 1, 8), np.float32), np.ones((1, 19)),
+                np.eye(3)[None], np.zeros((1, 3)), np.zeros((1, 4, 2)), np.array([0, 1], np.int32),
+                eye, np.zeros((1, CAMERAS, 3)), np.ones((1, CAMERAS, 4)),
+                np.zeros((1, CAMERAS), np.float32), np.zeros((1, CAMERAS), np.int64),
+                np.zeros((1, COLUMNS, 3, 4)), np.zeros(1), np.zeros(1, np.int64), one, one, one,
+                np.zeros((1, CAMERAS, 21), np.float32),
+            )
+        )  # fmt: skip
+
     def _draw(self, on: dict[str, torch.Tensor], parcel: Parcel, part: slice, cells: int) -> Drawn:
         fixed, count = len(parcel.vertices), part.stop - part.start
         mine = (parcel.instances[:, 0] >= part.start) & (parcel.instances[:, 0] < part.stop)
@@ -263,8 +283,7 @@ class GpuStudio:
                 cuda.as_cuda_array(a.detach(), sync=False) if isinstance(a, torch.Tensor) else a
                 for a in arguments
             ]
-            with cuda.gpus[self._device.index]:
-                kernel[blocks, threads or THREADS, stream](*seen)
+            kernel[blocks, threads or THREADS, stream](*seen)
         else:
             seen = [a.numpy() if isinstance(a, torch.Tensor) else a for a in arguments]
             kernel[blocks, threads or THREADS](*seen)
