@@ -23,7 +23,10 @@ def train(
     depth_weight: Annotated[float, typer.Option(help="Weight of the depth loss at the start.")] = 0.1,
     precision: Annotated[str, typer.Option(help="bf16 or fp32.")] = "bf16",
     seed: Annotated[int, typer.Option(help="Of order and augmentation.")] = 0,
-    start: Annotated[str, typer.Option(help="Weights to begin with: seed:N, builtin, or a path.")] = "seed:0",
+    start: Annotated[
+        # Not --start alone, which torchrun takes for its own --start-method.
+        str, typer.Option("--weights", "--start", help="To begin with: seed:N, builtin, or a path.")
+    ] = "seed:0",
     workers: Annotated[int, typer.Option(help="Processes that draw worlds; 0: by the processors.")] = 0,
     memory: Annotated[float, typer.Option(help="GB of the device for samples; 0: by what is free.")] = 0.0,
     teacher: Annotated[str, typer.Option(help="Weights whose predictions are learned too.")] = "",
