@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -181,7 +182,8 @@ def save_weights(model: LiftSplatShoot, path: Path, facts: dict[str, str]) -> No
         save_file(state, str(partial), metadata=facts)
         os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
         raise DeployError(f"cannot write {path}: {error.strerror or error}; choose another name") from error
 
 

@@ -1,0 +1,148 @@
+"""An exported network as it is quantised: which of its operators can be, and what it is fed with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import DeployError, ModelError
+from ...runtime.onnx import OnnxDescription
+
+if TYPE_CHECKING:
+    import onnx
+
+OPERATORS = ("Conv", "Relu", "Add", "Concat", "Resize")
+"""Kinds of operators that are given Q/DQ. What is between convolutions is quantised too, so that a runtime
+can stay in 8 bits from one to the next; activations with a sigmoid stay in float, where they lose nothing."""
+
+FLOAT = ("._se_", "splat.")
+"""What is never quantised: squeeze and excitation, which takes no time and steers whole channels, and the
+splat, whose sums are of many small numbers."""
+
+SPLAT = ("bev", "depth", "features")
+"""Tensors between the encoders and the splat."""
+
+
+@dataclass(frozen=True, eq=False)
+class FloatNetwork:
+    """An ONNX file in fp32.
+
+    Attributes:
+        path: of the file.
+        model: its content.
+        description: what it says of itself.
+        layers: names of the convolutions that can be quantised, in the order in which they run.
+        others: names of the operators between them that can be.
+    """
+
+    path: Path
+    model: onnx.ModelProto
+    description: OnnxDescription
+    layers: tuple[str, ...]
+    others: tuple[str, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> FloatNetwork:
+        """Open a file that `lss-bev export` wrote.
+
+        Raises:
+            DeployError: it is missing, is no ONNX file, or is not in fp32.
+            ModelError: it is not of this network.
+        """
+        from google.protobuf.message import DecodeError
+
+        from ..export.export import require
+
+        require("onnx")
+        require("onnxruntime")
+        import onnx
+
+        if not path.is_file():
+            raise DeployError(f"no ONNX file at {path}: write one with `lss-bev export`")
+        try:
+            model = onnx.load(str(path))
+            onnx.checker.check_model(model)
+        except (DecodeError, onnx.checker.ValidationError, OSError, ValueError) as error:
+            raise DeployError(
+                f"{path} is no ONNX model, or it is truncated: export or copy it again"
+            ) from error
+        description = OnnxDescription.read({p.key: p.value for p in model.metadata_props}, str(path))
+        if description.precision != "fp32":
+            raise DeployError(
+                f"{path} is in {description.precision}: give one of `lss-bev export --precision fp32`"
+            )
+        nodes = [node for node in model.graph.node if node.op_type in OPERATORS]
+        nodes = [n for n in nodes if not any(part in n.name for part in FLOAT) and n.name not in SPLAT]
+        layers = tuple(node.name for node in nodes if node.op_type == "Conv")
+        if not layers:
+            raise ModelError(f"{path} has no convolution to quantise: export it with `lss-bev export`")
+        others = tuple(node.name for node in nodes if node.op_type != "Conv")
+        return cls(path, model, description, layers, others)
+
+    def find(self, patterns: Sequence[str]) -> tuple[str, ...]:
+        """The layers that some names mean: their own, or the beginning of many, such as `bevencode.layer1`.
+
+        Raises:
+            DeployError: a name means no layer.
+        """
+        found: list[str] = []
+        for pattern in patterns:
+            names = [n for n in self.layers if n == pattern or n.startswith(f"{pattern}.")]
+            if not names:
+                raise DeployError(
+                    f"no layer is called {pattern!r}: use a name such as {self.layers[0]} or "
+                    f"{self.layers[-1]}, or the beginning of some"
+                )
+            found.extend(name for name in names if name not in found)
+        return tuple(found)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledInput:
+    """A frame as the network takes it, with its truth.
+
+    Attributes:
+        inputs: by name.
+        visible: (nx, ny) bool, the cells that a camera sees.
+        truth: (nx, ny) bool, annotated vehicles, or None.
+    """
+
+    inputs: dict[str, np.ndarray]
+    visible: np.ndarray
+    truth: np.ndarray | None
+
+
+def labelled_inputs(network: FloatNetwork, dataroot: Path, count: int) -> list[LabelledInput]:
+    """Keyframes of a nuScenes data set, evenly spread, as the inputs of a network.
+
+    Raises:
+        DatasetError: the data set is missing, damaged or has no keyframe.
+        DeployError: no frame was asked for.
+        RuntimeBackendError: the network cannot be run here, or not with this rig.
+    """
+    import torch
+
+    from ...runtime.image_decoder import ImageDecoder
+    from ...runtime.onnxruntime_engine import OnnxRuntimeEngine
+    from ...runtime.preprocess import Preprocessor
+    from ..benchmark.frames import dataset_frames
+
+    if count < 1:
+        raise DeployError(f"{count} calibration frames are none: ranges are measured on at least 1")
+    frames = dataset_frames(dataroot, count)
+    decoder, preprocess = ImageDecoder(threads=2), Preprocessor(network.description.config, torch.float32)
+    found = []
+    try:
+        with OnnxRuntimeEngine(network.path) as engine:
+            for index, frame in enumerate(frames.sets):
+                tables = engine.tables(frame)
+                images = engine.prepare(preprocess(decoder(frame)))
+                truth = frames.truth[index] if frames.truth else None
+                found.append(LabelledInput({"images": images, **tables.inputs}, tables.visible, truth))
+    finally:
+        decoder.close()
+    return found

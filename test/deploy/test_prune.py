@@ -1,0 +1,234 @@
+"""Pruning takes whole channels out, those that matter least for the time that they take."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from lss_bev_ros.deploy.prune import PruneOptions, save_weights
+from lss_bev_ros.deploy.prune.allocation import FLOOR, allocate
+from lss_bev_ros.deploy.prune.channels import axes, narrow
+from lss_bev_ros.deploy.prune.examples import read_examples
+from lss_bev_ros.deploy.prune.importance import Example, channel_importance, writers
+from lss_bev_ros.deploy.prune.latency import LatencyTable, MeasuredPart, measure_latency
+from lss_bev_ros.deploy.prune.parts import network_parts
+from lss_bev_ros.deploy.prune.run import shrink
+from lss_bev_ros.errors import DeployError
+from lss_bev_ros.geometry import BevGrid
+from lss_bev_ros.model import LiftSplatShoot, ModelConfig, Widths, build_model
+
+SMALL = Widths().with_named({name: max(4, width // 16) for name, width in Widths().named().items()})
+CONFIG = ModelConfig(
+    image_height=64, image_width=96, depth_min=2, depth_max=10, channels=8, grid=BevGrid(-8, 8, -8, 8, 0.5),
+    widths=SMALL,
+)  # fmt: skip
+SHRINKING = sorted(writers())
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A small network whose normalisations all do something."""
+    torch.manual_seed(0)
+    made = LiftSplatShoot(CONFIG).eval().requires_grad_(False)
+    for module in made.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.weight.uniform_(0.5, 1.5)
+            module.bias.uniform_(-0.3, 0.3)
+            module.running_mean.uniform_(-0.2, 0.2)
+            module.running_var.uniform_(0.5, 1.5)
+    return made
+
+
+@pytest.fixture(scope="module")
+def examples():
+    torch.manual_seed(1)
+    cells = torch.randint(-1, 32 * 32, (2, 8, 4, 6))
+    return [Example(torch.randn(2, 3, 64, 96), cells, torch.rand(32, 32) < 0.1) for _ in range(2)]
+
+
+def logits(network, example):
+    depth, features = network.camencode(example.images)
+    bev = network.voxel_pooling(depth, features, example.cells[None])
+    return network.bevencode(bev)
+
+
+def silenced(model, gone):
+    """The whole network with some channels written as zeros."""
+    quiet = LiftSplatShoot(model.config)
+    quiet.load_state_dict(model.state_dict())
+    quiet.eval().requires_grad_(False)
+    for name, module in quiet.named_modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            (width,) = axes()[f"{name}.weight"][0]
+            if width in gone:
+                module.weight[gone[width]] = 0.0
+                module.bias[gone[width]] = 0.0
+    return quiet
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.data())
+def test_a_narrowed_network_is_the_whole_one_without_the_channels(model, examples, data):
+    widths = model.config.widths.named()
+    chosen = data.draw(st.lists(st.sampled_from(SHRINKING), min_size=1, max_size=6, unique=True))
+    kept, gone = {}, {}
+    for name in chosen:
+        stays = data.draw(st.sets(st.integers(0, widths[name] - 1), min_size=1))
+        kept[name] = torch.tensor(sorted(stays))
+        gone[name] = torch.tensor(sorted(set(range(widths[name])) - stays), dtype=torch.int64)
+    small = narrow(model, kept)
+    assert small.config.widths.named() == widths | {name: len(c) for name, c in kept.items()}
+    torch.testing.assert_close(
+        logits(small, examples[0]), logits(silenced(model, gone), examples[0]), atol=1e-4, rtol=1e-3
+    )
+
+
+def test_the_dependencies_are_those_that_torch_pruning_finds():
+    pruning = pytest.importorskip("torch_pruning", reason="an independent opinion, where it is installed")
+    model = LiftSplatShoot(CONFIG).eval()
+    names = {module: name for name, module in model.named_modules()}
+    ours = {}
+    for name, shape in axes().items():
+        if ".trunk._conv_head" in name or ".trunk._bn1" in name or ".trunk._fc" in name:
+            continue
+        for axis in shape:
+            for width in axis:
+                ours.setdefault(width, set()).add(name.rpartition(".")[0])
+    inputs = {"camencode": torch.randn(1, 3, 64, 96), "bevencode": torch.randn(1, 8, 32, 32)}
+    for part, example in inputs.items():
+        graph = pruning.DependencyGraph().build_dependency(getattr(model, part), example_inputs=example)
+        for group in graph.get_all_groups(root_module_types=[torch.nn.Conv2d]):
+            root = names[group[0].dep.target.module]
+            width = axes()[f"{root}.weight"][0]
+            if width:
+                theirs = {names[d.target.module] for d, _ in group if d.target.module in names}
+                assert theirs == ours[width[0]]
+
+
+def test_an_unknown_width_or_channel_is_named(model):
+    with pytest.raises(DeployError, match=r"bev\.7"):
+        narrow(model, {"bev.7": torch.arange(3)})
+    with pytest.raises(DeployError, match=r"bev\.0"):
+        narrow(model, {"bev.0": torch.tensor([0, 400])})
+
+
+def test_a_channel_that_writes_nothing_is_worth_nothing(model, examples):
+    gone = {name: torch.tensor([1]) for name in SHRINKING}
+    scores = channel_importance(silenced(model, gone), examples)
+    assert set(scores) == set(SHRINKING)
+    for name, score in scores.items():
+        assert score.shape == (SMALL.named()[name],)
+        assert score.min() >= 0
+        assert score[1] == 0
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_every_parameter_that_runs_is_in_one_part():
+    parts = network_parts(CONFIG)
+    model = LiftSplatShoot(CONFIG)
+    head = ("_conv_head", "trunk._bn1", "_fc")
+    running = sum(p.numel() for n, p in model.named_parameters() if not any(h in n for h in head))
+    counted = sum(p.numel() for part in parts for p in part.make(SMALL).parameters())
+    assert counted == running
+
+
+def linear_table(full):
+    """A device on which a part takes as long as the product of its two widths."""
+    names = sorted(full)
+    parts = []
+    for a, b in itertools.pairwise(names):
+        levels = tuple((max(1, full[n] // 4), full[n]) for n in (a, b))
+        parts.append(MeasuredPart(f"{a} {b}", (a, b), levels, np.outer(*levels).astype(float)))
+    return LatencyTable("paper", tuple(parts))
+
+
+@given(st.integers(1, 64), st.integers(1, 64))
+def test_between_measurements_latency_is_linear_in_each_width(a, b):
+    table = linear_table({"x": 64, "y": 64})
+    assert table.total({"x": a, "y": b}) == pytest.approx(a * b)
+
+
+@given(st.floats(1.0, 6.0), st.integers(0, 99), st.sampled_from([1, 4, 8]))
+def test_the_speedup_is_met_with_the_most_important_channels(speedup, seed, multiple):
+    rng = np.random.default_rng(seed)
+    importance = {name: torch.from_numpy(rng.random(48) ** 4) for name in ("a", "b", "c")}
+    table = linear_table(dict.fromkeys(importance, 48))
+    kept = allocate(importance, table, speedup, multiple)
+    named = {name: len(kept.get(name, torch.arange(48))) for name in importance}
+    full = table.total(dict.fromkeys(importance, 48))
+    assert full / table.total(named) >= speedup * (1 - 1e-9)
+    for name, channels in kept.items():
+        assert len(channels) % multiple == 0
+        assert len(channels) >= FLOOR * 48
+        assert bool((channels.diff() > 0).all())
+        out = np.setdiff1d(np.arange(48), channels.numpy())
+        assert importance[name][channels].min() >= importance[name][out].max()
+
+
+def test_a_speedup_that_cannot_be_had_says_what_can():
+    importance = {name: torch.ones(48) for name in ("a", "b")}
+    with pytest.raises(DeployError, match=r"speedup of 90 cannot be had.* 9\.00 times faster"):
+        allocate(importance, linear_table({"a": 48, "b": 48}), 90)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"speedup": 0.5}, {"precision": "int3"}, {"multiple": 0}, {"frames": 0}, {"speedup": float("nan")}],
+)
+def test_impossible_options_name_the_field(wrong):
+    with pytest.raises(DeployError, match=next(iter(wrong))):
+        PruneOptions(**wrong)
+
+
+def test_a_device_that_is_not_there_is_named():
+    with pytest.raises(DeployError, match="toaster"):
+        measure_latency(CONFIG, "toaster")
+    if not torch.cuda.is_available():
+        with pytest.raises(DeployError, match="cuda"):
+            measure_latency(CONFIG, "cuda")
+
+
+def test_data_without_frames_is_refused(tmp_path):
+    with pytest.raises(DeployError, match="frames 0"):
+        read_examples(tmp_path, 0, CONFIG)
+
+
+def test_a_network_is_pruned_saved_and_built_again(model, examples, tmp_path, monkeypatch):
+    monkeypatch.setattr("lss_bev_ros.deploy.prune.latency.BUDGET", 0.0)
+    steps = []
+    table = measure_latency(CONFIG, multiple=2, progress=lambda done, total: steps.append((done, total)))
+    assert steps[-1][0] == steps[-1][1]
+    # Of so small a network the engine's own work is most, so that only the table is asked.
+    monkeypatch.setattr("lss_bev_ros.deploy.prune.run.ATTEMPTS", 1)
+    pruned = shrink(model, examples, table, PruneOptions(speedup=1.02, multiple=2))
+    before, after = pruned.report["parameters"]
+    assert after < before
+    assert pruned.model.config.widths.head == (min(8, SMALL.head[0]),)
+    path = tmp_path / "new" / "pruned.safetensors"
+    save_weights(pruned.model, path, {"licence": "Apache-2.0"})
+    again = build_model(path, CONFIG)
+    assert again.config == pruned.model.config
+    torch.testing.assert_close(
+        logits(again, examples[0]), logits(pruned.model, examples[0]), atol=0.05, rtol=0.05
+    )
+
+
+def test_weights_that_cannot_be_written_leave_nothing(model, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DeployError, match="cannot write"):
+        save_weights(model, tmp_path / "file" / "pruned.safetensors", {})
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_command_says_a_wrong_speedup_in_one_line():
+    from lss_bev_ros.cli import app
+
+    result = CliRunner().invoke(app, ["prune", "--speedup", "0.2"])
+    assert isinstance(result.exception, DeployError)
+    assert "\n" not in str(result.exception)
