@@ -12,12 +12,14 @@ import typer
 from . import __version__
 from .commands.benchmark import benchmark
 from .commands.bundle import bundle
+from .commands.compare import compare
 from .commands.convert import convert
 from .commands.demo import demo
 from .commands.evaluate import evaluate
 from .commands.export import export
 from .commands.launch import launch
 from .commands.prune import prune
+from .commands.quantize import quantize
 from .commands.render import render
 from .commands.synthesize import synthesize
 from .commands.train import publish, train
@@ -53,7 +55,20 @@ def version() -> None:
     print(__version__)
 
 
-for command in (demo, launch, synthesize, convert, render, evaluate, publish, benchmark, export, prune):
+for command in (
+    demo,
+    launch,
+    synthesize,
+    convert,
+    render,
+    evaluate,
+    publish,
+    benchmark,
+    export,
+    compare,
+    prune,
+    quantize,
+):
     app.command()(command)
 # The trainer reads its own arguments, since their defaults come with torch.
 app.command(

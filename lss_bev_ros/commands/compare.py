@@ -1,0 +1,72 @@
+"""`lss-bev compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import console, progress
+
+
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="What B is measured against.")],
+    second: Annotated[
+        str,
+        typer.Argument(
+            metavar="B",
+            help="reference, a backend with or without :precision, an exported file, a checkpoint, or "
+            "camera.onnx+bev.onnx.",
+        ),
+    ],
+    dataroot: Annotated[
+        Path | None, typer.Option("--data", help="nuScenes data root; a synthetic scene by default.")
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Keyframes, spread over the data.")] = 20,
+    cameras: Annotated[
+        list[int] | None, typer.Option(help="Also with only so many cameras; repeatable; all.")
+    ] = None,
+    weights: Annotated[str, typer.Option(help="Of backends: builtin, a checkpoint, or seed:N.")] = "builtin",
+    threads: Annotated[int, typer.Option(help="CPU threads, 0 leaves it to the backend.")] = 0,
+    threshold: Annotated[float, typer.Option(help="Probability from which a cell is predicted.")] = 0.5,
+    tolerance_cosine: Annotated[float | None, typer.Option(help="Least cosine of any tensor.")] = None,
+    tolerance_iou: Annotated[float | None, typer.Option(help="Largest difference of IoU.")] = None,
+    tolerance_agreement: Annotated[float | None, typer.Option(help="Least share of equal cells.")] = None,
+    tolerance_error: Annotated[float | None, typer.Option(help="Largest error of a logit.")] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Report: .md or .json, the other is written beside it.")
+    ] = Path("runs/compare.md"),
+) -> None:
+    """Compare two ways to run the network on the same frames; exit with 1 past a tolerance.
+
+    What is not given as a tolerance follows from the coarser precision of the two.
+    """
+    from ..deploy import compare as comparing
+    from ..deploy.benchmark.frames import dataset_frames
+    from ..deploy.benchmark.report import write_report, write_whole
+    from ..standalone.demo import synthetic_scene
+
+    with console.status("opening"):
+        a = comparing.open_subject(first, weights, threads)
+        b = comparing.open_subject(second, weights, threads)
+    if dataroot is None:
+        dataroot = synthetic_scene(Path("runs") / "data", console)
+    tolerances = comparing.Tolerances.of(
+        (a.precision, b.precision), tolerance_cosine, tolerance_iou, tolerance_agreement, tolerance_error
+    )
+    with progress("comparing") as bar:
+        report = comparing.compare(
+            a, b, dataset_frames(dataroot, frames), tolerances, cameras or (), threshold, progress=bar
+        )
+    for subject in (a, b):
+        subject.close()
+    console.print(comparing.comparison_table(report))
+    write_whole(output.with_suffix(".md"), comparing.markdown(report).encode())
+    write_report(report, output.with_suffix(".json"))
+    console.print(f"report      {output.with_suffix('.md')}, {output.with_suffix('.json')}")
+    problems = comparing.failures(report)
+    for problem in problems:
+        console.print(f"beyond the tolerance: {problem}", markup=False)
+    if problems:
+        raise typer.Exit(1)
