@@ -1,0 +1,165 @@
+"""Where the time of the cuda backend goes: every launch of the graph against what the chip could do."""
+
+from __future__ import annotations
+
+import functools
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from rich.table import Table
+
+from ...errors import LssBevError
+from ...runtime import FrameSet
+from ...runtime.engine import Engine
+
+COPY_BYTES = 2**31
+"""Of the copy that measures bandwidth, larger than any cache."""
+
+MATRIX = 8192
+"""Rows and columns of the product that measures the matrix units."""
+
+REPEATS = 20
+"""Of one launch in a row, so that its own time and not the graph's is measured."""
+
+
+def profile_network(engine: Engine, frame: FrameSet, images: torch.Tensor) -> dict[str, Any]:
+    """Time every launch by itself and the whole graph.
+
+    Args:
+        engine: the cuda backend with its own kernels.
+        frame: says which calibration.
+        images: (N, 3, H, W) float32, normalised.
+
+    Returns:
+        Ready for JSON: `ceilings` (bytes a second, operations a second, both measured here), `graph_us`,
+        `sum_us` and `launches`, each with `name`, `stage`, `kernel`, `us`, `bytes`, `operations`, `floor_us`
+        (the larger of bytes over bandwidth and operations over matrix rate) and `share` of the sum.
+
+    Raises:
+        LssBevError: the engine has no launches to tell apart.
+    """
+    from ...runtime.cuda.engine import CudaEngine
+    from ...runtime.cuda.launch import KernelLaunch, Launch
+
+    if not isinstance(engine, CudaEngine):
+        raise LssBevError(f"backend {engine.name} cannot be profiled: use cuda")
+    tables = engine.tables(frame)
+    with torch.inference_mode():
+        prepared = engine.prepare(images)
+        graph = _replays(lambda: engine.network(prepared, tables))
+        ceilings = measure_ceilings()
+        rows = []
+        for stage, launches in engine.plan(len(frame.rig)).stages.items():
+            for launch in launches:
+                if not isinstance(launch, Launch):
+                    raise LssBevError("only our own kernels can be profiled: install Triton and use fp16")
+                floor = max(launch.traffic / ceilings["bytes"], launch.operations / ceilings["operations"])
+                rows.append(
+                    {
+                        "name": launch.name,
+                        "stage": stage,
+                        "kernel": launch.kernel.fn.__name__ if isinstance(launch, KernelLaunch) else "cuDNN",
+                        "us": _alone(launch),
+                        "bytes": launch.traffic,
+                        "operations": launch.operations,
+                        "floor_us": floor * 1e6,
+                    }
+                )
+    total = sum(row["us"] for row in rows)
+    for row in rows:
+        row["share"] = row["us"] / total
+    return {"ceilings": ceilings, "graph_us": graph, "sum_us": total, "launches": rows}
+
+
+def measure_ceilings() -> dict[str, float]:
+    """Bytes a second of a copy, read and written, and half-precision operations a second of a product."""
+    source = torch.empty(COPY_BYTES, dtype=torch.uint8, device="cuda").random_()
+    target = torch.empty_like(source)
+    copy = _replays(functools.partial(target.copy_, source))
+    del source, target
+    left, right = (torch.randn(MATRIX, MATRIX, device="cuda", dtype=torch.float16) for _ in range(2))
+    product = _replays(functools.partial(torch.matmul, left, right))
+    return {"bytes": 2e6 * COPY_BYTES / copy, "operations": 2e6 * MATRIX**3 / product}
+
+
+def profile_table(profile: dict[str, Any], least: float = 0.01) -> Table:
+    """The launches that take more than `least` of the time, the rest by kernel, and the sum."""
+    ceilings = profile["ceilings"]
+    table = Table(
+        title=f"One run: {profile['sum_us']:.0f} us launch by launch, {profile['graph_us']:.0f} us as a graph",
+        title_justify="left",
+        caption=f"floor: bytes at {ceilings['bytes'] / 1e12:.1f} TB/s or operations at "
+        f"{ceilings['operations'] / 1e12:.0f} TFLOP/s, both measured here",
+        caption_justify="left",
+    )
+    for column in ("launch", "kernel", "us", "share", "GB/s", "TFLOP/s", "floor us"):
+        table.add_column(column, justify="left" if column in ("launch", "kernel") else "right")
+    for row in rows_of(profile, least):
+        table.add_row(*row)
+    return table
+
+
+def rows_of(profile: dict[str, Any], least: float = 0.01) -> list[tuple[str, ...]]:
+    """Texts of `profile_table`, slowest first: launch, kernel, us, share, GB/s, TFLOP/s, floor."""
+    launches = sorted(profile["launches"], key=lambda row: -row["us"])
+    shown = [row for row in launches if row["share"] >= least]
+    rest: dict[str, list[dict[str, Any]]] = {}
+    for row in launches:
+        if row["share"] < least:
+            rest.setdefault(row["kernel"], []).append(row)
+    for kernel, rows in sorted(rest.items(), key=lambda item: -sum(row["us"] for row in item[1])):
+        sums = {
+            key: sum(row[key] for row in rows) for key in ("us", "bytes", "operations", "floor_us", "share")
+        }
+        shown.append({"name": f"{len(rows)} smaller ones", "kernel": kernel, **sums})
+    everything = {
+        key: sum(row[key] for row in launches) for key in ("us", "bytes", "operations", "floor_us", "share")
+    }
+    shown.append({"name": f"all {len(launches)}", "kernel": "", **everything})
+    return [
+        (
+            row["name"],
+            row["kernel"],
+            f"{row['us']:.1f}",
+            f"{100 * row['share']:.1f}%",
+            f"{row['bytes'] / row['us'] / 1e3:.0f}",
+            f"{row['operations'] / row['us'] / 1e6:.1f}",
+            f"{row['floor_us']:.2f}",
+        )
+        for row in shown
+    ]
+
+
+def _sums(rows: list[dict[str, Any]]) -> dict[str, float]:
+    return {key: sum(row[key] for row in rows) for key in ("us", "bytes", "operations", "floor_us", "share")}
+
+
+def _alone(launch: Callable[[], None]) -> float:
+    """Microseconds of one launch among others of its kind."""
+
+    def work() -> None:
+        for _ in range(REPEATS):
+            launch()
+
+    work()
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.backends.cudnn.flags(enabled=True, benchmark=True), torch.cuda.graph(graph):
+        work()
+    return _replays(graph.replay, 5) / REPEATS
+
+
+def _replays(work: Callable[[], object], count: int = 15) -> float:
+    """Median microseconds of some work, by the device's own clock."""
+    work()
+    times = []
+    for _ in range(count):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        work()
+        end.record()
+        torch.cuda.synchronize()
+        times.append(start.elapsed_time(end) * 1e3)
+    return statistics.median(times)
