@@ -3,6 +3,8 @@
 Everything here is an identity of the published network up to rounding (in float32 logits agree to 1e-4):
 
 - batch normalisation is folded into convolutions, activations are fused;
+- a 3x3 convolution of many channels takes a quarter of the multiplications (`WinogradConvolution`, float32);
+- the BEV encoder's stem reads the hit cells alone (`SparseStem`);
 - a convolution of an upsampled map runs on the coarse map (`UpsampledConvolution`);
 - the gate of squeeze and excitation scales the smaller of its two factors, weights or activations;
 - the bias of a block's projection is passed on to the next expansion, which is linear in it.
@@ -22,6 +24,7 @@ from ..model.merge import Up
 from .convolution import Convolution, fold
 from .sparse_stem import SparseStem, StemTable
 from .upsampled_convolution import UpsampledConvolution
+from .winograd import WinogradConvolution
 
 
 class FoldedBlock:
@@ -84,9 +87,9 @@ class FoldedUp:
         weight, bias = fold(up.conv[0], up.conv[1])
         fine = weight.shape[1] - coarse
         scale = int(up.up.scale_factor)
-        self.fine = Convolution(weight[:, :fine], torch.zeros_like(bias), dtype, "relu", padding=1)
+        self.fine = _spatial(weight[:, :fine], torch.zeros_like(bias), dtype)
         self.coarse = UpsampledConvolution(weight[:, fine:], bias, rows, columns, scale, dtype)
-        self.second = Convolution.of(up.conv[3], up.conv[4], dtype, "relu")
+        self.second = _spatial(*fold(up.conv[3], up.conv[4]), dtype)
 
     def __call__(self, coarse: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
         """(B, c, h, w) and (B, f, H, W) to (B, O, H, W), channels last."""
@@ -148,8 +151,8 @@ class FoldedResidual:
     """`BasicBlock` for inference."""
 
     def __init__(self, block: BasicBlock, dtype: torch.dtype):
-        self.first = Convolution.of(block.conv1, block.bn1, dtype, "relu")
-        self.second = Convolution.of(block.conv2, block.bn2, dtype, "relu")
+        self.first = _spatial(*fold(block.conv1, block.bn1), dtype, block.conv1.stride[0])
+        self.second = _spatial(*fold(block.conv2, block.bn2), dtype)
         self.shortcut: Convolution | None = None
         if block.downsample is not None:
             self.shortcut = Convolution.of(block.downsample[0], block.downsample[1], dtype)
@@ -198,6 +201,16 @@ class FoldedBevEncoder:
             x = block(x)
         x = F.relu_(self.up2(self.up1(x, half)))
         return self.head(x)[0].float()
+
+
+def _spatial(
+    weight: torch.Tensor, bias: torch.Tensor, dtype: torch.dtype, stride: int = 1
+) -> Convolution | WinogradConvolution:
+    """A 3x3 convolution of padding 1 with ReLU, by the method that is faster."""
+    outputs, inputs = weight.shape[:2]
+    if stride == 1 and WinogradConvolution.pays(inputs, outputs, dtype):
+        return WinogradConvolution(weight, bias, "relu")
+    return Convolution(weight, bias, dtype, "relu", stride, padding=1)
 
 
 def _linear(conv: nn.Conv2d, norm: nn.BatchNorm2d | None = None) -> tuple[torch.Tensor, torch.Tensor]:
