@@ -1,0 +1,40 @@
+"""`lss-bev frontier`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import console, progress
+
+
+def frontier(
+    model: Annotated[
+        list[str],
+        typer.Option(
+            help="LABEL=WEIGHTS or LABEL=BACKEND:PRECISION@WEIGHTS; repeatable, the first to compare with."
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder for table, picture and figures.")] = Path(
+        "runs/frontier"
+    ),
+    dataroot: Annotated[Path | None, typer.Option(help="Annotated frames; by default the demo's.")] = None,
+    frames: Annotated[int, typer.Option(help="Frames, spread over the data.")] = 40,
+    threads: Annotated[int, typer.Option(help="CPU threads, 0 leaves it to the backends.")] = 0,
+) -> None:
+    """Measure IoU and latency of several networks on the same frames, in turns."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from ..deploy.benchmark.frames import dataset_frames
+    from ..deploy.frontier import Contender, frontier_table, measure_frontier, write_frontier
+    from ..standalone.demo import synthetic_scene
+
+    contenders = [Contender.parse(text) for text in model]
+    dataroot = dataroot or synthetic_scene(Path("runs") / "data", console)
+    with progress("measuring") as bar:
+        measured = measure_frontier(contenders, dataset_frames(dataroot, frames), threads, bar)
+    console.print(frontier_table(measured))
+    for path in write_frontier(measured, out):
+        console.print(f"written     {path}")

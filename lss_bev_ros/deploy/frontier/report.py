@@ -1,0 +1,124 @@
+"""The frontier as a table, as Markdown, as JSON and as a picture."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+from .run import Frontier, FrontierPoint
+
+HEADER = ("network", "runs as", "IoU", "lost", "ms", "p95 ms", "times faster")
+
+
+def frontier_table(frontier: Frontier) -> Table:
+    """For the terminal."""
+    table = Table(title=f"IoU and latency of the network alone; {frontier.frames}", title_justify="left")
+    for column in HEADER:
+        table.add_column(column, justify="left" if column in HEADER[:2] else "right")
+    for row in _rows(frontier):
+        table.add_row(*row)
+    return table
+
+
+def write_frontier(frontier: Frontier, folder: Path) -> list[Path]:
+    """Write frontier.md, frontier.json and frontier.png, each whole or not at all; their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, write in (("frontier.json", _json), ("frontier.md", _markdown), ("frontier.png", _plot)):
+        path = folder / name
+        # matplotlib goes by the ending.
+        partial = path.with_name(f".partial.{name}")
+        write(frontier, partial)
+        os.replace(partial, path)
+        written.append(path)
+    return written
+
+
+def _rows(frontier: Frontier) -> list[tuple[str, ...]]:
+    first = frontier.points[0]
+    return [
+        (
+            point.contender.label,
+            point.engine,
+            _number(point.iou, ".4f"),
+            _number(first.iou - point.iou, ".4f"),
+            f"{point.median:.1f}",
+            f"{np.percentile(point.milliseconds, 95):.1f}",
+            f"{point.times_faster(first):.2f}",
+        )
+        for point in frontier.points
+    ]
+
+
+def _json(frontier: Frontier, path: Path) -> None:
+    first = frontier.points[0]
+    content = {
+        "frames": frontier.frames,
+        "machine": frontier.machine,
+        "points": [
+            {
+                "label": point.contender.label,
+                "weights": Path(point.contender.weights).name,
+                "engine": point.engine,
+                "iou": None if np.isnan(point.iou) else point.iou,
+                "median_ms": point.median,
+                "milliseconds": [round(float(value), 3) for value in point.milliseconds],
+                "times_faster": point.times_faster(first),
+            }
+            for point in frontier.points
+        ],
+    }
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _markdown(frontier: Frontier, path: Path) -> None:
+    load = frontier.machine.get("load_average")
+    lines = [
+        "| " + " | ".join(HEADER) + " |",
+        "|" + "|".join("---" if column in HEADER[:2] else "---:" for column in HEADER) + "|",
+        *("| " + " | ".join(row) + " |" for row in _rows(frontier)),
+        "",
+        f"{frontier.frames}; {frontier.machine.get('processor')}, {frontier.machine.get('cores')} cores, "
+        f"load average {load or 0:.1f} at the start. Times are of the network alone, measured in turns "
+        f"frame by frame; the last column is the median of the ratios to the first row.",
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _plot(frontier: Frontier, path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.2))
+    for point in frontier.points:
+        axes.plot(point.median, _height(point), "o", ms=8)
+        axes.annotate(
+            point.contender.label,
+            (point.median, _height(point)),
+            xytext=(7, 5),
+            textcoords="offset points",
+            fontsize=9,
+        )
+    axes.set_xlabel("latency of the network, ms (median, in turns)")
+    axes.set_ylabel("IoU")
+    axes.set_xlim(left=0)
+    axes.margins(x=0.2, y=0.2)
+    axes.grid(alpha=0.3)
+    axes.set_title(frontier.frames, fontsize=9)
+    figure.tight_layout()
+    figure.savefig(path, dpi=130)
+    pyplot.close(figure)
+
+
+def _height(point: FrontierPoint) -> float:
+    return 0.0 if np.isnan(point.iou) else point.iou
+
+
+def _number(value: float, form: str) -> str:
+    return "" if np.isnan(value) else format(value, form)
