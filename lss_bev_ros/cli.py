@@ -17,6 +17,7 @@ from .commands.convert import convert
 from .commands.demo import demo
 from .commands.evaluate import evaluate
 from .commands.export import export
+from .commands.frontier import frontier
 from .commands.launch import launch
 from .commands.prune import prune
 from .commands.quantize import quantize
@@ -68,6 +69,7 @@ for command in (
     compare,
     prune,
     quantize,
+    frontier,
 ):
     app.command()(command)
 # The trainer reads its own arguments, since their defaults come with torch.

@@ -31,7 +31,7 @@ def prune(
     """Take channels out of the network until it is so many times faster here, then fine-tune what is left.
 
     Fine-tuning learns from the network before pruning too. With --minutes 0 it is left to
-    `lss-bev train --start OUT --teacher WEIGHTS`, on a machine with a GPU say.
+    `lss-bev train --weights OUT --teacher WEIGHTS`, on a machine with a GPU say.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from ..deploy.prune import PruneOptions, prune_table, save_weights, write_report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +17,6 @@ from .parts import Part, network_parts
 
 LEVELS = (0.25, 0.5, 1.0)
 """Shares of its channels at which a width is measured."""
-
-FEW_LEVELS = (0.25, 1.0)
-"""The same for parts of four widths. A convolution's work is linear in each width, so two ends go far."""
 
 BUDGET = 0.05
 """Seconds that one measurement may repeat itself, once it has run REPEATS times."""
@@ -161,8 +158,7 @@ def fastest(run: Callable[[], object], device: str) -> float:
 
 
 def _levels(part: Part, full: dict[str, int], multiple: int) -> tuple[tuple[int, ...], ...]:
-    shares: Sequence[float] = FEW_LEVELS if len(part.widths) > 3 else LEVELS
     return tuple(
-        tuple(sorted({min(full[n], max(multiple, round(s * full[n] / multiple) * multiple)) for s in shares}))
+        tuple(sorted({min(full[n], max(multiple, round(s * full[n] / multiple) * multiple)) for s in LEVELS}))
         for n in part.widths
     )
