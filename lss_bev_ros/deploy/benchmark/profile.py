@@ -87,8 +87,9 @@ def measure_ceilings() -> dict[str, float]:
 def profile_table(profile: dict[str, Any], least: float = 0.01) -> Table:
     """The launches that take more than `least` of the time, the rest by kernel, and the sum."""
     ceilings = profile["ceilings"]
+    alone, graph = profile["sum_us"], profile["graph_us"]
     table = Table(
-        title=f"One run: {profile['sum_us']:.0f} us launch by launch, {profile['graph_us']:.0f} us as a graph",
+        title=f"Launches of one run: {alone:.0f} us one by one, {graph:.0f} us as a graph",
         title_justify="left",
         caption=f"floor: bytes at {ceilings['bytes'] / 1e12:.1f} TB/s or operations at "
         f"{ceilings['operations'] / 1e12:.0f} TFLOP/s, both measured here",
