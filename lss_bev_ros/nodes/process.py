@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -20,6 +21,9 @@ N = TypeVar("N", bound=Node)
 def run(kind: Callable[[], N], args: list[str] | None = None) -> int:
     """Run one node until it is interrupted or shuts rclpy down itself.
 
+    The first SIGINT counts; later ones, of a hasty user or of a launch that passes on what the whole terminal
+    got, are ignored from then on, so that nothing is lost on the way out. SIGTERM and SIGKILL still work.
+
     A node may have `close()`, called once on the way out, to stop its thread and save what it has, and
     `exit_code`, the process's exit status.
 
@@ -32,6 +36,8 @@ def run(kind: Callable[[], N], args: list[str] | None = None) -> int:
     """
     node: N | None = None
     started = False
+    interrupt = _Interrupt()
+    signal.signal(signal.SIGINT, interrupt)  # before rclpy's handler, which calls this one
     try:
         rclpy.init(args=args)
         started = True
@@ -50,10 +56,12 @@ def run(kind: Callable[[], N], args: list[str] | None = None) -> int:
             print(f"error: {line}", file=sys.stderr, flush=True)
             return 1
     finally:
+        interrupt.wanted = False
         if node is not None:
             getattr(node, "close", lambda: None)()
             node.destroy_node()
         rclpy.try_shutdown()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the interpreter would give back the system's handler
     return getattr(node, "exit_code", 0)
 
 
@@ -77,6 +85,17 @@ def guard(node: Node, report: Callable[[str], None]) -> Iterator[None]:
             node.exit_code = 1
             rclpy.try_shutdown()
             raise
+
+
+class _Interrupt:
+    """Raises KeyboardInterrupt for the first SIGINT only, and only while it is wanted."""
+
+    wanted = True
+
+    def __call__(self, _number: int, _frame: object) -> None:
+        if self.wanted:
+            self.wanted = False
+            raise KeyboardInterrupt
 
 
 def _explanation(error: Exception) -> str | None:

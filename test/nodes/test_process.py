@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
+import signal
 import threading
+import time
 
 import pytest
 import rclpy
@@ -8,6 +11,14 @@ from rclpy.node import Node
 
 from lss_bev_ros.errors import LssBevError
 from lss_bev_ros.nodes.process import guard, run
+
+
+@pytest.fixture(autouse=True)
+def interruptible():
+    """The test run's own Ctrl-C, which `run` takes over."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 class Worker(Node):
@@ -71,3 +82,18 @@ def test_a_node_that_is_ended_while_it_starts_ends_quietly(capfd):
 def test_a_start_that_fails_is_one_line(capfd):
     assert run(complain, []) == 1
     assert capfd.readouterr().err == "error: a file is damaged\n"
+
+
+def test_many_ctrl_c_end_a_node_as_one_does(processes, tmp_path):
+    report = tmp_path / "report.json"
+    process = processes.node("evaluation", report=report)
+    while not report.exists():
+        assert process.poll() is None, processes.output(process)
+        time.sleep(0.05)
+    time.sleep(0.5)
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    assert process.returncode == 0, processes.output(process)
+    assert "Traceback" not in processes.output(process)
+    assert json.loads(report.read_text())["frames"]["evaluated"] == 0
