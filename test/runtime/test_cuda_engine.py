@@ -1,4 +1,4 @@
-"""The cuda backend: on a GPU what it predicts; anywhere how it resizes, counts percent, says what is missing."""
+"""The cuda backend: on a GPU what it predicts; anywhere how it resizes, counts percent and what it lacks."""
 
 from __future__ import annotations
 
