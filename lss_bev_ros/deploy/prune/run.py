@@ -20,6 +20,7 @@ from .comparison import Speed, compare_speed
 from .examples import read_examples
 from .importance import Example, channel_importance
 from .latency import LatencyTable, measure_latency
+from .reconstruction import reconstruct
 
 HEAD = 8
 """Channels that are left of the classification head, which never runs: it is half of a small file."""
@@ -146,6 +147,7 @@ def shrink(
         if speed.speedup >= options.speedup:
             break
         goal *= 1.02 * options.speedup / speed.speedup
+    reconstruct(model, smaller, kept, examples, lambda done, total: tell("least squares", done, total))
     before, after = model.config.widths.named(), smaller.config.widths.named()
     report: dict[str, object] = {
         "options": asdict(options),
