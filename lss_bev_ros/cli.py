@@ -11,6 +11,7 @@ import typer
 
 from . import __version__
 from .commands.benchmark import benchmark
+from .commands.build import build
 from .commands.bundle import bundle
 from .commands.compare import compare
 from .commands.convert import convert
@@ -66,6 +67,7 @@ for command in (
     publish,
     benchmark,
     export,
+    build,
     compare,
     prune,
     quantize,

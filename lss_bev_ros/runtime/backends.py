@@ -24,7 +24,7 @@ class Backend:
             raises RuntimeBackendError, one line with the remedy, where it cannot run.
         unusable: why it cannot run here, in a few words, or None where it can.
         automatic: whether `auto` considers it.
-        files: endings of the weights' files that it alone reads.
+        files: endings of files that it reads besides checkpoints.
     """
 
     precisions: tuple[str, ...]
@@ -67,12 +67,32 @@ def _make_onnxruntime(options: EngineOptions, reason: str) -> Engine:
     return make_onnxruntime(options, reason)
 
 
+def _make_tensorrt(options: EngineOptions, reason: str) -> Engine:
+    from .tensorrt.engine import make_tensorrt
+
+    return make_tensorrt(options, reason)
+
+
+def _tensorrt_missing() -> str | None:
+    from .tensorrt.engine import tensorrt_missing
+
+    return tensorrt_missing()
+
+
 REGISTRY: dict[str, Backend] = {
     "cuda": Backend(("fp16", "fp32"), _make_cuda, _cuda_missing),
     "torch": Backend(("fp32", "bf16"), _make_torch, lambda: None),
     # PyTorch's folded network is faster on the CPU, so this one is for files and for those who ask.
     "onnxruntime": Backend(
         ("fp32", "fp16", "int8"), _make_onnxruntime, onnxruntime_missing, automatic=False, files=(".onnx",)
+    ),
+    # Builds engines for minutes, so only for those who ask.
+    "tensorrt": Backend(
+        ("fp16", "fp32", "int8"),
+        _make_tensorrt,
+        _tensorrt_missing,
+        automatic=False,
+        files=(".engine", ".onnx"),
     ),
 }
 """Backends by name, in the order that `auto` tries them."""
@@ -112,13 +132,14 @@ def create_engine(
     if isinstance(threads, bool) or not isinstance(threads, int) or not 0 <= threads <= 1024:
         raise RuntimeBackendError(f"threads {threads!r} must be a whole number from 0 (leave alone) to 1024")
     options = EngineOptions(weights, precision, threads, grid)
-    reader = _reader_of(weights)
-    if backend == "auto" and reader is None:
+    readers = _readers_of(weights)
+    if backend == "auto" and not readers:
         return _best(options)
-    if reader is not None and backend not in ("auto", reader):
-        raise RuntimeBackendError(f"backend {backend!r} reads no {Path(weights).suffix} file: use {reader!r}")
+    if readers and backend not in ("auto", *readers):
+        known = " or ".join(repr(reader) for reader in readers)
+        raise RuntimeBackendError(f"backend {backend!r} reads no {Path(weights).suffix} file: use {known}")
     if backend == "auto":
-        return REGISTRY[reader].make(options, f"{reader} reads {Path(weights).suffix} files")
+        return REGISTRY[readers[0]].make(options, f"{readers[0]} reads {Path(weights).suffix} files")
     chosen = REGISTRY[backend]
     if precision not in ("auto", *chosen.precisions):
         known = ", ".join(("auto", *chosen.precisions))
@@ -126,10 +147,10 @@ def create_engine(
     return chosen.make(options, f"{backend} as asked")
 
 
-def _reader_of(weights: str | Path) -> str | None:
-    """The backend that alone reads such a file, if there is one."""
+def _readers_of(weights: str | Path) -> list[str]:
+    """The backends that read such a file, where it is no checkpoint."""
     suffix = Path(weights).suffix
-    return next((name for name, backend in REGISTRY.items() if suffix and suffix in backend.files), None)
+    return [name for name, backend in REGISTRY.items() if suffix and suffix in backend.files]
 
 
 def _best(options: EngineOptions) -> Engine:

@@ -1,0 +1,144 @@
+"""An engine for an ONNX file on this machine: the one that is there where it fits, else a new one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import RuntimeBackendError
+from ..onnx import OnnxDescription
+from .builder import BuildOptions, TensorRtError, build_plan, import_tensorrt
+from .engine_file import EngineNote, Machine, engine_name, read_engine, sha256, write_engine
+
+if TYPE_CHECKING:
+    from .builder import Progress
+
+
+@dataclass(frozen=True)
+class BuiltEngine:
+    """An engine that fits this machine.
+
+    Attributes:
+        path: of the file.
+        reason: why it was built, or that it was there.
+        built: whether it was built now.
+    """
+
+    path: Path
+    reason: str
+    built: bool
+
+
+def this_machine(trt: Any) -> Machine:
+    """The version of TensorRT and the GPU here.
+
+    Raises:
+        RuntimeBackendError: there is no GPU.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        raise RuntimeBackendError("TensorRT needs an NVIDIA GPU, and PyTorch finds none: see `nvidia-smi`")
+    major, minor = torch.cuda.get_device_capability()
+    return Machine(str(trt.__version__), torch.cuda.get_device_name(), f"{major}.{minor}")
+
+
+def ensure_engine(
+    onnx: Path,
+    folder: Path | None = None,
+    options: BuildOptions | None = None,
+    progress: Progress | None = None,
+    rebuild: bool = False,
+    trt: Any = None,
+    machine: Machine | None = None,
+) -> BuiltEngine:
+    """Find or build the engine of an exported file.
+
+    Args:
+        onnx: from `lss-bev export` or `quantize`; its own description gives the precision.
+        folder: of the engine, its note and the timing cache; None for the ONNX file's.
+        options: asked of the builder; the precision is replaced by the file's.
+        progress: see `builder.Progress`.
+        rebuild: whether to build in any case.
+        trt: the module tensorrt; None imports it.
+        machine: to build on; None for this one.
+
+    Raises:
+        RuntimeBackendError: TensorRT is missing or refuses, or the file cannot be read or written.
+        ModelError: the file does not say what it is.
+    """
+    content = _read(onnx)
+    metadata = _metadata(content, onnx)
+    description = OnnxDescription.read(metadata, str(onnx))
+    asked = asdict(options or BuildOptions())
+    chosen = BuildOptions(**{**asked, "precision": description.precision})
+    recorded = asdict(chosen)
+    try:
+        trt = trt or import_tensorrt()
+        machine = machine or this_machine(trt)
+        folder = folder or onnx.parent
+        path = folder / engine_name(onnx, machine, chosen.dla)
+        reason = "asked for"
+        if path.exists() and not rebuild:
+            reason = _problem(path, machine, sha256(content), recorded)
+            if not reason:
+                return BuiltEngine(path, "it is there and fits", False)
+        elif not path.exists():
+            reason = "there is none yet"
+        cache = folder / f"timing_trt{machine.tensorrt}_{machine.capability}.cache"
+        known = cache.read_bytes() if cache.is_file() else b""
+        plan, grown = build_plan(content, chosen, known, progress, trt)
+    except TensorRtError as error:
+        raise RuntimeBackendError(f"{onnx}: {error}") from error
+    note = EngineNote(
+        machine, onnx.name, sha256(content), sha256(plan), description.weights_sha256, metadata, recorded
+    )
+    write_engine(path, plan, note)
+    _keep(cache, grown)
+    return BuiltEngine(path, reason, True)
+
+
+def _problem(path: Path, machine: Machine, onnx_sha256: str, options: dict[str, object]) -> str:
+    try:
+        return read_engine(path)[1].problem(machine, onnx_sha256, options)
+    except RuntimeBackendError as error:
+        return str(error)
+
+
+def _read(onnx: Path) -> bytes:
+    try:
+        return onnx.read_bytes()
+    except OSError as error:
+        raise RuntimeBackendError(
+            f"no ONNX file at {onnx} ({error.strerror}): write one with `lss-bev export`"
+        ) from error
+
+
+def _metadata(content: bytes, name: Path) -> dict[str, str]:
+    """The metadata of an ONNX file."""
+    try:
+        import onnx
+        from google.protobuf.message import DecodeError
+    except ImportError as error:
+        raise RuntimeBackendError(
+            "reading ONNX files needs the package onnx: pip install 'lss_bev_ros[export]'"
+        ) from error
+    try:
+        model = onnx.load_from_string(content)
+    except DecodeError as error:
+        raise RuntimeBackendError(
+            f"{name} is no ONNX model, or it is truncated: export or copy it again"
+        ) from error
+    return {entry.key: entry.value for entry in model.metadata_props}
+
+
+def _keep(cache: Path, content: bytes) -> None:
+    """Write the timing cache; a build without one is only slower, so an error here is none."""
+    partial = cache.with_name(f".{cache.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, cache)
+    except OSError:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,90 @@
+"""An engine as something that is launched on a CUDA stream, its tensors PyTorch's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ...errors import RuntimeBackendError
+from .builder import TensorInfo, TensorRtError, open_engine, tensors_of
+
+
+class TensorRtModule:
+    """An engine with fixed addresses, so that a launch can be captured in a CUDA graph.
+
+    Args:
+        plan: the serialised engine.
+        name: what to call it in errors.
+        dla: core that it was built for, or None.
+        device: of the tensors.
+        trt: the module tensorrt; None imports it.
+
+    Attributes:
+        tensors: every input and output by name, allocated here; `bind` replaces them.
+        info: what the engine says of them, by name, in its order.
+
+    Raises:
+        RuntimeBackendError: TensorRT does not take the engine.
+    """
+
+    def __init__(
+        self,
+        plan: bytes,
+        name: str,
+        dla: int | None = None,
+        device: torch.device | str = "cuda",
+        trt: Any = None,
+    ):
+        self.name = name
+        try:
+            self._engine = open_engine(plan, dla, trt)
+            infos = tensors_of(self._engine, trt)
+        except TensorRtError as error:
+            raise RuntimeBackendError(f"{name}: {error}") from error
+        self.info: Mapping[str, TensorInfo] = {info.name: info for info in infos}
+        self._context = self._engine.create_execution_context()
+        if self._context is None:
+            raise RuntimeBackendError(f"{name}: too little GPU memory to run it; end what else uses the GPU")
+        self._device = torch.device(device)
+        self.tensors: dict[str, torch.Tensor] = {}
+
+    def allocate(self, shapes: Mapping[str, Sequence[int]] | None = None) -> None:
+        """Make tensors for all inputs and outputs.
+
+        Args:
+            shapes: of inputs whose sizes are free.
+
+        Raises:
+            RuntimeBackendError: a shape is missing, or outside of what the engine was built for.
+        """
+        for info in self.info.values():
+            if info.is_input:
+                shape = tuple((shapes or {}).get(info.name, info.shape))
+                if any(size < 0 for size in shape):
+                    raise RuntimeBackendError(f"{self.name}: the shape of {info.name} {info.shape} is free")
+                if not self._context.set_input_shape(info.name, shape):
+                    raise RuntimeBackendError(
+                        f"{self.name} was not built for {info.name} {shape}, but {info.shape}: build it again"
+                    )
+                self.bind(info.name, self._empty(info, shape))
+        for info in self.info.values():
+            if not info.is_input:
+                self.bind(info.name, self._empty(info, tuple(self._context.get_tensor_shape(info.name))))
+
+    def bind(self, name: str, tensor: torch.Tensor) -> None:
+        """Let the engine read or write a tensor where it lies."""
+        if not tensor.is_contiguous():
+            raise RuntimeBackendError(f"{self.name}: {name} must be contiguous")
+        if not self._context.set_tensor_address(name, tensor.data_ptr()):
+            raise RuntimeBackendError(f"{self.name} has no tensor {name}")
+        self.tensors[name] = tensor
+
+    def launch(self) -> None:
+        """Run on PyTorch's current stream, without waiting; inside a capture it becomes part of the graph."""
+        if not self._context.execute_async_v3(torch.cuda.current_stream(self._device).cuda_stream):
+            raise RuntimeBackendError(f"{self.name}: TensorRT could not run the engine")
+
+    def _empty(self, info: TensorInfo, shape: tuple[int, ...]) -> torch.Tensor:
+        return torch.zeros(shape, dtype=getattr(torch, info.dtype), device=self._device)
