@@ -10,11 +10,15 @@ import numpy as np
 from PIL import Image
 
 from ..errors import EvaluationError
+from . import palette
 
 STILLS = (".jpg", ".jpeg", ".png")
 FILMS = (".mp4", ".gif")
 
-_COLORS = 128
+_KEPT = (
+    *(palette.PAGE, palette.PANEL, palette.UNKNOWN, palette.UNKNOWN_STRIPE, palette.OBSTACLE),
+    *(palette.TRUTH, palette.EGO, palette.TEXT, palette.TEXT_DIM),
+)
 _ATTEMPTS = 6
 _SMALLEST = 240
 """Pixels below which a GIF is not shrunk further."""
@@ -130,7 +134,7 @@ def _write_gif(path: Path, pictures: Iterable[np.ndarray], fps: float, max_bytes
         width = round(width * min(0.95, (max_bytes / size) ** 0.5 * 0.97))
         if width < _SMALLEST:
             raise EvaluationError(
-                f"{path}: {len(frames)} pictures do not fit into {max_bytes} bytes; write fewer of them"
+                f"{len(frames)} pictures do not fit into {max_bytes} bytes of GIF; write fewer of them"
             )
     return len(frames)
 
@@ -148,7 +152,11 @@ def _save_gif(path: Path, frames: list[Image.Image], fps: float) -> None:
     sheet = Image.new("RGB", (frames[0].width, frames[0].height * len(some)))
     for row, frame in enumerate(some):
         sheet.paste(frame, (0, row * frame.height))
-    colors = sheet.quantize(_COLORS, method=Image.Quantize.MEDIANCUT)
+    # What is small but means something, the car itself say, keeps its colour.
+    kept = np.concatenate([palette.probability_colors()[::5], np.array(_KEPT, dtype=np.uint8)])
+    adapted = sheet.quantize(256 - len(kept), method=Image.Quantize.MEDIANCUT)
+    colors = Image.new("P", (1, 1))
+    colors.putpalette(kept.reshape(-1).tolist() + adapted.getpalette()[: 3 * (256 - len(kept))])
     flat = [frame.quantize(palette=colors, dither=Image.Dither.NONE) for frame in frames]
     # GIF counts in hundredths of a second, and players take less than two for ten.
     flat[0].save(
