@@ -10,6 +10,9 @@ from aiohttp import web
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_MAX_HEADERS = 16384
+"""Bytes of all headers; aiohttp itself limits each one."""
+
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -59,6 +62,8 @@ def guard(names: Sequence[str]) -> Callable:
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if sum(len(name) + len(value) for name, value in request.raw_headers) > _MAX_HEADERS:
+            return refuse(431, "too many headers")
         host, origin = request.headers.get("Host"), request.headers.get("Origin")
         if not host_allowed(host, names):
             return refuse(421, "unknown host name; open the page by address or name it in allowed_hosts")

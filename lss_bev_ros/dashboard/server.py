@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 
@@ -66,6 +66,8 @@ class DashboardServer:
         self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
+        self._changes = 0
+        self._drawn: dict[Channel, int] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="drawing")
         self._page = Channel("page", self._wake.set)
         self._cam = Channel("cam", self._wake.set)
@@ -73,6 +75,7 @@ class DashboardServer:
         self._state = Channel("state", self._publish_state)
         self.channels = (self._page, self._cam, self._bev)
         self._tasks: list[asyncio.Task] = []
+        self._streams: set[asyncio.Task] = set()
         self._files = _page_files()
         self.app = web.Application(middlewares=[guard(allowed_hosts)], client_max_size=1024)
         self.app.on_response_prepare.append(add_headers)
@@ -84,11 +87,12 @@ class DashboardServer:
         self._scene.on_change = self._on_change
 
     async def stop(self) -> None:
-        """Stop drawing."""
+        """Stop drawing and end all streams."""
         self._scene.on_change = lambda: None
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._streams]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._thread.shutdown(wait=False)
 
     @property
@@ -116,7 +120,11 @@ class DashboardServer:
 
     def _on_change(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._wake.set)
+            self._loop.call_soon_threadsafe(self._change)
+
+    def _change(self) -> None:
+        self._changes += 1
+        self._wake.set()
 
     async def _draw(self) -> None:
         while True:
@@ -124,7 +132,8 @@ class DashboardServer:
             await asyncio.sleep(_SETTLING)
             self._wake.clear()
             started = self._loop.time()
-            wanted = [channel for channel in self.channels if channel.clients]
+            changes = self._changes
+            wanted = [each for each in self.channels if each.clients and not self._is_drawn(each, changes)]
             frame = self._scene.compose() if wanted else None
             if frame is None:
                 continue
@@ -132,7 +141,12 @@ class DashboardServer:
             for channel, payload in zip(wanted, payloads, strict=True):
                 if channel.clients:
                     channel.publish(payload)
+                    self._drawn[channel] = changes
             await asyncio.sleep(max(0.0, self._period - (self._loop.time() - started)))
+
+    def _is_drawn(self, channel: Channel, changes: int) -> bool:
+        """Whether the channel's clients have this already, since they joined while it was drawn."""
+        return channel.ready and self._drawn.get(channel) == changes
 
     def _render(self, frame: Frame, wanted: Sequence[Channel]) -> list[bytes]:
         make = {self._page: self._pictures.page, self._cam: self._pictures.cam, self._bev: self._pictures.bev}
@@ -226,7 +240,7 @@ class DashboardServer:
             return refuse(503, "too many clients")
         socket = web.WebSocketResponse(heartbeat=15.0, max_msg_size=1024, compress=False)
         await socket.prepare(request)
-        with subscribed((self._state, self._page)) as client:
+        with self._streaming(), subscribed((self._state, self._page)) as client:
             sender = self._loop.create_task(self._feed(socket, client, request))
             try:
                 async for message in socket:  # the page says nothing; this is how one hears that it left
@@ -258,9 +272,14 @@ class DashboardServer:
             response.force_close()
             await response.prepare(request)
             await response.write(f"--{_BOUNDARY}\r\n".encode())
-            with subscribed((channel,)) as client:
+            with self._streaming(), subscribed((channel,)) as client:
                 while True:
-                    jpeg = await client.next()
+                    try:
+                        jpeg = await asyncio.wait_for(client.next(), _STATE_PERIOD)
+                    except asyncio.TimeoutError:
+                        if request.transport is None:  # it left while nothing changed
+                            return response
+                        continue
                     # The next boundary at once: browsers show a picture when they see its end.
                     head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
                     part = head + jpeg + f"\r\n--{_BOUNDARY}\r\n".encode()
@@ -268,6 +287,16 @@ class DashboardServer:
                         return response
 
         return stream
+
+    @contextlib.contextmanager
+    def _streaming(self) -> Iterator[None]:
+        """Have a handler that goes on for ever ended by `stop`."""
+        task = asyncio.current_task()
+        self._streams.add(task)
+        try:
+            yield
+        finally:
+            self._streams.discard(task)
 
     async def _in_time(self, sending: Awaitable[None], request: web.Request) -> bool:
         """Wait for a client to take what is sent; one that is gone or takes nothing is cut off, and False."""

@@ -78,9 +78,7 @@ class Serving:
         connections = _Connections(self._patience)
         self.server.app.middlewares.append(connections.middleware)
         # Who stays connected without asking is cut off, at the start and between requests.
-        runner = web.AppRunner(
-            self.server.app, access_log=None, keepalive_timeout=self._patience, shutdown_timeout=0.5
-        )
+        runner = web.AppRunner(self.server.app, access_log=None, keepalive_timeout=self._patience)
         await runner.setup()
         try:
             listener = await self._listen(connections.protocols(runner.server))

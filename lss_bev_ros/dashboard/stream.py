@@ -61,6 +61,11 @@ class Channel:
         """How many are joined."""
         return len(self._clients)
 
+    @property
+    def ready(self) -> bool:
+        """Whether there is a payload for who joins."""
+        return self._last is not None
+
     def publish(self, payload: bytes | str) -> None:
         """Hand a payload to every client."""
         self.published += 1

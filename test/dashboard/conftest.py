@@ -106,7 +106,7 @@ class Dashboard:
     def port(self):
         return int(self.address.rpartition(":")[2])
 
-    def wait(self, condition, timeout=10.0):
+    def wait(self, condition, timeout=60.0):
         deadline = time.monotonic() + timeout
         while not (value := condition()):
             assert time.monotonic() < deadline, "it did not happen"
@@ -124,6 +124,10 @@ class Dashboard:
             occupancy = np.zeros((200, 200), np.int8)
             occupancy[120:128, 98:102] = 90
         self.scene.add_prediction(stamp, occupancy, BevGrid(), 120.0)
+
+    def in_loop(self, function, *args):
+        """Call something on the server's event loop."""
+        self.serving.server._loop.call_soon_threadsafe(function, *args)
 
     def raw(self, data, timeout=5.0):
         """What comes back for these bytes until the server closes the connection or falls silent."""
