@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lss_bev_ros.model import (
+    IMAGE_MEAN,
+    IMAGE_STD,
     Calibration,
     ImageTransform,
     LiftSplatShoot,
@@ -20,6 +22,7 @@ from lss_bev_ros.training.augmentation import (
     augmented_images,
     depth_targets,
     draw_augmentation,
+    narrowed,
     no_augmentation,
 )
 from lss_bev_ros.training.config import AugmentationConfig, SampleLayout
@@ -125,3 +128,30 @@ def test_draws_repeat_with_their_generator_and_stay_in_range():
     assert torch.equal(first.matrix, again.matrix)
     scale = torch.linalg.det(first.matrix).abs().sqrt()
     assert np.all((scale > 0.193 - 1e-4).numpy() & (scale < 0.225 + 1e-4).numpy())
+
+
+def test_settled_augmentation_is_the_transform_that_the_network_is_used_with():
+    config = AugmentationConfig()
+    settled = narrowed(config, MODEL, 1.0)
+    drawn_once = draw_augmentation(settled, MODEL, 3, 6, torch.Generator().manual_seed(2))
+    plain = no_augmentation(MODEL, 3, 6)
+    assert torch.allclose(drawn_once.matrix, plain.matrix, atol=1e-6)
+    # Its crop is centred at random by up to the rounding of the resized width.
+    assert torch.allclose(drawn_once.offset, plain.offset, atol=1.0)
+    assert settled.lose_camera == config.lose_camera
+    assert narrowed(config, MODEL, 0.0) == config
+
+
+def test_larger_pictures_are_resized_as_the_network_input_is():
+    layout = SampleLayout.of(MODEL, 0.44)
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.randint(0, 255, (1, 1, layout.height, layout.width, 3), generator=generator).byte()
+    plain = no_augmentation(MODEL, 1, 1)
+    ours = augmented_images(pictures, plain, layout, MODEL)
+    pixels = pictures[0].permute(0, 3, 1, 2).float() / 255
+    resized = torch.nn.functional.interpolate(pixels, size=(198, 352), mode="bicubic", antialias=True)
+    used = ImageTransform.of(1600, 900, MODEL)
+    mean, std = (torch.tensor(v)[:, None, None] for v in (IMAGE_MEAN, IMAGE_STD))
+    expected = (resized[:, :, used.top : used.top + 128].clamp(0, 1) - mean) / std
+    # Rows beside the crop are not known to it.
+    assert torch.allclose(ours[:, :, 4:-4], expected[:, :, 4:-4], atol=0.02)

@@ -9,6 +9,7 @@ import torch
 from lss_bev_ros.geometry import BevGrid
 from lss_bev_ros.model import LiftSplatShoot, build_model
 from lss_bev_ros.training.histogram import CENTERS, LogitHistogram, calibration_error, fit_calibration, scores
+from lss_bev_ros.training.losses import overlap_loss
 from lss_bev_ros.training.publish import fit_sharpness, publish
 from lss_bev_ros.training.schedule import learning_rate
 
@@ -69,3 +70,16 @@ def test_the_rate_rises_then_falls_to_nothing():
     assert rates[0] < rates[5] < rates[9]
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[100] == pytest.approx(0, abs=1e-12)
+
+
+def test_the_overlap_loss_of_decisions_is_one_minus_the_iou(sample):
+    logits, target = sample
+    predicted = logits >= 0
+    iou = (predicted & target).sum() / (predicted | target).sum()
+    sure = torch.where(predicted, 50.0, -50.0)[:, None]
+    assert float(overlap_loss(sure, target)) == pytest.approx(1 - float(iou), abs=1e-5)
+
+
+def test_the_overlap_loss_of_nothing_is_defined():
+    empty = torch.zeros(1, 8, 8, dtype=torch.bool)
+    assert torch.isfinite(overlap_loss(torch.full((1, 1, 8, 8), -50.0), empty))

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,3 +42,13 @@ def test_values_and_gradients_equal_the_naive_sum(batch, cameras, seed):
 def test_points_outside_the_grid_count_for_nothing():
     cells = torch.full((2, 1, 3, 2, 2), -1)
     assert splat_batch(torch.rand(2, 3, 2, 2), torch.rand(2, 4, 2, 2), cells, (5, 5)).abs().sum() == 0
+
+
+def test_the_kernels_sum_what_the_definition_sums():
+    pytest.importorskip("numba.cuda", reason="numba without CUDA's target, so without its simulator")
+    script = Path(__file__).with_name("splat_simulated.py")
+    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, str(script)], env=environment, check=True, capture_output=True, text=True
+    )
+    assert float(done.stdout) < 1e-5

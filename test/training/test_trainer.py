@@ -136,3 +136,10 @@ def test_a_network_of_other_widths_is_trained_too(tmp_path):
     run.run()
     assert run.average.bevencode.up2[1].weight.shape[0] == 64
     assert (tmp_path / "average.pt").is_file()
+
+
+def test_a_paused_run_can_be_resumed(tmp_path):
+    trainer(tmp_path, steps=500).run(pause=1e-9)
+    rest = trainer(tmp_path, steps=500, resume=True)
+    assert 0 < rest.step < 500
+    assert (tmp_path / "validation_counts.npy").is_file()
