@@ -40,6 +40,17 @@ def test_the_stem_over_hit_cells_is_the_stem_over_the_grid(nx, ny, points, seed)
             torch.testing.assert_close(sparse(hits, stem), plain, rtol=1e-4, atol=1e-5)
 
 
+def test_bfloat16_rounds_the_products_and_no_more():
+    table = tables(24, 16, 8, 0)
+    weight, bias, features = torch.randn(6, 5, 7, 7), torch.randn(6), torch.randn(8, 5)
+    hits = splat_hits(torch.rand(8, 2), features, table)
+    with torch.inference_mode():
+        exact = SparseStem(weight, bias, torch.float32)(hits, StemTable.build(table))
+        rounded = SparseStem(weight, bias, torch.bfloat16)(hits, StemTable.build(table))
+    assert rounded.dtype == torch.bfloat16
+    assert (rounded.float() - exact).abs().max() < 0.02 * exact.abs().max()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_grid_that_no_point_hits_gives_the_bias(dtype):
     table = SplatTable.build(torch.full((1, 2, 1, 3), -1), (8, 8))
