@@ -81,7 +81,7 @@ def channel_importance(
             gradients = iter(torch.autograd.grad(loss, parameters))
             for width, found in norms.items():
                 change = sum(_change(norm, next(gradients), next(gradients)) for norm in found)
-                scores[width] += change.double().square() / len(examples)
+                scores[width] += change.double().square().cpu() / len(examples)
             if progress:
                 progress(done + 1, len(examples))
     finally:

@@ -18,7 +18,7 @@ from ...training.splat import splat_batch
 from .channels import axes
 from .importance import Example
 
-ROWS = 1500
+ROWS = 500
 """Pixels of a frame that each layer is fitted on, drawn at random."""
 
 RIDGE = 0.01
@@ -48,16 +48,16 @@ class _Moments:
     ab: torch.Tensor
 
     @classmethod
-    def empty(cls, inputs: int, outputs: int) -> _Moments:
+    def empty(cls, inputs: int, outputs: int, device: torch.device) -> _Moments:
         shapes = (inputs,), (outputs,), (inputs, inputs), (inputs, outputs)
-        return cls(0, *(torch.zeros(shape, dtype=torch.float64) for shape in shapes))
+        return cls(0, *(torch.zeros(shape, dtype=torch.float64, device=device) for shape in shapes))
 
     def add(self, a: torch.Tensor, b: torch.Tensor) -> None:
         self.rows += len(a)
-        self.a += a.sum(0)
-        self.b += b.sum(0)
-        self.aa += a.T @ a
-        self.ab += a.T @ b
+        self.a += a.sum(0, dtype=torch.float64)
+        self.b += b.sum(0, dtype=torch.float64)
+        self.aa += (a.T @ a).double()
+        self.ab += (a.T @ b).double()
 
     def solve(self, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Weights (inputs, outputs) near the given ones, and what to add to their outputs."""
@@ -66,7 +66,8 @@ class _Moments:
         wanted = self.ab / self.rows - mean_a.outer(mean_b)
         old = weight.double()
         pull = RIDGE * covariance.diagonal().mean().clamp_min(1e-12)
-        factor = torch.linalg.cholesky(covariance + pull * torch.eye(len(old), dtype=torch.float64))
+        identity = torch.eye(len(old), dtype=torch.float64, device=old.device)
+        factor = torch.linalg.cholesky(covariance + pull * identity)
         new = old + torch.cholesky_solve(wanted - covariance @ old, factor)
         return new, mean_b - mean_a @ new
 
@@ -99,7 +100,8 @@ def reconstruct(
     for name, conv in fitted.items():
         inputs = _channels(axes()[f"{name}.weight"][1], kept, widths, conv.in_channels)
         outputs = _channels(axes()[f"{name}.weight"][0], kept, widths, conv.out_channels)
-        moments[name] = _Moments.empty(len(inputs) * conv.kernel_size[0] ** 2, len(outputs))
+        rows = len(inputs) * conv.kernel_size[0] ** 2
+        moments[name] = _Moments.empty(rows, len(outputs), conv.weight.device)
 
         def collect(
             module: nn.Module,
@@ -169,7 +171,7 @@ def _rows(
     outputs: torch.Tensor,
     generator: torch.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs (rows, channels * k * k) and outputs (rows, channels) at random pixels, float64."""
+    """Inputs (rows, channels * k * k) and outputs (rows, channels) at random pixels."""
     batch, _, height, width = made.shape
     count = min(ROWS, batch * height * width)
     place = torch.randperm(batch * height * width, generator=generator)[:count]
@@ -178,4 +180,4 @@ def _rows(
     padded = nn.functional.pad(given[:, inputs], (padding,) * 4)
     taps = [padded[sample, :, row * stride + i, column * stride + j] for i in range(k) for j in range(k)]
     a = torch.stack(taps, dim=-1).flatten(1)
-    return a.double(), made[sample, :, row, column][:, outputs].double()
+    return a, made[sample, :, row, column][:, outputs]
