@@ -1,0 +1,188 @@
+"""What the kernels draw, here under numba's simulator, is what the compiled code of the CPU draws."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("numba.cuda", reason="numba without CUDA's target, so without its simulator")
+
+from lss_bev_ros.dataset.synthetic import lidar
+from lss_bev_ros.dataset.synthetic.light import Light
+from lss_bev_ros.dataset.synthetic.material import Materials
+from lss_bev_ros.dataset.synthetic.parcel import EGO, Packer
+from lss_bev_ros.dataset.synthetic.rasterizer import draw, draw_flat
+from lss_bev_ros.dataset.synthetic.shading import shade
+from lss_bev_ros.dataset.synthetic.shadow import Shadows
+from lss_bev_ros.dataset.synthetic.stream import Studio
+
+SCALE = 0.0125
+VIEWS, KEY_SCALE, NUMBERS = 7, 2.0**36, 1 << 22
+
+
+def cropped(parcel):
+    """The parcel with the few triangles next to the car, one vehicle that moves and the ego car."""
+    place = parcel.places[0, :2]
+    middle = parcel.vertices[:, :, :2].mean(1) - place
+    parked = np.flatnonzero((parcel.owner > 0) & (np.hypot(*middle.T) < 25))
+    near = np.argsort(np.hypot(*middle.T))[:120]
+    kept = np.unique(np.concatenate([parked[:: max(1, len(parked) // 80)], near]))
+    vehicle = int(np.argmax(parcel.instances[:-1, 2] * (parcel.instances[:-1, 2] < 1700)))
+    instances = parcel.instances[[vehicle, -1]].copy()
+    # Every eighth triangle of each shape is enough.
+    shapes = [np.arange(first, first + count, 8) for _, first, count, *_ in instances]
+    counts = [len(shape) for shape in shapes]
+    instances[:, 1], instances[:, 2], instances[:, 4] = (0, counts[0]), counts, (0, counts[0])
+    chosen = np.concatenate(shapes)
+    poses = parcel.poses[[vehicle, -1]].copy()
+    poses[0, 9:11] = place + 6.0
+    return dataclasses.replace(
+        parcel,
+        **{name: getattr(parcel, name)[kept] for name in ("vertices", "normals", "uv", "material", "owner")},
+        **{
+            f"model_{name}": getattr(parcel, f"model_{name}")[chosen]
+            for name in ("vertices", "normals", "uv", "material")
+        },
+        instances=instances,
+        poses=poses,
+        velocities=parcel.velocities[[vehicle, -1]],
+        moving=np.array([[counts[0], sum(counts)]], np.int32),
+    )
+
+
+@pytest.fixture(scope="module")
+def parcel(world):
+    return cropped(Packer(world).pack([(1.0, None)], np.random.default_rng(0)))
+
+
+@pytest.fixture(scope="module")
+def drawn(parcel, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gpu")
+    np.savez(folder / "parcel.npz", **parcel.arrays())
+    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1", "OMP_NUM_THREADS": "1"}
+    script = Path(__file__).with_name("gpu_drawing.py")
+    command = [sys.executable, str(script), str(folder / "parcel.npz"), str(folder / "out.npz"), str(SCALE)]
+    subprocess.run(command, env=environment, check=True)
+    return dict(np.load(folder / "out.npz"))
+
+
+def rows_of(drawn, parcel, view):
+    """Which rows of the drawn triangles a view shows: all that stands still, then what moves."""
+    fixed, room = int(drawn["fixed"]), int(drawn["room"])
+    count = parcel.moving[0, 0 if view < VIEWS - 1 else 1]
+    return np.concatenate([np.arange(fixed), fixed + view * room + np.arange(count)])
+
+
+def test_every_sample_shows_the_triangle_that_the_rasteriser_finds(drawn, parcel):
+    for view in range(VIEWS - 1):
+        rows = rows_of(drawn, parcel, view)
+        fine = 2 * drawn["lenses"][view]
+        fine[2:] += 0.5
+        packed = drawn["buffers"][view]
+        keys, ids = np.zeros(packed.shape, np.float32), np.full(packed.shape, -1, np.int32)
+        vertices = np.ascontiguousarray(drawn["vertices"][rows])
+        draw(vertices, drawn["rotations"][view], drawn["origins"][view], fine, keys, ids)
+        assert ((packed > 0) == (ids >= 0)).all()
+        numbers = NUMBERS - 1 - (packed & (NUMBERS - 1))
+        # Where two surfaces lie in one plane, either may win.
+        assert (numbers == ids)[ids >= 0].mean() > 0.98
+        assert np.allclose((packed >> 22) / KEY_SCALE, keys, rtol=1e-5, atol=1e-7)
+
+
+def test_pixels_are_shaded_as_on_the_processor(drawn, parcel):
+    light = parcel.lights[0]
+    light = Light(*(tuple(light[3 * k : 3 * k + 3]) for k in range(5)), *light[15:18], int(light[18]))
+    materials = Materials(parcel.kind, parcel.colours[0], parcel.params[0])
+    (near, far), scales = drawn["offsets"][0], drawn["scales"]
+    shadows = Shadows(
+        tuple(parcel.axes[0].ravel()), tuple(near), float(scales[0]), drawn["maps"][0, 0],
+        tuple(far), float(scales[1]), drawn["maps"][0, 1],
+        drawn["contact"][0], tuple(parcel.places[0, :2] - 60.0),
+    )  # fmt: skip
+    for view in range(VIEWS - 1):
+        packed = drawn["buffers"][view]
+        numbers = NUMBERS - 1 - (packed & (NUMBERS - 1))
+        fixed = int(drawn["fixed"])
+        rows = np.where(numbers < fixed, numbers, numbers + view * int(drawn["room"]))
+        ids = np.where(packed > 0, rows, -1).astype(np.int32)
+        image = np.empty((*drawn["images"].shape[2:4], 3), np.uint8)
+        shade(
+            ids, drawn["rotations"][view], drawn["origins"][view], drawn["lenses"][view],
+            drawn["vertices"], drawn["normals"], drawn["uv"], drawn["material"], drawn["owner"],
+            materials, light, shadows, int(parcel.seeds[0, view]), image,
+        )  # fmt: skip
+        error = np.abs(image[:, :, ::-1].astype(int) - drawn["images"][0, view])
+        assert error.max() <= 2
+    assert drawn["images"].std() > 10
+
+
+def test_shadow_maps_hold_the_same_heights(drawn, parcel):
+    vertices = np.ascontiguousarray(drawn["vertices"][rows_of(drawn, parcel, VIEWS - 1)])
+    for k in range(2):
+        heights = np.full(drawn["maps"].shape[2:], -1e6, np.float32)
+        draw_flat(vertices, parcel.axes[0], drawn["offsets"][0, k], float(drawn["scales"][k]), heights)
+        lit = heights > -1e5
+        assert lit.any()
+        assert np.allclose(drawn["maps"][0, k][lit], heights[lit], atol=1e-3)
+        assert (drawn["maps"][0, k][~lit] < -1e4).all()
+
+
+def test_the_lidar_hits_whom_the_scan_hits(drawn, parcel):
+    rows = rows_of(drawn, parcel, VIEWS - 1)
+    vertices, owner = drawn["vertices"][rows], drawn["owner"][rows]
+    ranges = np.full((lidar.COLUMNS, lidar.RINGS), lidar.MAX_RANGE)
+    nearest = np.full(ranges.shape, -1, np.int64)
+    azimuth, elevation = lidar.azimuths(), lidar.elevations()
+    to_body = parcel.sensor[0]
+    slack = float(parcel.slack[0])
+    lidar._cast(vertices, to_body, lidar._back(to_body), slack, 0, azimuth, elevation, ranges, nearest)
+    struck = np.bincount(
+        owner[nearest[(nearest >= 0) & (owner[nearest] > 0)]], minlength=len(drawn["hits"][0])
+    )
+    ours = drawn["hits"][0]
+    assert struck.sum() > 50
+    # Weak echoes are lost at random, so whoever is struck often enough must be hit.
+    assert (ours[struck > 12] > 0).all()
+    assert (ours[struck == 0] <= 2).all()
+    assert 0.4 < ours.sum() / struck.sum() < 1.05
+
+
+def test_the_raster_says_how_often_a_vehicle_was_hit(drawn, parcel):
+    raster = drawn["raster"][0]
+    covered = np.zeros(len(raster), bool)
+    covered[parcel.cells] = True
+    assert ((raster > 0) == covered).all()
+    expected = np.zeros(len(raster), int)
+    returns = np.minimum(drawn["hits"][0][parcel.cell_owner], 127)
+    np.maximum.at(expected, parcel.cells, 128 + returns)
+    assert (raster == expected).all()
+
+
+def test_a_parcel_says_what_a_sample_of_the_stream_says(world):
+    parcel = Packer(world).pack([(1.0, None)], np.random.default_rng(4))
+    sample = Studio(world, 0.02).sample(1.0, np.random.default_rng(4))
+    for k, camera in enumerate(sample.rig.cameras):
+        row = parcel.calibration[0, k]
+        assert np.allclose(row[:9], camera.pose.rotation.ravel(), atol=1e-6)
+        assert np.allclose(row[12:], camera.intrinsics.ravel(), atol=1e-3)
+    # The same vehicles cover the same cells.
+    assert len(np.unique(parcel.cell_owner)) <= len(sample.boxes)
+    assert parcel.instances[-1, 3] == EGO
+
+
+def test_whose_place_the_ego_car_takes_is_not_there(world):
+    packer = Packer(world)
+    moments = packer.draw_moments(30, 2.0, 1.0, np.random.default_rng(0))
+    time, driver = next(moment for moment in moments if moment[1] is not None)
+    parcel = packer.pack([(time, driver)], np.random.default_rng(0))
+    assert driver.number not in parcel.instances[:, 3]
+    assert driver.number not in parcel.cell_owner
+    # The ego car stands where the driver's car stood, within their difference in length.
+    assert np.hypot(*(parcel.places[0] - driver.pose(time).translation)[:2]) < 2.0
