@@ -119,6 +119,20 @@ def test_boxes_become_markers_after_one_that_clears():
     assert marker.ns == "vehicle.car"
 
 
+def test_boxes_come_out_of_their_markers():
+    boxes = [
+        Box(Pose.from_yaw(0.3 * k, (5.0, k, 0.8)), np.array([4.5, 1.9, 1.6]), kind)
+        for k, kind in enumerate(["vehicle.car", "human.pedestrian.adult", "movable_object.barrier"])
+    ]
+    markers = wire(messages.box_markers(boxes, 0))
+    for before, after in zip(boxes, messages.boxes_from_markers(markers), strict=True):
+        assert after.category == before.category
+        assert after.corners() == pytest.approx(before.corners())
+    markers.markers[1].pose.orientation.w = markers.markers[1].pose.orientation.z = 0.0
+    with pytest.raises(GeometryError):
+        messages.boxes_from_markers(markers)
+
+
 def test_diagnostics_carry_readable_values():
     status = wire(
         messages.diagnostic_status("a: b", b"\x01", "m", {"f": 1.23456, "n": 7, "list": [1.0, 2.5], "s": "x"})
