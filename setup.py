@@ -5,6 +5,8 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 NAME = "lss_bev_ros"
+# `colcon build --symlink-install` runs a link to this file in a folder that has no README.
+README = Path(__file__).resolve().with_name("README.md")
 OVERLAY = Path(NAME, "standalone", "overlay")
 WEIGHTS = Path(NAME, "model", "builtin")
 KERNELS = Path(NAME, "runtime", "cuda", "splat.cu")
@@ -24,7 +26,7 @@ setup(
     name=NAME,
     version="0.1.0",
     description="Live bird's-eye-view occupancy from six cameras with Lift-Splat-Shoot, scored against LiDAR",
-    long_description=Path("README.md").read_text(encoding="utf-8"),
+    long_description=README.read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10,<3.13",
