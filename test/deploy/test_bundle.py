@@ -173,3 +173,71 @@ def test_what_a_device_refuses_leaves_no_results(bundle, device):
         run_remote(bundle, "user@orin", out, python=sys.executable)
     with pytest.raises(DeployError, match="must be a host name"):
         run_remote(bundle, "-oProxyCommand=evil", out)
+
+
+class FakeGpu:
+    """Memory, an engine that adds one, and its context, as TensorRtSession uses them."""
+
+    def __init__(self):
+        self.memory, self.bound, self.stream = {}, {}, 7
+
+    def allocate(self, size):
+        self.memory[len(self.memory) + 1] = np.zeros(size, dtype=np.uint8)
+        return len(self.memory)
+
+    def upload(self, address, array):
+        self.memory[address][:] = array.reshape(-1).view(np.uint8)
+
+    def download(self, address, array):
+        array.reshape(-1).view(np.uint8)[:] = self.memory[address]
+
+    def wait(self):
+        pass
+
+    close = wait
+
+    def create_execution_context(self):
+        return self
+
+    def set_tensor_address(self, name, address):
+        self.bound[name] = address
+
+    def set_input_shape(self, name, shape):
+        self.shape = shape
+
+    def get_tensor_shape(self, name):
+        return self.shape
+
+    def execute_async_v3(self, stream):
+        assert stream == self.stream
+        self.memory[self.bound["out"]][:] = (self.memory[self.bound["in"]].view(np.float32) + 1).view(
+            np.uint8
+        )
+        return True
+
+
+def test_a_device_with_tensorrt_builds_an_engine_once(bundle, tmp_path, monkeypatch):
+    from types import SimpleNamespace
+
+    # Out of the bundle itself, since the builder lies beside the runner there alone.
+    monkeypatch.syspath_prepend(str(bundle))
+    from runner import builder, tensorrt_session
+
+    built = []
+    monkeypatch.setattr(builder, "build_plan", lambda *_, **__: (built.append(1), (b"plan", b""))[1])
+    gpu = FakeGpu()
+    monkeypatch.setattr(builder, "open_engine", lambda plan, dla, trt: gpu)
+    infos = [
+        builder.TensorInfo("in", True, (-1, 2), "float32"),
+        builder.TensorInfo("out", False, (-1, 2), "float32"),
+    ]
+    monkeypatch.setattr(builder, "tensors_of", lambda engine, trt: infos)
+    options = SimpleNamespace(dla=None, workspace=64, engines=tmp_path)
+    trt = SimpleNamespace(__version__="10.3.0")
+    for _ in range(2):
+        session = tensorrt_session.TensorRtSession("net", b"onnx", "fp16", options, gpu, trt)
+        given = np.arange(6, dtype=np.float32).reshape(3, 2)
+        np.testing.assert_array_equal(session.run({"in": given})["out"], given + 1)
+        np.testing.assert_array_equal(session.run({"in": given * 2})["out"], given * 2 + 1)
+    assert built == [1]
+    assert [path.suffix for path in tmp_path.iterdir()] == [".plan"]

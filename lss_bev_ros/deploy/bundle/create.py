@@ -27,6 +27,7 @@ from ...runtime.onnx import OnnxDescription
 from ...runtime.onnxruntime_session import OnnxSession
 from ...runtime.preprocess import Preprocessor, resize_and_crop
 from ...runtime.segment_tables import SegmentSizes, SegmentTables
+from ...runtime.tensorrt import builder
 from ...runtime.torch_engine import TorchEngine
 from ..benchmark.frames import BenchmarkFrames
 from .runner.archive import FORMAT, MANIFEST, VERSION
@@ -89,7 +90,8 @@ def create_bundle(
     network = build_model(weights)
     files: dict[str, bytes] = {f"models/{model.name}.onnx": model.content for model in opened}
     files["__main__.py"] = MAIN.encode()
-    files |= {f"runner/{path.name}": path.read_bytes() for path in sorted(RUNNER.glob("*.py"))}
+    for path in [*sorted(RUNNER.glob("*.py")), Path(builder.__file__)]:
+        files[f"runner/{path.name}"] = path.read_bytes()
     entries = [_entry(model) for model in opened]
     listed, fed = _add_frames(frames, network, opened, entries, files, progress)
     for model, entry in zip(opened, entries, strict=True):

@@ -119,7 +119,7 @@ def _measure(
         if runtime == "tensorrt":
             from .tensorrt_session import TensorRtSession
 
-            session = TensorRtSession(model["name"], content, options)
+            session = TensorRtSession(model["name"], content, model["precision"], options)
         else:
             from .onnxruntime_session import OnnxRuntimeSession
 

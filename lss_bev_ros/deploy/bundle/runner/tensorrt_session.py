@@ -1,0 +1,117 @@
+"""A model of the bundle in TensorRT: its engine is built here, for this GPU, and kept for the next run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .archive import BundleError
+from .cuda_memory import CudaMemory
+
+if TYPE_CHECKING:
+    import argparse
+
+ENGINES = Path("~/.cache/lss_bev_ros/bundles")
+
+
+class TensorRtSession:
+    """Builds or loads an engine and runs it on buffers of its own.
+
+    Args:
+        label: what to call the model.
+        model: the ONNX file.
+        precision: `fp32`, `fp16` or `int8`.
+        options: `dla`, `workspace` and `engines` of the command line.
+        memory: of the GPU; None for that of the CUDA runtime.
+        trt: the module tensorrt; None imports it.
+
+    Attributes:
+        name: library and version.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        model: bytes,
+        precision: str,
+        options: argparse.Namespace,
+        memory: CudaMemory | None = None,
+        trt: Any = None,
+    ) -> None:
+        from . import builder  # lies beside this file in a bundle alone
+
+        self._memory = memory or CudaMemory()
+        try:
+            trt = trt or builder.import_tensorrt()
+            plan = _plan(builder, trt, label, model, precision, options)
+            self._engine = builder.open_engine(plan, options.dla, trt)
+            self._tensors = builder.tensors_of(self._engine, trt)
+        except builder.TensorRtError as error:
+            raise BundleError(f"{label}: {error}") from None
+        self._context = self._engine.create_execution_context()
+        self.name = f"TensorRT {trt.__version__}" + ("" if options.dla is None else f" DLA {options.dla}")
+        self._addresses: dict[str, int] = {}
+        self._outputs: dict[str, np.ndarray] = {}
+
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by name; the copies to and from the GPU are part of it."""
+        given = [info for info in self._tensors if info.is_input]
+        for info in given:
+            if -1 in info.shape:
+                self._context.set_input_shape(info.name, inputs[info.name].shape)
+            self._memory.upload(self._address(info.name, inputs[info.name].nbytes), inputs[info.name])
+        for info in self._tensors:
+            if not info.is_input and info.name not in self._outputs:
+                shape = tuple(self._context.get_tensor_shape(info.name))
+                self._outputs[info.name] = np.empty(shape, dtype=info.dtype)
+                self._address(info.name, self._outputs[info.name].nbytes)
+        if not self._context.execute_async_v3(self._memory.stream):
+            raise BundleError("TensorRT could not run the engine")
+        for name, array in self._outputs.items():
+            self._memory.download(self._addresses[name], array)
+        self._memory.wait()
+        return {name: array.copy() for name, array in self._outputs.items()}
+
+    def close(self) -> None:
+        """Free the buffers."""
+        self._memory.close()
+
+    def _address(self, name: str, size: int) -> int:
+        if name not in self._addresses:
+            self._addresses[name] = self._memory.allocate(size)
+            self._context.set_tensor_address(name, self._addresses[name])
+        return self._addresses[name]
+
+
+def _plan(
+    builder: Any, trt: Any, label: str, model: bytes, precision: str, options: argparse.Namespace
+) -> bytes:
+    """The engine of an earlier run of the same model, TensorRT, GPU and options, or a new one."""
+    folder = (options.engines or ENGINES).expanduser()
+    about = f"{trt.__version__} {_gpu()} {precision} {options.dla} {options.workspace}".encode()
+    path = folder / f"{label}-{hashlib.sha256(model + about).hexdigest()[:16]}.plan"
+    if path.is_file():
+        return path.read_bytes()
+    print(f"{label}: building the engine, which takes minutes", flush=True)
+    asked = builder.BuildOptions(precision=precision, workspace_mib=options.workspace, dla=options.dla)
+    plan, _ = builder.build_plan(model, asked, trt=trt)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(plan)
+        os.replace(temporary, path)
+    except OSError as error:
+        print(f"{label}: the engine is not kept ({error.strerror})", flush=True)
+    return plan
+
+
+def _gpu() -> str:
+    """What tells one GPU from another without a CUDA package: its model, or the board's."""
+    from .device import describe_device
+
+    known = describe_device()
+    return str(known.get("gpu", "")).split(",")[0] or str(known.get("model", ""))
