@@ -196,7 +196,8 @@ class Trainer:
         monitor = UtilisationMonitor(self._device)
         self.load()
         self._message(f"{len(self._pool)} training samples a rank at the start")
-        progress, done = self._shared_progress(pause)
+        # However short the session, it takes some steps and leaves what it can be resumed from.
+        progress, done = self._shared_progress()
         lines = Interval(config.log_every)
         validations, saves = Interval(config.validate_every), Interval(config.save_every)
         rates = Rates(self._step, self._pool.added)
