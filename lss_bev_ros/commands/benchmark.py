@@ -82,7 +82,8 @@ def benchmark(
         console.print(f"not run     {line}", markup=False)
     if scaling:
         with progress("scaling") as bar:
-            report["scaling"] = run_scaling(*_backend(scaling), threads=threads, progress=bar)
+            turns = max(2, repetitions // 4)
+            report["scaling"] = run_scaling(*_backend(scaling), threads, turns, progress=bar)
         console.print(scaling_table(report["scaling"]))
     if nodes:
         from ..standalone.node_benchmark import benchmark_nodes, nodes_tables
