@@ -26,7 +26,7 @@ _SETTLING = 0.06
 """Seconds after a grid in which the annotations and the scan of its instant may still come."""
 
 _STATE_PERIOD = 1.0
-_ANSWER_TIMEOUT = 3.0
+_ANSWER_TIMEOUT = 10.0
 _BOUNDARY = "frame"
 _PAGE_TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 

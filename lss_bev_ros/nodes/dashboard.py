@@ -37,7 +37,7 @@ from .qos import RELIABLE, latched_qos, sensor_qos
 _GRID, _POINTS = "bev/occupancy", "lidar_top/points"
 _TRUTH, _BOXES = "ground_truth/occupancy", "ground_truth/boxes"
 
-_NICENESS = 5
+_NICENESS = 3
 
 _PLAUSIBLE_MS = 60_000.0
 """An older grid tells of a clock that is not ours, such as that of a bag."""
