@@ -114,14 +114,14 @@ def test_an_operator_that_tensorrt_lacks_is_one_line_with_its_name(version, scri
 
 def test_too_little_memory_while_building_says_so(script):
     script.builds, script.says = False, ["Requested amount of GPU memory\n(1 bytes): out of memory"]
-    with pytest.raises(TensorRtError, match="too little GPU memory.*within 64 MiB"):
+    with pytest.raises(TensorRtError, match=r"too little GPU memory.*within 64 MiB"):
         build_plan(b"onnx", BuildOptions(workspace_mib=64), trt=fake_tensorrt("10.3.0", script))
 
 
 def test_free_sizes_need_three_shapes(script):
     script.inputs = (("images", (-1, 3, 128, 352)),)
     trt = fake_tensorrt("10.3.0", script)
-    with pytest.raises(TensorRtError, match="images has free sizes.*--shape images="):
+    with pytest.raises(TensorRtError, match=r"images has free sizes.*--shape images="):
         build_plan(b"onnx", BuildOptions(), trt=trt)
     shapes = {"images": [(1, 3, 128, 352), (6, 3, 128, 352), (8, 3, 128, 352)]}
     build_plan(b"onnx", BuildOptions(shapes=shapes), trt=trt)
@@ -131,7 +131,7 @@ def test_free_sizes_need_three_shapes(script):
 
 def test_an_engine_of_another_gpu_is_refused_in_tensorrts_words(script):
     script.opens, script.says = False, ["Target GPU SM 87 is not supported by this TensorRT release."]
-    with pytest.raises(TensorRtError, match="SM 87.*lss-bev build"):
+    with pytest.raises(TensorRtError, match=r"SM 87.*lss-bev build"):
         open_engine(b"plan", trt=fake_tensorrt("11.4.0", script))
 
 
