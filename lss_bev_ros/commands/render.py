@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +14,9 @@ from ..errors import DatasetError, EvaluationError
 from .console import console, progress
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from ..dataset import NuScenesReader
     from ..geometry import BevGrid, Rig
     from ..runtime import Engine
     from ..visualization.film import FilmFrame
@@ -42,6 +47,7 @@ def render(
     max_mb: Annotated[float, typer.Option(help="A GIF is shrunk until it is no larger; 0 for any.")] = 3.0,
 ) -> None:
     """Make a film of a scene, or a still: the cameras with what is predicted in them, and the grid."""
+    from ..dataset import NuScenesReader
     from ..visualization.film import FilmPainter
     from ..visualization.video import STILLS, check_target, write_film, write_still
 
@@ -51,22 +57,23 @@ def render(
         weights = _RECORDED if is_bag else "builtin"
     if weights == _RECORDED and not is_bag:
         raise EvaluationError("--weights recorded: a data set holds no predictions, only a bag does")
+    # Before the network, which takes seconds to load.
+    reader = None if is_bag else NuScenesReader(source, version, (scene,) if scene else ())
     engine = _engine(backend, weights)
-    if is_bag:
-        count, frames = _of_bag(source, engine)
+    still = kind in STILLS
+    first = frame if still else 0
+    if reader is None:
+        count, frames = _of_bag(source, engine, first)
     else:
-        count, frames = _of_dataset(source, version, scene, engine)
+        count, frames = _of_dataset(reader, scene, engine, first)
     subtitle = "" if engine is None else f"weights: {engine.weights}"
     painter = FilmPainter(size, threshold, subtitle, boxes)
     try:
-        if kind in STILLS:
-            chosen = count // 2 if frame is None else frame
-            if not 0 <= chosen < count:
-                raise EvaluationError(f"--frame {chosen}: {source} has frames 0 to {count - 1}")
-            for index, one in enumerate(frames):
-                if index == chosen:
-                    write_still(out, painter.paint(one))
-                    break
+        if still:
+            one = next(frames, None)
+            if one is None:
+                raise EvaluationError(f"{source}: no image of that frame can be read; choose another --frame")
+            write_still(out, painter.paint(one))
             console.print(f"still       {out}", soft_wrap=True)
             return
         count = min(count, limit) if limit > 0 else count
@@ -97,36 +104,48 @@ def _first(frames: Iterable[FilmFrame], count: int, bar) -> Iterator[FilmFrame]:
     bar(count, count)
 
 
-def _of_bag(source: Path, engine: Engine | None) -> tuple[int, Iterator[FilmFrame]]:
-    from ..runtime import FrameSet
+def _of_bag(source: Path, engine: Engine | None, first: int | None) -> tuple[int, Iterator[FilmFrame]]:
     from ..standalone.bag.frames import film_frames
 
-    if engine is None:
-        return film_frames(source)
+    predict = None if engine is None else partial(_predict, engine)
+    count, _ = film_frames(source, predict)
+    return film_frames(source, predict, _chosen(first, count, source))
 
-    def predict(stamp: int, rig: Rig, images: dict[str, bytes]) -> tuple[object, BevGrid]:
-        images = {name: image for name, image in images.items() if name in rig.names}
-        prediction, _ = engine.infer_usable(FrameSet(stamp, rig, images))
-        return prediction.occupancy, prediction.grid
 
-    return film_frames(source, predict)
+def _predict(engine: Engine, stamp: int, rig: Rig, images: dict[str, bytes]) -> tuple[np.ndarray, BevGrid]:
+    from ..runtime import FrameSet
+
+    images = {name: image for name, image in images.items() if name in rig.names}
+    prediction, _ = engine.infer_usable(FrameSet(stamp, rig, images))
+    return prediction.occupancy, prediction.grid
+
+
+def _chosen(first: int | None, count: int, source: Path) -> int:
+    """The frame to begin with: the middle one where none is named."""
+    if not count:
+        raise EvaluationError(f"{source}: there is no frame to draw")
+    first = count // 2 if first is None else first
+    if not 0 <= first < count:
+        raise EvaluationError(f"--frame {first}: {source} has frames 0 to {count - 1}")
+    return first
 
 
 def _of_dataset(
-    source: Path, version: str, scene: str, engine: Engine | None
+    reader: NuScenesReader, scene: str, engine: Engine, first: int | None
 ) -> tuple[int, Iterator[FilmFrame]]:
-    from ..dataset import NuScenesReader
     from ..dataset.raster import vehicle_raster
     from ..runtime import FrameSet
     from ..visualization.film import FilmFrame
 
-    reader = NuScenesReader(source, version, (scene,) if scene else ())
     scene = scene or next(iter(reader.scenes), "")
     if not scene:
-        raise DatasetError(f"{source}: has no scene")
+        raise DatasetError(f"{reader.dataroot}: has no scene")
+
+    count = reader.count_keyframes(scene)
+    begin = _chosen(first, count, reader.dataroot)
 
     def frames() -> Iterator[FilmFrame]:
-        for keyframe in reader.keyframes(scene):
+        for keyframe in itertools.islice(reader.keyframes(scene), begin, None):
             images = {}
             for name, shot in keyframe.cameras.items():
                 try:
@@ -158,4 +177,4 @@ def _of_dataset(
                 title=scene,
             )
 
-    return reader.count_keyframes(scene), frames()
+    return count, frames()

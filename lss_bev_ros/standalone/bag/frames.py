@@ -45,15 +45,18 @@ class _Instant:
         return self.found[topic][1] if topic in self.found else None
 
 
-def film_frames(path: Path, predict: Predict | None = None) -> tuple[int, Iterator[FilmFrame]]:
+def film_frames(
+    path: Path, predict: Predict | None = None, first: int = 0
+) -> tuple[int, Iterator[FilmFrame]]:
     """Put the instants of a bag together: one a predicted grid, or one a keyframe where there is none.
 
     Args:
         path: bag folder or .mcap file, with the topics of the replay below any namespace.
         predict: makes the grid of each instant; None takes the grids that were recorded.
+        first: how many instants to pass over, without predicting them.
 
     Returns:
-        how many there are, and the frames; one whose cameras are not in the bag is left out.
+        how many there are in the bag, and the frames; one whose cameras are not in the bag is left out.
 
     Raises:
         StandaloneError: no bag, or one without images, or without grids where none are to be made.
@@ -75,7 +78,7 @@ def film_frames(path: Path, predict: Predict | None = None) -> tuple[int, Iterat
                 for _, _, data in bag.messages([names[anchor]])
             }
         )
-    return len(stamps), _frames(path, names, types, stamps, predict)
+    return len(stamps), _frames(path, names, types, stamps[first:], predict)
 
 
 def _names(bag: Bag) -> dict[str, str]:
