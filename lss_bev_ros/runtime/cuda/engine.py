@@ -234,12 +234,16 @@ class CudaEngine(Engine):
             from .plain_network import PlainNetwork
 
             return PlainNetwork(self._model, cameras, tables, self._dtype, self._kernels == "compile")
-        from .fused_layers import Planner
         from .fused_network import FusedNetwork
+        from .planner import Planner
 
         properties = torch.cuda.get_device_properties(self._device)
         planner = Planner(
-            self._device, self._dtype, properties.multi_processor_count, overlap=properties.major >= 9
+            self._device,
+            self._dtype,
+            properties.multi_processor_count,
+            overlap=properties.major >= 9,
+            library=torch.backends.cudnn.is_available(),
         )
         return FusedNetwork(self._model, cameras, tables, planner)
 

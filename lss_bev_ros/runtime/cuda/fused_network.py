@@ -7,9 +7,10 @@ import torch
 from ...model import LiftSplatShoot
 from ...model.bev_encoder import BasicBlock
 from ...model.merge import Up
-from .fused_layers import Planner
+from .fused_layers import inverted_bottleneck, stem, upsample
 from .launch import Launch, Map
 from .occupancy_kernel import occupancy_kernel
+from .planner import Planner
 from .splat_kernel import splat_kernel
 from .splat_tables import DeviceTables
 from .tiles import power_of_two
@@ -69,11 +70,11 @@ def _camera_encoder(planner: Planner, model: LiftSplatShoot, images: Map) -> tup
     coarse = blocks[-1]._project_conv.out_channels
     # The finer map goes straight to its place beside the upsampled one.
     joined = planner.map(images.shape[0], rows, columns, fine + coarse)
-    x = planner.stem("stem", images, trunk._conv_stem, trunk._bn0)
+    x = stem(planner, "stem", images, trunk._conv_stem, trunk._bn0)
     for index, block in enumerate(blocks):
         out = Map(joined.tensor[..., :fine]) if index == last_stride - 1 else None
-        x = planner.inverted_bottleneck(f"block {index}", x, block, out)
-    planner.upsample("camera upsample", x, Map(joined.tensor[..., fine:]))
+        x = inverted_bottleneck(planner, f"block {index}", x, block, out)
+    upsample(planner, "camera upsample", x, Map(joined.tensor[..., fine:]))
     x = _double(planner, "camera", joined, encoder.up1)
     return planner.lift("depth and features", x, encoder.depthnet, encoder.depth_bins)
 
@@ -124,10 +125,10 @@ def _bev_encoder(planner: Planner, model: LiftSplatShoot, bev: Map) -> Map:
     for name, layer in (("layer2", encoder.layer2), ("layer3", encoder.layer3)):
         for index, block in enumerate(layer):
             x = _residual(planner, f"{name}.{index}", x, block)
-    planner.upsample("bev upsample 1", x, Map(joined.tensor[..., fine:]))
+    upsample(planner, "bev upsample 1", x, Map(joined.tensor[..., fine:]))
     x = _double(planner, "bev", joined, encoder.up1)
     wide = planner.map(1, nx, ny, x.channels)
-    planner.upsample("bev upsample 2", x, wide)
+    upsample(planner, "bev upsample 2", x, wide)
     _, conv, norm, _, last = encoder.up2
     if last.out_channels == 1:
         return planner.convolve_to_logit("bev last", wide, conv, norm, last)

@@ -1,0 +1,261 @@
+"""Convolutions as planned launches, of our own kernel or of cuDNN, over maps in channels-last order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from ...model.efficientnet import SamePadConv2d
+from ..convolution import fold
+from .convolution_kernel import convolution_kernel
+from .head_kernel import head_kernel
+from .launch import KernelLaunch, Launch, LibraryConvolution, Map
+from .tiles import Shape, Tile, convolution_tile, power_of_two
+
+ACTIVATIONS = {"none": 0, "relu": 1, "swish": 2}
+
+LIBRARY = 2e9
+"""Operations from which cuDNN's 3x3 convolutions are faster than ours, measured on an H200."""
+
+LIBRARY_DEPTH = 2048
+"""Terms a sum from which they are faster whatever the map's size: cuDNN splits the sums of small maps."""
+
+
+@dataclass
+class Planner:
+    """Makes maps and launches, and keeps the launches in order.
+
+    Attributes:
+        device: that everything is on.
+        dtype: of maps and weights.
+        processors: multiprocessors of the device.
+        overlap: whether a kernel may start while the one before it ends (programmatic dependent launch, from
+            compute capability 9.0 on).
+        library: whether cuDNN may do the convolutions that it is better at.
+        launches: the plan so far.
+        tile: chooses the tile of a convolution.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    processors: int
+    overlap: bool = False
+    library: bool = True
+    launches: list[Launch] = field(default_factory=list)
+    tile: Callable[[Shape, int], Tile] = convolution_tile
+
+    def map(self, *shape: int, dtype: torch.dtype | None = None) -> Map:
+        """A new map, zeros."""
+        return Map(torch.zeros(shape, dtype=dtype or self.dtype, device=self.device))
+
+    def constant(self, values: torch.Tensor, dtype: torch.dtype | None = None) -> torch.Tensor:
+        """Parameters on the device, contiguous."""
+        return values.detach().to(self.device, dtype or self.dtype).contiguous()
+
+    def launch(
+        self,
+        name: str,
+        kernel: object,
+        grid: tuple[int, ...],
+        operations: float,
+        traffic: float,
+        overlap: bool = True,
+        **arguments: object,
+    ) -> None:
+        """Add a kernel to the plan; `overlap` False keeps it from starting early."""
+        arguments["PDL"] = self.overlap and overlap
+        if arguments["PDL"]:
+            arguments["launch_pdl"] = True
+        self.launches.append(KernelLaunch(name, operations, traffic, kernel, grid, arguments))
+
+    def convolve(
+        self,
+        name: str,
+        x: Map,
+        conv: nn.Conv2d,
+        norm: nn.BatchNorm2d | None = None,
+        activation: str = "none",
+        out: Map | None = None,
+        shortcut: Map | None = None,
+        gate: Map | None = None,
+    ) -> Map:
+        """Plan a convolution with all that follows it.
+
+        Args:
+            name: of the launch.
+            x: map that is read; channels past the convolution's inputs are not.
+            conv: weights, stride and padding.
+            norm: folded in.
+            activation: `none`, `relu` or `swish`.
+            out: map to write; None makes one.
+            shortcut: map added before the activation.
+            gate: (B, inputs) that the input is multiplied with.
+        """
+        weight, bias = fold(conv, norm)
+        shape = self._output_shape(x, conv)
+        operations = 2.0 * shape[:-1].numel() * weight.numel()
+        if self._prefers_library(conv, activation, out, operations):
+            return self._library(name, x, weight, bias, conv, shortcut, shape, operations)
+        out = out or self.map(*shape)
+        self._convolution(name, x, weight, bias, conv, activation, out, shape, shortcut=shortcut, gate=gate)
+        return out
+
+    def lift(self, name: str, x: Map, conv: nn.Conv2d, bins: int) -> tuple[Map, Map]:
+        """Plan the 1x1 convolution to depth and features.
+
+        Returns:
+            Probabilities of the depth bins, (pixels, bins) float32, and features (pixels, C).
+        """
+        weight, bias = fold(conv, None)
+        shape = self._output_shape(x, conv)
+        features = self.map(*shape[:-1], shape[-1] - bins)
+        depth = self.map(x.pixels, bins, dtype=torch.float32)
+        self._convolution(name, x, weight, bias, conv, "none", features, shape, extra=depth, split=bins)
+        return depth, features
+
+    def convolve_to_logit(
+        self, name: str, x: Map, conv: nn.Conv2d, norm: nn.BatchNorm2d, head: nn.Conv2d
+    ) -> Map:
+        """Plan a convolution with ReLU and a 1x1 convolution to one channel after it.
+
+        Returns:
+            (B, rows, columns) float32.
+        """
+        weight, bias = fold(conv, norm)
+        shape = self._output_shape(x, conv)
+        logits = self.map(*shape[:-1], dtype=torch.float32)
+        parameters = self.constant(torch.cat((head.weight.flatten(), head.bias)), torch.float32)
+        operations = 2.0 * shape[:-1].numel() * weight.numel()
+        if self._prefers_library(conv, "relu", None, operations):
+            x = self._library(name, x, weight, bias, conv, None, shape, operations)
+            block = 32
+            self.launch(
+                f"{name} head",
+                head_kernel,
+                (-(-x.pixels // block),),
+                operations=2.0 * x.pixels * x.channels,
+                traffic=x.pixels * (4.0 + x.channels * self.dtype.itemsize),
+                x=x,
+                head=parameters,
+                logits=logits,
+                pixels=x.pixels,
+                CHANNELS=x.channels,
+                BLOCK_C=power_of_two(x.channels),
+                BLOCK_P=block,
+                num_warps=4,
+            )
+        else:
+            self._convolution(
+                name, x, weight, bias, conv, "relu", logits, shape, extra=logits, head=parameters
+            )
+        return logits
+
+    @staticmethod
+    def _output_shape(x: Map, conv: nn.Conv2d) -> torch.Size:
+        batch, rows, columns, _ = x.shape
+        stride = conv.stride[0]
+        return torch.Size((batch, -(-rows // stride), -(-columns // stride), conv.out_channels))
+
+    def _prefers_library(self, conv: nn.Conv2d, activation: str, out: Map | None, operations: float) -> bool:
+        if not self.library or activation != "relu" or out is not None or conv.kernel_size[0] != 3:
+            return False
+        return operations >= LIBRARY or conv.in_channels * 9 >= LIBRARY_DEPTH
+
+    def _library(
+        self,
+        name: str,
+        x: Map,
+        weight: torch.Tensor,
+        bias: torch.Tensor,
+        conv: nn.Conv2d,
+        shortcut: Map | None,
+        shape: torch.Size,
+        operations: float,
+    ) -> Map:
+        out = Map(torch.empty(shape, dtype=self.dtype, device="meta"))
+        self.launches.append(
+            LibraryConvolution(
+                name,
+                operations,
+                self._traffic(x, weight, shape, shortcut),
+                x,
+                self.constant(weight).contiguous(memory_format=torch.channels_last),
+                self.constant(bias),
+                shortcut,
+                conv.stride[0],
+                conv.padding[0],
+                out,
+            )
+        )
+        return out
+
+    def _traffic(self, x: Map, weight: torch.Tensor, shape: torch.Size, shortcut: Map | None) -> float:
+        outputs = shape.numel() * (1 if shortcut is None else 2)
+        return float(self.dtype.itemsize * (x.pixels * weight.shape[1] + weight.numel() + outputs))
+
+    def _convolution(
+        self,
+        name: str,
+        x: Map,
+        weight: torch.Tensor,
+        bias: torch.Tensor,
+        conv: nn.Conv2d,
+        activation: str,
+        out: Map,
+        shape: torch.Size,
+        shortcut: Map | None = None,
+        gate: Map | None = None,
+        extra: Map | None = None,
+        split: int = 0,
+        head: torch.Tensor | None = None,
+    ) -> None:
+        """Plan our own kernel; its source says what the arguments are."""
+        outputs, inputs, size = weight.shape[:3]
+        pixels, image = shape[:-1].numel(), shape[1] * shape[2]
+        whole = split > 0 or head is not None
+        tile = self.tile(
+            Shape(pixels, image, inputs, outputs, size * size, gate is not None, whole), self.processors
+        )
+        blocks = -(-pixels // tile.pixels) if gate is None else shape[0] * -(-image // tile.pixels)
+        nothing = out
+        self.launch(
+            name,
+            convolution_kernel,
+            (blocks * -(-outputs // tile.outputs),),
+            operations=2.0 * pixels * weight.numel(),
+            traffic=self._traffic(x, weight, shape if head is None else shape[:-1], shortcut),
+            x=x,
+            weight=self.constant(weight.permute(2, 3, 1, 0).reshape(-1, outputs)),
+            bias=self.constant(bias, torch.float32),
+            out=out,
+            shortcut=shortcut or nothing,
+            gate=gate or nothing,
+            extra=extra or nothing,
+            head=nothing if head is None else head,
+            pixels=pixels,
+            rows=x.shape[1],
+            columns=x.shape[2],
+            out_rows=shape[1],
+            out_columns=shape[2],
+            INPUTS=inputs,
+            OUTPUTS=outputs,
+            X_STRIDE=x.stride,
+            OUT_STRIDE=out.stride,
+            SHORTCUT_STRIDE=0 if shortcut is None else shortcut.stride,
+            KERNEL=size,
+            STRIDE=conv.stride[0],
+            PADDING=conv.same_padding[0] if isinstance(conv, SamePadConv2d) else conv.padding[0],
+            ACTIVATION=ACTIVATIONS[activation],
+            GATED=gate is not None,
+            SPLIT=split,
+            HEAD=head is not None,
+            BLOCK_M=tile.pixels,
+            BLOCK_N=tile.outputs,
+            BLOCK_K=tile.inputs,
+            STAGES=tile.stages,
+            PRECISION="ieee",
+            num_warps=tile.warps,
+        )
