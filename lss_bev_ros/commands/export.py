@@ -66,3 +66,5 @@ def export(
                 )
             )
     console.print(export_table(exported))
+    for one in exported:
+        console.print(f"written     {one.path}", markup=False, soft_wrap=True)

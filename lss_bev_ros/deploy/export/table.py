@@ -14,22 +14,15 @@ def export_table(models: Sequence[ExportedModel]) -> Table:
     table = Table(
         title="ONNX against PyTorch in fp32, on the same pictures",
         title_justify="left",
-        caption="cosine as vectors, l2 relative to PyTorch's length; checked by onnx.checker",
+        caption="sizes: samples x cameras; cosine as vectors, l2 relative to PyTorch's length",
         caption_justify="left",
     )
-    for column in (
-        "file",
-        "operators",
-        "MB",
-        "batch x cameras",
-        "output",
-        "1 - cosine",
-        "l2",
-        "largest error",
-    ):
-        table.add_column(column, justify="left" if column in ("file", "output") else "right", overflow="fold")
+    columns = ("part", "precision", "operators", "MB", "sizes", "output", "1 - cosine", "l2", "largest error")
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("part", "precision", "output") else "right")
     for model in models:
-        first = (str(model.path), _operators(model), f"{model.megabytes:.1f}")
+        said = model.description
+        first = (said.part, said.precision, _operators(model), f"{model.megabytes:.1f}")
         if not model.agreement:
             table.add_row(*first, "", "not compared")
         for size in model.agreement:
@@ -42,7 +35,7 @@ def export_table(models: Sequence[ExportedModel]) -> Table:
                     f"{difference.l2:.1e}",
                     f"{difference.max_error:.1e}",
                 )
-                first = ("", "", "")
+                first = ("", "", "", "")
     return table
 
 
