@@ -52,7 +52,7 @@ class OnnxRuntimeEngine(Engine):
     Args:
         model: path of a file of the part `network`, or its bytes.
         name: what to call it in errors.
-        threads: within an operation; 0 for all cores.
+        threads: within an operation; 0 for as many as PyTorch takes.
         reason: why this engine was chosen.
 
     Raises:
@@ -61,8 +61,8 @@ class OnnxRuntimeEngine(Engine):
     """
 
     def __init__(self, model: Path | bytes, name: str = "", threads: int = 0, reason: str = ""):
-        self._session = OnnxSession(model, name, threads)
-        self._model, self._threads = model, threads
+        self._model, self._threads = model, threads or torch.get_num_threads()
+        self._session = OnnxSession(model, name, self._threads)
         self._inner: OnnxSession | None = None
         description = OnnxDescription.read(self._session.metadata, self._session.name)
         if description.part != "network":

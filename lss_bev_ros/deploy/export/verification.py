@@ -42,7 +42,7 @@ def verify(model: LiftSplatShoot, file: bytes, options: OnnxOptions, seed: int =
         options: that it was written with.
         seed: of the pictures.
     """
-    session = OnnxSession(file, "the exported file")
+    session = OnnxSession(file, "the exported file", torch.get_num_threads())
     sizes = [(options.batch, options.cameras)]
     if "batch" in options.dynamic or "cameras" in options.dynamic:
         grow = [int(name in options.dynamic) for name in ("batch", "cameras")]
