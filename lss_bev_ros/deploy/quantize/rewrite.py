@@ -87,10 +87,11 @@ def quantized(
         root, before = logging.getLogger(), logging.getLogger().level
         root.setLevel(logging.ERROR)
         try:
-            model = quantizer.quantize_model()
+            quantizer.quantize_model()
+            quantizer.model.topological_sort()
+            model = quantizer.model.model
         finally:
             root.setLevel(before)
-        model = getattr(model, "model", model)
     del model.metadata_props[:]
     helper.set_model_props(model, description.metadata())
     return model

@@ -1,0 +1,191 @@
+"""Quantisation says what it costs, keeps in float what it is told to, and refuses what it cannot do."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx", reason="quantisation needs the extra `export`")
+pytest.importorskip("onnxruntime", reason="quantisation needs the extra `export`")
+
+import onnx
+from onnx import numpy_helper
+
+from lss_bev_ros.deploy.benchmark.frames import level_camera
+from lss_bev_ros.deploy.export import export_network
+from lss_bev_ros.deploy.quantize import QuantizeOptions, quantize, write_report
+from lss_bev_ros.deploy.quantize.accuracy import relative_error, run_frames
+from lss_bev_ros.deploy.quantize.network import FloatNetwork, LabelledInput, labelled_inputs
+from lss_bev_ros.deploy.quantize.ranges import measure_ranges
+from lss_bev_ros.deploy.quantize.rewrite import QuantizationScheme, quantized
+from lss_bev_ros.errors import DeployError, LssBevError
+from lss_bev_ros.geometry import BevGrid, Rig
+from lss_bev_ros.model import LiftSplatShoot, ModelConfig, Widths
+from lss_bev_ros.model.weights import seed_state
+from lss_bev_ros.runtime import FrameSet
+from lss_bev_ros.runtime.onnx import OnnxDescription
+from lss_bev_ros.runtime.onnxruntime_engine import OnnxRuntimeEngine
+from lss_bev_ros.runtime.onnxruntime_session import OnnxSession
+
+SMALL = Widths().with_named({name: max(8, width // 16) for name, width in Widths().named().items()})
+CONFIG = ModelConfig(
+    image_height=64, image_width=96, depth_min=2, depth_max=10, channels=8, grid=BevGrid(-8, 8, -8, 8, 0.5),
+    widths=SMALL,
+)  # fmt: skip
+RIG = Rig((level_camera("cam_front", 0.0, 1200.0), level_camera("cam_back", 180.0, 1200.0)))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The three fp32 files of a small network."""
+    model = LiftSplatShoot(CONFIG)
+    model.load_state_dict(seed_state(model, 0))
+    model.eval().requires_grad_(False)
+    where = tmp_path_factory.mktemp("fp32")
+    for part in ("network", "camera", "bev"):
+        export_network(model, where / f"{part}_fp32.onnx", part, cameras=2, dynamic=("tables",), check=False)
+    return where
+
+
+@pytest.fixture(scope="module")
+def network(folder):
+    return FloatNetwork.read(folder / "network_fp32.onnx")
+
+
+@pytest.fixture(scope="module")
+def frames(network):
+    rng = np.random.default_rng(0)
+    with OnnxRuntimeEngine(network.path) as engine:
+        tables = engine.tables(FrameSet(0, RIG, {"cam_front": b"", "cam_back": b""}))
+    images = [rng.standard_normal((1, 2, 3, 64, 96), dtype=np.float32) for _ in range(3)]
+    return [LabelledInput({"images": batch, **tables.inputs}, tables.visible, None) for batch in images]
+
+
+@pytest.fixture(scope="module")
+def ranges(network, frames):
+    return measure_ranges(network, frames)
+
+
+def error(network, model, frames):
+    reference = run_frames(OnnxSession(network.path), frames)
+    return relative_error(run_frames(OnnxSession(model.SerializeToString(), "int8"), frames), reference)
+
+
+def test_every_convolution_but_those_of_squeeze_and_excitation_can_be_quantised(network):
+    convolutions = [node.name for node in network.model.graph.node if node.op_type == "Conv"]
+    assert set(convolutions) - set(network.layers) == {name for name in convolutions if "._se_" in name}
+    assert network.find(["bevencode.layer1"]) == tuple(n for n in network.layers if ".layer1." in n)
+
+
+def test_with_no_layer_quantised_the_network_is_the_same(network, ranges, frames):
+    assert error(network, quantized(network, ranges, [], QuantizationScheme()), frames) == 0.0
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "tensorrt"])
+def test_a_quantised_network_is_near_says_so_and_holds_8_bits(network, frames, runtime):
+    scheme = QuantizationScheme(runtime)
+    ranges = measure_ranges(network, frames, symmetric=scheme.symmetric)
+    model = quantized(network, ranges, network.layers, scheme)
+    onnx.checker.check_model(model)
+    assert 0.0 < error(network, model, frames) < 0.5
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    assert OnnxDescription.read(metadata, "file").precision == "int8"
+    made = {name: node for node in model.graph.node for name in node.output}
+    for node in model.graph.node:
+        if node.op_type == "Conv" and node.name in network.layers:
+            assert made[node.input[0]].op_type == "DequantizeLinear"
+        elif "._se_" in node.name and node.op_type == "Conv":
+            assert made[node.input[0]].op_type != "DequantizeLinear"
+    if runtime == "tensorrt":
+        constants = {c.name: numpy_helper.to_array(c) for c in model.graph.initializer}
+        points = [constants[n.input[2]] for n in model.graph.node if n.op_type.endswith("uantizeLinear")]
+        assert points
+        assert all(point.dtype == np.int8 and not point.any() for point in points)
+
+
+def test_a_layer_alone_costs_less_than_all(network, ranges, frames):
+    scheme = QuantizationScheme()
+    alone = error(network, quantized(network, ranges, network.layers[:1], scheme), frames)
+    assert 0.0 < alone <= error(network, quantized(network, ranges, network.layers, scheme), frames)
+
+
+def test_the_most_sensitive_layers_stay_in_float_until_the_bound_holds(folder, frames, tmp_path, monkeypatch):
+    monkeypatch.setattr("lss_bev_ros.deploy.quantize.run.labelled_inputs", lambda *_: frames)
+    monkeypatch.setattr("lss_bev_ros.deploy.quantize.run.layer_errors", lambda network, *_: ranking(network))
+    source, out = folder / "network_fp32.onnx", tmp_path / "int8.onnx"
+    loose = quantize(source, out, tmp_path, QuantizeOptions(bound=10.0, turns=2))
+    assert loose.trials[-1].floating == ()
+    tight = quantize(
+        source,
+        out,
+        tmp_path,
+        QuantizeOptions(bound=0.6 * loose.trials[-1].error, turns=0, keep=("camencode.depthnet",)),
+        parts=[folder / "camera_fp32.onnx", folder / "bev_fp32.onnx"],
+    )
+    assert "camencode.depthnet" in tight.trials[-1].floating
+    assert len(tight.trials[-1].floating) > len(tight.trials[0].floating) > 0
+    assert tight.trials[-1].error <= 0.6 * loose.trials[-1].error
+    kinds = {n.name: n for n in onnx.load(out).graph.node}
+    assert all(name in kinds for name in tight.trials[-1].floating)
+    for part in ("camera", "bev"):
+        assert any(n.op_type == "QuantizeLinear" for n in onnx.load(folder / f"{part}_int8.onnx").graph.node)
+    write_report(loose, tmp_path / "report.json")
+    assert json.loads((tmp_path / "report.json").read_text())["speedup"] > 0
+
+
+def ranking(network):
+    """The first layers first: in a network of random weights nothing else is sure to be sensitive."""
+    return {layer: float(len(network.layers) - place) for place, layer in enumerate(network.layers)}
+
+
+def test_a_bound_that_cannot_be_met_writes_nothing(folder, frames, tmp_path, monkeypatch):
+    monkeypatch.setattr("lss_bev_ros.deploy.quantize.run.labelled_inputs", lambda *_: frames)
+    options = QuantizeOptions(bound=0.0, sensitivity_frames=0)
+    with pytest.raises(DeployError, match=r"bound|loss"):
+        quantize(folder / "network_fp32.onnx", tmp_path / "int8.onnx", tmp_path, options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_layer_that_is_not_there_is_named(network):
+    with pytest.raises(DeployError, match=r"bevencode\.layer9"):
+        network.find(["bevencode.layer9"])
+
+
+def test_an_encoder_alone_is_refused(folder, tmp_path):
+    with pytest.raises(DeployError, match="camera encoder alone"):
+        quantize(folder / "camera_fp32.onnx", tmp_path / "out.onnx", tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no model at all", b"\x08\x07\x12\x04torn"])
+def test_a_file_that_is_no_network_is_named(tmp_path, content):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(LssBevError, match=r"model\.onnx") as caught:
+        quantize(path, tmp_path / "out.onnx", tmp_path)
+    assert "\n" not in str(caught.value)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DeployError, match=r"none\.onnx"):
+        FloatNetwork.read(tmp_path / "none.onnx")
+
+
+def test_an_empty_calibration_set_is_refused(network, tmp_path):
+    with pytest.raises(DeployError, match="at least 1"):
+        labelled_inputs(network, tmp_path, 0)
+    with pytest.raises(DeployError, match="no calibration frame"):
+        measure_ranges(network, [])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"frames": 0}, {"method": "guess"}, {"bound": -1.0}, {"runtime": "abacus"}, {"reduced": "maybe"},
+     {"percentile": 10.0}],
+)  # fmt: skip
+def test_impossible_options_name_the_field(wrong):
+    name = next(iter(wrong))
+    with pytest.raises(DeployError, match="calibration" if name == "frames" else name):
+        QuantizeOptions(**wrong)
