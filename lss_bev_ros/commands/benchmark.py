@@ -48,7 +48,7 @@ def benchmark(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from ..deploy.benchmark import (
         BenchmarkOptions,
-        benchmark_table,
+        benchmark_tables,
         run_benchmark,
         skipped_lines,
         write_datasheet,
@@ -77,7 +77,8 @@ def benchmark(
     options = BenchmarkOptions(wanted, weights, repetitions, threads, memory, commit, command)
     with progress("network") as bar:
         report = run_benchmark(chosen, options, bar)
-    console.print(benchmark_table(report))
+    for table in benchmark_tables(report):
+        console.print(table)
     for line in skipped_lines(report):
         console.print(f"not run     {line}", markup=False)
     if scaling:

@@ -13,7 +13,7 @@ from rich.console import Console
 from lss_bev_ros.deploy.benchmark import (
     BenchmarkFrames,
     BenchmarkOptions,
-    benchmark_table,
+    benchmark_tables,
     dataset_frames,
     load_frames,
     random_frames,
@@ -102,7 +102,8 @@ def test_the_datasheet_is_whole(report, tmp_path):
 
 def test_the_report_is_printed(report):
     console = Console(file=io.StringIO(), width=200)
-    console.print(benchmark_table(report))
+    for table in benchmark_tables(report):
+        console.print(table)
     assert "reference" in console.file.getvalue()
 
 

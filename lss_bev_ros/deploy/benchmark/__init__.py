@@ -2,14 +2,14 @@
 
 from .datasheet import write_datasheet
 from .frames import BenchmarkFrames, dataset_frames, random_frames
-from .report import benchmark_table, skipped_lines, write_report
+from .report import benchmark_tables, skipped_lines, write_report
 from .run import BenchmarkOptions, run_benchmark
 from .saved_frames import load_frames, save_frames
 
 __all__ = [
     "BenchmarkFrames",
     "BenchmarkOptions",
-    "benchmark_table",
+    "benchmark_tables",
     "dataset_frames",
     "load_frames",
     "random_frames",

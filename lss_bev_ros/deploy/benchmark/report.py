@@ -79,7 +79,7 @@ def mode_rows(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
             rows.append((label, cells))
 
     def optional(key: str, form: str, suffix: str = ""):
-        return lambda mode: "" if mode.get(key) is None else f"{mode[key]:{form}}{suffix}"
+        return lambda mode: _optional(mode, key, form, suffix)
 
     row("total, median", lambda mode: milliseconds(mode["median_ms"]["total"]))
     row("total, p95", lambda mode: milliseconds(mode["p95_ms"]["total"]))
@@ -97,25 +97,40 @@ def mode_rows(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
     return rows
 
 
-def benchmark_table(report: dict[str, Any]) -> Table:
-    """One column a mode."""
+def benchmark_tables(report: dict[str, Any]) -> list[Table]:
+    """One row a mode: its totals, and how long its stages take."""
     machine, configuration = report["machine"], report["configuration"]
     gpu = f"{machine['gpu']['name']}, " if machine["gpu"] else ""
-    table = Table(
+    totals = Table(
         title=f"{configuration['cameras']} cameras to BEV on {gpu}{machine['processor']}, "
         f"{machine['torch_threads']} threads, {configuration['repetitions']} turns",
         title_justify="left",
-        caption=f"milliseconds, stages are medians; splat within {report['splat_error']:.1e} of the naive "
+        caption=f"milliseconds; cpu: processor time; splat within {report['splat_error']:.1e} of the naive "
         f"sum; load average {_load(machine)}; weights: {configuration['weights']}; {configuration['data']}",
         caption_justify="left",
     )
-    table.add_column("")
-    for name in report["modes"]:
-        table.add_column(name, justify="right")
-    for label, cells in mode_rows(report):
-        important = label in ("total, median", "speedup")
-        table.add_row(label, *cells, style="bold" if important else None)
-    return table
+    for heading in ("", "median", "p95", "p99", "cpu", "fps", "speedup", "in cpu", "IoU", "error", "MiB"):
+        totals.add_column(heading, justify="right" if heading else "left")
+    for name, mode in report["modes"].items():
+        times = [milliseconds(mode[quantile]["total"]) for quantile in ("median_ms", "p95_ms", "p99_ms")]
+        totals.add_row(
+            name,
+            *times,
+            milliseconds(mode["processor_ms"]),
+            f"{mode['fps']:.1f}",
+            _optional(mode, "speedup", ".2f", "x"),
+            _optional(mode, "processor_speedup", ".2f", "x"),
+            _optional(mode, "iou", ".3f"),
+            _optional(mode, "logit_error_max", ".0e"),
+            _memory(mode, "process"),
+        )
+    names = stages_of(report["modes"])
+    stages = Table(title="stages, medians in milliseconds", title_justify="left")
+    for heading in ("", *names):
+        stages.add_column(heading.replace("_", " "), justify="right" if heading else "left")
+    for name, mode in report["modes"].items():
+        stages.add_row(name, *(milliseconds(mode["median_ms"].get(stage)) for stage in names))
+    return [totals, stages]
 
 
 def scaling_table(scaling: dict[str, Any]) -> Table:
@@ -135,6 +150,10 @@ def scaling_table(scaling: dict[str, Any]) -> Table:
 def skipped_lines(report: dict[str, Any]) -> list[str]:
     """What could not be measured here, a line each."""
     return [f"{name}: {reason}" for name, reason in report["skipped"].items()]
+
+
+def _optional(mode: dict[str, Any], key: str, form: str, suffix: str = "") -> str:
+    return "" if mode.get(key) is None else f"{mode[key]:{form}}{suffix}"
 
 
 def _memory(mode: dict[str, Any], kind: str) -> str:
