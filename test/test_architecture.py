@@ -67,7 +67,7 @@ def test_imports_point_one_way(path):
     ("module", "without"),
     [
         ("lss_bev_ros.nodes.replay", {"torch", "numba", "nuscenes", "matplotlib"}),
-        ("lss_bev_ros.nodes.evaluation", {"numba", "nuscenes", "matplotlib"}),
+        ("lss_bev_ros.nodes.evaluation", {"torch", "numba", "nuscenes", "matplotlib"}),
         ("lss_bev_ros.nodes.inference", {"numba", "nuscenes", "matplotlib", "PIL"}),
         ("lss_bev_ros.nodes.dashboard", {"torch", "numba", "nuscenes", "matplotlib", "PIL"}),
         ("lss_bev_ros.cli", {"torch", "numba", "nuscenes", "matplotlib", "cyclonedds"}),

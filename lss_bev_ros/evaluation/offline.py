@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from ..dataset import Keyframe, NuScenesReader, vehicle_raster
 from ..errors import DatasetError, EvaluationError, ImageError
-from ..runtime.frame_set import FrameSet, Prediction
 from .evaluator import Evaluator, FrameScore
 
 if TYPE_CHECKING:
-    from ..runtime import Engine
+    from ..runtime import Engine, Prediction
 
-Observer = Callable[[Keyframe, Prediction, FrameScore], None]
+Observer = Callable[[Keyframe, "Prediction", FrameScore], None]
 
 
 def evaluate_dataset(
@@ -101,6 +100,8 @@ def _evaluate_keyframe(
             scan = (pose.apply(keyframe.lidar.points()[:, :3]), pose.translation)
     except DatasetError as error:
         damaged.append(str(error))
+    from ..runtime import FrameSet  # with it comes torch, which the evaluation node does without
+
     stamp = max(keyframe.cameras[name].stamp for name in images)
     started = time.perf_counter()
     try:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..dataset.frame import Keyframe
 from ..dataset.raster import vehicle_raster
 from ..geometry import BevGrid
-from ..runtime.frame_set import Prediction
 from .calibration import Calibration
 from .evaluator import FrameScore
 from .metrics import AnnotationScore
 from .visibility import VisibilityScore
+
+if TYPE_CHECKING:
+    from ..runtime import Prediction
 
 
 @dataclass(frozen=True, eq=False)
