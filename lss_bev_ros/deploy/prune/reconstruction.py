@@ -21,6 +21,8 @@ from .importance import Example
 ROWS = 500
 """Pixels of a frame that each layer is fitted on, drawn at random."""
 
+ROUNDS = 2
+
 RIDGE = 0.01
 """Pull toward the weights that are there, over the mean variance of the inputs."""
 
@@ -78,6 +80,7 @@ def reconstruct(
     kept: Mapping[str, torch.Tensor],
     examples: Sequence[Example],
     progress: Callable[[int, int], None] | None = None,
+    rounds: int = ROUNDS,
 ) -> None:
     """Fit every convolution that lost inputs to what it gave before.
 
@@ -87,6 +90,7 @@ def reconstruct(
         kept: channels of each width that shrank, as `narrow` took them.
         examples: frames; their truth is not used.
         progress: told of frames done and all.
+        rounds: over all layers.
     """
     widths = model.config.widths.named()
     fitted = {
@@ -94,55 +98,87 @@ def reconstruct(
         for name, conv in model.named_modules()
         if isinstance(conv, nn.Conv2d) and conv.groups == 1 and _lost_inputs(name, kept)
     }
-    moments: dict[str, _Moments] = {}
-    generator = torch.Generator().manual_seed(0)
-    handles = []
-    for name, conv in fitted.items():
-        inputs = _channels(axes()[f"{name}.weight"][1], kept, widths, conv.in_channels)
-        outputs = _channels(axes()[f"{name}.weight"][0], kept, widths, conv.out_channels)
-        rows = len(inputs) * conv.kernel_size[0] ** 2
-        moments[name] = _Moments.empty(rows, len(outputs), conv.weight.device)
-
-        def collect(
-            module: nn.Module,
-            given: tuple[torch.Tensor, ...],
-            made: torch.Tensor,
-            into: _Moments = moments[name],
-            inputs: torch.Tensor = inputs,
-            outputs: torch.Tensor = outputs,
-        ) -> None:
-            into.add(*_rows(module, given[0], made, inputs, outputs, generator))  # type: ignore[arg-type]
-
-        handles.append(conv.register_forward_hook(collect))
-    try:
-        with torch.no_grad():
-            for done, example in enumerate(examples):
-                depth, features = model.camencode(example.images)
-                model.bevencode(splat_batch(depth, features, example.cells[None], model.config.grid.shape))
-                if progress:
-                    progress(done + 1, len(examples))
-    finally:
-        for handle in handles:
-            handle.remove()
-    with torch.no_grad():
+    for round_ in range(rounds):
+        # At first from the old inputs, which are right; then from what the layers before really give now.
+        reader = smaller if round_ else model
+        moments = {}
+        for name, conv in fitted.items():
+            inputs, outputs = (_channels(axes()[f"{name}.weight"][side], kept, widths) for side in (1, 0))
+            left = smaller.get_submodule(name).weight.shape  # type: ignore[union-attr, operator]
+            inputs = torch.arange(left[1]) if round_ or inputs is None else inputs
+            outputs = torch.arange(left[0]) if outputs is None else outputs
+            rows = left[1] * left[2] * left[3]
+            moments[name] = _Sums(
+                _Moments.empty(rows, left[0], conv.weight.device), inputs, outputs, torch.Generator()
+            )
+        handles = []
         for name, sums in moments.items():
-            _fit(smaller, name, sums)
+            handles.append(fitted[name].register_forward_hook(sums.made))
+            handles.append(reader.get_submodule(name).register_forward_hook(sums.given))
+        try:
+            with torch.no_grad():
+                for done, example in enumerate(examples):
+                    for sums in moments.values():
+                        sums.generator.manual_seed(done)
+                    for network in (model,) if reader is model else (model, smaller):
+                        depth, features = network.camencode(example.images)
+                        shape = network.config.grid.shape
+                        network.bevencode(splat_batch(depth, features, example.cells[None], shape))
+                    if progress:
+                        progress(round_ * len(examples) + done + 1, rounds * len(examples))
+        finally:
+            for handle in handles:
+                handle.remove()
+        with torch.no_grad():
+            for name, sums in moments.items():
+                _fit(model, smaller, name, sums)
 
 
-def _fit(smaller: LiftSplatShoot, name: str, sums: _Moments) -> None:
+@dataclass(eq=False)
+class _Sums:
+    """What the hooks of one convolution share: outputs come first, inputs at the same pixels then."""
+
+    moments: _Moments
+    inputs: torch.Tensor
+    outputs: torch.Tensor
+    generator: torch.Generator
+    wanted: torch.Tensor | None = None
+    place: tuple[torch.Tensor, ...] = ()
+
+    def made(self, conv: nn.Module, given: tuple[torch.Tensor, ...], made: torch.Tensor) -> None:
+        """Keep the outputs at random pixels."""
+        batch, _, height, width = made.shape
+        pixels = batch * height * width
+        place = torch.randperm(pixels, generator=self.generator)[: min(ROWS, pixels)]
+        self.place = place // (height * width), place // width % height, place % width
+        sample, row, column = self.place
+        self.wanted = made[sample, :, row, column][:, self.outputs]
+
+    def given(self, conv: nn.Module, given: tuple[torch.Tensor, ...], made: torch.Tensor) -> None:
+        """Take the inputs there, (rows, channels * k * k)."""
+        assert isinstance(conv, nn.Conv2d)
+        sample, row, column = self.place
+        k, padding, stride = conv.kernel_size[0], int(conv.padding[0]), conv.stride[0]
+        padded = nn.functional.pad(given[0][:, self.inputs], (padding,) * 4)
+        taps = [padded[sample, :, row * stride + i, column * stride + j] for i in range(k) for j in range(k)]
+        assert self.wanted is not None
+        self.moments.add(torch.stack(taps, dim=-1).flatten(1), self.wanted)
+
+
+def _fit(model: LiftSplatShoot, smaller: LiftSplatShoot, name: str, sums: _Sums) -> None:
     """Give one convolution its new weights, and the normalisation behind it, or its bias, the rest."""
     conv = smaller.get_submodule(name)
     assert isinstance(conv, nn.Conv2d)
-    new, shift = sums.solve(conv.weight.flatten(1).T)
+    new, shift = sums.moments.solve(conv.weight.flatten(1).T)
     conv.weight.copy_(new.T.view_as(conv.weight))
     if conv.bias is not None:
         conv.bias.copy_(shift)
         return
     end = next(end for end in _NORMS if name.endswith(f".{end}"))
-    norm = smaller.get_submodule(f"{name.removesuffix(end)}{_NORMS[end]}")
-    assert isinstance(norm, nn.BatchNorm2d)
-    assert norm.running_mean is not None
-    norm.running_mean.sub_(shift.to(norm.running_mean))
+    norm = f"{name.removesuffix(end)}{_NORMS[end]}.running_mean"
+    # The shift is from the outputs of these weights to the old outputs, whatever an earlier round found.
+    old = model.get_buffer(norm)[sums.outputs]
+    smaller.get_buffer(norm).copy_(old - shift.to(old))
 
 
 def _lost_inputs(name: str, kept: Mapping[str, torch.Tensor]) -> bool:
@@ -151,33 +187,13 @@ def _lost_inputs(name: str, kept: Mapping[str, torch.Tensor]) -> bool:
 
 
 def _channels(
-    axis: tuple[str, ...], kept: Mapping[str, torch.Tensor], widths: Mapping[str, int], count: int
-) -> torch.Tensor:
-    """Channels that stay along an axis, all of them where no width says otherwise."""
+    axis: tuple[str, ...], kept: Mapping[str, torch.Tensor], widths: Mapping[str, int]
+) -> torch.Tensor | None:
+    """Channels that stay along an axis, None for an axis that never changes."""
     if not axis:
-        return torch.arange(count)
+        return None
     parts, first = [], 0
     for width in axis:
         parts.append(first + kept.get(width, torch.arange(widths[width])))
         first += widths[width]
     return torch.cat(parts)
-
-
-def _rows(
-    conv: nn.Conv2d,
-    given: torch.Tensor,
-    made: torch.Tensor,
-    inputs: torch.Tensor,
-    outputs: torch.Tensor,
-    generator: torch.Generator,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs (rows, channels * k * k) and outputs (rows, channels) at random pixels."""
-    batch, _, height, width = made.shape
-    count = min(ROWS, batch * height * width)
-    place = torch.randperm(batch * height * width, generator=generator)[:count]
-    sample, row, column = place // (height * width), place // width % height, place % width
-    k, padding, stride = conv.kernel_size[0], int(conv.padding[0]), conv.stride[0]
-    padded = nn.functional.pad(given[:, inputs], (padding,) * 4)
-    taps = [padded[sample, :, row * stride + i, column * stride + j] for i in range(k) for j in range(k)]
-    a = torch.stack(taps, dim=-1).flatten(1)
-    return a, made[sample, :, row, column][:, outputs]
