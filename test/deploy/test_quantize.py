@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("onnx", reason="quantisation needs the extra `export`")
 pytest.importorskip("onnxruntime", reason="quantisation needs the extra `export`")
@@ -23,7 +24,6 @@ from lss_bev_ros.deploy.quantize.rewrite import QuantizationScheme, quantized
 from lss_bev_ros.errors import DeployError, LssBevError
 from lss_bev_ros.geometry import BevGrid, Rig
 from lss_bev_ros.model import LiftSplatShoot, ModelConfig, Widths
-from lss_bev_ros.model.weights import seed_state
 from lss_bev_ros.runtime import FrameSet
 from lss_bev_ros.runtime.onnx import OnnxDescription
 from lss_bev_ros.runtime.onnxruntime_engine import OnnxRuntimeEngine
@@ -34,15 +34,22 @@ CONFIG = ModelConfig(
     image_height=64, image_width=96, depth_min=2, depth_max=10, channels=8, grid=BevGrid(-8, 8, -8, 8, 0.5),
     widths=SMALL,
 )  # fmt: skip
+BOUND = 0.2
+"""Of the logits' error, which a network of random weights only keeps with most layers in float."""
+
 RIG = Rig((level_camera("cam_front", 0.0, 1200.0), level_camera("cam_back", 180.0, 1200.0)))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """The three fp32 files of a small network."""
-    model = LiftSplatShoot(CONFIG)
-    model.load_state_dict(seed_state(model, 0))
-    model.eval().requires_grad_(False)
+    torch.manual_seed(0)
+    model = LiftSplatShoot(CONFIG).eval().requires_grad_(False)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.weight.uniform_(0.8, 1.6)
+            module.bias.uniform_(-0.3, 0.3)
+            module.running_var.uniform_(0.05, 0.2)
     where = tmp_path_factory.mktemp("fp32")
     for part in ("network", "camera", "bev"):
         export_network(model, where / f"{part}_fp32.onnx", part, cameras=2, dynamic=("tables",), check=False)
@@ -89,7 +96,10 @@ def test_a_quantised_network_is_near_says_so_and_holds_8_bits(network, frames, r
     ranges = measure_ranges(network, frames, symmetric=scheme.symmetric)
     model = quantized(network, ranges, network.layers, scheme)
     onnx.checker.check_model(model)
-    assert 0.0 < error(network, model, frames) < 0.5
+    # Random weights amplify rounding from layer to layer, so that all together only do not explode.
+    assert 0.0 < error(network, model, frames) < 2.0
+    last = quantized(network, ranges, network.layers[-1:], scheme)
+    assert 0.0 < error(network, last, frames) < 0.05
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     assert OnnxDescription.read(metadata, "file").precision == "int8"
     made = {name: node for node in model.graph.node for name in node.output}
@@ -121,22 +131,26 @@ def test_the_most_sensitive_layers_stay_in_float_until_the_bound_holds(folder, f
         source,
         out,
         tmp_path,
-        QuantizeOptions(bound=0.6 * loose.trials[-1].error, turns=0, keep=("camencode.depthnet",)),
+        QuantizeOptions(bound=BOUND, turns=0, keep=("camencode.depthnet",)),
         parts=[folder / "camera_fp32.onnx", folder / "bev_fp32.onnx"],
     )
     assert "camencode.depthnet" in tight.trials[-1].floating
     assert len(tight.trials[-1].floating) > len(tight.trials[0].floating) > 0
-    assert tight.trials[-1].error <= 0.6 * loose.trials[-1].error
+    assert tight.trials[-1].error <= BOUND < loose.trials[-1].error
     kinds = {n.name: n for n in onnx.load(out).graph.node}
     assert all(name in kinds for name in tight.trials[-1].floating)
     for part in ("camera", "bev"):
-        assert any(n.op_type == "QuantizeLinear" for n in onnx.load(folder / f"{part}_int8.onnx").graph.node)
+        nodes = {n.name: n for n in onnx.load(folder / f"{part}_int8.onnx").graph.node}
+        made = {name: n.op_type for n in nodes.values() for name in n.output}
+        for name in set(nodes) & set(FloatNetwork.read(source).layers):
+            in_8_bits = made.get(nodes[name].input[0]) == "DequantizeLinear"
+            assert in_8_bits == (name not in tight.trials[-1].floating)
     write_report(loose, tmp_path / "report.json")
     assert json.loads((tmp_path / "report.json").read_text())["speedup"] > 0
 
 
 def ranking(network):
-    """The first layers first: in a network of random weights nothing else is sure to be sensitive."""
+    """The first layers first: what they add everything behind them amplifies."""
     return {layer: float(len(network.layers) - place) for place, layer in enumerate(network.layers)}
 
 

@@ -151,7 +151,7 @@ def quantize(
     layers = [layer for layer in network.layers if layer not in chosen.floating]
     save(quantized(network, ranges, layers, scheme), out)
     for encoder in encoders:
-        _save_encoder(encoder, ranges, layers, scheme)
+        _save_encoder(encoder, network, ranges, layers, scheme)
     milliseconds = np.zeros((2, 0))
     if options.turns:
         sessions = [OnnxSession(path, threads=options.threads) for path in (source, out)]
@@ -214,8 +214,18 @@ def _encoder(path: Path, network: FloatNetwork) -> FloatNetwork:
 
 
 def _save_encoder(
-    encoder: FloatNetwork, ranges: TensorsData, layers: Sequence[str], scheme: QuantizationScheme
+    encoder: FloatNetwork,
+    network: FloatNetwork,
+    ranges: TensorsData,
+    layers: Sequence[str],
+    scheme: QuantizationScheme,
 ) -> None:
+    """Write an encoder's file with the choices and ranges of the whole network."""
+    # The encoder's input is a tensor of another name within the network.
+    read = {node.name: node.input[0] for node in network.model.graph.node if node.name in network.layers}
+    for node in encoder.model.graph.node:
+        if node.name in read and read[node.name] in ranges.data:
+            ranges.data.setdefault(node.input[0], ranges.data[read[node.name]])
     out = encoder.path.with_name(encoder.path.name.replace("fp32", "int8"))
     if out == encoder.path:
         out = encoder.path.with_name(f"{encoder.path.stem}_int8.onnx")
