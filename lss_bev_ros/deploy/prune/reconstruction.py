@@ -67,7 +67,9 @@ class _Moments:
         covariance = self.aa / self.rows - mean_a.outer(mean_a)
         wanted = self.ab / self.rows - mean_a.outer(mean_b)
         old = weight.double()
-        pull = RIDGE * covariance.diagonal().mean().clamp_min(1e-12)
+        # The second moments are rounded to float32, which counts where a mean is far from 0.
+        rounding = 1e-5 * (self.aa.diagonal() / self.rows).max()
+        pull = (RIDGE * covariance.diagonal().mean() + rounding).clamp_min(1e-12)
         identity = torch.eye(len(old), dtype=torch.float64, device=old.device)
         factor = torch.linalg.cholesky(covariance + pull * identity)
         new = old + torch.cholesky_solve(wanted - covariance @ old, factor)
