@@ -35,3 +35,12 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
             f"{path} lacks {', '.join(sorted(missing))}: it holds weights, not a run to resume"
         )
     return state
+
+
+def next_world(out: Path) -> int:
+    """Number of the first synthetic world that the run in a folder has not drawn, as rank 0 knows it.
+
+    Raises:
+        TrainingError: see `load_checkpoint`.
+    """
+    return int(load_checkpoint(out / "last.pt").get("world", 0))

@@ -49,6 +49,7 @@ class ParcelSource(Source):
         samples_a_world: training samples a world.
         validation_worlds: worlds for validation, over all ranks.
         validation_samples_a_world: samples of each of them.
+        first_world: number of the first training world.
     """
 
     endless = True
@@ -63,6 +64,7 @@ class ParcelSource(Source):
         samples_a_world: int = 48,
         validation_worlds: int = 64,
         validation_samples_a_world: int = 8,
+        first_world: int = 0,
     ):
         if workers < 1:
             raise TrainingError("synthetic samples need at least one process: workers 1 or more")
@@ -72,7 +74,7 @@ class ParcelSource(Source):
         every = workers * ranks
         mine = [w for w in range(validation_worlds) if w % every // workers == rank]
         self.validation_samples = len(mine) * validation_samples_a_world
-        counts = (samples_a_world, validation_worlds, validation_samples_a_world)
+        counts = (samples_a_world, validation_worlds, validation_samples_a_world, first_world)
         self._processes = [
             context.Process(
                 target=_work,
@@ -92,7 +94,7 @@ class ParcelSource(Source):
     def take(self, wait: float) -> tuple[str, SampleBlock] | None:
         """As `Source.take`, but many samples at a time."""
         try:
-            use, block, ready = self._drawn.get(timeout=wait) if wait > 0 else self._drawn.get_nowait()
+            use, world, block, ready = self._drawn.get(timeout=wait) if wait > 0 else self._drawn.get_nowait()
         except queue.Empty:
             if self._error is not None:
                 raise TrainingError(
@@ -101,6 +103,8 @@ class ParcelSource(Source):
             if not any(process.is_alive() for process in self._processes):
                 raise TrainingError("every process that makes worlds has died: see the lines above") from None
             return None
+        if use == "train":
+            self.next_world = max(self.next_world, world + 1)
         stream = torch.cuda.current_stream(self._device)
         stream.wait_event(ready)
         for tensor in vars(block).values():
@@ -127,11 +131,11 @@ class ParcelSource(Source):
                 studio.warm_up()
             while not self._stop.is_set():
                 try:
-                    use, name, table = self._parcels.get(timeout=1.0)
+                    use, world, name, table = self._parcels.get(timeout=1.0)
                 except queue.Empty:
                     continue
                 with torch.cuda.stream(stream):
-                    item = use, *self._draw(studio, name, table, stream)
+                    item = use, world, *self._draw(studio, name, table, stream)
                 while not self._stop.is_set():
                     try:
                         self._drawn.put(item, timeout=1.0)
@@ -185,7 +189,14 @@ def receive(name: str, table):
 
 
 def _work(
-    out, layout: SampleLayout, first: int, every: int, each: int, val_worlds: int, val_each: int
+    out,
+    layout: SampleLayout,
+    first: int,
+    every: int,
+    each: int,
+    val_worlds: int,
+    val_each: int,
+    first_world: int,
 ) -> None:
     """A process: training worlds without end, validation worlds among the first of them."""
     from ..dataset.synthetic.config import WorldConfig
@@ -194,17 +205,17 @@ def _work(
     os.nice(5)
     # Each process is one of many: more threads than one would only wait for each other.
     torch.set_num_threads(1)
-    world = first
+    world, validation_world = first_world + first, first
     while True:
         try:
             parcel = pack_world((TRAINING_SEED, world), each, WORLD_SECONDS, OTHERS, None, layout.grid)
-            out.put(("train", *send(parcel)))
+            out.put(("train", world, *send(parcel)))
             # After its first training world, for the first step waits for those alone.
-            if world < val_worlds:
-                parcel = pack_world(
-                    (VALIDATION_SEED, world), val_each, WORLD_SECONDS, 0.0, WorldConfig(), layout.grid
-                )
-                out.put(("val", *send(parcel)))
+            if validation_world < val_worlds:
+                seed = (VALIDATION_SEED, validation_world)
+                parcel = pack_world(seed, val_each, WORLD_SECONDS, 0.0, WorldConfig(), layout.grid)
+                out.put(("val", validation_world, *send(parcel)))
         except (ValueError, IndexError, ZeroDivisionError, StopIteration) as error:
             print(f"world {world} left out: {type(error).__name__}: {error}", flush=True)
         world += every
+        validation_world += every

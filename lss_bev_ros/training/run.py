@@ -13,6 +13,7 @@ import torch.distributed as dist
 
 from ..errors import TrainingError
 from ..model import LiftSplatShoot, ModelConfig
+from .checkpoint import next_world
 from .config import SampleLayout, TrainingConfig
 from .parcels import ParcelSource
 from .pool import sample_bytes
@@ -77,12 +78,14 @@ def train(
         model.config if model is not None else ModelConfig(), scale or (GPU_SCALE if cuda else CPU_SCALE)
     )
     share = max(1, len(os.sched_getaffinity(0)) // ranks)
+    # Worlds that the run has seen before it was interrupted would teach nothing new.
+    world = next_world(Path(out)) if resume else 0
     # The trainer's own process and the thread that draws need a processor each too.
     source: Source
     if data == SYNTHETIC and cuda:
-        source = ParcelSource(layout, workers or max(1, share - 2), target, rank, ranks)
+        source = ParcelSource(layout, workers or max(1, share - 2), target, rank, ranks, first_world=world)
     elif data == SYNTHETIC:
-        source = SyntheticSource(layout, workers or max(1, share - 1), rank, ranks)
+        source = SyntheticSource(layout, workers or max(1, share - 1), rank, ranks, first_world=world)
     else:
         source = DatasetSource(data, version, layout, rank, ranks)
     try:

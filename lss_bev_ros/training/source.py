@@ -29,6 +29,8 @@ class Source(ABC):
     """How many of them are for validation in all; they come first."""
     endless: bool
     """Whether new samples keep coming."""
+    next_world = 0
+    """Number after that of the last synthetic training world taken: where a resumed run goes on."""
 
     @abstractmethod
     def take(self, wait: float) -> tuple[str, Sample] | None:
@@ -51,6 +53,7 @@ class SyntheticSource(Source):
         samples_a_world: training samples a world.
         validation_worlds: worlds for validation, over all ranks.
         validation_samples_a_world: samples of each of them.
+        first_world: number of the first training world.
     """
 
     endless = True
@@ -64,6 +67,7 @@ class SyntheticSource(Source):
         samples_a_world: int = 20,
         validation_worlds: int = 64,
         validation_samples_a_world: int = 4,
+        first_world: int = 0,
     ):
         if workers < 1:
             raise TrainingError("synthetic samples need at least one process: workers 1 or more")
@@ -83,6 +87,7 @@ class SyntheticSource(Source):
                 samples_a_world,
                 validation_worlds,
                 validation_samples_a_world,
+                first_world,
             )
             self._processes.append(context.Process(target=_work, args=arguments, daemon=True))
             self._processes[-1].start()
@@ -97,7 +102,10 @@ class SyntheticSource(Source):
                     "every process that draws synthetic worlds has died: see the lines above"
                 ) from None
             return None
-        return item
+        use, world, sample = item
+        if use == "train":
+            self.next_world = max(self.next_world, world + 1)
+        return use, sample
 
     def close(self) -> None:
         """End the processes."""
@@ -108,18 +116,25 @@ class SyntheticSource(Source):
 
 
 def _work(
-    out, layout: SampleLayout, first: int, every: int, each: int, val_worlds: int, val_each: int
+    out,
+    layout: SampleLayout,
+    first: int,
+    every: int,
+    each: int,
+    val_worlds: int,
+    val_each: int,
+    first_world: int,
 ) -> None:
     """A process: its validation worlds, then training worlds without end."""
     os.nice(5)
     for world in range(first, val_worlds, every):
         for sample in synthetic_samples((VALIDATION_SEED, world), val_each, layout, varied=False):
-            out.put(("val", sample))
-    world = first
+            out.put(("val", world, sample))
+    world = first_world + first
     while True:
         try:
             for sample in synthetic_samples((TRAINING_SEED, world), each, layout):
-                out.put(("train", sample))
+                out.put(("train", world, sample))
         except (ValueError, IndexError, ZeroDivisionError, StopIteration) as error:
             print(f"world {world} left out: {type(error).__name__}: {error}", flush=True)
         world += every

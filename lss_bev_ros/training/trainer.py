@@ -421,6 +421,7 @@ class Trainer:
                 "optimizer": self._optimizer.state_dict(),
                 "step": self._step,
                 "elapsed": self._seconds,
+                "world": self._source.next_world,
             },
         )
         state = {k: v.contiguous().cpu() for k, v in self._average.model.state_dict().items()}

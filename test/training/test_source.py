@@ -1,0 +1,82 @@
+"""Which synthetic worlds a run draws: each once, and after an interruption others than before."""
+
+from __future__ import annotations
+
+import pytest
+
+from lss_bev_ros.training import parcels, source
+from lss_bev_ros.training.checkpoint import next_world, save_checkpoint
+from lss_bev_ros.training.config import SampleLayout
+
+LAYOUT = SampleLayout()
+
+
+class Enough(Exception):
+    """The process has sent as much as the test looks at."""
+
+
+class Sent:
+    """A queue that ends its process after some items."""
+
+    def __init__(self, room):
+        self.items, self._room = [], room
+
+    def put(self, item):
+        if len(self.items) == self._room:
+            raise Enough
+        self.items.append(item)
+
+
+def numbers(sent, use):
+    return [item[1] for item in sent.items if item[0] == use]
+
+
+@pytest.fixture(params=["processor", "gpu"])
+def work(request, monkeypatch):
+    """What a process of a source does, with nothing drawn: the seeds instead of the samples."""
+    monkeypatch.setattr("os.nice", lambda _: 0)
+    if request.param == "gpu":
+        monkeypatch.setattr(parcels, "send", lambda parcel: (parcel,))
+        monkeypatch.setattr(
+            "lss_bev_ros.dataset.synthetic.parcel.pack_world", lambda seed, *rest, **more: seed
+        )
+        monkeypatch.setattr(parcels.torch, "set_num_threads", lambda _: None)
+        return parcels._work
+    monkeypatch.setattr(source, "synthetic_samples", lambda seed, *rest, **more: [seed])
+    return source._work
+
+
+def run(work, process, room=8, **more):
+    sent = Sent(room)
+    with pytest.raises(Enough):
+        work(sent, LAYOUT, process, 3, each=1, val_worlds=4, val_each=1, **more)
+    return sent
+
+
+def test_the_processes_share_the_worlds_out(work):
+    seen = [run(work, process, first_world=0) for process in range(3)]
+    train = sorted(n for sent in seen for n in numbers(sent, "train"))
+    assert len(set(train)) == len(train)
+    assert sorted(n for sent in seen for n in numbers(sent, "val")) == [0, 1, 2, 3]
+
+
+def test_a_resumed_run_draws_other_worlds_and_the_same_validation(work):
+    first = run(work, 1, first_world=0)
+    after = 1 + max(numbers(first, "train"))
+    again = run(work, 1, first_world=after)
+    assert min(numbers(again, "train")) >= after
+    assert numbers(again, "val") == numbers(first, "val")
+
+
+def test_no_training_world_is_a_validation_world(work):
+    sent = run(work, 0, first_world=0)
+    seeds = {use: {item[2] for item in sent.items if item[0] == use} for use in ("train", "val")}
+    assert seeds["train"].isdisjoint(seeds["val"])
+
+
+def test_the_checkpoint_says_which_worlds_were_drawn(tmp_path):
+    needed = {"model": {}, "average": {}, "optimizer": {}, "step": 1, "elapsed": 1.0}
+    save_checkpoint(tmp_path / "last.pt", needed | {"world": 7})
+    assert next_world(tmp_path) == 7
+    save_checkpoint(tmp_path / "last.pt", needed)
+    assert next_world(tmp_path) == 0
