@@ -19,6 +19,7 @@ from lss_bev_ros.model.widths import Widths
 from lss_bev_ros.runtime.cuda.fused_layers import inverted_bottleneck, stem, upsample
 from lss_bev_ros.runtime.cuda.launch import Map
 from lss_bev_ros.runtime.cuda.planner import Planner
+from lss_bev_ros.runtime.cuda.tiles import Tile
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -173,3 +174,98 @@ def test_occupancy_follows_the_rule_to_the_last_bit(stride):
     run(plan)
     expected = Prediction(0, BevGrid(), logits, visible).occupancy
     np.testing.assert_array_equal(out.tensor.cpu().numpy(), expected)
+
+
+# --- what half precision rounds away ----------------------------------------------------------------------
+
+
+def halves(tensor):
+    """A map of two halves."""
+    high = tensor.half()
+    return Map(high, (tensor - high.float()).half())
+
+
+def whole(y):
+    return channels_first(y.tensor.float() + y.low.float())
+
+
+def half_planner(exact=True, tile=None):
+    plan = Planner(DEVICE, torch.float16, processors=8, library=False, exact=exact)
+    if tile is not None:
+        plan.tile = lambda shape, processors: tile
+    return plan
+
+
+@pytest.mark.parametrize("parts", [1, 3, 9])
+@pytest.mark.parametrize(("inputs", "outputs", "kernel", "stride"), [(32, 20, 3, 1), (16, 32, 3, 2)])
+def test_two_halves_convolve_as_float32_does(inputs, outputs, kernel, stride, parts):
+    torch.manual_seed(3)
+    conv, follows = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False), norm(outputs)
+    x, shortcut = random_map(2, 8, 12, inputs), random_map(2, 8 // stride, 12 // stride, outputs, seed=1)
+    wide = Map(torch.zeros(2, 8 // stride, 12 // stride, outputs + 5, dtype=torch.float16, device=DEVICE))
+    wide.low = torch.zeros_like(wide.tensor)
+    plan = half_planner(tile=Tile(32, 32, 16 if inputs == 16 else 32, 4, 2, parts))
+    exact = {"exact_weights": True, "exact_result": True}
+    out = wide.some(5)
+    plan.convolve(
+        "", halves(x.tensor), conv, follows, "relu", out=out, shortcut=halves(shortcut.tensor), **exact
+    )
+    assert len(plan.launches) == (1 if parts == 1 else 2)
+    run(plan)
+    with torch.no_grad():
+        expected = F.relu(follows(conv(channels_first(x.tensor))) + channels_first(shortcut.tensor))
+    torch.testing.assert_close(whole(out), expected, rtol=2e-6, atol=2e-6)
+    assert (wide.tensor[..., :5] == 0).all()
+    assert (wide.low[..., :5] == 0).all()
+    assert not torch.allclose(channels_first(out.tensor.float()), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_planner_may_round_everything():
+    conv = nn.Conv2d(16, 16, 3, padding=1)
+    plan = half_planner(exact=False)
+    y = plan.convolve("", random_half(1, 4, 4, 16), conv, exact_weights=True, exact_result=True)
+    assert y.low is None
+    assert plan.map(1, exact=True).low is None
+    assert planner().map(1, exact=True).low is None, "float32 rounds nothing that half precision has"
+
+
+def random_half(*shape):
+    return Map(random_map(*shape).tensor.half())
+
+
+@pytest.mark.parametrize("index", [0, 2])
+def test_an_inverted_bottleneck_rounds_its_wide_maps_alone(index):
+    torch.manual_seed(4)
+    block = MBConvBlock(index, Widths(), 0.0).eval()
+    x = random_map(2, 4, 6, Widths().block(index)[0])
+    with torch.no_grad():
+        expected = block(channels_first(x.tensor))
+    errors = []
+    for exact in (True, False):
+        plan = half_planner(exact)
+        y = inverted_bottleneck(plan, "", halves(x.tensor) if exact else Map(x.tensor.half()), block)
+        run(plan)
+        errors.append((whole(y) if exact else channels_first(y.tensor.float())).sub(expected).abs().mean())
+    assert errors[0] < 0.7 * errors[1]
+
+
+def test_the_stem_rounds_neither_images_nor_weights():
+    conv, follows = SamePadConv2d(3, 32, 3, stride=2), norm(32)
+    x = random_map(2, 8, 20, 3)
+    plan = half_planner()
+    y = stem(plan, "", x, conv, follows)
+    run(plan)
+    with torch.no_grad():
+        expected = F.silu(follows(conv(channels_first(x.tensor))))
+    # Half a unit in the last place of the result itself.
+    torch.testing.assert_close(channels_first(y.tensor).float(), expected, rtol=2**-11 + 1e-5, atol=1e-6)
+
+
+def test_upsampling_adds_the_low_half():
+    x = random_map(1, 3, 4, 16)
+    plan = half_planner()
+    out = plan.map(1, 6, 8, 16, dtype=torch.float32)
+    upsample(plan, "", halves(x.tensor), out)
+    run(plan)
+    expected = F.interpolate(channels_first(x.tensor), scale_factor=2, mode="bilinear", align_corners=True)
+    torch.testing.assert_close(channels_first(out.tensor), expected, rtol=1e-5, atol=1e-6)

@@ -4,6 +4,10 @@ A convolution over channels-last maps is a matrix product whose left factor, (pi
 straight from the map: each step of the product takes one tap and some of its channels. Sums are kept in
 float32; bias, gate, shortcut, activation and, for the last layers, softmax or the 1x1 head happen before
 anything is written.
+
+Half precision has 11 bits of mantissa. Where that is too little, a factor is the sum of two halves, high and
+low, and the product that of high and high, low and high, high and low; low and low is below float32's own
+rounding.
 """
 
 from __future__ import annotations
@@ -17,12 +21,16 @@ NONE, RELU, SWISH = tl.constexpr(0), tl.constexpr(1), tl.constexpr(2)
 @triton.jit
 def convolution_kernel(
     x,  # (B, rows, columns, X_STRIDE) input, the first INPUTS channels are read
+    x_low,  # as x
     weight,  # (TAPS * INPUTS, OUTPUTS)
+    weight_low,  # as weight
     bias,  # (OUTPUTS,) float32
     out,  # (B, out_rows, out_columns, OUT_STRIDE)
+    out_low,  # as out
     shortcut,  # (B, out_rows, out_columns, SHORTCUT_STRIDE), added before the activation
-    gate,  # (B, INPUTS), multiplies the input
-    extra,  # float32: depth probabilities, (pixels, SPLIT); or logits of the head, (pixels,)
+    shortcut_low,  # as shortcut
+    gate,  # (B, INPUTS) float32, multiplies the input
+    extra,  # float32: depth probabilities, (pixels, SPLIT); logits of the head, (pixels,); or parts of sums
     head,  # (OUTPUTS + 1,) float32: weights and bias of the 1x1 head
     pixels,  # B * out_rows * out_columns
     rows,
@@ -41,6 +49,11 @@ def convolution_kernel(
     GATED: tl.constexpr,
     SPLIT: tl.constexpr,  # channels before this one go through softmax into `extra`; 0 for none
     HEAD: tl.constexpr,
+    X_LOW: tl.constexpr,  # whether there is a low half
+    WEIGHT_LOW: tl.constexpr,
+    OUT_LOW: tl.constexpr,
+    SHORTCUT_LOW: tl.constexpr,
+    PARTS: tl.constexpr,  # programs that share one sum; if not 1, (PARTS, pixels, OUTPUTS) go to `extra`
     BLOCK_M: tl.constexpr,
     BLOCK_N: tl.constexpr,
     BLOCK_K: tl.constexpr,
@@ -48,7 +61,7 @@ def convolution_kernel(
     PRECISION: tl.constexpr,  # of the product of float32 inputs
     PDL: tl.constexpr,
 ):
-    """One program makes BLOCK_M pixels of BLOCK_N output channels."""
+    """One program makes BLOCK_M pixels of BLOCK_N output channels, or a part of their sums."""
     blocks_n: tl.constexpr = (OUTPUTS + BLOCK_N - 1) // BLOCK_N
     program = tl.program_id(0)
     n = (program % blocks_n) * BLOCK_N + tl.arange(0, BLOCK_N)
@@ -77,11 +90,14 @@ def convolution_kernel(
         base = ((image * rows + y) * columns + column) * X_STRIDE
 
     blocks_k: tl.constexpr = (INPUTS + BLOCK_K - 1) // BLOCK_K
+    steps: tl.constexpr = KERNEL * KERNEL * blocks_k // PARTS
+    first_step = tl.program_id(1) * steps
     sums = tl.zeros((BLOCK_M, BLOCK_N), dtype=tl.float32)
     if PDL:
         tl.extra.cuda.gdc_wait()
         tl.extra.cuda.gdc_launch_dependents()
-    for step in tl.range(0, KERNEL * KERNEL * blocks_k, num_stages=STAGES):
+    for index in tl.range(0, steps, num_stages=STAGES):
+        step = first_step + index
         tap = step // blocks_k
         c = (step % blocks_k) * BLOCK_K + k
         if KERNEL == 1:
@@ -98,42 +114,66 @@ def convolution_kernel(
         if INPUTS % BLOCK_K != 0:
             a_mask = a_mask & (c < INPUTS)[None, :]
             b_mask = b_mask & (c < INPUTS)[:, None]
-        a = tl.load(x + source[:, None] + c[None, :], mask=a_mask, other=0.0)
+        a_place = source[:, None] + c[None, :]
+        b_place = (tap * INPUTS + c)[:, None] * OUTPUTS + n[None, :]
+        a = tl.load(x + a_place, mask=a_mask, other=0.0)
         if INPUTS % BLOCK_K != 0 or OUTPUTS % BLOCK_N != 0:
-            b = tl.load(weight + (tap * INPUTS + c)[:, None] * OUTPUTS + n[None, :], mask=b_mask, other=0.0)
+            b = tl.load(weight + b_place, mask=b_mask, other=0.0)
         else:
-            b = tl.load(weight + (tap * INPUTS + c)[:, None] * OUTPUTS + n[None, :])
+            b = tl.load(weight + b_place)
         if GATED:
             if INPUTS % BLOCK_K != 0:
                 scale = tl.load(gate + image * INPUTS + c, mask=c < INPUTS, other=0.0)
             else:
                 scale = tl.load(gate + image * INPUTS + c)
-            a = a * scale[None, :]
+            scaled = a.to(tl.float32) * scale[None, :]
+            a = scaled.to(a.dtype)
+            if WEIGHT_LOW:
+                a_low = (scaled - a.to(tl.float32)).to(a.dtype)
+                sums = tl.dot(a_low, b, sums, input_precision=PRECISION)
         sums = tl.dot(a, b, sums, input_precision=PRECISION)
+        if X_LOW:
+            a_low = tl.load(x_low + a_place, mask=a_mask, other=0.0)
+            sums = tl.dot(a_low, b, sums, input_precision=PRECISION)
+        if WEIGHT_LOW:
+            if INPUTS % BLOCK_K != 0 or OUTPUTS % BLOCK_N != 0:
+                b_low = tl.load(weight_low + b_place, mask=b_mask, other=0.0)
+            else:
+                b_low = tl.load(weight_low + b_place)
+            sums = tl.dot(a, b_low, sums, input_precision=PRECISION)
 
-    sums += tl.load(bias + n, mask=n_inside, other=0.0)[None, :]
     mask = m_inside[:, None] & n_inside[None, :]
-    if SHORTCUT_STRIDE > 0:
-        sums += tl.load(shortcut + m[:, None] * SHORTCUT_STRIDE + n[None, :], mask=mask, other=0.0).to(
-            tl.float32
-        )
-    if ACTIVATION == RELU:
-        sums = tl.maximum(sums, 0.0)
-    elif ACTIVATION == SWISH:
-        sums = sums / (1.0 + tl.exp(-sums))
-
-    if SPLIT > 0:
-        # Every program holds all channels of its pixels.
-        is_depth = (n < SPLIT)[None, :]
-        logits = tl.where(is_depth, sums, float("-inf"))
-        shares = tl.exp(logits - tl.max(logits, axis=1)[:, None])
-        shares = shares / tl.sum(shares, axis=1)[:, None]
-        tl.store(extra + m[:, None] * SPLIT + n[None, :], shares, mask=m_inside[:, None] & is_depth)
-        feature = out + m[:, None] * OUT_STRIDE + (n - SPLIT)[None, :]
-        tl.store(feature, sums.to(out.dtype.element_ty), mask=mask & (n >= SPLIT)[None, :])
-    elif HEAD:
-        share = tl.load(head + n, mask=n_inside, other=0.0)
-        logit = tl.sum(sums * share[None, :], axis=1) + tl.load(head + OUTPUTS)
-        tl.store(extra + m, logit, mask=m_inside)
+    if PARTS > 1:
+        target = extra + (tl.program_id(1) * pixels + m)[:, None] * OUTPUTS + n[None, :]
+        tl.store(target, sums, mask=mask)
     else:
-        tl.store(out + m[:, None] * OUT_STRIDE + n[None, :], sums.to(out.dtype.element_ty), mask=mask)
+        sums += tl.load(bias + n, mask=n_inside, other=0.0)[None, :]
+        if SHORTCUT_STRIDE > 0:
+            place = m[:, None] * SHORTCUT_STRIDE + n[None, :]
+            sums += tl.load(shortcut + place, mask=mask, other=0.0).to(tl.float32)
+            if SHORTCUT_LOW:
+                sums += tl.load(shortcut_low + place, mask=mask, other=0.0).to(tl.float32)
+        if ACTIVATION == RELU:
+            sums = tl.maximum(sums, 0.0)
+        elif ACTIVATION == SWISH:
+            sums = sums / (1.0 + tl.exp(-sums))
+
+        if SPLIT > 0:
+            # Every program holds all channels of its pixels.
+            is_depth = (n < SPLIT)[None, :]
+            logits = tl.where(is_depth, sums, float("-inf"))
+            shares = tl.exp(logits - tl.max(logits, axis=1)[:, None])
+            shares = shares / tl.sum(shares, axis=1)[:, None]
+            tl.store(extra + m[:, None] * SPLIT + n[None, :], shares, mask=m_inside[:, None] & is_depth)
+            feature = out + m[:, None] * OUT_STRIDE + (n - SPLIT)[None, :]
+            tl.store(feature, sums.to(out.dtype.element_ty), mask=mask & (n >= SPLIT)[None, :])
+        elif HEAD:
+            share = tl.load(head + n, mask=n_inside, other=0.0)
+            logit = tl.sum(sums * share[None, :], axis=1) + tl.load(head + OUTPUTS)
+            tl.store(extra + m, logit, mask=m_inside)
+        else:
+            place = m[:, None] * OUT_STRIDE + n[None, :]
+            high = sums.to(out.dtype.element_ty)
+            tl.store(out + place, high, mask=mask)
+            if OUT_LOW:
+                tl.store(out_low + place, (sums - high.to(tl.float32)).to(out.dtype.element_ty), mask=mask)

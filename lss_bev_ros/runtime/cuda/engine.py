@@ -79,6 +79,8 @@ class CudaEngine(Engine):
         self._dtype = DTYPES[precision]
         self._kernels = kernels or ("triton" if has_triton() and precision == "fp16" else "torch")
         self._gpu_jpeg = has_gpu_jpeg() if gpu_jpeg is None else gpu_jpeg
+        # Our own kernels read images in float32, whatever comes after.
+        self._image_dtype = torch.float32 if self._kernels == "triton" else self._dtype
         self._device = torch.device("cuda", torch.cuda.current_device())
         self.reason = f"{reason}; {self._about()}"
         self._stream = torch.cuda.Stream(self._device)
@@ -139,7 +141,7 @@ class CudaEngine(Engine):
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
         """See `NetworkEngine.prepare`: (N, H, W, 3) on the GPU."""
-        return images.permute(0, 2, 3, 1).to(self._device, self._dtype).contiguous()
+        return images.permute(0, 2, 3, 1).to(self._device, self._image_dtype).contiguous()
 
     def network(
         self, images: torch.Tensor, tables: CameraTables, watch: Stopwatch | None = None

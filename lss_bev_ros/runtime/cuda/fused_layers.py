@@ -20,6 +20,8 @@ STRIP = int(KERNEL_STRIP.value)
 
 def stem(planner: Planner, name: str, x: Map, conv: SamePadConv2d, norm: nn.BatchNorm2d) -> Map:
     """Plan EfficientNet's first convolution, swish included, over a map of three channels."""
+    # Rounded images alone would move logits by 0.02, and this is a small layer.
+    dtype = torch.float32 if planner.halves else planner.dtype
     weight, bias = fold(conv, norm)
     outputs, inputs, size = weight.shape[:3]
     batch, rows, columns = x.shape[:3]
@@ -33,9 +35,9 @@ def stem(planner: Planner, name: str, x: Map, conv: SamePadConv2d, norm: nn.Batc
         stem_kernel,
         (-(-out.pixels // block),),
         operations=2.0 * out.pixels * weight.numel(),
-        traffic=planner.dtype.itemsize * (x.shape.numel() + out.shape.numel()),
+        traffic=4.0 * x.shape.numel() + planner.dtype.itemsize * out.shape.numel(),
         x=x,
-        weight=planner.constant(matrix),
+        weight=planner.constant(matrix, dtype),
         bias=planner.constant(bias, torch.float32),
         out=out,
         pixels=out.pixels,
@@ -50,7 +52,7 @@ def stem(planner: Planner, name: str, x: Map, conv: SamePadConv2d, norm: nn.Batc
         PADDING=conv.same_padding[0],
         BLOCK_M=block,
         BLOCK_K=depth,
-        PRECISION="ieee",
+        PRECISION="tf32x3" if planner.halves else "ieee",
         num_warps=4,
     )
     return out
@@ -62,11 +64,20 @@ def inverted_bottleneck(
     """Plan an MBConv block: expansion, depthwise convolution, gate, projection."""
     y = x
     if block.expands:
-        y = planner.convolve(f"{name} expand", x, block._expand_conv, block._bn0, "swish")
+        y = planner.convolve(f"{name} expand", x, block._expand_conv, block._bn0, "swish", exact_weights=True)
     y, gate = _gated_depthwise(planner, name, y, block)
     shortcut = x if block.skips else None
     return planner.convolve(
-        f"{name} project", y, block._project_conv, block._bn2, "none", out, shortcut, gate
+        f"{name} project",
+        y,
+        block._project_conv,
+        block._bn2,
+        "none",
+        out,
+        shortcut,
+        gate,
+        exact_weights=True,
+        exact_result=True,
     )
 
 
@@ -108,7 +119,7 @@ def _gated_depthwise(planner: Planner, name: str, x: Map, block: MBConvBlock) ->
         BLOCK_C=block_c,
         num_warps=warps,
     )
-    gate = planner.map(batch, channels)
+    gate = planner.map(batch, channels, dtype=torch.float32)
     planner.launch(
         f"{name} gate",
         gate_kernel,
@@ -151,6 +162,7 @@ def upsample(planner: Planner, name: str, x: Map, out: Map) -> None:
         operations=8.0 * pixels * channels,
         traffic=planner.dtype.itemsize * (x.shape.numel() + pixels * channels),
         x=x,
+        x_low=x if x.low is None else x.low,
         out=out,
         pixels=pixels,
         rows=rows,
@@ -162,6 +174,7 @@ def upsample(planner: Planner, name: str, x: Map, out: Map) -> None:
         CHANNELS=channels,
         OUT_STRIDE=out.stride,
         OUT_START=0,
+        X_LOW=x.low is not None,
         BLOCK_P=block_p,
         BLOCK_C=block_c,
         num_warps=4,

@@ -1,4 +1,11 @@
-"""The whole network as a list of launches of our own kernels, from normalised images to occupancy."""
+"""The whole network as a list of launches of our own kernels, from normalised images to occupancy.
+
+In half precision some layers keep what it rounds away (`exact_weights`, `exact_result`), so that logits are
+within 0.01 of float32's: in the camera encoder the images, the stem, the 1x1 weights and the narrow maps
+between blocks; in the BEV encoder everything up to the merge, whose maps are added up in residuals. The wide
+convolutions behind it do three quarters of the work. docs/performance/h200-profile.md has the error of every
+rounding.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +36,7 @@ class FusedNetwork:
         planner: makes the launches.
 
     Attributes:
-        images: (cameras, H, W, 3) normalised, to be filled before a run.
+        images: (cameras, H, W, 3) float32, normalised, to be filled before a run.
         bev: (nx, ny, C) splatted features. The cells that no point hits are never written: they must be
             zeroed when the tables change.
         logits: (outputs, nx, ny) float32.
@@ -39,7 +46,7 @@ class FusedNetwork:
 
     def __init__(self, model: LiftSplatShoot, cameras: int, tables: DeviceTables, planner: Planner):
         config = model.config
-        images = planner.map(cameras, config.image_height, config.image_width, 3)
+        images = planner.map(cameras, config.image_height, config.image_width, 3, dtype=torch.float32)
         self.images = images.tensor
         self.stages: dict[str, list[Launch]] = {}
         with torch.no_grad():
@@ -69,12 +76,12 @@ def _camera_encoder(planner: Planner, model: LiftSplatShoot, images: Map) -> tup
     fine = blocks[last_stride - 1]._project_conv.out_channels
     coarse = blocks[-1]._project_conv.out_channels
     # The finer map goes straight to its place beside the upsampled one.
-    joined = planner.map(images.shape[0], rows, columns, fine + coarse)
+    joined = planner.map(images.shape[0], rows, columns, fine + coarse, exact=True)
     x = stem(planner, "stem", images, trunk._conv_stem, trunk._bn0)
     for index, block in enumerate(blocks):
-        out = Map(joined.tensor[..., :fine]) if index == last_stride - 1 else None
+        out = joined.some(0, fine) if index == last_stride - 1 else None
         x = inverted_bottleneck(planner, f"block {index}", x, block, out)
-    upsample(planner, "camera upsample", x, Map(joined.tensor[..., fine:]))
+    upsample(planner, "camera upsample", x, joined.some(fine))
     x = _double(planner, "camera", joined, encoder.up1)
     return planner.lift("depth and features", x, encoder.depthnet, encoder.depth_bins)
 
@@ -116,16 +123,16 @@ def _bev_encoder(planner: Planner, model: LiftSplatShoot, bev: Map) -> Map:
     """(outputs, nx, ny) float32 logits."""
     encoder = model.bevencode
     _, nx, ny, _ = bev.shape
-    joined = planner.map(1, nx // 2, ny // 2, encoder.up1.conv[0].in_channels)
+    joined = planner.map(1, nx // 2, ny // 2, encoder.up1.conv[0].in_channels, exact=True)
     fine = encoder.layer1[1].conv2.out_channels
-    half = Map(joined.tensor[..., :fine])
-    x = planner.convolve("bev stem", bev, encoder.conv1, encoder.bn1, "relu")
+    half = joined.some(0, fine)
+    x = planner.convolve("bev stem", bev, encoder.conv1, encoder.bn1, "relu", exact_result=True)
     x = _residual(planner, "layer1.0", x, encoder.layer1[0])
     x = _residual(planner, "layer1.1", x, encoder.layer1[1], half)
     for name, layer in (("layer2", encoder.layer2), ("layer3", encoder.layer3)):
         for index, block in enumerate(layer):
             x = _residual(planner, f"{name}.{index}", x, block)
-    upsample(planner, "bev upsample 1", x, Map(joined.tensor[..., fine:]))
+    upsample(planner, "bev upsample 1", x, joined.some(fine))
     x = _double(planner, "bev", joined, encoder.up1)
     wide = planner.map(1, nx, ny, x.channels)
     upsample(planner, "bev upsample 2", x, wide)
@@ -173,11 +180,14 @@ def plan_occupancy(
 
 
 def _residual(planner: Planner, name: str, x: Map, block: BasicBlock, out: Map | None = None) -> Map:
+    """Plan a BasicBlock, all of it exact: its roundings would add up along the shortcuts."""
+    exact = {"exact_weights": True, "exact_result": True}
     shortcut = x
     if block.downsample is not None:
-        shortcut = planner.convolve(f"{name} shortcut", x, block.downsample[0], block.downsample[1])
-    y = planner.convolve(f"{name} first", x, block.conv1, block.bn1, "relu")
-    return planner.convolve(f"{name} second", y, block.conv2, block.bn2, "relu", out, shortcut)
+        down, norm = block.downsample
+        shortcut = planner.convolve(f"{name} shortcut", x, down, norm, **exact)
+    y = planner.convolve(f"{name} first", x, block.conv1, block.bn1, "relu", **exact)
+    return planner.convolve(f"{name} second", y, block.conv2, block.bn2, "relu", out, shortcut, **exact)
 
 
 def _double(planner: Planner, name: str, x: Map, up: Up) -> Map:

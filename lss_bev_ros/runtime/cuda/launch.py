@@ -17,9 +17,12 @@ class Map:
     Attributes:
         tensor: (B, rows, columns, channels), maybe some of the channels of a wider map. Where a library
             makes it, it is another tensor after every run, and one without memory before the first.
+        low: what `tensor` rounds away, of the same shape and strides: together they hold 22 bits of a
+            mantissa. None where half precision is enough.
     """
 
     tensor: torch.Tensor
+    low: torch.Tensor | None = None
 
     @property
     def shape(self) -> torch.Size:
@@ -40,6 +43,11 @@ class Map:
     def stride(self) -> int:
         """Values from one pixel to the next."""
         return self.tensor.stride(-2)
+
+    def some(self, first: int, last: int | None = None) -> Map:
+        """Some of the channels, in place."""
+        low = None if self.low is None else self.low[..., first:last]
+        return Map(self.tensor[..., first:last], low)
 
 
 @dataclass(frozen=True, eq=False)

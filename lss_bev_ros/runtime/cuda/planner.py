@@ -1,4 +1,8 @@
-"""Convolutions as planned launches, of our own kernel or of cuDNN, over maps in channels-last order."""
+"""Convolutions as planned launches, of our own kernel or of cuDNN, over maps in channels-last order.
+
+In half precision a layer is as exact as it is asked to be: `exact_weights` and `exact_result` say of which
+factors what half precision rounds away is kept, as a low half. An input's low half is used where it has one.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from ..convolution import fold
 from .convolution_kernel import convolution_kernel
 from .head_kernel import head_kernel
 from .launch import KernelLaunch, Launch, LibraryConvolution, Map
+from .sum_kernel import sum_kernel
 from .tiles import Shape, Tile, convolution_tile, power_of_two
 
 ACTIVATIONS = {"none": 0, "relu": 1, "swish": 2}
@@ -35,6 +40,7 @@ class Planner:
         overlap: whether a kernel may start while the one before it ends (programmatic dependent launch, from
             compute capability 9.0 on).
         library: whether cuDNN may do the convolutions that it is better at.
+        exact: whether low halves are kept where the network asks for them; without them nothing is.
         launches: the plan so far.
         tile: chooses the tile of a convolution.
     """
@@ -44,16 +50,27 @@ class Planner:
     processors: int
     overlap: bool = False
     library: bool = True
+    exact: bool = True
     launches: list[Launch] = field(default_factory=list)
     tile: Callable[[Shape, int], Tile] = convolution_tile
 
-    def map(self, *shape: int, dtype: torch.dtype | None = None) -> Map:
-        """A new map, zeros."""
-        return Map(torch.zeros(shape, dtype=dtype or self.dtype, device=self.device))
+    @property
+    def halves(self) -> bool:
+        """Whether values are kept as two halves where the network asks for it."""
+        return self.exact and self.dtype == torch.float16
+
+    def map(self, *shape: int, dtype: torch.dtype | None = None, exact: bool = False) -> Map:
+        """A new map, zeros; where it is to be `exact`, with a low half."""
+        values = torch.zeros(shape, dtype=dtype or self.dtype, device=self.device)
+        return Map(values, torch.zeros_like(values) if exact and self.halves else None)
 
     def constant(self, values: torch.Tensor, dtype: torch.dtype | None = None) -> torch.Tensor:
         """Parameters on the device, contiguous."""
         return values.detach().to(self.device, dtype or self.dtype).contiguous()
+
+    def low(self, values: torch.Tensor) -> torch.Tensor:
+        """What `constant` rounds away of some parameters."""
+        return self.constant(values.float() - values.to(self.dtype).float())
 
     def launch(
         self,
@@ -81,6 +98,8 @@ class Planner:
         out: Map | None = None,
         shortcut: Map | None = None,
         gate: Map | None = None,
+        exact_weights: bool = False,
+        exact_result: bool = False,
     ) -> Map:
         """Plan a convolution with all that follows it.
 
@@ -92,15 +111,30 @@ class Planner:
             activation: `none`, `relu` or `swish`.
             out: map to write; None makes one.
             shortcut: map added before the activation.
-            gate: (B, inputs) that the input is multiplied with.
+            gate: (B, inputs) float32 that the input is multiplied with.
+            exact_weights: keep the low half of the weights, and of the gated input.
+            exact_result: keep the low half of the result; one that is given keeps it if it has one.
         """
         weight, bias = fold(conv, norm)
         shape = self._output_shape(x, conv)
         operations = 2.0 * shape[:-1].numel() * weight.numel()
-        if self._prefers_library(conv, activation, out, operations):
+        rounded = not (self.halves and (exact_weights or exact_result))
+        if rounded and self._prefers_library(conv, activation, out, operations):
             return self._library(name, x, weight, bias, conv, shortcut, shape, operations)
-        out = out or self.map(*shape)
-        self._convolution(name, x, weight, bias, conv, activation, out, shape, shortcut=shortcut, gate=gate)
+        out = out or self.map(*shape, exact=exact_result)
+        self._convolution(
+            name,
+            x,
+            weight,
+            bias,
+            conv,
+            activation,
+            out,
+            shape,
+            shortcut=shortcut,
+            gate=gate,
+            exact=exact_weights and self.halves,
+        )
         return out
 
     def lift(self, name: str, x: Map, conv: nn.Conv2d, bins: int) -> tuple[Map, Map]:
@@ -180,7 +214,7 @@ class Planner:
             LibraryConvolution(
                 name,
                 operations,
-                self._traffic(x, weight, shape, shortcut),
+                self._traffic(x, weight, shape, out, shortcut),
                 x,
                 self.constant(weight).contiguous(memory_format=torch.channels_last),
                 self.constant(bias),
@@ -192,9 +226,10 @@ class Planner:
         )
         return out
 
-    def _traffic(self, x: Map, weight: torch.Tensor, shape: torch.Size, shortcut: Map | None) -> float:
-        outputs = shape.numel() * (1 if shortcut is None else 2)
-        return float(self.dtype.itemsize * (x.pixels * weight.shape[1] + weight.numel() + outputs))
+    def _traffic(self, x: Map, weight: torch.Tensor, shape: torch.Size, *others: Map | None) -> float:
+        inputs = x.pixels * weight.shape[1] * _halves(x)
+        outputs = shape.numel() * sum(_halves(other) for other in others if other is not None)
+        return float(self.dtype.itemsize * (inputs + weight.numel() + outputs))
 
     def _convolution(
         self,
@@ -211,29 +246,46 @@ class Planner:
         extra: Map | None = None,
         split: int = 0,
         head: torch.Tensor | None = None,
+        exact: bool = False,
     ) -> None:
         """Plan our own kernel; its source says what the arguments are."""
         outputs, inputs, size = weight.shape[:3]
         pixels, image = shape[:-1].numel(), shape[1] * shape[2]
         whole = split > 0 or head is not None
         tile = self.tile(
-            Shape(pixels, image, inputs, outputs, size * size, gate is not None, whole), self.processors
+            Shape(pixels, image, inputs, outputs, size * size, gate is not None, whole, exact),
+            self.processors,
         )
         blocks = -(-pixels // tile.pixels) if gate is None else shape[0] * -(-image // tile.pixels)
-        nothing = out
+        matrix = weight.permute(2, 3, 1, 0).reshape(-1, outputs)
+        parts = self.map(tile.parts, pixels, outputs, dtype=torch.float32) if tile.parts > 1 else None
+        products = 1 + exact + (x.low is not None or (exact and gate is not None))
+        nothing = out.tensor
+        after = {
+            "bias": self.constant(bias, torch.float32),
+            "out": out,
+            "out_low": nothing if out.low is None else out.low,
+            "shortcut": shortcut or nothing,
+            "shortcut_low": nothing if shortcut is None or shortcut.low is None else shortcut.low,
+            "OUTPUTS": outputs,
+            "OUT_STRIDE": out.stride,
+            "SHORTCUT_STRIDE": 0 if shortcut is None else shortcut.stride,
+            "OUT_LOW": out.low is not None,
+            "SHORTCUT_LOW": shortcut is not None and shortcut.low is not None,
+            "PARTS": tile.parts,
+        }
         self.launch(
             name,
             convolution_kernel,
-            (blocks * -(-outputs // tile.outputs),),
-            operations=2.0 * pixels * weight.numel(),
-            traffic=self._traffic(x, weight, shape if head is None else shape[:-1], shortcut),
+            (blocks * -(-outputs // tile.outputs), tile.parts),
+            operations=2.0 * pixels * weight.numel() * products,
+            traffic=self._traffic(x, weight, shape if head is None else shape[:-1], out, shortcut),
             x=x,
-            weight=self.constant(weight.permute(2, 3, 1, 0).reshape(-1, outputs)),
-            bias=self.constant(bias, torch.float32),
-            out=out,
-            shortcut=shortcut or nothing,
+            x_low=nothing if x.low is None else x.low,
+            weight=self.constant(matrix),
+            weight_low=self.low(matrix) if exact else nothing,
             gate=gate or nothing,
-            extra=extra or nothing,
+            extra=parts or extra or nothing,
             head=nothing if head is None else head,
             pixels=pixels,
             rows=x.shape[1],
@@ -241,10 +293,7 @@ class Planner:
             out_rows=shape[1],
             out_columns=shape[2],
             INPUTS=inputs,
-            OUTPUTS=outputs,
             X_STRIDE=x.stride,
-            OUT_STRIDE=out.stride,
-            SHORTCUT_STRIDE=0 if shortcut is None else shortcut.stride,
             KERNEL=size,
             STRIDE=conv.stride[0],
             PADDING=conv.same_padding[0] if isinstance(conv, SamePadConv2d) else conv.padding[0],
@@ -252,10 +301,33 @@ class Planner:
             GATED=gate is not None,
             SPLIT=split,
             HEAD=head is not None,
+            X_LOW=x.low is not None,
+            WEIGHT_LOW=exact,
             BLOCK_M=tile.pixels,
             BLOCK_N=tile.outputs,
             BLOCK_K=tile.inputs,
             STAGES=tile.stages,
             PRECISION="ieee",
             num_warps=tile.warps,
+            **after,
         )
+        if parts is not None:
+            block = 1024
+            self.launch(
+                f"{name} sum",
+                sum_kernel,
+                (-(-pixels * outputs // block),),
+                operations=float(tile.parts * pixels * outputs),
+                traffic=4.0 * parts.shape.numel() + self._traffic(x, weight[:0, :0], shape, out, shortcut),
+                parts=parts,
+                values=pixels * outputs,
+                RELU=activation == "relu",
+                BLOCK=block,
+                num_warps=4,
+                **after,
+            )
+
+
+def _halves(x: Map) -> int:
+    """That a map is made of."""
+    return 1 if x.low is None else 2

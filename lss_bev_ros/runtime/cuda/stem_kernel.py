@@ -9,7 +9,7 @@ import triton.language as tl
 @triton.jit
 def stem_kernel(
     x,  # (B, rows, columns, 3)
-    weight,  # (BLOCK_K, OUTPUTS), row tap * 3 + channel, zero from KERNEL * KERNEL * 3 on
+    weight,  # (BLOCK_K, OUTPUTS), row tap * 3 + channel, zero from KERNEL * KERNEL * 3 on; what x becomes
     bias,  # (OUTPUTS,) float32
     out,  # (B, out_rows, out_columns, OUTPUTS)
     pixels,
@@ -24,7 +24,7 @@ def stem_kernel(
     PADDING: tl.constexpr,
     BLOCK_M: tl.constexpr,
     BLOCK_K: tl.constexpr,
-    PRECISION: tl.constexpr,
+    PRECISION: tl.constexpr,  # of the product where the weight is float32
     PDL: tl.constexpr,
 ):
     """One program makes BLOCK_M pixels of all outputs, through swish."""
@@ -48,7 +48,7 @@ def stem_kernel(
     a = tl.load(
         x + ((image[:, None] * rows + row) * columns + column) * 3 + (k % 3)[None, :], mask=mask, other=0.0
     )
-    sums = tl.dot(a, b, input_precision=PRECISION) + shift[None, :]
+    sums = tl.dot(a.to(b.dtype), b, input_precision=PRECISION) + shift[None, :]
     sums = sums / (1.0 + tl.exp(-sums))
     tl.store(
         out + m[:, None] * OUTPUTS + n[None, :],

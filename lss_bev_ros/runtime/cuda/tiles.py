@@ -17,6 +17,7 @@ class Tile:
         pixels, outputs, inputs: block of the matrix product.
         warps: of 32 threads.
         stages: steps of the product that are loaded ahead.
+        parts: programs that share one sum, each with as many of its steps; a second kernel adds them up.
     """
 
     pixels: int
@@ -24,6 +25,7 @@ class Tile:
     inputs: int
     warps: int
     stages: int
+    parts: int = 1
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Shape:
         taps: of the kernel.
         gated: whether the input is scaled on the way in, one image a program.
         whole: whether one program must make all outputs of its pixels.
+        exact: whether weights, and mostly inputs, are two halves each.
     """
 
     pixels: int
@@ -46,6 +49,7 @@ class Shape:
     taps: int = 1
     gated: bool = False
     whole: bool = False
+    exact: bool = False
 
 
 def power_of_two(number: int, least: int = 16) -> int:
@@ -70,6 +74,8 @@ def convolution_tile(shape: Shape, processors: int) -> Tile:
         return Tile(rows, width, min(step, power_of_two(shape.inputs)), 8 if rows > 16 else 4, 4)
     if shape.taps == 1:
         return _pointwise(shape, width, processors)
+    if shape.exact:
+        return _exact(shape, width, processors)
     step = 64 if shape.inputs % 64 == 0 else 32
     steps = shape.taps * -(-shape.inputs // step)
     for rows, columns in ((128, 256), (128, 128), (128, 64), (64, 64), (32, 64), (32, 32)):
@@ -78,6 +84,17 @@ def convolution_tile(shape: Shape, processors: int) -> Tile:
             break
     warps = 8 if rows == 128 else 4
     return Tile(rows, min(columns, width), step, warps, min(steps, 3 if columns == 256 else 4))
+
+
+def _exact(shape: Shape, width: int, processors: int) -> Tile:
+    """Of a residual convolution in two halves: few pixels and long sums, which several programs share."""
+    step = 64 if shape.inputs % 64 == 0 else 32
+    steps = shape.taps * -(-shape.inputs // step)
+    programs = -(-shape.pixels // 64) * -(-shape.outputs // min(64, width))
+    parts = 1
+    while programs * parts < processors and parts < steps:
+        parts = next(more for more in range(parts + 1, steps + 1) if steps % more == 0)
+    return Tile(64, min(64, width), step, 4, min(3, steps // parts), parts)
 
 
 def _pointwise(shape: Shape, width: int, processors: int) -> Tile:

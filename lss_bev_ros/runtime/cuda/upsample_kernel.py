@@ -9,6 +9,7 @@ import triton.language as tl
 @triton.jit
 def upsample_kernel(
     x,  # (B, rows, columns, CHANNELS)
+    x_low,  # as x: what half precision rounds away
     out,  # (B, out_rows, out_columns, OUT_STRIDE), channels OUT_START on are written
     pixels,  # B * out_rows * out_columns
     rows,
@@ -20,6 +21,7 @@ def upsample_kernel(
     CHANNELS: tl.constexpr,
     OUT_STRIDE: tl.constexpr,
     OUT_START: tl.constexpr,
+    X_LOW: tl.constexpr,  # whether there is a low half
     BLOCK_P: tl.constexpr,
     BLOCK_C: tl.constexpr,
     PDL: tl.constexpr,
@@ -40,15 +42,24 @@ def upsample_kernel(
     down = tl.where(top < rows - 1, columns * CHANNELS, 0)[:, None]
     across = tl.where(left < columns - 1, CHANNELS, 0)[:, None]
     mask = (p < pixels)[:, None] & (c < CHANNELS)[None, :]
-    place = x + (((image * rows + top) * columns + left) * CHANNELS)[:, None] + c[None, :]
+    place = (((image * rows + top) * columns + left) * CHANNELS)[:, None] + c[None, :]
     if PDL:
         tl.extra.cuda.gdc_wait()
         tl.extra.cuda.gdc_launch_dependents()
-    a = tl.load(place, mask=mask, other=0.0).to(tl.float32)
-    b = tl.load(place + across, mask=mask, other=0.0).to(tl.float32)
-    d = tl.load(place + down, mask=mask, other=0.0).to(tl.float32)
-    e = tl.load(place + down + across, mask=mask, other=0.0).to(tl.float32)
+    a = _load(x, x_low, place, mask, X_LOW)
+    b = _load(x, x_low, place + across, mask, X_LOW)
+    d = _load(x, x_low, place + down, mask, X_LOW)
+    e = _load(x, x_low, place + down + across, mask, X_LOW)
     value = (a * (1 - right) + b * right) * (1 - low) + (d * (1 - right) + e * right) * low
     tl.store(
         out + p[:, None] * OUT_STRIDE + OUT_START + c[None, :], value.to(out.dtype.element_ty), mask=mask
     )
+
+
+@triton.jit
+def _load(x, x_low, place, mask, LOW: tl.constexpr):
+    """Values in float32, of one half or of two."""
+    value = tl.load(x + place, mask=mask, other=0.0).to(tl.float32)
+    if LOW:
+        value += tl.load(x_low + place, mask=mask, other=0.0).to(tl.float32)
+    return value
