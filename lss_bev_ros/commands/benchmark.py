@@ -36,6 +36,10 @@ def benchmark(
     scaling: Annotated[
         str, typer.Option(help="How a backend, say `torch:fp32`, grows with cameras and sizes.")
     ] = "",
+    profile: Annotated[
+        bool,
+        typer.Option(help="Time every launch of the cuda backend by itself, against what the chip can do."),
+    ] = False,
     output: Annotated[Path, typer.Option("--output", "-o", help="Report.")] = Path("runs/benchmark.json"),
     datasheet: Annotated[
         Path | None,
@@ -56,11 +60,14 @@ def benchmark(
     )
     from ..deploy.benchmark import save_frames as write_frames
     from ..deploy.benchmark.modes import check_modes
+    from ..deploy.benchmark.profile import check_profile, profile_table, run_profile
     from ..deploy.benchmark.report import scaling_table
     from ..deploy.benchmark.scaling import run_scaling
 
     wanted = tuple(word.strip() for word in modes.split(",") if word.strip())
     check_modes((*wanted, *filter(None, [scaling])))
+    if profile:
+        check_profile()
     if frames is None and dataroot is None:
         from ..standalone.demo import synthetic_scene
 
@@ -86,6 +93,10 @@ def benchmark(
             turns = max(2, repetitions // 4)
             report["scaling"] = run_scaling(*_backend(scaling), threads, turns, progress=bar)
         console.print(scaling_table(report["scaling"]))
+    if profile:
+        with console.status("launches"):
+            report["profile"] = run_profile(weights, chosen)
+        console.print(profile_table(report["profile"]))
     if nodes:
         from ..standalone.node_benchmark import benchmark_nodes, nodes_tables
 

@@ -69,7 +69,14 @@ def test_modes_agree_with_the_reference_and_the_splat_with_the_naive_sum(report)
     for name in ("torch fp32", "torch fp32 from JPEG", "serial cpu fp32"):
         assert report["modes"][name]["logit_error_max"] < 1e-3
         assert report["modes"][name]["iou_with_reference"] > 0.99
+        assert report["modes"][name]["float32_error_max"] < 1e-3
+        assert report["modes"][name]["float32_agreement"] > 0.99
     assert report["splat_error"] < 1e-5
+
+
+def test_only_what_keeps_tables_pays_for_a_new_calibration(report):
+    paying = {name for name, mode in report["modes"].items() if "calibration_ms" in mode}
+    assert paying == {name for name in report["modes"] if name in ("torch fp32", "torch bf16")}
 
 
 def test_each_mode_has_its_memory_and_its_score(report):

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from .profile import profile_lines
 from .report import mode_rows, skipped_lines, write_report, write_whole
 
 
@@ -15,7 +16,7 @@ def write_datasheet(report: dict[str, Any], place: Path) -> list[Path]:
     """Write `place.json`, `place.md` and its charts.
 
     Args:
-        report: of `run_benchmark`, with `nodes` and `scaling` where those were measured.
+        report: of `run_benchmark`, with `nodes`, `scaling` and `profile` where those were measured.
         place: path without suffix, such as docs/performance/cpu.
 
     Returns:
@@ -75,7 +76,8 @@ def _page(report: dict[str, Any], name: str, charts: list[str]) -> str:
         "modes `from JPEG` from the JPEG bytes of the cameras to the occupancy grid. Speedups are medians of "
         "the ratios turn by turn, against the reference on the same device. Processor time is that of all "
         "threads of the process: other work on the machine distorts it least. Memory is the peak of a "
-        "process that runs nothing else, Python and libraries included.",
+        "process that runs nothing else, Python and libraries included. Float32 is the published pipeline on "
+        "the CPU. A new calibration is what a changed rig adds to the first run with it.",
         "",
         *[f"![{chart}]({chart})" for chart in charts[:1]],
         "",
@@ -91,6 +93,8 @@ def _page(report: dict[str, Any], name: str, charts: list[str]) -> str:
     lines += ["", f"The splat equals the naive sum within {report['splat_error']:.1e} relative.", ""]
     if report.get("scaling"):
         lines += _scaling(report["scaling"], charts)
+    if report.get("profile"):
+        lines += ["## Launches", "", *profile_lines(report["profile"]), ""]
     if report.get("nodes"):
         lines += _nodes(report["nodes"])
     return "\n".join([*lines, "## Machine", "", *_machine(report["machine"]), ""])

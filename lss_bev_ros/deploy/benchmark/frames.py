@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -89,6 +89,17 @@ def nuscenes_like_rig() -> Rig:
         tuple(
             level_camera(name, heading, focal.get(name, 1260.0))
             for name, heading in zip(CAMERA_NAMES, HEADINGS, strict=True)
+        )
+    )
+
+
+def raised(rig: Rig, height: float) -> Rig:
+    """The rig with every camera some metres higher: another calibration."""
+    up = np.array([0.0, 0.0, height])
+    return Rig(
+        tuple(
+            replace(camera, pose=Pose(camera.pose.rotation, camera.pose.translation + up))
+            for camera in rig.cameras
         )
     )
 

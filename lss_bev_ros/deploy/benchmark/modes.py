@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from ...errors import LssBevError
-from ...model import LiftSplatShoot, ModelConfig
+from ...model import LiftSplatShoot, ModelConfig, build_model, describe_weights
 from ...runtime import Engine, FrameSet, create_engine
 from ...runtime.backends import REGISTRY
 from ...runtime.engine import NetworkEngine
 from ...runtime.image_decoder import ImageDecoder
 from ...runtime.preprocess import Preprocessor
 from ...runtime.stopwatch import Stopwatch
+from .frames import raised
 from .reference import ReferencePipeline
 from .stopwatch import DeviceStopwatch
 
@@ -36,6 +37,8 @@ class Mode:
         run: runs frame i; gives (nx, ny) float32 logits on the host and, where told to mark them, stages in
             milliseconds.
         about: backend, precision and why, in a few words.
+        recalibrated: runs frame i as `run` does with cameras that no run had before, `turn` apart; None where
+            geometry is made every frame.
         turns: it takes part in, None for all.
     """
 
@@ -45,6 +48,7 @@ class Mode:
     run: Callable[[int, bool], tuple[np.ndarray, dict[str, float]]]
     about: str
     turns: int | None = None
+    recalibrated: Callable[[int, int], object] | None = None
 
 
 @dataclass(eq=False)
@@ -78,6 +82,7 @@ def check_modes(wanted: Sequence[str]) -> None:
         if name not in mode_names():
             raise LssBevError(f"mode {word!r} must be one of {', '.join(mode_names())}")
         known = ("cpu", "cuda") if name in REFERENCES else REGISTRY[name].precisions
+        known = (*known, "cuda") if name == "torch" else known
         if detail and detail not in known:
             raise LssBevError(f"mode {word!r}: {name} knows {', '.join(known)}")
 
@@ -169,11 +174,20 @@ def _open_backend(
         return
     for choice in [precision] if precision else REGISTRY[name].precisions:
         try:
-            engine = create_engine(name, weights, threads, choice)
+            engine = _engine(name, weights, threads, choice)
             opened._engines.append(engine)
             opened.modes += _modes_of(engine, f"{name} {choice}", sets, images)
         except LssBevError as error:
             opened.skipped[f"{name} {choice}"] = str(error)
+
+
+def _engine(name: str, weights: str, threads: int, precision: str) -> Engine:
+    """A backend, or PyTorch's own kernels on the GPU: `torch:cuda`, in half precision and one CUDA graph."""
+    if (name, precision) != ("torch", "cuda"):
+        return create_engine(name, weights, threads, precision)
+    from ...runtime.cuda.engine import CudaEngine
+
+    return CudaEngine(build_model(weights), describe_weights(weights), "fp16", "to compare", kernels="torch")
 
 
 def _modes_of(
@@ -192,7 +206,12 @@ def _modes_of(
                 logits = engine.network(batches[index], engine.tables(sets[index]), watch)
             return _on_host(logits), watch.timings() if watch else {}
 
-        modes.append(Mode(label, device, True, network, about))
+        def recalibrated(index: int, turn: int) -> object:
+            moved = replace(sets[index], rig=raised(sets[index].rig, 1e-4 * (turn + 1)))
+            with torch.inference_mode():
+                return _on_host(engine.network(batches[index], engine.tables(moved)))
+
+        modes.append(Mode(label, device, True, network, about, recalibrated=recalibrated))
 
     def whole(index: int, marked: bool) -> tuple[np.ndarray, dict[str, float]]:
         prediction = engine.infer(sets[index])

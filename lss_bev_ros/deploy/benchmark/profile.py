@@ -11,8 +11,13 @@ import torch
 from rich.table import Table
 
 from ...errors import LssBevError
-from ...runtime import FrameSet
+from ...model import ModelConfig
+from ...runtime import FrameSet, create_engine
+from ...runtime.backends import REGISTRY
+from ...runtime.cuda.splat import has_triton
 from ...runtime.engine import Engine
+from .frames import BenchmarkFrames
+from .modes import normalised
 
 COPY_BYTES = 2**31
 """Of the copy that measures bandwidth, larger than any cache."""
@@ -33,9 +38,9 @@ def profile_network(engine: Engine, frame: FrameSet, images: torch.Tensor) -> di
         images: (N, 3, H, W) float32, normalised.
 
     Returns:
-        Ready for JSON: `ceilings` (bytes a second, operations a second, both measured here), `graph_us`,
-        `sum_us` and `launches`, each with `name`, `stage`, `kernel`, `us`, `bytes`, `operations`, `floor_us`
-        (the larger of bytes over bandwidth and operations over matrix rate) and `share` of the sum.
+        Ready for JSON: `engine`, `ceilings` (bytes a second, operations a second, both measured here),
+        `graph_us`, `sum_us` and `launches`, each with `name`, `stage`, `kernel`, `us`, `bytes`, `operations`,
+        `floor_us` (the larger of bytes over bandwidth and operations over matrix rate) and `share` of the sum.
 
     Raises:
         LssBevError: the engine has no launches to tell apart.
@@ -70,7 +75,28 @@ def profile_network(engine: Engine, frame: FrameSet, images: torch.Tensor) -> di
     total = sum(row["us"] for row in rows)
     for row in rows:
         row["share"] = row["us"] / total
-    return {"ceilings": ceilings, "graph_us": graph, "sum_us": total, "launches": rows}
+    return {"engine": engine.name, "ceilings": ceilings, "graph_us": graph, "sum_us": total, "launches": rows}
+
+
+def run_profile(weights: str, frames: BenchmarkFrames) -> dict[str, Any]:
+    """`profile_network` of the cuda backend in half precision on the first frame.
+
+    Raises:
+        LssBevError: there is no GPU, or Triton is missing.
+    """
+    engine = create_engine("cuda", weights, precision="fp16")
+    with engine:
+        frame = frames.sets[0]
+        return profile_network(engine, frame, normalised(ModelConfig(), [frame])[0])
+
+
+def check_profile() -> None:
+    """Raise LssBevError where there is nothing to profile."""
+    problem = REGISTRY["cuda"].unusable()
+    if problem is None and not has_triton():
+        problem = "Triton is not installed"
+    if problem is not None:
+        raise LssBevError(f"--profile needs the cuda backend with its own kernels: {problem}")
 
 
 def measure_ceilings() -> dict[str, float]:
@@ -84,26 +110,49 @@ def measure_ceilings() -> dict[str, float]:
     return {"bytes": 2e6 * COPY_BYTES / copy, "operations": 2e6 * MATRIX**3 / product}
 
 
+COLUMNS = ("launch", "kernel", "us", "share", "GFLOP", "MB", "floor us", "times the floor")
+
+
 def profile_table(profile: dict[str, Any], least: float = 0.01) -> Table:
     """The launches that take more than `least` of the time, the rest by kernel, and the sum."""
-    ceilings = profile["ceilings"]
-    alone, graph = profile["sum_us"], profile["graph_us"]
     table = Table(
-        title=f"Launches of one run: {alone:.0f} us one by one, {graph:.0f} us as a graph",
+        title=f"Launches of {profile['engine']}, {profile['sum_us']:.0f} us one by one, "
+        f"{profile['graph_us']:.0f} us as a graph",
         title_justify="left",
-        caption=f"floor: bytes at {ceilings['bytes'] / 1e12:.1f} TB/s or operations at "
-        f"{ceilings['operations'] / 1e12:.0f} TFLOP/s, both measured here",
+        caption=ceilings_line(profile),
         caption_justify="left",
     )
-    for column in ("launch", "kernel", "us", "share", "GB/s", "TFLOP/s", "floor us"):
+    for column in COLUMNS:
         table.add_column(column, justify="left" if column in ("launch", "kernel") else "right")
-    for row in rows_of(profile, least):
+    for row in profile_rows(profile, least):
         table.add_row(*row)
     return table
 
 
-def rows_of(profile: dict[str, Any], least: float = 0.01) -> list[tuple[str, ...]]:
-    """Texts of `profile_table`, slowest first: launch, kernel, us, share, GB/s, TFLOP/s, floor."""
+def profile_lines(profile: dict[str, Any], least: float = 0.01) -> list[str]:
+    """`profile_table` in Markdown."""
+    return [
+        f"One run of {profile['engine']} takes {profile['graph_us']:.0f} us as a graph, and its "
+        f"{len(profile['launches'])} launches {profile['sum_us']:.0f} us, each measured alone, many times in "
+        f"a row. {ceilings_line(profile)}.",
+        "",
+        "| " + " | ".join(COLUMNS) + " |",
+        "|---|---|" + "---:|" * (len(COLUMNS) - 2),
+        *["| " + " | ".join(row) + " |" for row in profile_rows(profile, least)],
+    ]
+
+
+def ceilings_line(profile: dict[str, Any]) -> str:
+    """What the floor of a launch is reckoned with."""
+    ceilings = profile["ceilings"]
+    return (
+        f"Floor: bytes at {ceilings['bytes'] / 1e12:.1f} TB/s or operations at "
+        f"{ceilings['operations'] / 1e12:.0f} TFLOP/s, a copy and a matrix product measured in the same run"
+    )
+
+
+def profile_rows(profile: dict[str, Any], least: float = 0.01) -> list[tuple[str, ...]]:
+    """Texts of `COLUMNS`, slowest first."""
     launches = sorted(profile["launches"], key=lambda row: -row["us"])
     shown = [row for row in launches if row["share"] >= least]
     rest: dict[str, list[dict[str, Any]]] = {}
@@ -111,23 +160,18 @@ def rows_of(profile: dict[str, Any], least: float = 0.01) -> list[tuple[str, ...
         if row["share"] < least:
             rest.setdefault(row["kernel"], []).append(row)
     for kernel, rows in sorted(rest.items(), key=lambda item: -sum(row["us"] for row in item[1])):
-        sums = {
-            key: sum(row[key] for row in rows) for key in ("us", "bytes", "operations", "floor_us", "share")
-        }
-        shown.append({"name": f"{len(rows)} smaller ones", "kernel": kernel, **sums})
-    everything = {
-        key: sum(row[key] for row in launches) for key in ("us", "bytes", "operations", "floor_us", "share")
-    }
-    shown.append({"name": f"all {len(launches)}", "kernel": "", **everything})
+        shown.append({"name": f"{len(rows)} smaller ones", "kernel": kernel, **_sums(rows)})
+    shown.append({"name": f"all {len(launches)}", "kernel": "", **_sums(launches)})
     return [
         (
             row["name"],
             row["kernel"],
             f"{row['us']:.1f}",
             f"{100 * row['share']:.1f}%",
-            f"{row['bytes'] / row['us'] / 1e3:.0f}",
-            f"{row['operations'] / row['us'] / 1e6:.1f}",
+            f"{row['operations'] / 1e9:.2f}",
+            f"{row['bytes'] / 1e6:.1f}",
             f"{row['floor_us']:.2f}",
+            f"{row['us'] / max(row['floor_us'], 1e-3):.1f}",
         )
         for row in shown
     ]
@@ -144,11 +188,13 @@ def _alone(launch: Callable[[], None]) -> float:
         for _ in range(REPEATS):
             launch()
 
-    work()
-    torch.cuda.synchronize()
     graph = torch.cuda.CUDAGraph()
-    with torch.backends.cudnn.flags(enabled=True, benchmark=True), torch.cuda.graph(graph):
+    with torch.backends.cudnn.flags(enabled=True, benchmark=True):
+        # cuDNN tries what it has before the capture, in which it cannot.
         work()
+        torch.cuda.synchronize()
+        with torch.cuda.graph(graph):
+            work()
     return _replays(graph.replay, 5) / REPEATS
 
 

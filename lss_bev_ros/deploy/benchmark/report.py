@@ -91,7 +91,12 @@ def mode_rows(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
     row("speedup in processor time", optional("processor_speedup", ".2f", "x"))
     row("IoU with the annotations", optional("iou", ".4f"))
     row("IoU with the reference", optional("iou_with_reference", ".4f"))
-    row("largest logit error", optional("logit_error_max", ".1e"))
+    row("largest difference of a logit", optional("logit_error_max", ".1e"))
+    row("largest logit error against float32", optional("float32_error_max", ".1e"))
+    row("mean logit error against float32", optional("float32_error_mean", ".1e"))
+    row("IoU with float32", optional("float32_agreement", ".4f"))
+    row("IoU with the annotations less float32's", optional("float32_iou_change", "+.4f"))
+    row("a new calibration, once", lambda mode: milliseconds(mode.get("calibration_ms")))
     row("memory, MiB", lambda mode: _memory(mode, "process"))
     row("GPU memory, MiB", lambda mode: _memory(mode, "gpu"))
     return rows
@@ -121,7 +126,7 @@ def benchmark_tables(report: dict[str, Any]) -> list[Table]:
             _optional(mode, "speedup", ".2f", "x"),
             _optional(mode, "processor_speedup", ".2f", "x"),
             _optional(mode, "iou", ".3f"),
-            _optional(mode, "logit_error_max", ".0e"),
+            _optional(mode, "float32_error_max", ".0e"),
             _memory(mode, "process"),
         )
     names = stages_of(report["modes"])

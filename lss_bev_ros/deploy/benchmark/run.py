@@ -8,16 +8,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
 from ...model import Calibration, build_model, describe_weights, naive_splat
 from ...model.lift_splat import LiftSplatShoot
 from ...model.splat import SplatTable, splat
 from ...runtime import FrameSet
+from ...runtime.stopwatch import Stopwatch
 from .frames import BenchmarkFrames
 from .machine import describe_code, describe_machine, peak_memory
 from .memory import memory_of
 from .modes import Mode, mode_names, normalised, open_modes
+from .reference import ReferencePipeline
 from .summary import Summary, Turn
 
 WARM_UP = 3
@@ -27,6 +30,12 @@ BURST_MS = 25.0
 """A mode faster than this runs several times in its turn, so that its p99 is of many runs."""
 
 BURST_MOST = 40
+
+CALIBRATIONS = 3
+"""New ones that a mode meets, each right after a run with the old one."""
+
+FLOAT32 = "reference cpu fp32"
+"""The mode that says what the published network says."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,9 @@ def run_benchmark(
         summary = Summary(frames, model.config)
         bursts = {mode.name: _warm_up(mode, len(frames.sets), summary) for mode in opened.modes}
         _take_turns(opened.modes, len(frames.sets), options.repetitions, bursts, summary, progress)
+        for mode in opened.modes:
+            _recalibrate(mode, summary)
+        summary.keep_exact(summary.kept(FLOAT32) or float32_logits(model, frames.sets))
     finally:
         opened.close()
     modes = summary.report(opened.modes)
@@ -113,6 +125,16 @@ def run_benchmark(
     }
 
 
+def float32_logits(model: LiftSplatShoot, sets: Sequence[FrameSet]) -> list[np.ndarray]:
+    """(nx, ny) float32 logits of the published pipeline on the CPU, a map a frame."""
+    pipeline = ReferencePipeline(model, "cpu")
+    images = normalised(model.config, sets)
+    return [
+        pipeline(batch, frame.rig.subset(frame.images), Stopwatch())[0].numpy()
+        for batch, frame in zip(images, sets, strict=True)
+    ]
+
+
 def splat_error(model: LiftSplatShoot, frame: FrameSet) -> float:
     """Largest difference between the fast splat and the naive sum in float64, over the largest value."""
     images = normalised(model.config, [frame])[0]
@@ -128,6 +150,19 @@ def splat_error(model: LiftSplatShoot, frame: FrameSet) -> float:
         )
         naive = naive_splat(depth.double(), features.double(), cells, shape)
     return float((fast.double() - naive).abs().max() / naive.abs().max().clamp(min=1e-30))
+
+
+def _recalibrate(mode: Mode, summary: Summary) -> None:
+    """Measure what a changed calibration costs once, its tables and all."""
+    if mode.recalibrated is None:
+        return
+    for turn in range(CALIBRATIONS):
+        started = time.perf_counter()
+        mode.run(0, False)
+        known = time.perf_counter() - started
+        mode.recalibrated(0, turn)
+        fresh = time.perf_counter() - started - known
+        summary.add_calibration(mode.name, (fresh - known) * 1e3)
 
 
 def _warm_up(mode: Mode, frames: int, summary: Summary) -> int:

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 
 from ...errors import LssBevError
-from ...geometry import BevGrid, Pose, Rig
+from ...geometry import BevGrid, Rig
 from ...model import ModelConfig
 from ...runtime import FrameSet
 from ...runtime.backends import REGISTRY
 from ...runtime.engine import Engine, NetworkEngine
 from ...runtime.options import EngineOptions
 from ...runtime.stopwatch import Stopwatch
-from .frames import level_camera
+from .frames import level_camera, raised
 from .stopwatch import DeviceStopwatch
 
 CAMERAS = (1, 2, 4, 6, 9, 12)
@@ -161,12 +161,8 @@ def line_fit(x: Sequence[float], y: Sequence[float]) -> dict[str, float]:
 
 def ring_rig(count: int, shift: float = 0.0) -> Rig:
     """Cameras that look evenly around, `shift` metres higher than 1.5 m."""
-    cameras = []
-    for index in range(count):
-        camera = level_camera(f"cam_{index}", 360.0 * index / count, 1260.0)
-        moved = Pose(camera.pose.rotation, camera.pose.translation + np.array([0.0, 0.0, shift]))
-        cameras.append(replace(camera, pose=moved))
-    return Rig(tuple(cameras))
+    cameras = [level_camera(f"cam_{index}", 360.0 * index / count, 1260.0) for index in range(count)]
+    return raised(Rig(tuple(cameras)), shift)
 
 
 def _frame(rig: Rig) -> FrameSet:

@@ -43,10 +43,24 @@ class Summary:
         )
         self._logits: dict[str, list[np.ndarray]] = {}
         self._turns: dict[str, dict[int, Turn]] = {}
+        self._calibration: dict[str, list[float]] = {}
+        self._exact: np.ndarray | None = None
 
     def keep_logits(self, mode: str, logits: np.ndarray) -> None:
         """Note what a mode says of the next frame."""
         self._logits.setdefault(mode, []).append(np.array(logits, dtype=np.float32))
+
+    def kept(self, mode: str) -> list[np.ndarray] | None:
+        """What was noted of a mode."""
+        return self._logits.get(mode)
+
+    def keep_exact(self, logits: Sequence[np.ndarray]) -> None:
+        """Note what the published network says in float32, a map a frame."""
+        self._exact = np.stack(logits)
+
+    def add_calibration(self, mode: str, cost: float) -> None:
+        """Note how many milliseconds longer a mode took because the calibration was new."""
+        self._calibration.setdefault(mode, []).append(cost)
 
     def add(self, mode: str, repetition: int, turn: Turn) -> None:
         """Note a turn."""
@@ -58,8 +72,10 @@ class Summary:
         return {
             mode.name: self._times(mode.name)
             | {"about": mode.about, "device": mode.device, "network": mode.network}
-            | self._scores(mode.name)
+            | self._scores(self._logits[mode.name])
             | self._compared(mode, references)
+            | self._against_float32(mode.name)
+            | self._recalibration(mode.name)
             for mode in modes
         }
 
@@ -81,11 +97,11 @@ class Summary:
             "processor_ms": float(np.median([time for turn in turns for time in turn.processor])),
         }
 
-    def _scores(self, name: str) -> dict[str, object]:
+    def _scores(self, logits: Sequence[np.ndarray]) -> dict[str, object]:
         """IoU over all frames' cells, as the evaluation counts them: what no camera sees is not predicted."""
         if self._truth is None:
             return {"iou": None}
-        predicted = (np.stack(self._logits[name]) >= 0) & self._visible
+        predicted = (np.stack(logits) >= 0) & self._visible
         union = (predicted | self._truth).sum()
         return {"iou": float((predicted & self._truth).sum() / union) if union else None}
 
@@ -95,17 +111,32 @@ class Summary:
         reference = next((other for other in references if other.device == mode.device), references[0])
         ours, theirs = np.stack(self._logits[mode.name]), np.stack(self._logits[reference.name])
         error = np.abs(ours - theirs)
-        # Weights that see no vehicle make no cell positive at one half; half of the cells pass the median.
-        level = 0.0 if (theirs >= 0).any() else float(np.median(theirs))
-        both, either = (ours >= level) & (theirs >= level), (ours >= level) | (theirs >= level)
         return {
             "compared_with": reference.name,
             "speedup": self._ratio(reference.name, mode.name, "totals"),
             "processor_speedup": self._ratio(reference.name, mode.name, "processor"),
             "logit_error_max": float(error.max()),
             "logit_error_mean": float(error.mean()),
-            "iou_with_reference": float(both.sum() / max(either.sum(), 1)),
+            "iou_with_reference": _agreement(ours, theirs),
         }
+
+    def _against_float32(self, name: str) -> dict[str, object]:
+        """How far logits are from those of the published network in float32, and what that does to IoU."""
+        if self._exact is None:
+            return {}
+        ours, exact = np.stack(self._logits[name]), self._exact
+        error = np.abs(ours - exact)
+        found = {
+            "float32_error_max": float(error.max()),
+            "float32_error_mean": float(error.mean()),
+            "float32_agreement": _agreement(ours, exact),
+        }
+        here, there = self._scores(ours)["iou"], self._scores(exact)["iou"]
+        return found if here is None or there is None else found | {"float32_iou_change": here - there}
+
+    def _recalibration(self, name: str) -> dict[str, object]:
+        costs = self._calibration.get(name)
+        return {} if not costs else {"calibration_ms": max(float(np.median(costs)), 0.0)}
 
     def _ratio(self, slow: str, fast: str, column: str) -> float:
         """Median of the ratios turn by turn, so that a slow moment of the machine counts on both sides."""
@@ -116,3 +147,11 @@ class Summary:
             for turn in shared
         ]
         return float(np.median(ratios))
+
+
+def _agreement(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """IoU of the cells that two sets of logits call occupied."""
+    # Weights that see no vehicle make no cell positive at one half; half of the cells pass the median.
+    level = 0.0 if (theirs >= 0).any() else float(np.median(theirs))
+    both, either = (ours >= level) & (theirs >= level), (ours >= level) | (theirs >= level)
+    return float(both.sum() / max(either.sum(), 1))

@@ -52,6 +52,7 @@ class CudaEngine(Engine):
         kernels: `triton` for our own kernels, `torch` for PyTorch's, `compile` for those that torch.compile
             makes (a minute or more at the start); None takes our own where Triton is installed, in fp16.
         gpu_jpeg: whether to decode on the GPU; None where nvImageCodec is installed.
+        exact: whether our own kernels keep what half precision rounds away where logits would feel it.
 
     Raises:
         RuntimeBackendError: there is no GPU that works, or it lacks memory.
@@ -65,6 +66,7 @@ class CudaEngine(Engine):
         reason: str = "",
         kernels: str | None = None,
         gpu_jpeg: bool | None = None,
+        exact: bool = True,
     ):
         if precision not in DTYPES:
             raise RuntimeBackendError(f"precision {precision!r} must be one of {', '.join(DTYPES)}")
@@ -79,6 +81,7 @@ class CudaEngine(Engine):
         self._dtype = DTYPES[precision]
         self._kernels = kernels or ("triton" if has_triton() and precision == "fp16" else "torch")
         self._gpu_jpeg = has_gpu_jpeg() if gpu_jpeg is None else gpu_jpeg
+        self._exact = exact
         # Our own kernels read images in float32, whatever comes after.
         self._image_dtype = torch.float32 if self._kernels == "triton" else self._dtype
         self._device = torch.device("cuda", torch.cuda.current_device())
@@ -246,6 +249,7 @@ class CudaEngine(Engine):
             properties.multi_processor_count,
             overlap=properties.major >= 9,
             library=torch.backends.cudnn.is_available(),
+            exact=self._exact,
         )
         return FusedNetwork(self._model, cameras, tables, planner)
 
