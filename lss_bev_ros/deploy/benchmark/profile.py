@@ -40,7 +40,8 @@ def profile_network(engine: Engine, frame: FrameSet, images: torch.Tensor) -> di
     Returns:
         Ready for JSON: `engine`, `ceilings` (bytes a second, operations a second, both measured here),
         `graph_us`, `sum_us` and `launches`, each with `name`, `stage`, `kernel`, `us`, `bytes`, `operations`,
-        `floor_us` (the larger of bytes over bandwidth and operations over matrix rate) and `share` of the sum.
+        `floor_us` (the larger of bytes over bandwidth and operations over matrix rate) and `share` of the
+        sum.
 
     Raises:
         LssBevError: the engine has no launches to tell apart.
