@@ -1,5 +1,5 @@
 # make demo   six cameras in, a bird's-eye-view grid out, scored: needs only Python 3.10 to 3.12
-# make test   lint and all tests
+# make test   lint and all tests, on up to four processors; make coverage: the same in one process, counted
 # the first Python on the path that is 3.10 to 3.12
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
@@ -10,7 +10,7 @@ ARGS ?=
 PIP_ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format clean
+.PHONY: demo test coverage lint format clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/installed-demo
@@ -19,6 +19,9 @@ demo: $(VENV)/installed-demo
 test: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+coverage: $(VENV)/installed-dev
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/installed-dev

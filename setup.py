@@ -20,6 +20,8 @@ DASHBOARD = ["aiohttp>=3.8,<4"]
 EXPORT = ["onnx>=1.14", "onnxruntime>=1.16", "onnxslim>=0.1.50"]
 # JPEG decoding on the GPU; on CUDA 12 it is nvidia-nvimgcodec-cu12[nvjpeg] instead.
 CUDA = ["nvidia-nvimgcodec-cu13[nvjpeg]>=0.6"]
+# Drawing on the GPU that trains, and TensorBoard's logs; CUDA 12: numba-cuda[cu12].
+TRAIN = [*SYNTHETIC, "numba-cuda[cu13]", "tensorboard"]
 DEMO = [*DATASET, *SYNTHETIC, *STANDALONE, *DASHBOARD]
 
 setup(
@@ -61,8 +63,9 @@ setup(
         "dashboard": DASHBOARD,
         "export": EXPORT,
         "cuda": CUDA,
+        "train": TRAIN,
         "demo": DEMO,
-        "dev": [*DEMO, *VIDEO, *EXPORT, "hypothesis", "pytest", "pytest-cov", "ruff"],
+        "dev": [*DEMO, *VIDEO, *EXPORT, "hypothesis", "pytest", "pytest-cov", "pytest-xdist", "ruff"],
     },
     entry_points={
         "console_scripts": [

@@ -11,6 +11,10 @@ import pytest
 
 from lss_bev_ros.standalone import activate
 
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
+    # Before anything imports torch: tests side by side share the processors, as do the processes they start.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+
 activate()  # so that tests can say `import rclpy`, on ROS 2 where it is sourced and on the stand-in elsewhere
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
