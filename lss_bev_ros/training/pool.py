@@ -59,6 +59,11 @@ class SamplePool:
         self.capacity = capacity
         self.added = 0
 
+    @property
+    def device(self) -> torch.device:
+        """Where the samples are."""
+        return self._images.device
+
     def __len__(self) -> int:
         return min(self.added, self.capacity)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,55 +14,23 @@ from torch import nn
 
 from ..errors import TrainingError
 from ..model import LiftSplatShoot, ModelConfig, build_model
-from .augmentation import (
-    Augmentation,
-    augmented_images,
-    depth_targets,
-    draw_augmentation,
-    narrowed,
-    no_augmentation,
-)
+from .augmentation import depth_targets, draw_augmentation, narrowed, no_augmentation
 from .average import WeightAverage
 from .checkpoint import load_checkpoint, save_checkpoint
 from .config import SampleLayout, TrainingConfig
-from .histogram import LogitHistogram, scores
-from .log import RunLog
+from .histogram import scores
+from .journal import Journal, Watch
 from .losses import depth_loss, occupancy_loss, overlap_loss
-from .monitor import UtilisationMonitor
-from .network import TrainingNetwork, batch_cells
+from .network import TrainingNetwork
+from .order import StepOrder
 from .parcels import SampleBlock
-from .pool import Batch, SamplePool, sample_bytes
+from .pool import SamplePool, sample_bytes
 from .report import Interval, Rates, line
 from .schedule import learning_rate
 from .source import Source
 from .teacher import Teacher
+from .validation import count_logits, network_input
 
-TRAIN_FIELDS = (
-    "step",
-    "seconds",
-    "samples",
-    "loss",
-    "iou",
-    "depth_loss",
-    "gradient",
-    "rate",
-    "trained_per_s",
-    "drawn",
-    "drawn_per_s",
-    "gpu_percent",
-)
-VALIDATION_FIELDS = (
-    "step",
-    "seconds",
-    "iou",
-    "near_iou",
-    "precision",
-    "recall",
-    "best_iou",
-    "best_threshold",
-    "ece",
-    "nll",
-)
 SHARED_EVERY = 10
 """Steps between agreements of the ranks on how far the run is."""
 START_SAMPLES = 256
@@ -108,7 +75,7 @@ class Trainer:
         began: float | None = None,
         model: LiftSplatShoot | None = None,
         teacher: LiftSplatShoot | None = None,
-        watch: Callable[[dict[str, float]], None] | None = None,
+        watch: Watch | None = None,
     ):
         self._config, self._source, self._out = config, source, Path(out)
         self._device = torch.device(device)
@@ -186,14 +153,7 @@ class Trainer:
             pause: stop after so many seconds of this session, to be resumed later; 0 for never.
         """
         config = self._config
-        keep = self._step if self._step else None
-        logs = None
-        if self._rank == 0:
-            logs = (
-                RunLog(self._out, "train", TRAIN_FIELDS, keep),
-                RunLog(self._out, "validation", VALIDATION_FIELDS, keep),
-            )
-        monitor = UtilisationMonitor(self._device)
+        journal = Journal(self._out, self._device, self._rank, self._step, self._message, self._watch)
         self.load()
         self._message(f"{len(self._pool)} training samples a rank at the start")
         # However short the session, it takes some steps and leaves what it can be resumed from.
@@ -208,47 +168,29 @@ class Trainer:
             if self._step % SHARED_EVERY and self._step < config.steps:
                 continue
             progress, done = self._shared_progress(pause)
-            if lines.due(self._seconds) and logs:
-                self._log(logs[0], figures, rates, monitor, progress)
+            if lines.due(self._seconds) and not self._rank:
+                row = rates.row(self._step, self._seconds, config.batch, self._pool.added, self._ranks)
+                journal.trained(row | self._figures(figures), progress)
             complete = self._validation.added >= self._source.validation_samples
             if self._agree(complete and (validations.due(self._seconds) or done)):
                 result = self.validate()
-                self._record(result, logs[1] if logs else None)
+                journal.validated(self._step, self._seconds, result)
             if saves.due(self._seconds) or done:
                 self.save()
-        monitor.close()
+        journal.close()
         return result
 
-    def _log(
-        self,
-        log: RunLog,
-        figures: tuple[torch.Tensor, torch.Tensor, torch.Tensor, float],
-        rates: Rates,
-        monitor: UtilisationMonitor,
-        progress: float,
-    ) -> None:
+    def _figures(self, figures: tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]) -> dict[str, float]:
         both, either = self._overlap.tolist()
         self._overlap.zero_()
         loss, extra, gradient, rate = figures
-        row = rates.row(self._step, self._seconds, self._config.batch, self._pool.added, self._ranks)
-        row |= {
+        return {
             "loss": loss.item(),
             "iou": both / max(either, 1),
             "depth_loss": extra.item(),
             "gradient": gradient.item(),
             "rate": rate,
-            "gpu_percent": monitor.take(),
         }
-        log.write(row)
-        self._watch(row | {"progress": progress})
-
-    def _record(self, result: dict[str, float], log: RunLog | None) -> None:
-        if log:
-            log.write({"step": self._step, "seconds": self._seconds, **result})
-        self._message(
-            f"step {self._step} validation IoU {result['iou']:.4f} within 20 m {result['near_iou']:.4f} best "
-            f"{result['best_iou']:.4f} at {result['best_threshold']:.2f} ECE {result['ece']:.4f}"
-        )
 
     @property
     def _seconds(self) -> float:
@@ -300,23 +242,6 @@ class Trainer:
         pool.extend(sample) if isinstance(sample, SampleBlock) else pool.add(sample)
         return True
 
-    def _generator(self, purpose: int) -> torch.Generator:
-        """A generator that depends on the step alone, so that a resumed run goes on as it would have."""
-        mixed = random.Random(f"{self._config.seed} {self._step} {self._rank} {purpose}").getrandbits(62)
-        return torch.Generator().manual_seed(mixed)
-
-    def _index(self) -> torch.Tensor:
-        """Samples of this step: any with equal chances, or in shuffled order where their number is fixed."""
-        count, batch = len(self._pool), self._config.batch
-        if self._source.endless or count < batch:
-            return torch.randint(count, (batch,), generator=self._generator(0))
-        position = self._step * batch + torch.arange(batch)
-        epochs = {}
-        for epoch in (position // count).unique().tolist():
-            mixed = random.Random(f"{self._config.seed} {self._rank} {epoch}").getrandbits(62)
-            epochs[epoch] = torch.randperm(count, generator=torch.Generator().manual_seed(mixed))
-        return torch.stack([epochs[int(p) // count][int(p) % count] for p in position])
-
     def advance(self, progress: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]:
         """Take one optimiser step, at a progress of the run from 0 to 1.
 
@@ -324,21 +249,22 @@ class Trainer:
             The loss, the depth loss, the gradient's norm and the learning rate.
         """
         config = self._config
-        batch = self._pool.batch(self._index())
+        order = StepOrder(config.seed, self._step, self._rank)
+        batch = self._pool.batch(order.index(len(self._pool), config.batch, self._source.endless))
         settled = config.settled(progress)
         augmentation = draw_augmentation(
             narrowed(config.augmentation, self._model.config, settled),
             self._model.config,
             config.batch,
             self._layout.cameras,
-            self._generator(1),
+            order.generator(1),
         ).to(self._device)
         # Stochastic depth draws from the global generator.
-        torch.manual_seed(self._generator(2).initial_seed())
+        torch.manual_seed(order.generator(2).initial_seed())
         rate = learning_rate(config.rate, self._step, config.warm_up, progress)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        images, cells, augmentation = self._input(batch, augmentation)
+        images, cells, augmentation = network_input(self._model, batch, augmentation, self._layout)
         logits, depth = self._wrapped(images, cells)
         target = batch.target(config.min_lidar_points)
         loss = occupancy_loss(logits, target, config.positive_weight)
@@ -374,40 +300,17 @@ class Trainer:
         predicted = logits > 0
         self._overlap += torch.stack(((predicted & target).sum(), (predicted | target).sum()))
 
-    def _input(
-        self, batch: Batch, augmentation: Augmentation
-    ) -> tuple[torch.Tensor, torch.Tensor, Augmentation]:
-        kept = augmentation.kept & batch.present
-        augmentation = Augmentation(
-            augmentation.matrix,
-            augmentation.offset,
-            kept,
-            augmentation.gain,
-            augmentation.contrast,
-            augmentation.saturation,
-        )
-        images = augmented_images(batch.images, augmentation, self._layout, self._model.config)
-        return images, batch_cells(self._model, batch.geometry(augmentation), kept), augmentation
-
-    @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Scores of the averaged model on the validation samples of all ranks; their counts go to a file."""
-        histogram = LogitHistogram(self._model.config.grid, self._device)
-        network = TrainingNetwork(self._average.model, self._config.precision)
-        count, size = len(self._validation), self._config.batch
-        for first in range(0, count, size):
-            index = torch.arange(first, first + size) % count
-            batch = self._validation.batch(index)
-            images, cells, _ = self._input(batch, self._as_used)
-            logits, _ = network(images, cells)
-            kept = min(size, count - first)
-            histogram.add(logits[:kept, 0], batch.target(self._config.min_lidar_points)[:kept])
+        config = self._config
+        network = TrainingNetwork(self._average.model, config.precision)
+        counts = count_logits(network, self._validation, config, self._as_used, self._layout)
         if self._ranks > 1:
-            dist.all_reduce(histogram.counts)
-        counts = histogram.counts.cpu().numpy()
+            dist.all_reduce(counts)
+        totals = counts.cpu().numpy()
         if self._rank == 0:
-            np.save(self._out / "validation_counts.npy", counts)
-        return scores(counts)
+            np.save(self._out / "validation_counts.npy", totals)
+        return scores(totals)
 
     def save(self) -> None:
         """Write the run's state and the averaged weights; rank 0 only."""
