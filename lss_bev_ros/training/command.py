@@ -38,6 +38,9 @@ def train(
         tuple[float, float], typer.Option(help="Shares of the run between which augmentation fades.")
     ] = (0.3, 0.7),
     warm_up: Annotated[int, typer.Option(help="Steps in which the rate rises.")] = 500,
+    average: Annotated[
+        float, typer.Option(help="Decay of the weights' moving average; less for short runs.")
+    ] = 0.999,
     compile: Annotated[bool, typer.Option(help="Compile the encoders, on CUDA.")] = False,
     pause: Annotated[float, typer.Option(help="Stop after so many minutes, to be resumed. 0: never.")] = 0.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
@@ -59,6 +62,7 @@ def train(
         overlap_weight=overlap_weight,
         settle=settle,
         warm_up=warm_up,
+        average=average,
         compile=compile,
         augmentation=AugmentationConfig(lose_camera=lose_camera),
     )
