@@ -24,6 +24,12 @@ from lss_bev_ros.runtime.cuda.tiles import Tile
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+@pytest.fixture(autouse=True)
+def exact_library(monkeypatch):
+    """cuDNN rounds float32 to 11 bits otherwise."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+
+
 def planner(library=False, **more):
     return Planner(DEVICE, torch.float32, processors=8, library=library, **more)
 
@@ -214,10 +220,10 @@ def test_two_halves_convolve_as_float32_does(inputs, outputs, kernel, stride, pa
     run(plan)
     with torch.no_grad():
         expected = F.relu(follows(conv(channels_first(x.tensor))) + channels_first(shortcut.tensor))
-    torch.testing.assert_close(whole(out), expected, rtol=2e-6, atol=2e-6)
+    torch.testing.assert_close(whole(out), expected, rtol=1e-5, atol=1e-5)
     assert (wide.tensor[..., :5] == 0).all()
     assert (wide.low[..., :5] == 0).all()
-    assert not torch.allclose(channels_first(out.tensor.float()), expected, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(channels_first(out.tensor.float()), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_planner_may_round_everything():
