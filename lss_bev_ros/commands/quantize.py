@@ -18,8 +18,9 @@ def quantize(
     sensitivity_frames: Annotated[
         int, typer.Option(help="Of those, to try each layer alone on; 0 for none.")
     ] = 1,
-    method: Annotated[str, typer.Option(help="minmax, percentile or entropy.")] = "minmax",
-    percentile: Annotated[float, typer.Option(help="For that method.")] = 99.999,
+    method: Annotated[str, typer.Option(help="minmax, percentile or entropy.")] = "percentile",
+    percentile: Annotated[float, typer.Option(help="For that method.")] = 99.99,
+    equalize: Annotated[bool, typer.Option(help="Bring channels to one range first.")] = True,
     bound: Annotated[float, typer.Option(help="IoU that may be lost on the calibration frames.")] = 0.01,
     keep: Annotated[
         list[str] | None, typer.Option(help="Layers to leave in float, by name or beginning; repeatable.")
@@ -42,6 +43,7 @@ def quantize(
         sensitivity_frames,
         method,
         percentile,
+        equalize,
         bound,
         tuple(keep or ()),
         runtime,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from lss_bev_ros.deploy.benchmark.frames import level_camera
 from lss_bev_ros.deploy.export import export_network
 from lss_bev_ros.deploy.quantize import QuantizeOptions, quantize, write_report
 from lss_bev_ros.deploy.quantize.accuracy import relative_error, run_frames
+from lss_bev_ros.deploy.quantize.equalization import ChannelGroups, channel_factors, equalized
 from lss_bev_ros.deploy.quantize.network import FloatNetwork, LabelledInput, labelled_inputs
 from lss_bev_ros.deploy.quantize.ranges import measure_ranges
 from lss_bev_ros.deploy.quantize.rewrite import QuantizationScheme, quantized
@@ -115,6 +117,32 @@ def test_a_quantised_network_is_near_says_so_and_holds_8_bits(network, frames, r
         assert all(point.dtype == np.int8 and not point.any() for point in points)
 
 
+def test_channels_of_one_range_compute_the_same(folder, network, frames):
+    factors = channel_factors(network, frames)
+    even = replace(network, model=equalized(network.model, factors))
+    assert np.array_equal(run_frames(even.session(), frames), run_frames(network.session(), frames))
+    assert not np.array_equal(even.model.SerializeToString(), network.model.SerializeToString())
+    again = channel_factors(even, frames)
+    spread = [np.ptp(np.log(group.factor)) for group in factors]
+    assert sum(np.ptp(np.log(group.factor)) for group in again) < 0.5 * sum(spread)
+    # An encoder's own file gets the same weights as the whole network.
+    weights = {c.name: numpy_helper.to_array(c) for c in even.model.graph.initializer}
+    for part in ("camera", "bev"):
+        encoder = equalized(FloatNetwork.read(folder / f"{part}_fp32.onnx").model, factors)
+        for constant in encoder.graph.initializer:
+            if constant.name.endswith(".weight"):
+                assert np.array_equal(numpy_helper.to_array(constant), weights[constant.name])
+
+
+def test_channels_that_meet_in_a_sum_are_scaled_alike(network):
+    groups = ChannelGroups(network.model)
+    stream = next(names for names in groups.writers.values() if "bevencode.conv1" in names)
+    assert {"bevencode.layer1.0.conv2", "bevencode.layer1.1.conv2"} < set(stream)
+    written = {name for names in groups.writers.values() for name in names}
+    # What a sigmoid, the softmax over depth or the user reads keeps its scale.
+    assert not written & {"camencode.depthnet", "bevencode.up2.4", "camencode.trunk._conv_stem"}
+
+
 def test_a_layer_alone_costs_less_than_all(network, ranges, frames):
     scheme = QuantizationScheme()
     alone = error(network, quantized(network, ranges, network.layers[:1], scheme), frames)
@@ -125,13 +153,13 @@ def test_the_most_sensitive_layers_stay_in_float_until_the_bound_holds(folder, f
     monkeypatch.setattr("lss_bev_ros.deploy.quantize.run.labelled_inputs", lambda *_: frames)
     monkeypatch.setattr("lss_bev_ros.deploy.quantize.run.layer_errors", lambda network, *_: ranking(network))
     source, out = folder / "network_fp32.onnx", tmp_path / "int8.onnx"
-    loose = quantize(source, out, tmp_path, QuantizeOptions(bound=10.0, turns=2))
+    loose = quantize(source, out, tmp_path, QuantizeOptions(bound=10.0, turns=2, method="minmax"))
     assert loose.trials[-1].floating == ()
     tight = quantize(
         source,
         out,
         tmp_path,
-        QuantizeOptions(bound=BOUND, turns=0, keep=("camencode.depthnet",)),
+        QuantizeOptions(bound=BOUND, turns=0, method="minmax", keep=("camencode.depthnet",)),
         parts=[folder / "camera_fp32.onnx", folder / "bev_fp32.onnx"],
     )
     assert "camencode.depthnet" in tight.trials[-1].floating

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...errors import DeployError, ModelError
 from ...runtime.onnx import OnnxDescription
+from ...runtime.onnxruntime_session import OnnxSession
 
 if TYPE_CHECKING:
     import onnx
@@ -33,7 +34,7 @@ class FloatNetwork:
 
     Attributes:
         path: of the file.
-        model: its content.
+        model: its content, or one that computes the same.
         description: what it says of itself.
         layers: names of the convolutions that can be quantised, in the order in which they run.
         others: names of the operators between them that can be.
@@ -82,6 +83,10 @@ class FloatNetwork:
             raise ModelError(f"{path} has no convolution to quantise: export it with `lss-bev export`")
         others = tuple(node.name for node in nodes if node.op_type != "Conv")
         return cls(path, model, description, layers, others)
+
+    def session(self, threads: int = 0) -> OnnxSession:
+        """Ready to run in onnxruntime; `threads` 0 for all cores."""
+        return OnnxSession(self.model.SerializeToString(), str(self.path), threads)
 
     def find(self, patterns: Sequence[str]) -> tuple[str, ...]:
         """The layers that some names mean: their own, or the beginning of many, such as `bevencode.layer1`.

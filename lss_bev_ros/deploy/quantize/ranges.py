@@ -22,7 +22,7 @@ def measure_ranges(
     network: FloatNetwork,
     frames: Sequence[LabelledInput],
     method: str = "minmax",
-    percentile: float = 99.999,
+    percentile: float = 99.99,
     symmetric: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> TensorsData:
@@ -65,8 +65,10 @@ def measure_ranges(
     if method == "percentile":
         options["percentile"] = percentile
     with tempfile.TemporaryDirectory() as folder:
+        given = Path(folder, "network.onnx")
+        given.write_bytes(network.model.SerializeToString())
         calibrator = create_calibrator(
-            network.path,
+            given,
             list(OPERATORS),
             str(Path(folder, "augmented.onnx")),
             calibrate_method=kinds[method],

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import numpy as np
 from ...errors import DeployError
 from ...runtime.onnxruntime_session import OnnxSession
 from ..export.export import save
+from .equalization import channel_factors, equalized
 from .network import FloatNetwork, labelled_inputs
 from .ranges import METHODS, measure_ranges
 from .rewrite import QuantizationScheme, quantized
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from onnxruntime.quantization.calibrate import TensorsData
 
 Progress = Callable[[str, int, int], None]
+EQUALIZED_ON = 8
+"""Frames at most that channels are compared on."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class QuantizeOptions:
         sensitivity_frames: of those, on which each layer is tried alone; 0 to try none and keep only `keep`.
         method: `minmax`, `percentile` or `entropy`.
         percentile: for that method.
+        equalize: whether channels are brought to one range first, see `equalization`.
         bound: IoU that may be lost; without annotations the logits' relative error.
         keep: layers that stay in float, by name or by the beginning of many.
         runtime: `onnxruntime` or `tensorrt`, see `QuantizationScheme`.
@@ -46,8 +50,9 @@ class QuantizeOptions:
 
     frames: int = 16
     sensitivity_frames: int = 1
-    method: str = "minmax"
-    percentile: float = 99.999
+    method: str = "percentile"
+    percentile: float = 99.99
+    equalize: bool = True
     bound: float = 0.01
     keep: tuple[str, ...] = ()
     runtime: str = "onnxruntime"
@@ -129,6 +134,16 @@ def quantize(
     kept = network.find(options.keep)
     frames = labelled_inputs(network, dataroot, options.frames)
     scheme = options.scheme
+    if options.equalize:
+        factors = channel_factors(
+            network,
+            frames[:EQUALIZED_ON],
+            options.threads,
+            lambda done, total: tell("channels", done, total),
+        )
+        network, *encoders = (
+            replace(part, model=equalized(part.model, factors)) for part in (network, *encoders)
+        )
     ranges = measure_ranges(
         network,
         frames,

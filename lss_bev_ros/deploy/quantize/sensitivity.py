@@ -48,7 +48,7 @@ def layer_errors(
     Returns:
         The logits' error of each layer, see `relative_error`, in the order in which the layers run.
     """
-    reference = run_frames(OnnxSession(network.path, threads=threads), frames)
+    reference = run_frames(network.session(threads), frames)
     errors = {}
     for done, layer in enumerate(network.layers):
         model = quantized(network, ranges, [layer], scheme)
@@ -87,7 +87,7 @@ def choose_float_layers(
         All choices that were tried, the last of which meets the bound or has all known layers in float, and
         the IoU in fp32.
     """
-    reference = run_frames(OnnxSession(network.path, threads=threads), frames)
+    reference = run_frames(network.session(threads), frames)
     grid = network.description.config.grid
     target = intersection_over_union(reference, frames, grid)
     order = [layer for layer in sorted(errors, key=errors.__getitem__, reverse=True) if layer not in kept]
