@@ -143,7 +143,7 @@ def test_what_cannot_be_had_is_named(tmp_path, frames):
 
 
 def test_a_mode_that_does_not_exist_is_named():
-    check_modes(mode_names())
+    check_modes((*mode_names(), "torch:cuda", "cuda:exact"))
     for word in ("warp", "torch:fp64", "reference:tpu"):
         with pytest.raises(LssBevError, match=word.partition(":")[0]):
             check_modes([word])

@@ -29,7 +29,7 @@ def convolution_kernel(
     out_low,  # as out
     shortcut,  # (B, out_rows, out_columns, SHORTCUT_STRIDE), added before the activation
     shortcut_low,  # as shortcut
-    gate,  # (B, INPUTS) float32, multiplies the input
+    gate,  # (B, INPUTS), multiplies the input
     extra,  # float32: depth probabilities, (pixels, SPLIT); logits of the head, (pixels,); or parts of sums
     head,  # (OUTPUTS + 1,) float32: weights and bias of the 1x1 head
     pixels,  # B * out_rows * out_columns
@@ -91,7 +91,9 @@ def convolution_kernel(
 
     blocks_k: tl.constexpr = (INPUTS + BLOCK_K - 1) // BLOCK_K
     steps: tl.constexpr = KERNEL * KERNEL * blocks_k // PARTS
-    first_step = tl.program_id(1) * steps
+    first_step = 0
+    if PARTS > 1:
+        first_step = tl.program_id(1) * steps
     sums = tl.zeros((BLOCK_M, BLOCK_N), dtype=tl.float32)
     if PDL:
         tl.extra.cuda.gdc_wait()
@@ -114,32 +116,35 @@ def convolution_kernel(
         if INPUTS % BLOCK_K != 0:
             a_mask = a_mask & (c < INPUTS)[None, :]
             b_mask = b_mask & (c < INPUTS)[:, None]
-        a_place = source[:, None] + c[None, :]
-        b_place = (tap * INPUTS + c)[:, None] * OUTPUTS + n[None, :]
-        a = tl.load(x + a_place, mask=a_mask, other=0.0)
+        row = (tap * INPUTS + c)[:, None] * OUTPUTS
+        a = tl.load(x + source[:, None] + c[None, :], mask=a_mask, other=0.0)
         if INPUTS % BLOCK_K != 0 or OUTPUTS % BLOCK_N != 0:
-            b = tl.load(weight + b_place, mask=b_mask, other=0.0)
+            b = tl.load(weight + row + n[None, :], mask=b_mask, other=0.0)
         else:
-            b = tl.load(weight + b_place)
+            b = tl.load(weight + row + n[None, :])
         if GATED:
             if INPUTS % BLOCK_K != 0:
                 scale = tl.load(gate + image * INPUTS + c, mask=c < INPUTS, other=0.0)
             else:
                 scale = tl.load(gate + image * INPUTS + c)
-            scaled = a.to(tl.float32) * scale[None, :]
-            a = scaled.to(a.dtype)
             if WEIGHT_LOW:
+                scaled = a.to(tl.float32) * scale[None, :]
+                a = scaled.to(a.dtype)
                 a_low = (scaled - a.to(tl.float32)).to(a.dtype)
-                sums = tl.dot(a_low, b, sums, input_precision=PRECISION)
-        sums = tl.dot(a, b, sums, input_precision=PRECISION)
+            else:
+                a = a * scale[None, :]
+        # All is loaded before the first product: ptxas 12.8 forgets a register of the third one otherwise.
         if X_LOW:
-            a_low = tl.load(x_low + a_place, mask=a_mask, other=0.0)
-            sums = tl.dot(a_low, b, sums, input_precision=PRECISION)
+            a_low = tl.load(x_low + source[:, None] + c[None, :], mask=a_mask, other=0.0)
         if WEIGHT_LOW:
             if INPUTS % BLOCK_K != 0 or OUTPUTS % BLOCK_N != 0:
-                b_low = tl.load(weight_low + b_place, mask=b_mask, other=0.0)
+                b_low = tl.load(weight_low + row + n[None, :], mask=b_mask, other=0.0)
             else:
-                b_low = tl.load(weight_low + b_place)
+                b_low = tl.load(weight_low + row + n[None, :])
+        sums = tl.dot(a, b, sums, input_precision=PRECISION)
+        if X_LOW or (GATED and WEIGHT_LOW):
+            sums = tl.dot(a_low, b, sums, input_precision=PRECISION)
+        if WEIGHT_LOW:
             sums = tl.dot(a, b_low, sums, input_precision=PRECISION)
 
     mask = m_inside[:, None] & n_inside[None, :]
@@ -149,10 +154,10 @@ def convolution_kernel(
     else:
         sums += tl.load(bias + n, mask=n_inside, other=0.0)[None, :]
         if SHORTCUT_STRIDE > 0:
-            place = m[:, None] * SHORTCUT_STRIDE + n[None, :]
-            sums += tl.load(shortcut + place, mask=mask, other=0.0).to(tl.float32)
+            before = m[:, None] * SHORTCUT_STRIDE
+            sums += tl.load(shortcut + before + n[None, :], mask=mask, other=0.0).to(tl.float32)
             if SHORTCUT_LOW:
-                sums += tl.load(shortcut_low + place, mask=mask, other=0.0).to(tl.float32)
+                sums += tl.load(shortcut_low + before + n[None, :], mask=mask, other=0.0).to(tl.float32)
         if ACTIVATION == RELU:
             sums = tl.maximum(sums, 0.0)
         elif ACTIVATION == SWISH:
@@ -172,8 +177,8 @@ def convolution_kernel(
             logit = tl.sum(sums * share[None, :], axis=1) + tl.load(head + OUTPUTS)
             tl.store(extra + m, logit, mask=m_inside)
         else:
-            place = m[:, None] * OUT_STRIDE + n[None, :]
             high = sums.to(out.dtype.element_ty)
-            tl.store(out + place, high, mask=mask)
+            tl.store(out + m[:, None] * OUT_STRIDE + n[None, :], high, mask=mask)
             if OUT_LOW:
-                tl.store(out_low + place, (sums - high.to(tl.float32)).to(out.dtype.element_ty), mask=mask)
+                low = (sums - high.to(tl.float32)).to(out.dtype.element_ty)
+                tl.store(out_low + m[:, None] * OUT_STRIDE + n[None, :], low, mask=mask)

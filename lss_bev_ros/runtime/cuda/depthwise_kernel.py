@@ -101,7 +101,7 @@ def gate_kernel(
     squeeze_bias,  # (SQUEEZED,) float32
     excite,  # (CHANNELS, SQUEEZED) float32, the second layer of the gate
     excite_bias,  # (CHANNELS,) float32
-    gate,  # (B, CHANNELS) float32
+    gate,  # (B, CHANNELS)
     count,  # shares an image
     pixels,  # of an image
     CHANNELS: tl.constexpr,
@@ -130,4 +130,4 @@ def gate_kernel(
     hidden = hidden / (1.0 + tl.exp(-hidden))
     value = tl.sum(second * hidden[None, :], axis=1) + second_bias
     value = 1.0 / (1.0 + tl.exp(-value))
-    tl.store(gate + image * CHANNELS + c, value, mask=c_inside)
+    tl.store(gate + image * CHANNELS + c, value.to(gate.dtype.element_ty), mask=c_inside)

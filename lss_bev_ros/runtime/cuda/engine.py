@@ -52,7 +52,8 @@ class CudaEngine(Engine):
         kernels: `triton` for our own kernels, `torch` for PyTorch's, `compile` for those that torch.compile
             makes (a minute or more at the start); None takes our own where Triton is installed, in fp16.
         gpu_jpeg: whether to decode on the GPU; None where nvImageCodec is installed.
-        exact: whether our own kernels keep what half precision rounds away where logits would feel it.
+        exact: whether our own kernels keep what half precision rounds away where logits would feel it; in
+            `fp16` alone. It has not run on a GPU as a whole yet, so nothing chooses it by itself.
 
     Raises:
         RuntimeBackendError: there is no GPU that works, or it lacks memory.
@@ -66,7 +67,7 @@ class CudaEngine(Engine):
         reason: str = "",
         kernels: str | None = None,
         gpu_jpeg: bool | None = None,
-        exact: bool = True,
+        exact: bool = False,
     ):
         if precision not in DTYPES:
             raise RuntimeBackendError(f"precision {precision!r} must be one of {', '.join(DTYPES)}")
@@ -76,19 +77,23 @@ class CudaEngine(Engine):
         self.config = model.config
         self.grid = model.config.grid
         self.weights = weights
-        self.name = f"cuda-{precision}"
+        self.name = f"cuda-{precision}" + ("-exact" if exact else "")
         self._model = model
         self._dtype = DTYPES[precision]
         self._kernels = kernels or ("triton" if has_triton() and precision == "fp16" else "torch")
         self._gpu_jpeg = has_gpu_jpeg() if gpu_jpeg is None else gpu_jpeg
+        if exact and (self._kernels != "triton" or precision != "fp16"):
+            raise RuntimeBackendError("'exact' needs our own kernels in fp16: install Triton")
         self._exact = exact
-        # Our own kernels read images in float32, whatever comes after.
-        self._image_dtype = torch.float32 if self._kernels == "triton" else self._dtype
+        # Rounded images alone would move logits by 0.02.
+        self._image_dtype = torch.float32 if exact else self._dtype
         self._device = torch.device("cuda", torch.cuda.current_device())
         self.reason = f"{reason}; {self._about()}"
         self._stream = torch.cuda.Stream(self._device)
         self._host = ThreadPoolExecutor(min(6, os.cpu_count() or 1), thread_name_prefix="decode")
         self._flights = ThreadPoolExecutor(SLOTS, thread_name_prefix="cuda")
+        # PyTorch chooses cuDNN's algorithms per thread: one thread, so that all slots compute alike.
+        self._captures = ThreadPoolExecutor(1, thread_name_prefix="capture")
         # Last in, first out, so that one frame at a time always meets the same, warm slot.
         self._slots: queue.LifoQueue[int] = queue.LifoQueue()
         for slot in reversed(range(SLOTS)):
@@ -160,6 +165,7 @@ class CudaEngine(Engine):
     def close(self) -> None:
         """See `Engine.close`."""
         self._flights.shutdown()
+        self._captures.shutdown()
         self._host.shutdown()
         self._sessions.clear()
         self._loaders.clear()
@@ -228,7 +234,7 @@ class CudaEngine(Engine):
                 tables = DeviceTables(self.config, cameras, self._device)
                 network = self._network(cameras, tables)
             self._stream.synchronize()
-            self._sessions[cameras] = Session(network, tables, self.config, self._stream)
+            self._sessions[cameras] = Session(network, tables, self.config, self._stream, self._captures)
             if len(self._sessions) > SESSIONS:
                 self._sessions.popitem(last=False)
         self._sessions.move_to_end(cameras)

@@ -35,7 +35,7 @@ def stem(planner: Planner, name: str, x: Map, conv: SamePadConv2d, norm: nn.Batc
         stem_kernel,
         (-(-out.pixels // block),),
         operations=2.0 * out.pixels * weight.numel(),
-        traffic=4.0 * x.shape.numel() + planner.dtype.itemsize * out.shape.numel(),
+        traffic=float(x.tensor.nbytes + out.tensor.nbytes),
         x=x,
         weight=planner.constant(matrix, dtype),
         bias=planner.constant(bias, torch.float32),
@@ -119,7 +119,7 @@ def _gated_depthwise(planner: Planner, name: str, x: Map, block: MBConvBlock) ->
         BLOCK_C=block_c,
         num_warps=warps,
     )
-    gate = planner.map(batch, channels, dtype=torch.float32)
+    gate = planner.map(batch, channels, dtype=torch.float32 if planner.halves else None)
     planner.launch(
         f"{name} gate",
         gate_kernel,

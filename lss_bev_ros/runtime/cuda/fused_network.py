@@ -1,10 +1,10 @@
 """The whole network as a list of launches of our own kernels, from normalised images to occupancy.
 
-In half precision some layers keep what it rounds away (`exact_weights`, `exact_result`), so that logits are
-within 0.01 of float32's: in the camera encoder the images, the stem, the 1x1 weights and the narrow maps
-between blocks; in the BEV encoder everything up to the merge, whose maps are added up in residuals. The wide
-convolutions behind it do three quarters of the work. docs/performance/h200-profile.md has the error of every
-rounding.
+A planner that is `exact` keeps two halves of a value where layers ask for it (`exact_weights`,
+`exact_result`), so that logits are within 0.01 of float32's: in the camera encoder the images, the stem, the
+1x1 weights and the narrow maps between blocks; in the BEV encoder everything up to the merge, whose maps are
+added up in residuals. The wide convolutions behind it do three quarters of the work and stay as they are.
+docs/performance/h200-profile.md has the error of every rounding.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class FusedNetwork:
         planner: makes the launches.
 
     Attributes:
-        images: (cameras, H, W, 3) float32, normalised, to be filled before a run.
+        images: (cameras, H, W, 3) normalised, to be filled before a run; float32 where two halves are kept.
         bev: (nx, ny, C) splatted features. The cells that no point hits are never written: they must be
             zeroed when the tables change.
         logits: (outputs, nx, ny) float32.
@@ -46,7 +46,8 @@ class FusedNetwork:
 
     def __init__(self, model: LiftSplatShoot, cameras: int, tables: DeviceTables, planner: Planner):
         config = model.config
-        images = planner.map(cameras, config.image_height, config.image_width, 3, dtype=torch.float32)
+        dtype = torch.float32 if planner.halves else planner.dtype
+        images = planner.map(cameras, config.image_height, config.image_width, 3, dtype=dtype)
         self.images = images.tensor
         self.stages: dict[str, list[Launch]] = {}
         with torch.no_grad():

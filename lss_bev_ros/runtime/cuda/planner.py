@@ -40,7 +40,7 @@ class Planner:
         overlap: whether a kernel may start while the one before it ends (programmatic dependent launch, from
             compute capability 9.0 on).
         library: whether cuDNN may do the convolutions that it is better at.
-        exact: whether low halves are kept where the network asks for them; without them nothing is.
+        exact: whether low halves are kept where the network asks for them, in half precision.
         launches: the plan so far.
         tile: chooses the tile of a convolution.
     """
@@ -50,7 +50,7 @@ class Planner:
     processors: int
     overlap: bool = False
     library: bool = True
-    exact: bool = True
+    exact: bool = False
     launches: list[Launch] = field(default_factory=list)
     tile: Callable[[Shape, int], Tile] = convolution_tile
 
@@ -111,7 +111,7 @@ class Planner:
             activation: `none`, `relu` or `swish`.
             out: map to write; None makes one.
             shortcut: map added before the activation.
-            gate: (B, inputs) float32 that the input is multiplied with.
+            gate: (B, inputs) that the input is multiplied with.
             exact_weights: keep the low half of the weights, and of the gated input.
             exact_result: keep the low half of the result; one that is given keeps it if it has one.
         """

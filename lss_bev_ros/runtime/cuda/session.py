@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from typing import Any, Protocol
 
 import torch
@@ -31,13 +32,22 @@ class Session:
         tables: that it reads.
         config: of the network.
         stream: that everything runs in.
+        captures: the thread that captures.
     """
 
-    def __init__(self, network: Network, tables: DeviceTables, config: Any, stream: torch.cuda.Stream):
+    def __init__(
+        self,
+        network: Network,
+        tables: DeviceTables,
+        config: Any,
+        stream: torch.cuda.Stream,
+        captures: Executor,
+    ):
         self.network = network
         self._device_tables = tables
         self._config = config
         self._stream = stream
+        self._captures = captures
         self._current: CameraTables | None = None
         self._whole: torch.cuda.CUDAGraph | None = None
         self._stages: dict[str, torch.cuda.CUDAGraph] = {}
@@ -146,8 +156,12 @@ class Session:
 
     def _capture(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
         """Run some work once, so that kernels are compiled and chosen, and capture it."""
+        return self._captures.submit(self._capture_here, work).result()
+
+    def _capture_here(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
         exact = self.network.images.dtype == torch.float32
         with (
+            torch.cuda.device(self._stream.device),
             torch.inference_mode(),
             torch.backends.cudnn.flags(
                 enabled=True, benchmark=True, deterministic=False, allow_tf32=not exact

@@ -42,14 +42,16 @@ def upsample_kernel(
     down = tl.where(top < rows - 1, columns * CHANNELS, 0)[:, None]
     across = tl.where(left < columns - 1, CHANNELS, 0)[:, None]
     mask = (p < pixels)[:, None] & (c < CHANNELS)[None, :]
-    place = (((image * rows + top) * columns + left) * CHANNELS)[:, None] + c[None, :]
+    first = (((image * rows + top) * columns + left) * CHANNELS)[:, None]
+    place = x + first + c[None, :]
+    place_low = x_low + first + c[None, :]
     if PDL:
         tl.extra.cuda.gdc_wait()
         tl.extra.cuda.gdc_launch_dependents()
-    a = _load(x, x_low, place, mask, X_LOW)
-    b = _load(x, x_low, place + across, mask, X_LOW)
-    d = _load(x, x_low, place + down, mask, X_LOW)
-    e = _load(x, x_low, place + down + across, mask, X_LOW)
+    a = _load(place, place_low, mask, X_LOW)
+    b = _load(place + across, place_low + across, mask, X_LOW)
+    d = _load(place + down, place_low + down, mask, X_LOW)
+    e = _load(place + down + across, place_low + down + across, mask, X_LOW)
     value = (a * (1 - right) + b * right) * (1 - low) + (d * (1 - right) + e * right) * low
     tl.store(
         out + p[:, None] * OUT_STRIDE + OUT_START + c[None, :], value.to(out.dtype.element_ty), mask=mask
@@ -57,9 +59,9 @@ def upsample_kernel(
 
 
 @triton.jit
-def _load(x, x_low, place, mask, LOW: tl.constexpr):
+def _load(place, place_low, mask, LOW: tl.constexpr):
     """Values in float32, of one half or of two."""
-    value = tl.load(x + place, mask=mask, other=0.0).to(tl.float32)
+    value = tl.load(place, mask=mask, other=0.0).to(tl.float32)
     if LOW:
-        value += tl.load(x_low + place, mask=mask, other=0.0).to(tl.float32)
+        value += tl.load(place_low, mask=mask, other=0.0).to(tl.float32)
     return value
