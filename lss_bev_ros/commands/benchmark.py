@@ -33,6 +33,9 @@ def benchmark(
     threads: Annotated[int, typer.Option(min=0, help="CPU threads, 0 leaves it to torch.")] = 0,
     memory: Annotated[bool, typer.Option(help="Each mode in a process of its own, for its memory.")] = True,
     nodes: Annotated[bool, typer.Option(help="Measure the nodes as processes too.")] = False,
+    dashboard: Annotated[
+        bool, typer.Option(help="Measure the dashboard with 0, 5 and 50 clients, and nothing else.")
+    ] = False,
     scaling: Annotated[
         str, typer.Option(help="How a backend, say `torch:fp32`, grows with cameras and sizes.")
     ] = "",
@@ -72,6 +75,9 @@ def benchmark(
         from ..standalone.demo import synthetic_scene
 
         dataroot = synthetic_scene(Path("runs") / "data", console)
+    if dashboard:
+        _dashboard(dataroot, output)
+        return
     chosen = _frames(dataroot, frames, count)
     if save_frames is not None:
         write_frames(chosen, save_frames)
@@ -110,6 +116,23 @@ def benchmark(
         return
     for path in write_datasheet(report, datasheet):
         console.print(f"datasheet   {path}")
+
+
+def _dashboard(dataroot: Path | None, output: Path) -> None:
+    from ..deploy.benchmark import write_report
+    from ..errors import LssBevError
+    from ..standalone import activate
+
+    if dataroot is None:
+        raise LssBevError("--dashboard replays a data set: give one with --dataroot instead of --frames")
+    activate()
+    from ..standalone.dashboard_benchmark import benchmark_dashboard, dashboard_table
+
+    with console.status("dashboard") as status:
+        report = benchmark_dashboard(dataroot, progress=status.update)
+    console.print(dashboard_table(report))
+    write_report(report, output)
+    console.print(f"report      {output}")
 
 
 def _backend(word: str) -> tuple[str, str]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import numpy as np
@@ -22,14 +18,19 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, PointCloud2
 from .. import messages
 from ..deploy.benchmark.frames import BenchmarkFrames
 from ..deploy.benchmark.saved_frames import save_frames
-from ..errors import StandaloneError
 from ..geometry import CAMERA_NAMES
-from . import child_environment
 from .camera_source import FRAME_COUNTER
+from .measured_process import (
+    cpu_seconds,
+    module_process,
+    node_process,
+    peak_memory,
+    reset_peak_memory,
+    wait_for,
+)
 from .topic.session import Session
 
 _KEYFRAME_HZ = 2.0
-_START_TIMEOUT = 90.0
 _GRACE = 2.0
 """Seconds for the grid of the last frame to arrive."""
 
@@ -106,7 +107,7 @@ def _measure_replay(dataroot: Path, hz: float, seconds: float) -> dict[str, floa
     counts: dict[str, int] = {}
     size = 0
     with (
-        _node("replay", dataroot=dataroot, rate=hz / _KEYFRAME_HZ, loop="true") as process,
+        node_process("replay", dataroot=dataroot, rate=hz / _KEYFRAME_HZ, loop="true") as process,
         Session() as session,
     ):
 
@@ -122,18 +123,18 @@ def _measure_replay(dataroot: Path, hz: float, seconds: float) -> dict[str, floa
         topics = {f"{name}/image_raw/compressed": CompressedImage for name in CAMERA_NAMES}
         for topic, kind in {**topics, _LIDAR: PointCloud2}.items():
             session.node.create_subscription(kind, topic, count(topic), qos, raw=True)
-        _wait(session, process, lambda: len(counts) == len(topics) + 1)
+        wait_for(session, process, lambda: len(counts) == len(topics) + 1)
         session.spin(timeout=1.0)
         counts = dict.fromkeys(counts, 0)
-        size, cpu, started = 0, _cpu_seconds(process), time.monotonic()
+        size, cpu, started = 0, cpu_seconds(process), time.monotonic()
         session.spin(timeout=seconds)
         elapsed = time.monotonic() - started
         return {
             "camera_hz": min(counts[topic] for topic in topics) / elapsed,
             "lidar_hz": counts[_LIDAR] / elapsed,
             "mb_per_second": size / elapsed / 1e6,
-            "cpu_percent": 100.0 * (_cpu_seconds(process) - cpu) / elapsed,
-            "peak_memory_mib": _peak_memory(process),
+            "cpu_percent": 100.0 * (cpu_seconds(process) - cpu) / elapsed,
+            "peak_memory_mib": peak_memory(process),
         }
 
 
@@ -143,7 +144,7 @@ def _measure_inference(
     rows: list[dict[str, float]] = []
     with (
         tempfile.TemporaryDirectory() as folder,
-        _node("inference", reliability="reliable", slop=_SLOP) as inference,
+        node_process("inference", reliability="reliable", slop=_SLOP) as inference,
         Session() as session,
     ):
         path = Path(folder) / "frames.npz"
@@ -183,17 +184,17 @@ class _Listener:
 
 
 def _measure_rate(
-    session: Session, listener: _Listener, inference: subprocess.Popen, path: Path, hz: float, seconds: float
+    session: Session, listener: _Listener, inference: Popen, path: Path, hz: float, seconds: float
 ) -> dict[str, float]:
-    with _process("lss_bev_ros.standalone.camera_source", str(path), str(hz)) as source:
+    with module_process("lss_bev_ros.standalone.camera_source", str(path), str(hz)) as source:
         listener.clear()
-        _wait(session, source, lambda: len(listener.served) > 2)
-        _reset_peak_memory(inference)
+        wait_for(session, source, lambda: len(listener.served) > 2)
+        reset_peak_memory(inference)
         listener.clear()
-        before = _cpu_seconds(inference), _cpu_seconds(source), time.monotonic()
+        before = cpu_seconds(inference), cpu_seconds(source), time.monotonic()
         session.spin(timeout=seconds)
         elapsed = time.monotonic() - before[2]
-        cpu = _cpu_seconds(inference) - before[0], _cpu_seconds(source) - before[1]
+        cpu = cpu_seconds(inference) - before[0], cpu_seconds(source) - before[1]
         sent = list(listener.sent)
         session.spin(timeout=_GRACE)
     latencies = [listener.served[stamp] for stamp in sent if stamp in listener.served]
@@ -208,52 +209,5 @@ def _measure_rate(
         "latency_p99_ms": float(p99),
         "inference_cpu_percent": 100.0 * cpu[0] / elapsed,
         "source_cpu_percent": 100.0 * cpu[1] / elapsed,
-        "inference_memory_mib": _peak_memory(inference),
+        "inference_memory_mib": peak_memory(inference),
     }
-
-
-@contextlib.contextmanager
-def _node(name: str, **parameters: object) -> Iterator[subprocess.Popen]:
-    """Run a node with parameters; interrupt it at the end."""
-    given = [text for key, value in parameters.items() for text in ("-p", f"{key}:={value}")]
-    with _process(f"lss_bev_ros.nodes.{name}", "--ros-args", "--log-level", "warn", *given) as process:
-        yield process
-
-
-@contextlib.contextmanager
-def _process(module: str, *arguments: str) -> Iterator[subprocess.Popen]:
-    """Run a module; interrupt it at the end."""
-    process = subprocess.Popen([sys.executable, "-m", module, *arguments], env=child_environment(os.environ))
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait(session: Session, process: subprocess.Popen, condition: Callable[[], bool]) -> None:
-    session.spin(lambda: condition() or process.poll() is not None, timeout=_START_TIMEOUT)
-    if not condition():
-        raise StandaloneError(f"{' '.join(process.args[2:3])} did not start; run it alone to see why")
-
-
-def _peak_memory(process: subprocess.Popen) -> float:
-    """Largest resident size so far, MiB."""
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return float(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
-
-
-def _reset_peak_memory(process: subprocess.Popen) -> None:
-    """Make the largest resident size start again from the present one, where the kernel allows it."""
-    with contextlib.suppress(OSError):
-        Path(f"/proc/{process.pid}/clear_refs").write_text("5")
-
-
-def _cpu_seconds(process: subprocess.Popen) -> float:
-    """Processor time so far, seconds."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
 from lss_bev_ros.deploy.benchmark import random_frames
@@ -25,3 +26,19 @@ def test_every_frame_is_served_or_counted_as_dropped(ros_environment):
     for table in nodes_tables(report):
         console.print(table)
     assert "inference node" in console.file.getvalue()
+
+
+def test_the_dashboard_is_measured_with_clients_and_without(street, ros_environment):
+    pytest.importorskip("aiohttp", reason="the dashboard needs the extra `dashboard`")
+    activate()
+    from lss_bev_ros.standalone.dashboard_benchmark import benchmark_dashboard, dashboard_table
+
+    report = benchmark_dashboard(street, clients=(0, 2), seconds=2.0, turns=1)
+    assert report["first_picture_s"] > 0
+    none, two = report["rows"]
+    assert (none["clients"], two["clients"]) == (0, 2)
+    assert none["kb_per_frame"] == 0 < two["kb_per_frame"]
+    assert two["frames_per_client_hz"] > 0
+    console = Console(file=io.StringIO(), width=200)
+    console.print(dashboard_table(report))
+    assert "first picture after" in console.file.getvalue()
