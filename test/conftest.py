@@ -6,6 +6,7 @@ import os
 import zlib
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -16,6 +17,10 @@ if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 activate()  # so that tests can say `import rclpy`, on ROS 2 where it is sourced and on the stand-in elsewhere
+
+# No test asserts a time.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
