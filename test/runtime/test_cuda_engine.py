@@ -213,6 +213,17 @@ def test_frames_that_are_under_way_together_do_not_mix(engines, ring, pictures):
 
 
 @needs_gpu
+def test_a_damaged_image_leaves_the_engine_ready(engines, real_frame):
+    ours, theirs = engines
+    broken = dict(real_frame.images, cam_back=real_frame.images["cam_back"][:2000])
+    prediction, problems = ours.infer_usable(FrameSet(1, real_frame.rig, broken))
+    assert set(problems) == {"cam_back"}
+    whole = ours.infer(real_frame)
+    assert_close(whole, theirs.infer(real_frame))
+    assert not np.array_equal(prediction.visible, whole.visible)
+
+
+@needs_gpu
 @needs_triton
 def test_half_precision_keeps_what_logits_would_feel(real_frame):
     """The weights that ship on a real frame: rounding everything is several times further from float32."""
@@ -225,14 +236,3 @@ def test_half_precision_keeps_what_logits_would_feel(real_frame):
         with CudaEngine(model, "builtin", gpu_jpeg=False, exact=exact) as engine:
             errors.append(np.abs(engine.infer(frame).logits - expected).mean())
     assert errors[0] < 0.4 * errors[1]
-
-
-@needs_gpu
-def test_a_damaged_image_leaves_the_engine_ready(engines, real_frame):
-    ours, theirs = engines
-    broken = dict(real_frame.images, cam_back=real_frame.images["cam_back"][:2000])
-    prediction, problems = ours.infer_usable(FrameSet(1, real_frame.rig, broken))
-    assert set(problems) == {"cam_back"}
-    whole = ours.infer(real_frame)
-    assert_close(whole, theirs.infer(real_frame))
-    assert not np.array_equal(prediction.visible, whole.visible)
