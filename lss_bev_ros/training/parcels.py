@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import queue
@@ -15,7 +16,7 @@ import torch
 
 from ..errors import TrainingError
 from .config import SampleLayout
-from .source import TRAINING_SEED, VALIDATION_SEED, WORLD_SECONDS, Source
+from .source import TRAINING_SEED, VALIDATION_SEED, WORLD_SECONDS, Source, WorldPlan, world_plans
 
 OTHERS = 0.65
 """Share of the training samples that are seen from another driver's place than the ego car's."""
@@ -66,22 +67,21 @@ class ParcelSource(Source):
         validation_samples_a_world: int = 8,
         first_world: int = 0,
     ):
-        if workers < 1:
-            raise TrainingError("synthetic samples need at least one process: workers 1 or more")
+        plans = world_plans(
+            workers,
+            rank,
+            ranks,
+            samples_a_world,
+            validation_worlds,
+            validation_samples_a_world,
+            first_world,
+        )
+        self.validation_samples = sum(len(plan.validation) * plan.validation_samples for plan in plans)
         context = multiprocessing.get_context("spawn")
         self._layout, self._device = layout, device
         self._parcels = context.Queue(maxsize=max(4, workers // 2))
-        every = workers * ranks
-        mine = [w for w in range(validation_worlds) if w % every // workers == rank]
-        self.validation_samples = len(mine) * validation_samples_a_world
-        counts = (samples_a_world, validation_worlds, validation_samples_a_world, first_world)
         self._processes = [
-            context.Process(
-                target=_work,
-                args=(self._parcels, layout, rank * workers + k, every, *counts),
-                daemon=True,
-            )
-            for k in range(workers)
+            context.Process(target=_work, args=(self._parcels, layout, plan), daemon=True) for plan in plans
         ]
         for process in self._processes:
             process.start()
@@ -188,16 +188,7 @@ def receive(name: str, table):
     return Parcel(**arrays), memory
 
 
-def _work(
-    out,
-    layout: SampleLayout,
-    first: int,
-    every: int,
-    each: int,
-    val_worlds: int,
-    val_each: int,
-    first_world: int,
-) -> None:
+def _work(out, layout: SampleLayout, plan: WorldPlan) -> None:
     """A process: training worlds without end, validation worlds among the first of them."""
     from ..dataset.synthetic.config import WorldConfig
     from ..dataset.synthetic.parcel import pack_world
@@ -205,17 +196,18 @@ def _work(
     os.nice(5)
     # Each process is one of many: more threads than one would only wait for each other.
     torch.set_num_threads(1)
-    world, validation_world = first_world + first, first
-    while True:
+    # After its first training world, for the first step waits for those alone.
+    for world, validation in itertools.zip_longest(plan.training(), plan.validation):
         try:
-            parcel = pack_world((TRAINING_SEED, world), each, WORLD_SECONDS, OTHERS, None, layout.grid)
+            parcel = pack_world(
+                (TRAINING_SEED, world), plan.samples, WORLD_SECONDS, OTHERS, None, layout.grid
+            )
             out.put(("train", world, *send(parcel)))
-            # After its first training world, for the first step waits for those alone.
-            if validation_world < val_worlds:
-                seed = (VALIDATION_SEED, validation_world)
-                parcel = pack_world(seed, val_each, WORLD_SECONDS, 0.0, WorldConfig(), layout.grid)
-                out.put(("val", validation_world, *send(parcel)))
+            if validation is not None:
+                seed = (VALIDATION_SEED, validation)
+                parcel = pack_world(
+                    seed, plan.validation_samples, WORLD_SECONDS, 0.0, WorldConfig(), layout.grid
+                )
+                out.put(("val", validation, *send(parcel)))
         except (ValueError, IndexError, ZeroDivisionError, StopIteration) as error:
             print(f"world {world} left out: {type(error).__name__}: {error}", flush=True)
-        world += every
-        validation_world += every

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import queue
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -40,6 +42,56 @@ class Source(ABC):
         """Stop what works in the background, if anything does."""
 
 
+@dataclass(frozen=True)
+class WorldPlan:
+    """Which worlds a process draws; all processes of a run together draw each world once.
+
+    Attributes:
+        process: its number among those of all ranks.
+        every: how many there are.
+        samples: training samples a world.
+        validation_worlds: worlds for validation, over all ranks.
+        validation_samples: samples of each of them.
+        first_world: number of the run's first training world.
+    """
+
+    process: int
+    every: int
+    samples: int
+    validation_worlds: int
+    validation_samples: int
+    first_world: int = 0
+
+    @property
+    def validation(self) -> range:
+        """Validation worlds of this process."""
+        return range(self.process, self.validation_worlds, self.every)
+
+    def training(self) -> Iterator[int]:
+        """Training worlds of this process, without end."""
+        return itertools.count(self.first_world + self.process, self.every)
+
+
+def world_plans(
+    workers: int,
+    rank: int,
+    ranks: int,
+    samples: int,
+    validation_worlds: int,
+    validation_samples: int,
+    first_world: int,
+) -> list[WorldPlan]:
+    """A plan for each process of a rank.
+
+    Raises:
+        TrainingError: there is no process.
+    """
+    if workers < 1:
+        raise TrainingError("synthetic samples need at least one process: workers 1 or more")
+    rest = (workers * ranks, samples, validation_worlds, validation_samples, first_world)
+    return [WorldPlan(rank * workers + k, *rest) for k in range(workers)]
+
+
 class SyntheticSource(Source):
     """Worlds drawn by processes of their own.
 
@@ -69,28 +121,23 @@ class SyntheticSource(Source):
         validation_samples_a_world: int = 4,
         first_world: int = 0,
     ):
-        if workers < 1:
-            raise TrainingError("synthetic samples need at least one process: workers 1 or more")
+        plans = world_plans(
+            workers,
+            rank,
+            ranks,
+            samples_a_world,
+            validation_worlds,
+            validation_samples_a_world,
+            first_world,
+        )
+        self.validation_samples = sum(len(plan.validation) * plan.validation_samples for plan in plans)
         context = multiprocessing.get_context("spawn")
         self._queue = context.Queue(maxsize=4 * workers)
-        every = workers * ranks
-        mine = [w for w in range(validation_worlds) if w % every // workers == rank]
-        self.validation_samples = len(mine) * validation_samples_a_world
-        self._processes = []
-        for k in range(workers):
-            first = rank * workers + k
-            arguments = (
-                self._queue,
-                layout,
-                first,
-                every,
-                samples_a_world,
-                validation_worlds,
-                validation_samples_a_world,
-                first_world,
-            )
-            self._processes.append(context.Process(target=_work, args=arguments, daemon=True))
-            self._processes[-1].start()
+        self._processes = [
+            context.Process(target=_work, args=(self._queue, layout, plan), daemon=True) for plan in plans
+        ]
+        for process in self._processes:
+            process.start()
 
     def take(self, wait: float) -> tuple[str, Sample] | None:
         """As `Source.take`."""
@@ -115,29 +162,20 @@ class SyntheticSource(Source):
             process.join()
 
 
-def _work(
-    out,
-    layout: SampleLayout,
-    first: int,
-    every: int,
-    each: int,
-    val_worlds: int,
-    val_each: int,
-    first_world: int,
-) -> None:
+def _work(out, layout: SampleLayout, plan: WorldPlan) -> None:
     """A process: its validation worlds, then training worlds without end."""
     os.nice(5)
-    for world in range(first, val_worlds, every):
-        for sample in synthetic_samples((VALIDATION_SEED, world), val_each, layout, varied=False):
+    for world in plan.validation:
+        for sample in synthetic_samples(
+            (VALIDATION_SEED, world), plan.validation_samples, layout, varied=False
+        ):
             out.put(("val", world, sample))
-    world = first_world + first
-    while True:
+    for world in plan.training():
         try:
-            for sample in synthetic_samples((TRAINING_SEED, world), each, layout):
+            for sample in synthetic_samples((TRAINING_SEED, world), plan.samples, layout):
                 out.put(("train", world, sample))
         except (ValueError, IndexError, ZeroDivisionError, StopIteration) as error:
             print(f"world {world} left out: {type(error).__name__}: {error}", flush=True)
-        world += every
 
 
 def synthetic_samples(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from lss_bev_ros.errors import TrainingError
 from lss_bev_ros.training import parcels, source
 from lss_bev_ros.training.checkpoint import next_world, save_checkpoint
 from lss_bev_ros.training.config import SampleLayout
+from lss_bev_ros.training.source import world_plans
 
 LAYOUT = SampleLayout()
 
@@ -46,10 +48,10 @@ def work(request, monkeypatch):
     return source._work
 
 
-def run(work, process, room=8, **more):
-    sent = Sent(room)
+def run(work, process, first_world):
+    sent = Sent(8)
     with pytest.raises(Enough):
-        work(sent, LAYOUT, process, 3, each=1, val_worlds=4, val_each=1, **more)
+        work(sent, LAYOUT, world_plans(3, 0, 1, 1, 4, 1, first_world)[process])
     return sent
 
 
@@ -80,3 +82,15 @@ def test_the_checkpoint_says_which_worlds_were_drawn(tmp_path):
     assert next_world(tmp_path) == 7
     save_checkpoint(tmp_path / "last.pt", needed)
     assert next_world(tmp_path) == 0
+
+
+def test_ranks_share_the_processes_out():
+    plans = [plan for rank in range(2) for plan in world_plans(2, rank, 2, 1, 7, 1, 0)]
+    assert sorted(world for plan in plans for world in plan.validation) == list(range(7))
+    firsts = [next(plan.training()) for plan in plans]
+    assert sorted(firsts) == [0, 1, 2, 3]
+
+
+def test_no_process_is_refused():
+    with pytest.raises(TrainingError, match="workers"):
+        world_plans(0, 0, 1, 1, 1, 1, 0)
