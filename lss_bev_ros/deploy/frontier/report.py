@@ -95,20 +95,15 @@ def _plot(frontier: Frontier, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(7, 4.2))
+    figure, axes = pyplot.subplots(figsize=(8.4, 4.2))
     for point in frontier.points:
-        axes.plot(point.median, _height(point), "o", ms=8)
-        axes.annotate(
-            point.contender.label,
-            (point.median, _height(point)),
-            xytext=(7, 5),
-            textcoords="offset points",
-            fontsize=9,
-        )
+        axes.plot(point.median, _height(point), "o", ms=8, alpha=0.85, label=point.contender.label)
     axes.set_xlabel("latency of the network, ms (median, in turns)")
     axes.set_ylabel("IoU")
     axes.set_xlim(left=0)
     axes.margins(x=0.2, y=0.2)
+    # Networks of one speed and accuracy lie on each other: names beside them could not be read.
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9)
     axes.grid(alpha=0.3)
     axes.set_title(frontier.frames, fontsize=9)
     figure.tight_layout()
