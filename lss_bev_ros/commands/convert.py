@@ -35,7 +35,7 @@ def convert(
     ] = Compression.none,
     max_bag_size: Annotated[int, typer.Option(help="Bytes of a bag's file, 0 for no limit.")] = 0,
 ) -> None:
-    """Write scenes straight to rosbag2 bags (MCAP): what a replay would publish, at the speed of the disk."""
+    """Write scenes straight to rosbag2 bags (MCAP): what a replay would publish, without waiting for it."""
     from ..dataset import NuScenesReader
     from ..standalone.bag.convert import convert as run
     from ..standalone.bag.storage import StorageOptions

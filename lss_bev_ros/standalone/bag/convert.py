@@ -1,4 +1,4 @@
-"""Data sets written straight to bags, as fast as the disk takes them."""
+"""Data sets written straight to bags, without a replay."""
 
 from __future__ import annotations
 
