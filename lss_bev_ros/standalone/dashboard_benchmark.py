@@ -28,6 +28,8 @@ from .topic.session import Session
 CLIENTS = (0, 5, 50)
 _QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
 _RELIABLE = {"reliability": "reliable"}
+_SETTLING = 1.0
+"""Seconds that clients watch before a turn is measured."""
 
 
 def benchmark_dashboard(
@@ -122,7 +124,7 @@ def _turn(
     seconds: float,
 ) -> dict[str, float]:
     with _clients(port, count) as watching:
-        session.spin(timeout=1.0)
+        session.spin(timeout=_SETTLING)
         listener.latencies.clear()
         before = cpu_seconds(dashboard), cpu_seconds(inference), time.monotonic()
         session.spin(timeout=seconds)
@@ -133,7 +135,7 @@ def _turn(
         seen = watching()
     return {
         "dashboard_cpu_percent": 100.0 * used[0] / elapsed,
-        "frames_per_client_hz": seen["frames"] / count / (elapsed + 1.0) if count else 0.0,
+        "frames_per_client_hz": seen["frames"] / count / (elapsed + _SETTLING) if count else 0.0,
         "kb_per_frame": seen["bytes"] / max(seen["frames"], 1) / 1e3,
         "grids_hz": grids / elapsed,
         "inference_cpu_ms_per_grid": 1e3 * used[1] / max(grids, 1),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import multiprocessing
 import os
 import queue
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
 
@@ -16,7 +16,7 @@ import torch
 
 from ..errors import TrainingError
 from .config import SampleLayout
-from .source import TRAINING_SEED, VALIDATION_SEED, WORLD_SECONDS, Source, WorldPlan, world_plans
+from .source import TRAINING_SEED, VALIDATION_SEED, WORLD_SECONDS, WorldPlan, WorldSource
 
 OTHERS = 0.65
 """Share of the training samples that are seen from another driver's place than the ego car's."""
@@ -36,55 +36,21 @@ class SampleBlock:
         return len(self.images)
 
 
-class ParcelSource(Source):
-    """Worlds made by processes of their own, drawn many times each on the device.
-
-    Worlds are numbered and shared out as by `SyntheticSource`. Drawing runs on a stream of its own.
+class ParcelSource(WorldSource):
+    """Worlds made by processes of their own, drawn many times each on the device, on a stream of its own.
 
     Args:
         layout: of the samples.
-        workers: processes of this rank.
+        plans: as for `WorldSource`.
         device: a CUDA device.
-        rank: of this process.
-        ranks: of the run.
-        samples_a_world: training samples a world.
-        validation_worlds: worlds for validation, over all ranks.
-        validation_samples_a_world: samples of each of them.
-        first_world: number of the first training world.
     """
 
-    endless = True
+    samples_a_world = 48
+    validation_samples_a_world = 8
 
-    def __init__(
-        self,
-        layout: SampleLayout,
-        workers: int,
-        device: torch.device,
-        rank: int = 0,
-        ranks: int = 1,
-        samples_a_world: int = 48,
-        validation_worlds: int = 64,
-        validation_samples_a_world: int = 8,
-        first_world: int = 0,
-    ):
-        plans = world_plans(
-            workers,
-            rank,
-            ranks,
-            samples_a_world,
-            validation_worlds,
-            validation_samples_a_world,
-            first_world,
-        )
-        self.validation_samples = sum(len(plan.validation) * plan.validation_samples for plan in plans)
-        context = multiprocessing.get_context("spawn")
+    def __init__(self, layout: SampleLayout, plans: Sequence[WorldPlan], device: torch.device):
+        super().__init__(layout, plans, _work, max(4, len(plans) // 2))
         self._layout, self._device = layout, device
-        self._parcels = context.Queue(maxsize=max(4, workers // 2))
-        self._processes = [
-            context.Process(target=_work, args=(self._parcels, layout, plan), daemon=True) for plan in plans
-        ]
-        for process in self._processes:
-            process.start()
         self._drawn: queue.Queue = queue.Queue(maxsize=64)
         self._error: BaseException | None = None
         self._stop = threading.Event()
@@ -100,11 +66,9 @@ class ParcelSource(Source):
                 raise TrainingError(
                     f"drawing samples on {self._device} failed: {self._error}"
                 ) from self._error
-            if not any(process.is_alive() for process in self._processes):
-                raise TrainingError("every process that makes worlds has died: see the lines above") from None
+            self._check_alive()
             return None
-        if use == "train":
-            self.next_world = max(self.next_world, world + 1)
+        self._taken(use, world)
         stream = torch.cuda.current_stream(self._device)
         stream.wait_event(ready)
         for tensor in vars(block).values():
@@ -114,10 +78,7 @@ class ParcelSource(Source):
     def close(self) -> None:
         """End the processes and the thread."""
         self._stop.set()
-        for process in self._processes:
-            process.kill()
-        for process in self._processes:
-            process.join()
+        super().close()
         self._thread.join(timeout=10)
 
     def _draw_all(self) -> None:
@@ -131,7 +92,7 @@ class ParcelSource(Source):
                 studio.warm_up()
             while not self._stop.is_set():
                 try:
-                    use, world, name, table = self._parcels.get(timeout=1.0)
+                    use, world, name, table = self._made.get(timeout=1.0)
                 except queue.Empty:
                     continue
                 with torch.cuda.stream(stream):

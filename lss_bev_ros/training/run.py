@@ -17,7 +17,7 @@ from .checkpoint import next_world
 from .config import SampleLayout, TrainingConfig
 from .parcels import ParcelSource
 from .pool import sample_bytes
-from .source import DatasetSource, Source, SyntheticSource
+from .source import DatasetSource, Source, SyntheticSource, world_plans
 from .trainer import Trainer, ranks_from_environment
 
 SYNTHETIC = "synthetic"
@@ -78,14 +78,16 @@ def train(
         model.config if model is not None else ModelConfig(), scale or (GPU_SCALE if cuda else CPU_SCALE)
     )
     share = max(1, len(os.sched_getaffinity(0)) // ranks)
-    # Worlds that the run has seen before it was interrupted would teach nothing new.
-    world = next_world(Path(out)) if resume else 0
-    # The trainer's own process and the thread that draws need a processor each too.
     source: Source
-    if data == SYNTHETIC and cuda:
-        source = ParcelSource(layout, workers or max(1, share - 2), target, rank, ranks, first_world=world)
-    elif data == SYNTHETIC:
-        source = SyntheticSource(layout, workers or max(1, share - 1), rank, ranks, first_world=world)
+    if data == SYNTHETIC:
+        # Worlds that the run has seen before it was interrupted would teach nothing new.
+        world = next_world(Path(out)) if resume else 0
+        kind = ParcelSource if cuda else SyntheticSource
+        # The trainer's own process and, on a GPU, the thread that draws need a processor each too.
+        makers = workers or max(1, share - (2 if cuda else 1))
+        each = kind.samples_a_world, kind.validation_samples_a_world
+        plans = world_plans(makers, rank, ranks, *each, first_world=world)
+        source = ParcelSource(layout, plans, target) if cuda else SyntheticSource(layout, plans)
     else:
         source = DatasetSource(data, version, layout, rank, ranks)
     try:

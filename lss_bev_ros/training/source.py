@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import queue
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,13 +22,15 @@ TRAINING_SEED = 2**31
 it writes, the test set among them, holds a world that was trained on."""
 VALIDATION_SEED = 2**31 + 1
 WORLD_SECONDS = 12.0
+VALIDATION_WORLDS = 64
+"""Over all ranks."""
 
 
 class Source(ABC):
     """Gives samples, each for training or for validation."""
 
     validation_samples: int
-    """How many of them are for validation in all; they come first."""
+    """How many of them are for validation in all; they are among the first."""
     endless: bool
     """Whether new samples keep coming."""
     next_world = 0
@@ -77,9 +79,9 @@ def world_plans(
     rank: int,
     ranks: int,
     samples: int,
-    validation_worlds: int,
     validation_samples: int,
-    first_world: int,
+    first_world: int = 0,
+    validation_worlds: int = VALIDATION_WORLDS,
 ) -> list[WorldPlan]:
     """A plan for each process of a rank.
 
@@ -92,67 +94,35 @@ def world_plans(
     return [WorldPlan(rank * workers + k, *rest) for k in range(workers)]
 
 
-class SyntheticSource(Source):
-    """Worlds drawn by processes of their own.
+class WorldSource(Source):
+    """Samples of worlds that processes of their own make, each as its plan says.
 
-    World i of the run is drawn by process i modulo their number over all ranks, so the worlds are the same
+    World i of the run is made by process i modulo their number over all ranks, so the worlds are the same
     on every machine, and only how many there are depends on its speed.
 
     Args:
         layout: of the samples.
-        workers: processes of this rank.
-        rank, ranks: of the run.
-        samples_a_world: training samples a world.
-        validation_worlds: worlds for validation, over all ranks.
-        validation_samples_a_world: samples of each of them.
-        first_world: number of the first training world.
+        plans: one for each process of this rank, see `world_plans`.
+        work: what a process runs: takes a queue, the layout and its plan.
+        room: items of that queue.
     """
 
     endless = True
+    samples_a_world: int
+    """Training samples that make a world worth its making."""
+    validation_samples_a_world: int
 
     def __init__(
-        self,
-        layout: SampleLayout,
-        workers: int,
-        rank: int = 0,
-        ranks: int = 1,
-        samples_a_world: int = 20,
-        validation_worlds: int = 64,
-        validation_samples_a_world: int = 4,
-        first_world: int = 0,
+        self, layout: SampleLayout, plans: Sequence[WorldPlan], work: Callable[..., None], room: int
     ):
-        plans = world_plans(
-            workers,
-            rank,
-            ranks,
-            samples_a_world,
-            validation_worlds,
-            validation_samples_a_world,
-            first_world,
-        )
         self.validation_samples = sum(len(plan.validation) * plan.validation_samples for plan in plans)
         context = multiprocessing.get_context("spawn")
-        self._queue = context.Queue(maxsize=4 * workers)
+        self._made = context.Queue(maxsize=room)
         self._processes = [
-            context.Process(target=_work, args=(self._queue, layout, plan), daemon=True) for plan in plans
+            context.Process(target=work, args=(self._made, layout, plan), daemon=True) for plan in plans
         ]
         for process in self._processes:
             process.start()
-
-    def take(self, wait: float) -> tuple[str, Sample] | None:
-        """As `Source.take`."""
-        try:
-            item = self._queue.get(timeout=wait) if wait > 0 else self._queue.get_nowait()
-        except queue.Empty:
-            if not any(process.is_alive() for process in self._processes):
-                raise TrainingError(
-                    "every process that draws synthetic worlds has died: see the lines above"
-                ) from None
-            return None
-        use, world, sample = item
-        if use == "train":
-            self.next_world = max(self.next_world, world + 1)
-        return use, sample
 
     def close(self) -> None:
         """End the processes."""
@@ -160,6 +130,34 @@ class SyntheticSource(Source):
             process.kill()
         for process in self._processes:
             process.join()
+
+    def _check_alive(self) -> None:
+        if not any(process.is_alive() for process in self._processes):
+            raise TrainingError("every process that makes worlds has died: see the lines above")
+
+    def _taken(self, use: str, world: int) -> None:
+        if use == "train":
+            self.next_world = max(self.next_world, world + 1)
+
+
+class SyntheticSource(WorldSource):
+    """Worlds drawn by the processes that make them."""
+
+    samples_a_world = 20
+    validation_samples_a_world = 4
+
+    def __init__(self, layout: SampleLayout, plans: Sequence[WorldPlan]):
+        super().__init__(layout, plans, _work, 4 * len(plans))
+
+    def take(self, wait: float) -> tuple[str, Sample] | None:
+        """As `Source.take`."""
+        try:
+            use, world, sample = self._made.get(timeout=wait) if wait > 0 else self._made.get_nowait()
+        except queue.Empty:
+            self._check_alive()
+            return None
+        self._taken(use, world)
+        return use, sample
 
 
 def _work(out, layout: SampleLayout, plan: WorldPlan) -> None:

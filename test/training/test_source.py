@@ -51,7 +51,7 @@ def work(request, monkeypatch):
 def run(work, process, first_world):
     sent = Sent(8)
     with pytest.raises(Enough):
-        work(sent, LAYOUT, world_plans(3, 0, 1, 1, 4, 1, first_world)[process])
+        work(sent, LAYOUT, world_plans(3, 0, 1, 1, 1, first_world, 4)[process])
     return sent
 
 
@@ -85,7 +85,7 @@ def test_the_checkpoint_says_which_worlds_were_drawn(tmp_path):
 
 
 def test_ranks_share_the_processes_out():
-    plans = [plan for rank in range(2) for plan in world_plans(2, rank, 2, 1, 7, 1, 0)]
+    plans = [plan for rank in range(2) for plan in world_plans(2, rank, 2, 1, 1, 0, 7)]
     assert sorted(world for plan in plans for world in plan.validation) == list(range(7))
     firsts = [next(plan.training()) for plan in plans]
     assert sorted(firsts) == [0, 1, 2, 3]
@@ -93,4 +93,4 @@ def test_ranks_share_the_processes_out():
 
 def test_no_process_is_refused():
     with pytest.raises(TrainingError, match="workers"):
-        world_plans(0, 0, 1, 1, 1, 1, 0)
+        world_plans(0, 0, 1, 1, 1)
