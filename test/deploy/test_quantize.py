@@ -117,6 +117,21 @@ def test_a_quantised_network_is_near_says_so_and_holds_8_bits(network, frames, r
         assert all(point.dtype == np.int8 and not point.any() for point in points)
 
 
+@pytest.mark.parametrize("runtime", ["onnxruntime", "tensorrt"])
+def test_onnxruntime_stays_in_8_bits_from_a_convolution_over_its_swish_to_the_next(network, ranges, runtime):
+    model = quantized(network, ranges, network.layers, QuantizationScheme(runtime))
+    made = {name: node for node in model.graph.node for name in node.output}
+    muls = [node for node in model.graph.node if node.op_type == "Mul" and "camencode" in node.name]
+    swish = [node for node in muls if "_se_" not in node.name]
+    assert len(swish) > 16
+    for node in swish:
+        eight = all(made[name].op_type == "DequantizeLinear" for name in node.input)
+        assert eight == (runtime == "onnxruntime")
+    gates = [node for node in model.graph.node if node.name.endswith("._se_reduce")]
+    assert gates
+    assert all(made[node.input[0]].op_type == "ReduceMean" for node in gates)
+
+
 def test_channels_of_one_range_compute_the_same(folder, network, frames):
     factors = channel_factors(network, frames)
     even = replace(network, model=equalized(network.model, factors))

@@ -16,13 +16,16 @@ from ...runtime.onnxruntime_session import OnnxSession
 if TYPE_CHECKING:
     import onnx
 
-OPERATORS = ("Conv", "Relu", "Add", "Concat", "Resize")
+SWISH = ("Sigmoid", "Mul")
+"""What swish is made of, and how the gate of squeeze and excitation is applied."""
+
+OPERATORS = ("Conv", "Relu", "Add", "Concat", "Resize", *SWISH)
 """Kinds of operators that are given Q/DQ. What is between convolutions is quantised too, so that a runtime
-can stay in 8 bits from one to the next; activations with a sigmoid stay in float, where they lose nothing."""
+can stay in 8 bits from one to the next."""
 
 FLOAT = ("._se_", "splat.")
-"""What is never quantised: squeeze and excitation, which takes no time and steers whole channels, and the
-splat, whose sums are of many small numbers."""
+"""What is never quantised: squeeze and excitation up to its gate, which takes no time and steers whole
+channels, and the splat, whose sums are of many small numbers."""
 
 SPLAT = ("bev", "depth", "features")
 """Tensors between the encoders and the splat."""

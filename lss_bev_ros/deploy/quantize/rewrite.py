@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...errors import DeployError
-from .network import OPERATORS, FloatNetwork
+from .network import OPERATORS, SWISH, FloatNetwork
 
 if TYPE_CHECKING:
     import onnx
@@ -71,7 +71,7 @@ def quantized(
             weight_qType=QuantType.QInt8,
             activation_qType=QuantType.QInt8 if tensorrt else QuantType.QUInt8,
             tensors_range=ranges,
-            nodes_to_quantize=[*layers, *_between(network, layers)],
+            nodes_to_quantize=[*layers, *_between(network, layers, scheme)],
             nodes_to_exclude=[],
             op_types_to_quantize=list(OPERATORS),
             extra_options={
@@ -97,16 +97,23 @@ def quantized(
     return model
 
 
-def _between(network: FloatNetwork, layers: Collection[str]) -> list[str]:
-    """Operators all of whose inputs come, over others of their kind, from quantised convolutions."""
+def _between(network: FloatNetwork, layers: Collection[str], scheme: QuantizationScheme) -> list[str]:
+    """Operators whose inputs come, over others of their kind, from quantised convolutions.
+
+    All of an operator's inputs must, but of a product only one: what a gate steers is quantised, and the
+    gate itself where it is applied.
+    """
     made = {output: node for node in network.model.graph.node for output in node.output}
+    # onnxruntime looks sigmoids up in a table of 256 numbers; TensorRT has no 8 bit kernel for them.
+    left_out = SWISH if scheme.runtime == "tensorrt" else ()
     others, known = set(network.others), set(layers)
     chosen = []
     for node in network.model.graph.node:
-        if node.name not in others:
+        if node.name not in others or node.op_type in left_out:
             continue
         sources = [made.get(name) for name in node.input if name and not _is_constant(network, name)]
-        if sources and all(source is not None and source.name in known for source in sources):
+        quantised = [source is not None and source.name in known for source in sources]
+        if any(quantised) and (all(quantised) or node.op_type == "Mul"):
             known.add(node.name)
             chosen.append(node.name)
     return chosen
