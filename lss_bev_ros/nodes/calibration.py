@@ -16,7 +16,8 @@ from ..geometry import Camera, Rig
 class LiveCalibration:
     """Keeps the newest calibration of every camera.
 
-    `update` is called by the executor and `rig` by any thread; both only replace or read whole values.
+    `update` and `is_known` are called by the executor and `rig` by any thread; all of them only replace or
+    read whole values.
     """
 
     def __init__(self, names: Sequence[str], buffer: Buffer, base_frame: str) -> None:
@@ -33,10 +34,21 @@ class LiveCalibration:
         self._infos: dict[str, CameraInfo] = {}
         self._cameras: dict[str, tuple[tuple, Camera]] = {}
         self._rig: Rig | None = None
+        self._known: set[str] = set()
 
     def update(self, name: str, info: CameraInfo) -> None:
         """Take a camera's newest camera_info."""
         self._infos[name] = info
+
+    def is_known(self, name: str) -> bool:
+        """Whether a camera's camera_info and its transform have come, be they good or bad."""
+        if name in self._known:
+            return True
+        info = self._infos.get(name)
+        if info is None or not self._buffer.can_transform(self._base_frame, info.header.frame_id, Time()):
+            return False
+        self._known.add(name)
+        return True
 
     def rig(self) -> tuple[Rig, dict[str, str]]:
         """Every camera whose calibration is known and good, and what is wrong with the others.

@@ -91,7 +91,9 @@ class InferenceParameters:
     )
     threads: int = parameter(0, "CPU threads of the network, 0 leaves it to torch", 0, 256)
     slop: float = parameter(0.05, "seconds between the images of one set, at most", 0.001, 10.0)
-    deadline: float = parameter(0.2, "seconds to wait for a late camera, at most", 0.001, 60.0)
+    deadline: float = parameter(
+        0.2, "seconds to wait for a late camera or its first camera_info, at most", 0.001, 60.0
+    )
     min_cameras: int = parameter(1, "cameras that a set must have to be used", 1, 64)
     lost_after: int = parameter(3, "sets that a camera misses before it is no longer waited for", 1, 1000)
     stale_after: float = parameter(2.0, "seconds without a frame set before diagnostics say so", 0.1, 3600.0)

@@ -50,12 +50,16 @@ class InferenceNode(Node):
         """
         super().__init__("inference")
         self.config = declare(self, InferenceParameters, **overrides)
+        self._buffer = Buffer()
+        self._calibration = LiveCalibration(self.config.cameras, self._buffer, self.config.base_frame)
         self._synchronizer: CameraSynchronizer[CompressedImage | Image] = CameraSynchronizer(
             self.config.cameras,
             self.config.slop,
             self.config.deadline,
             self.config.min_cameras,
             self.config.lost_after,
+            # The image that completes the first set may come before its camera_info.
+            self._calibration.is_known,
         )
         self._engine = create_engine(
             self.config.backend, self.config.weights, self.config.threads, self.config.precision
@@ -68,9 +72,7 @@ class InferenceNode(Node):
         self._last_set = time.monotonic()
         self._unusable: dict[str, str] = {}
         self._problem = ("", -_PROBLEM_SHOWN)
-        self._buffer = Buffer()
         self._transforms = TransformListener(self._buffer, self)
-        self._calibration = LiveCalibration(self.config.cameras, self._buffer, self.config.base_frame)
         self._image = self.create_publisher(Image, "bev/image", RELIABLE)
         self._compressed = self.create_publisher(CompressedImage, "bev/image/compressed", RELIABLE)
         self._subscribe()
@@ -94,14 +96,18 @@ class InferenceNode(Node):
         self._camera_subscriptions = []
         for name in self.config.cameras:
             self._camera_subscriptions += [
-                self.create_subscription(kind, f"{name}/{suffix}", partial(self._on_image, name), qos),
                 self.create_subscription(
-                    CameraInfo, f"{name}/camera_info", partial(self._calibration.update, name), qos
+                    CameraInfo, f"{name}/camera_info", partial(self._on_info, name), qos
                 ),
+                self.create_subscription(kind, f"{name}/{suffix}", partial(self._on_image, name), qos),
             ]
         self._deadline_timer = self.create_timer(self.config.deadline / 4, self._on_deadline)
 
     # -- executor -----------------------------------------------------------------------------------
+
+    def _on_info(self, name: str, message: CameraInfo) -> None:
+        self._calibration.update(name, message)
+        self._offer(self._synchronizer.poll(time.monotonic_ns()))
 
     def _on_image(self, name: str, message: CompressedImage | Image) -> None:
         stamp = messages.from_stamp(message.header.stamp)

@@ -6,7 +6,7 @@ camera that is late or dead costs at most that long, and one that stays dead soo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -83,6 +83,9 @@ class CameraSynchronizer(Generic[T]):
     stamps. A camera that was missing from `lost_after` released sets in a row is no longer waited for,
     until it speaks again.
 
+    A camera's item may need something of which this class knows nothing, such as a calibration: a set waits
+    for that as it waits for a camera, and after `lost_after` released sets without it no longer.
+
     Not thread-safe: call it from one thread. Times are nanoseconds of any one clock.
     """
 
@@ -93,6 +96,7 @@ class CameraSynchronizer(Generic[T]):
         deadline: float = 0.2,
         min_cameras: int = 1,
         lost_after: int = 3,
+        is_ready: Callable[[str], bool] = lambda _: True,
     ) -> None:
         """Configure.
 
@@ -102,6 +106,7 @@ class CameraSynchronizer(Generic[T]):
             deadline: seconds from a set's first arrival to its release, at most.
             min_cameras: a set with fewer is discarded.
             lost_after: released sets in a row that a camera misses before it is not waited for.
+            is_ready: whether what this camera's items need is there; asked again at each `add` and `poll`.
 
         Raises:
             RuntimeBackendError: an argument is out of range.
@@ -120,7 +125,9 @@ class CameraSynchronizer(Generic[T]):
         self._deadline = round(deadline * 1e9)
         self._min_cameras = min_cameras
         self._lost_after = lost_after
+        self._is_ready = is_ready
         self._absences = dict.fromkeys(self.names, 0)
+        self._unready = dict.fromkeys(self.names, 0)
         self._pending: list[_Pending[T]] = []
         self._released: int | None = None
 
@@ -180,7 +187,9 @@ class CameraSynchronizer(Generic[T]):
 
     def _is_complete(self, pending: _Pending[T]) -> bool:
         waited_for = set(self.names) - set(self.lost)
-        return waited_for <= pending.items.keys() and len(pending.items) >= self._min_cameras
+        if not waited_for <= pending.items.keys() or len(pending.items) < self._min_cameras:
+            return False
+        return all(self._unready[name] >= self._lost_after or self._is_ready(name) for name in pending.items)
 
     def _release(self, pending: _Pending[T]) -> CameraSet[T] | None:
         newest = pending.newest
@@ -189,6 +198,8 @@ class CameraSynchronizer(Generic[T]):
             if name not in pending.items:
                 self._absences[name] += 1
                 self.counts.missed[name] += 1
+            elif not self._is_ready(name):
+                self._unready[name] += 1
         if len(pending.items) < self._min_cameras:
             self.counts.discarded += 1
             return None

@@ -54,6 +54,30 @@ def test_a_lost_camera_is_not_waited_for_until_it_speaks_again():
     assert synchronizer.lost == ()
 
 
+def test_a_set_waits_for_what_its_items_need():
+    ready = set(CAMERA_NAMES) - {"cam_back"}
+    synchronizer = CameraSynchronizer(CAMERA_NAMES, deadline=0.1, is_ready=ready.__contains__)
+    assert feed(synchronizer, 0) == []
+    ready.add("cam_back")
+    (camera_set,) = synchronizer.poll(50 * MS)
+    assert camera_set.complete
+
+
+def test_what_a_camera_needs_and_never_gets_soon_costs_nothing():
+    synchronizer = CameraSynchronizer(
+        CAMERA_NAMES, deadline=0.1, lost_after=2, is_ready=lambda name: name != "cam_back"
+    )
+    for turn in range(2):
+        start = turn * 500 * MS
+        assert feed(synchronizer, start) == []
+        assert synchronizer.poll(start + 99 * MS) == []
+        (camera_set,) = synchronizer.poll(start + 100 * MS)
+        assert camera_set.complete
+    (camera_set,) = feed(synchronizer, 1000 * MS)
+    assert camera_set.complete
+    assert synchronizer.lost == ()
+
+
 def test_a_newer_complete_set_releases_the_older_one_first():
     synchronizer = CameraSynchronizer(CAMERA_NAMES, deadline=10.0)
     feed(synchronizer, 0, skip=["cam_front"])
