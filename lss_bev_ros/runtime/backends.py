@@ -47,12 +47,15 @@ def _make_torch(options: EngineOptions, reason: str) -> Engine:
 
 
 def _make_cuda(options: EngineOptions, reason: str) -> Engine:
-    from .cuda.engine import CudaEngine
+    from .cuda.engine import CudaEngine, can_be_exact
 
-    asked = options.precision != "auto"
-    precision = options.precision if asked else "fp16"
-    why = "as asked" if asked else "the fastest whose results hold"
-    return CudaEngine(options.model(), options.description, precision, f"{reason}; {precision}: {why}")
+    if options.precision == "auto":
+        precision, exact = "fp16", can_be_exact()
+        why = "and the low halves that logits would miss" if exact else "the fastest whose results hold"
+    else:
+        precision, exact, why = options.precision, False, "as asked"
+    reason = f"{reason}; {precision}: {why}"
+    return CudaEngine(options.model(), options.description, precision, reason, exact=exact)
 
 
 def _cuda_missing() -> str | None:
@@ -115,7 +118,9 @@ def create_engine(
         weights: `seed:N`, `builtin` or the path of a checkpoint, see `lss_bev_ros.model.build_model`, or of a
             file that `lss-bev export` or `build` wrote.
         threads: CPU threads, for the whole process since PyTorch knows no other; 0 leaves them alone.
-        precision: `fp32`, `bf16`, `fp16`, or `auto` for the fastest one whose results hold.
+        precision: `fp32`, `bf16`, `fp16`, or `auto` for the fastest one whose results hold. On a GPU that is
+            half precision with low halves where logits would miss them (`CudaEngine`'s `exact`), where it was
+            proven; `fp16` rounds everything.
         grid: cells to predict; None for the published grid. Checkpoints only fit the grid they were made for.
 
     Returns:

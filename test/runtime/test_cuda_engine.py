@@ -236,3 +236,13 @@ def test_half_precision_keeps_what_logits_would_feel(real_frame):
         with CudaEngine(model, "builtin", gpu_jpeg=False, exact=exact) as engine:
             errors.append(np.abs(engine.infer(frame).logits - expected).mean())
     assert errors[0] < 0.4 * errors[1]
+
+
+@needs_gpu
+def test_what_is_asked_for_is_rounded_and_what_is_chosen_is_not():
+    from lss_bev_ros.runtime.cuda.engine import can_be_exact
+
+    with create_engine("cuda", weights="seed:0", precision="fp16") as engine:
+        assert engine.name == "cuda-fp16"
+    with create_engine("cuda", weights="seed:0") as engine:
+        assert engine.name == ("cuda-fp16-exact" if can_be_exact() else "cuda-fp16")

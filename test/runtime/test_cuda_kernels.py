@@ -239,6 +239,47 @@ def random_half(*shape):
     return Map(random_map(*shape).tensor.half())
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_gated_convolution_in_parts_adds_its_shortcut_once(parts):
+    torch.manual_seed(5)
+    conv, follows = SamePadConv2d(64, 24, 1), norm(24)
+    x, shortcut = random_map(2, 4, 6, 64), random_map(2, 4, 6, 24, seed=1)
+    gate = Map(torch.rand(2, 64).to(DEVICE))
+    plan = half_planner(tile=Tile(16, 16, 32, 4, 1, parts))
+    y = plan.convolve(
+        "", x, conv, follows, shortcut=halves(shortcut.tensor), gate=gate,
+        exact_weights=True, exact_result=True,
+    )  # fmt: skip
+    assert len(plan.launches) == parts
+    run(plan)
+    with torch.no_grad():
+        gated = channels_first(x.tensor) * gate.tensor.cpu()[:, :, None, None]
+        expected = follows(conv(gated)) + channels_first(shortcut.tensor)
+    torch.testing.assert_close(whole(y), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_inputs_whose_low_halves_lie_behind_them_are_read_whole(exact):
+    torch.manual_seed(6)
+    conv = nn.Conv2d(32, 16, 3, padding=1)
+    # What half precision holds, so that only the input is rounded.
+    with torch.no_grad():
+        conv.weight.copy_(conv.weight.half().float())
+    x = random_map(1, 5, 6, 32)
+    parts = [halves(x.tensor).tensor, halves(x.tensor).low[..., :24]]
+    plan = half_planner(exact=False)
+    y = plan.convolve(
+        "", Map(torch.cat(parts[: 1 + exact], -1)), conv, out=plan.map(1, 5, 6, 16, dtype=torch.float32),
+        again=24 if exact else 0,
+    )  # fmt: skip
+    run(plan)
+    known = x.tensor.clone()
+    known[..., 24 if exact else 0 :] = known[..., 24 if exact else 0 :].half().float()
+    with torch.no_grad():
+        expected = conv(channels_first(known))
+    torch.testing.assert_close(channels_first(y.tensor), expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("index", [0, 2])
 def test_an_inverted_bottleneck_rounds_its_wide_maps_alone(index):
     torch.manual_seed(4)

@@ -23,8 +23,8 @@ from .stopwatch import DeviceStopwatch
 
 REFERENCES = ("serial", "reference")
 VARIANTS = {"torch": ("cuda",), "cuda": ("exact",)}
-"""What is only measured when it is named: PyTorch's kernels on the GPU, in half precision and one CUDA graph;
-and our own that keep what half precision rounds away where logits would feel it."""
+"""Besides precisions: PyTorch's kernels on the GPU, in half precision and one CUDA graph, measured when they
+are named; and our own that keep what half precision rounds away where logits would miss it."""
 
 SERIAL_TURNS = 3
 """Turns that the serial splat takes part in: a loop over 264 000 points needs no more to be slow."""
@@ -176,7 +176,8 @@ def _open_backend(
     if problem is not None:
         opened.skipped[name] = problem
         return
-    for choice in [precision] if precision else REGISTRY[name].precisions:
+    choices = (*(VARIANTS["cuda"] if name == "cuda" else ()), *REGISTRY[name].precisions)
+    for choice in [precision] if precision else choices:
         try:
             engine = _engine(name, weights, threads, choice)
             opened._engines.append(engine)

@@ -80,12 +80,12 @@ def profile_network(engine: Engine, frame: FrameSet, images: torch.Tensor) -> di
 
 
 def run_profile(weights: str, frames: BenchmarkFrames) -> dict[str, Any]:
-    """`profile_network` of the cuda backend in half precision on the first frame.
+    """`profile_network` of the cuda backend, as `auto` sets it up, on the first frame.
 
     Raises:
         LssBevError: there is no GPU, or Triton is missing.
     """
-    engine = create_engine("cuda", weights, precision="fp16")
+    engine = create_engine("cuda", weights)
     with engine:
         frame = frames.sets[0]
         return profile_network(engine, frame, normalised(ModelConfig(), [frame])[0])

@@ -29,7 +29,7 @@ def convolution_kernel(
     out_low,  # as out
     shortcut,  # (B, out_rows, out_columns, SHORTCUT_STRIDE), added before the activation
     shortcut_low,  # as shortcut
-    gate,  # (B, INPUTS), multiplies the input
+    gate,  # (B, INPUTS), multiplies the input, which may be float32 where the weight has a low half
     extra,  # float32: depth probabilities, (pixels, SPLIT); logits of the head, (pixels,); or parts of sums
     head,  # (OUTPUTS + 1,) float32: weights and bias of the 1x1 head
     pixels,  # B * out_rows * out_columns
@@ -129,8 +129,8 @@ def convolution_kernel(
                 scale = tl.load(gate + image * INPUTS + c)
             if WEIGHT_LOW:
                 scaled = a.to(tl.float32) * scale[None, :]
-                a = scaled.to(a.dtype)
-                a_low = (scaled - a.to(tl.float32)).to(a.dtype)
+                a = scaled.to(b.dtype)
+                a_low = (scaled - a.to(tl.float32)).to(b.dtype)
             else:
                 a = a * scale[None, :]
         # All is loaded before the first product: ptxas 12.8 forgets a register of the third one otherwise.

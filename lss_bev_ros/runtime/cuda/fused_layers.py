@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
@@ -12,20 +14,23 @@ from .depthwise_kernel import depthwise_kernel, gate_kernel
 from .launch import Map
 from .planner import Planner
 from .stem_kernel import stem_kernel
-from .tiles import depthwise_tile, power_of_two
+from .tiles import DEPTHWISE, GATE, power_of_two
 from .upsample_kernel import upsample_kernel
 
 STRIP = int(KERNEL_STRIP.value)
 
+SMALL = 2**20
+"""Values of a map that costs little time whatever its precision."""
+
 
 def stem(planner: Planner, name: str, x: Map, conv: SamePadConv2d, norm: nn.BatchNorm2d) -> Map:
     """Plan EfficientNet's first convolution, swish included, over a map of three channels."""
-    # Rounded images alone would move logits by 0.02, and this is a small layer.
+    # Rounded images alone would move logits by 0.02, and this is a small layer with a small result.
     dtype = torch.float32 if planner.halves else planner.dtype
     weight, bias = fold(conv, norm)
     outputs, inputs, size = weight.shape[:3]
     batch, rows, columns = x.shape[:3]
-    out = planner.map(batch, rows // 2, columns // 2, outputs)
+    out = planner.map(batch, rows // 2, columns // 2, outputs, dtype=dtype)
     depth = power_of_two(inputs * size * size)
     matrix = torch.zeros(depth, outputs)
     matrix[: inputs * size * size] = weight.permute(2, 3, 1, 0).reshape(-1, outputs)
@@ -81,15 +86,22 @@ def inverted_bottleneck(
     )
 
 
+def _hidden_map(planner: Planner, *shape: int) -> Map:
+    """A map within a block: where two halves are kept, small ones are float32, which takes hardly longer."""
+    small = math.prod(shape) <= SMALL
+    return planner.map(*shape, dtype=torch.float32 if planner.halves and small else None)
+
+
 def _gated_depthwise(planner: Planner, name: str, x: Map, block: MBConvBlock) -> tuple[Map, Map]:
     conv = block._depthwise_conv
     weight, bias = fold(conv, block._bn1)
     batch, rows, columns, channels = x.shape
     stride, size = conv.stride[0], conv.kernel_size[0]
-    out = planner.map(batch, rows // stride, columns // stride, channels)
+    out = _hidden_map(planner, batch, rows // stride, columns // stride, channels)
     pixels = out.shape[1] * out.shape[2]
     strips = out.shape[1] * -(-out.shape[2] // STRIP)
-    block_p, block_c, warps = depthwise_tile(strips, channels, batch, planner.processors)
+    block_p, block_c, warps = DEPTHWISE
+    block_c = min(block_c, power_of_two(channels))
     count = -(-strips // block_p) * -(-channels // block_c)
     squeezed = block._se_reduce.out_channels
     width = power_of_two(squeezed)
@@ -99,7 +111,9 @@ def _gated_depthwise(planner: Planner, name: str, x: Map, block: MBConvBlock) ->
         depthwise_kernel,
         (count, batch),
         operations=2.0 * out.shape.numel() * size * size,
-        traffic=planner.dtype.itemsize * (x.shape.numel() + out.shape.numel()),
+        traffic=float(
+            x.shape.numel() * x.tensor.element_size() + out.shape.numel() * out.tensor.element_size()
+        ),
         x=x,
         weight=planner.constant(weight.flatten(1).t(), torch.float32),
         bias=planner.constant(bias, torch.float32),
@@ -119,11 +133,12 @@ def _gated_depthwise(planner: Planner, name: str, x: Map, block: MBConvBlock) ->
         BLOCK_C=block_c,
         num_warps=warps,
     )
+    block_gate = min(GATE, power_of_two(channels))
     gate = planner.map(batch, channels, dtype=torch.float32 if planner.halves else None)
     planner.launch(
         f"{name} gate",
         gate_kernel,
-        (-(-channels // block_c), batch),
+        (-(-channels // block_gate), batch),
         operations=2.0 * batch * channels * squeezed,
         traffic=4.0 * (shares.shape.numel() + channels * width),
         shares=shares,
@@ -136,7 +151,7 @@ def _gated_depthwise(planner: Planner, name: str, x: Map, block: MBConvBlock) ->
         CHANNELS=channels,
         SQUEEZED=width,
         BLOCK_R=64,
-        BLOCK_C=block_c,
+        BLOCK_C=block_gate,
         num_warps=4,
     )
     return out, gate

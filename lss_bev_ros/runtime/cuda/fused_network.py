@@ -10,11 +10,13 @@ docs/performance/h200-profile.md has the error of every rounding.
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from ...model import LiftSplatShoot
 from ...model.bev_encoder import BasicBlock
 from ...model.merge import Up
 from .fused_layers import inverted_bottleneck, stem, upsample
+from .half_precision import fold_with_half_biases
 from .launch import Launch, Map
 from .occupancy_kernel import occupancy_kernel
 from .planner import Planner
@@ -83,8 +85,10 @@ def _camera_encoder(planner: Planner, model: LiftSplatShoot, images: Map) -> tup
         out = joined.some(0, fine) if index == last_stride - 1 else None
         x = inverted_bottleneck(planner, f"block {index}", x, block, out)
     upsample(planner, "camera upsample", x, joined.some(fine))
-    x = _double(planner, "camera", joined, encoder.up1)
-    return planner.lift("depth and features", x, encoder.depthnet, encoder.depth_bins)
+    first, second, last = fold_with_half_biases(_layers(encoder.up1), encoder.depthnet)
+    x = planner.convolve("camera merge first", joined, first, None, "relu")
+    x = planner.convolve("camera merge second", x, second, None, "relu")
+    return planner.lift("depth and features", x, last, encoder.depth_bins)
 
 
 def _splat(
@@ -124,25 +128,29 @@ def _bev_encoder(planner: Planner, model: LiftSplatShoot, bev: Map) -> Map:
     """(outputs, nx, ny) float32 logits."""
     encoder = model.bevencode
     _, nx, ny, _ = bev.shape
-    joined = planner.map(1, nx // 2, ny // 2, encoder.up1.conv[0].in_channels, exact=True)
-    fine = encoder.layer1[1].conv2.out_channels
-    half = joined.some(0, fine)
+    # The finer map goes straight to its place beside the upsampled one, its low half to one behind that.
+    fine, inputs = encoder.layer1[1].conv2.out_channels, encoder.up1.conv[0].in_channels
+    again = fine if planner.halves else 0
+    joined = planner.map(1, nx // 2, ny // 2, inputs + again)
+    half = Map(joined.tensor[..., :fine], joined.tensor[..., inputs:] if again else None)
     x = planner.convolve("bev stem", bev, encoder.conv1, encoder.bn1, "relu", exact_result=True)
     x = _residual(planner, "layer1.0", x, encoder.layer1[0])
     x = _residual(planner, "layer1.1", x, encoder.layer1[1], half)
     for name, layer in (("layer2", encoder.layer2), ("layer3", encoder.layer3)):
         for index, block in enumerate(layer):
             x = _residual(planner, f"{name}.{index}", x, block)
-    upsample(planner, "bev upsample 1", x, joined.some(fine))
-    x = _double(planner, "bev", joined, encoder.up1)
+    upsample(planner, "bev upsample 1", x, joined.some(fine, inputs))
+    _, conv, norm, _, last = encoder.up2
+    first, second, third, head = fold_with_half_biases([*_layers(encoder.up1), (conv, norm)], last)
+    x = planner.convolve("bev merge first", joined, first, None, "relu", again=again)
+    x = planner.convolve("bev merge second", x, second, None, "relu")
     wide = planner.map(1, nx, ny, x.channels)
     upsample(planner, "bev upsample 2", x, wide)
-    _, conv, norm, _, last = encoder.up2
-    if last.out_channels == 1:
-        return planner.convolve_to_logit("bev last", wide, conv, norm, last)
-    x = planner.convolve("bev last", wide, conv, norm, "relu")
+    if head.out_channels == 1:
+        return planner.convolve_to_logit("bev last", wide, third, None, head)
+    x = planner.convolve("bev last", wide, third, None, "relu")
     logits = planner.map(1, nx, ny, last.out_channels, dtype=torch.float32)
-    planner.convolve("head", x, last, out=logits)
+    planner.convolve("head", x, head, out=logits)
     return Map(logits.tensor[0].permute(2, 0, 1))
 
 
@@ -191,7 +199,6 @@ def _residual(planner: Planner, name: str, x: Map, block: BasicBlock, out: Map |
     return planner.convolve(f"{name} second", y, block.conv2, block.bn2, "relu", out, shortcut, **exact)
 
 
-def _double(planner: Planner, name: str, x: Map, up: Up) -> Map:
-    """The two convolutions of `Up`, its upsampling done."""
-    x = planner.convolve(f"{name} merge first", x, up.conv[0], up.conv[1], "relu")
-    return planner.convolve(f"{name} merge second", x, up.conv[3], up.conv[4], "relu")
+def _layers(up: Up) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """The two convolutions of `Up`, each with its normalisation."""
+    return [(up.conv[0], up.conv[1]), (up.conv[3], up.conv[4])]

@@ -15,6 +15,7 @@ from torch import nn
 from ...model.efficientnet import SamePadConv2d
 from ..convolution import fold
 from .convolution_kernel import convolution_kernel
+from .half_precision import rounded_taps
 from .head_kernel import head_kernel
 from .launch import KernelLaunch, Launch, LibraryConvolution, Map
 from .sum_kernel import sum_kernel
@@ -100,6 +101,7 @@ class Planner:
         gate: Map | None = None,
         exact_weights: bool = False,
         exact_result: bool = False,
+        again: int = 0,
     ) -> Map:
         """Plan a convolution with all that follows it.
 
@@ -114,8 +116,11 @@ class Planner:
             gate: (B, inputs) that the input is multiplied with.
             exact_weights: keep the low half of the weights, and of the gated input.
             exact_result: keep the low half of the result; one that is given keeps it if it has one.
+            again: behind the inputs, `x` holds the low halves of so many of the first ones.
         """
-        weight, bias = fold(conv, norm)
+        weight, bias = self._fold(conv, norm, whole=exact_weights and self.halves)
+        if again:
+            weight = torch.cat((weight, weight[:, :again]), 1)
         shape = self._output_shape(x, conv)
         operations = 2.0 * shape[:-1].numel() * weight.numel()
         rounded = not (self.halves and (exact_weights or exact_result))
@@ -151,19 +156,20 @@ class Planner:
         return depth, features
 
     def convolve_to_logit(
-        self, name: str, x: Map, conv: nn.Conv2d, norm: nn.BatchNorm2d, head: nn.Conv2d
+        self, name: str, x: Map, conv: nn.Conv2d, norm: nn.BatchNorm2d | None, head: nn.Conv2d
     ) -> Map:
         """Plan a convolution with ReLU and a 1x1 convolution to one channel after it.
 
         Returns:
             (B, rows, columns) float32.
         """
-        weight, bias = fold(conv, norm)
+        weight, bias = self._fold(conv, norm)
         shape = self._output_shape(x, conv)
         logits = self.map(*shape[:-1], dtype=torch.float32)
         parameters = self.constant(torch.cat((head.weight.flatten(), head.bias)), torch.float32)
         operations = 2.0 * shape[:-1].numel() * weight.numel()
-        if self._prefers_library(conv, "relu", None, operations):
+        # cuDNN would round what the head reads.
+        if not self.halves and self._prefers_library(conv, "relu", None, operations):
             x = self._library(name, x, weight, bias, conv, None, shape, operations)
             block = 32
             self.launch(
@@ -186,6 +192,15 @@ class Planner:
                 name, x, weight, bias, conv, "relu", logits, shape, extra=logits, head=parameters
             )
         return logits
+
+    def _fold(
+        self, conv: nn.Conv2d, norm: nn.BatchNorm2d | None, whole: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weight and bias, float32; that of a 3x3 convolution rounded well, unless it is to stay `whole`."""
+        weight, bias = fold(conv, norm)
+        if self.dtype == torch.float16 and conv.kernel_size[0] == 3 and not whole:
+            weight = rounded_taps(weight)
+        return weight, bias
 
     @staticmethod
     def _output_shape(x: Map, conv: nn.Conv2d) -> torch.Size:
@@ -227,9 +242,9 @@ class Planner:
         return out
 
     def _traffic(self, x: Map, weight: torch.Tensor, shape: torch.Size, *others: Map | None) -> float:
-        inputs = x.pixels * weight.shape[1] * _halves(x)
-        outputs = shape.numel() * sum(_halves(other) for other in others if other is not None)
-        return float(self.dtype.itemsize * (inputs + weight.numel() + outputs))
+        inputs = x.pixels * weight.shape[1] * _bytes(x)
+        outputs = shape.numel() * sum(_bytes(other) for other in others if other is not None)
+        return float(inputs + self.dtype.itemsize * weight.numel() + outputs)
 
     def _convolution(
         self,
@@ -328,6 +343,6 @@ class Planner:
             )
 
 
-def _halves(x: Map) -> int:
-    """That a map is made of."""
-    return 1 if x.low is None else 2
+def _bytes(x: Map) -> int:
+    """Of one value of a map."""
+    return x.tensor.element_size() * (1 if x.low is None else 2)

@@ -53,11 +53,19 @@ class Shape:
 
 
 EXACT = {
-    (1, 24, 144, 16896): Tile(128, 64, 32, 4, 1),
     (1, 144, 40, 4224): Tile(64, 32, 64, 4, 3),
+    (1, 240, 40, 4224): Tile(32, 32, 64, 2, 3),
+    (1, 672, 192, 264): Tile(16, 32, 128, 4, 3),
 }
 """Of layers in two halves, by taps, inputs, outputs and pixels: the fastest on an H200 for the published
 network and six cameras, where that is not what the rules below choose."""
+
+DEPTHWISE = (8, 32, 2)
+"""Strips and channels of one program of the depthwise kernel, and its warps: of 26 choices the one with
+which the published network's sixteen convolutions together take least time."""
+
+GATE = 64
+"""Channels of one program of the gate kernel."""
 
 
 def power_of_two(number: int, least: int = 16) -> int:
@@ -79,11 +87,11 @@ def convolution_tile(shape: Shape, processors: int) -> Tile:
     if shape.exact and (shape.taps, shape.inputs, shape.outputs, shape.pixels) in EXACT:
         return EXACT[shape.taps, shape.inputs, shape.outputs, shape.pixels]
     if shape.whole:
-        rows = 16 if shape.pixels < 64 * processors else 128
+        rows = 16 if shape.pixels < 64 * processors else 64
         step = 128 if shape.taps == 1 and shape.inputs % 128 == 0 else 64
-        return Tile(rows, width, min(step, power_of_two(shape.inputs)), 8 if rows > 16 else 4, 4)
+        return Tile(rows, width, min(step, power_of_two(shape.inputs)), 4, 4)
     if shape.taps == 1:
-        return _pointwise(shape, width, processors)
+        return (_exact_pointwise if shape.exact else _pointwise)(shape, width, processors)
     if shape.exact:
         return _exact(shape, width, processors)
     step = 64 if shape.inputs % 64 == 0 else 32
@@ -97,14 +105,22 @@ def convolution_tile(shape: Shape, processors: int) -> Tile:
 
 
 def _exact(shape: Shape, width: int, processors: int) -> Tile:
-    """Of a residual convolution in two halves: few pixels and long sums, which several programs share."""
+    """Of a residual convolution in two halves: with few pixels, a program makes one row of the kernel."""
     step = 64 if shape.inputs % 64 == 0 else 32
     steps = shape.taps * -(-shape.inputs // step)
     programs = -(-shape.pixels // 64) * -(-shape.outputs // min(64, width))
-    parts = 1
-    while programs * parts < processors and parts < steps:
-        parts = next(more for more in range(parts + 1, steps + 1) if steps % more == 0)
+    parts = 3 if programs < processors and steps % 3 == 0 else 1
     return Tile(64, min(64, width), step, 4, min(3, steps // parts), parts)
+
+
+def _exact_pointwise(shape: Shape, width: int, processors: int) -> Tile:
+    """Of a 1x1 convolution in two halves: large maps by wide blocks, long sums by two programs."""
+    if (shape.gated and shape.image >= 2048) or (not shape.gated and shape.inputs <= 40):
+        return Tile(128, min(32, width), 32, 8, 1)
+    steps = -(-shape.inputs // 64)
+    if shape.gated and steps >= 16 and steps % 2 == 0:
+        return Tile(16, min(64, width), 64, 4, 3, 2)
+    return _pointwise(shape, width, processors)
 
 
 def _pointwise(shape: Shape, width: int, processors: int) -> Tile:
@@ -120,22 +136,3 @@ def _pointwise(shape: Shape, width: int, processors: int) -> Tile:
     steps = -(-shape.inputs // step)
     rows = 64 if shape.inputs > 32 else 32
     return Tile(rows, min(32, width), step, 4, 3 if steps > 1 else 1)
-
-
-def depthwise_tile(strips: int, channels: int, images: int, processors: int) -> tuple[int, int, int]:
-    """Choose the tile of a depthwise convolution.
-
-    Args:
-        strips: of one image.
-        channels: of the map.
-        images: number of them.
-        processors: multiprocessors of the chip.
-
-    Returns:
-        Strips and channels of one program, and its warps.
-    """
-    block_c = min(64, power_of_two(channels))
-    block_p = 32
-    while block_p > 4 and -(-strips // block_p) * -(-channels // block_c) * images < 4 * processors:
-        block_p //= 2
-    return block_p, block_c, max(1, block_p * block_c // 256)
