@@ -24,7 +24,7 @@ def test_the_package_and_its_nodes_are_found(monkeypatch):
     offer_package()
     assert os.path.isfile(f"{get_package_share_directory('lss_bev_ros')}/launch/demo.launch.py")
     node = f"{get_package_prefix('lss_bev_ros')}/lib/lss_bev_ros/replay_node"
-    ended = subprocess.run([node], capture_output=True, text=True, check=False)
+    ended = subprocess.run([node], capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
     assert "no data root given" in ended.stderr
     assert sys.executable in Path(node).read_text()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import importlib.util
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,11 @@ from lss_bev_ros.standalone.interfaces import type_hash
 
 if shutil.which("ros2") is None:
     pytest.skip("ROS 2 is not sourced", allow_module_level=True)
+if importlib.util.find_spec("ros2bag") is None:
+    pytest.skip("this ROS 2 has no `ros2 bag`", allow_module_level=True)
 
-ENV = {**os.environ, "ROS_DOMAIN_ID": os.environ.get("ROS_DOMAIN_ID", "41")}
+pytestmark = pytest.mark.usefixtures("ros_environment")
+
 STRING = "std_msgs/msg/String"
 
 
@@ -43,21 +47,29 @@ def bag(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def recorded(tmp_path: Path) -> Iterator[subprocess.Popen]:
+def recorded(tmp_path: Path, ros_environment: dict[str, str]) -> Iterator[subprocess.Popen]:
     """`ros2 bag record` at work on the folder `theirs`."""
     command = ["ros2", "bag", "record", "-s", "mcap", "-o", str(tmp_path / "theirs"), "/words"]
-    process = subprocess.Popen(command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    while "Listening for topics" not in (line := process.stdout.readline()):
-        assert line, "ros2 bag record has no MCAP storage"
-    yield process
-    process.kill()
-    process.communicate()
+    process = subprocess.Popen(
+        command, env=ros_environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    impatience = threading.Timer(60, process.kill)
+    impatience.start()
+    try:
+        while "Listening for topics" not in (line := process.stdout.readline()):
+            assert line, "ros2 bag record does not listen; it may have no MCAP storage"
+        impatience.cancel()
+        yield process
+    finally:
+        impatience.cancel()
+        process.kill()
+        process.communicate()
 
 
 def ros2_bag(*arguments: object) -> str:
     """Run `ros2 bag` and return what it prints."""
     command = ["ros2", "bag", *map(str, arguments)]
-    result = subprocess.run(command, env=ENV, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
