@@ -19,8 +19,8 @@ from .upsample_kernel import upsample_kernel
 
 STRIP = int(KERNEL_STRIP.value)
 
-SMALL = 2**20
-"""Values of a map that costs little time whatever its precision."""
+SMALL = 2.5e6
+"""Values of a map that costs little time whatever its precision: all but the first block's own."""
 
 
 def stem(planner: Planner, name: str, x: Map, conv: SamePadConv2d, norm: nn.BatchNorm2d) -> Map:
@@ -111,9 +111,7 @@ def _gated_depthwise(planner: Planner, name: str, x: Map, block: MBConvBlock) ->
         depthwise_kernel,
         (count, batch),
         operations=2.0 * out.shape.numel() * size * size,
-        traffic=float(
-            x.shape.numel() * x.tensor.element_size() + out.shape.numel() * out.tensor.element_size()
-        ),
+        traffic=float(x.shape.numel() * x.value_bytes + out.shape.numel() * out.value_bytes),
         x=x,
         weight=planner.constant(weight.flatten(1).t(), torch.float32),
         bias=planner.constant(bias, torch.float32),
@@ -175,10 +173,11 @@ def upsample(planner: Planner, name: str, x: Map, out: Map) -> None:
         upsample_kernel,
         (-(-pixels // block_p) * -(-channels // block_c),),
         operations=8.0 * pixels * channels,
-        traffic=planner.dtype.itemsize * (x.shape.numel() + pixels * channels),
+        traffic=float(x.shape.numel() * x.value_bytes + pixels * channels * out.value_bytes),
         x=x,
         x_low=x if x.low is None else x.low,
         out=out,
+        out_low=out if out.low is None else out.low,
         pixels=pixels,
         rows=rows,
         columns=columns,
@@ -190,6 +189,7 @@ def upsample(planner: Planner, name: str, x: Map, out: Map) -> None:
         OUT_STRIDE=out.stride,
         OUT_START=0,
         X_LOW=x.low is not None,
+        OUT_LOW=out.low is not None,
         BLOCK_P=block_p,
         BLOCK_C=block_c,
         num_warps=4,

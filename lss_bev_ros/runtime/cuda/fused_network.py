@@ -128,21 +128,22 @@ def _bev_encoder(planner: Planner, model: LiftSplatShoot, bev: Map) -> Map:
     """(outputs, nx, ny) float32 logits."""
     encoder = model.bevencode
     _, nx, ny, _ = bev.shape
-    # The finer map goes straight to its place beside the upsampled one, its low half to one behind that.
+    # The finer map goes straight to its place beside the upsampled one. Low halves lie behind both, so that
+    # one convolution reads them all.
     fine, inputs = encoder.layer1[1].conv2.out_channels, encoder.up1.conv[0].in_channels
-    again = fine if planner.halves else 0
-    joined = planner.map(1, nx // 2, ny // 2, inputs + again)
-    half = Map(joined.tensor[..., :fine], joined.tensor[..., inputs:] if again else None)
+    merged = planner.map(1, nx // 2, ny // 2, inputs * (2 if planner.halves else 1))
+    joined = Map(merged.tensor[..., :inputs], merged.tensor[..., inputs:] if planner.halves else None)
+    half = joined.some(0, fine)
     x = planner.convolve("bev stem", bev, encoder.conv1, encoder.bn1, "relu", exact_result=True)
     x = _residual(planner, "layer1.0", x, encoder.layer1[0])
     x = _residual(planner, "layer1.1", x, encoder.layer1[1], half)
     for name, layer in (("layer2", encoder.layer2), ("layer3", encoder.layer3)):
         for index, block in enumerate(layer):
             x = _residual(planner, f"{name}.{index}", x, block)
-    upsample(planner, "bev upsample 1", x, joined.some(fine, inputs))
+    upsample(planner, "bev upsample 1", x, joined.some(fine))
     _, conv, norm, _, last = encoder.up2
     first, second, third, head = fold_with_half_biases([*_layers(encoder.up1), (conv, norm)], last)
-    x = planner.convolve("bev merge first", joined, first, None, "relu", again=again)
+    x = planner.convolve("bev merge first", merged, first, None, "relu", again=planner.halves)
     x = planner.convolve("bev merge second", x, second, None, "relu")
     wide = planner.map(1, nx, ny, x.channels)
     upsample(planner, "bev upsample 2", x, wide)

@@ -44,6 +44,11 @@ class Map:
         """Values from one pixel to the next."""
         return self.tensor.stride(-2)
 
+    @property
+    def value_bytes(self) -> int:
+        """Bytes of one value, both halves."""
+        return self.tensor.element_size() * (1 if self.low is None else 2)
+
     def some(self, first: int, last: int | None = None) -> Map:
         """Some of the channels, in place."""
         low = None if self.low is None else self.low[..., first:last]

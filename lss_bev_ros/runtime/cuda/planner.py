@@ -101,7 +101,7 @@ class Planner:
         gate: Map | None = None,
         exact_weights: bool = False,
         exact_result: bool = False,
-        again: int = 0,
+        again: bool = False,
     ) -> Map:
         """Plan a convolution with all that follows it.
 
@@ -116,11 +116,11 @@ class Planner:
             gate: (B, inputs) that the input is multiplied with.
             exact_weights: keep the low half of the weights, and of the gated input.
             exact_result: keep the low half of the result; one that is given keeps it if it has one.
-            again: behind the inputs, `x` holds the low halves of so many of the first ones.
+            again: whether `x` holds the inputs' low halves behind them.
         """
         weight, bias = self._fold(conv, norm, whole=exact_weights and self.halves)
         if again:
-            weight = torch.cat((weight, weight[:, :again]), 1)
+            weight = torch.cat((weight, weight), 1)
         shape = self._output_shape(x, conv)
         operations = 2.0 * shape[:-1].numel() * weight.numel()
         rounded = not (self.halves and (exact_weights or exact_result))
@@ -242,8 +242,8 @@ class Planner:
         return out
 
     def _traffic(self, x: Map, weight: torch.Tensor, shape: torch.Size, *others: Map | None) -> float:
-        inputs = x.pixels * weight.shape[1] * _bytes(x)
-        outputs = shape.numel() * sum(_bytes(other) for other in others if other is not None)
+        inputs = x.pixels * weight.shape[1] * x.value_bytes
+        outputs = shape.numel() * sum(other.value_bytes for other in others if other is not None)
         return float(inputs + self.dtype.itemsize * weight.numel() + outputs)
 
     def _convolution(
@@ -341,8 +341,3 @@ class Planner:
                 num_warps=4,
                 **after,
             )
-
-
-def _bytes(x: Map) -> int:
-    """Of one value of a map."""
-    return x.tensor.element_size() * (1 if x.low is None else 2)

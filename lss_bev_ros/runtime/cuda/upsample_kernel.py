@@ -11,6 +11,7 @@ def upsample_kernel(
     x,  # (B, rows, columns, CHANNELS)
     x_low,  # as x: what half precision rounds away
     out,  # (B, out_rows, out_columns, OUT_STRIDE), channels OUT_START on are written
+    out_low,  # as out
     pixels,  # B * out_rows * out_columns
     rows,
     columns,
@@ -22,6 +23,7 @@ def upsample_kernel(
     OUT_STRIDE: tl.constexpr,
     OUT_START: tl.constexpr,
     X_LOW: tl.constexpr,  # whether there is a low half
+    OUT_LOW: tl.constexpr,
     BLOCK_P: tl.constexpr,
     BLOCK_C: tl.constexpr,
     PDL: tl.constexpr,
@@ -53,9 +55,11 @@ def upsample_kernel(
     d = _load(place + down, place_low + down, mask, X_LOW)
     e = _load(place + down + across, place_low + down + across, mask, X_LOW)
     value = (a * (1 - right) + b * right) * (1 - low) + (d * (1 - right) + e * right) * low
-    tl.store(
-        out + p[:, None] * OUT_STRIDE + OUT_START + c[None, :], value.to(out.dtype.element_ty), mask=mask
-    )
+    target = p[:, None] * OUT_STRIDE + OUT_START + c[None, :]
+    high = value.to(out.dtype.element_ty)
+    tl.store(out + target, high, mask=mask)
+    if OUT_LOW:
+        tl.store(out_low + target, (value - high.to(tl.float32)).to(out.dtype.element_ty), mask=mask)
 
 
 @triton.jit
