@@ -30,15 +30,14 @@ def memory_of(
         Mode to `process`, its largest resident memory, and on a GPU `gpu`, the most that PyTorch reserved
         there, MiB. A mode that does not run by itself is not in it.
     """
-    from ...runtime.backends import REGISTRY
-    from .modes import REFERENCES
+    from .modes import REFERENCES, usual_choices
 
     words = []
     for word in wanted:
         name, _, detail = word.partition(":")
         if name == "serial":
             continue
-        known = [detail] if detail else [""] if name in REFERENCES else REGISTRY[name].precisions
+        known = [detail] if detail else [""] if name in REFERENCES else usual_choices(name)
         words += [f"{name}:{precision}" if precision else name for precision in known]
     one = BenchmarkFrames(frames.source, frames.sets[:1])
     with tempfile.TemporaryDirectory() as folder:

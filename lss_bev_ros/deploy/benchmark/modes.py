@@ -79,6 +79,11 @@ def mode_names() -> tuple[str, ...]:
     return (*REFERENCES, *REGISTRY)
 
 
+def usual_choices(name: str) -> tuple[str, ...]:
+    """The precisions of a backend, and what it chooses by itself, that are measured when it is named alone."""
+    return (*(VARIANTS[name] if name == "cuda" else ()), *REGISTRY[name].precisions)
+
+
 def check_modes(wanted: Sequence[str]) -> None:
     """Raise LssBevError where a mode has no such name or precision."""
     for word in wanted:
@@ -176,8 +181,7 @@ def _open_backend(
     if problem is not None:
         opened.skipped[name] = problem
         return
-    choices = (*(VARIANTS["cuda"] if name == "cuda" else ()), *REGISTRY[name].precisions)
-    for choice in [precision] if precision else choices:
+    for choice in [precision] if precision else usual_choices(name):
         try:
             engine = _engine(name, weights, threads, choice)
             opened._engines.append(engine)
