@@ -80,7 +80,7 @@ def mode_names() -> tuple[str, ...]:
 
 
 def usual_choices(name: str) -> tuple[str, ...]:
-    """The precisions of a backend, and what it chooses by itself, that are measured when it is named alone."""
+    """The precisions of a backend, and what it chooses by itself, measured where no other is named."""
     return (*(VARIANTS[name] if name == "cuda" else ()), *REGISTRY[name].precisions)
 
 
