@@ -22,8 +22,12 @@ from .widths import Widths
 CONSTANTS = ("dx", "bx", "nx", "frustum")
 """State that follows from the configuration and is no parameter."""
 
-BUILTIN = Path(__file__).parent / "builtin" / "lss_synthetic.safetensors"
-"""The weights that ship; `MODEL_CARD.md` beside them says what they are."""
+_SHIPPED = Path(__file__).parent / "builtin"
+BUILTIN = {
+    "builtin": _SHIPPED / "lss_synthetic.safetensors",
+    "builtin-pruned": _SHIPPED / "lss_synthetic_pruned.safetensors",
+}
+"""The weights that ship, by name; `MODEL_CARD.md` beside them says what they are."""
 
 SEED_LOGIT = -3.0
 SEED_SPREAD = 1.0
@@ -44,8 +48,8 @@ def build_model(weights: str | Path = "seed:0", config: ModelConfig | None = Non
 
     Args:
         weights: `seed:N` (see `seed_state`), `builtin` for those that ship with the package (trained on
-            synthetic data, see the model card beside them), or the path of a checkpoint (.pt, .pth,
-            .safetensors).
+            synthetic data, see the model card beside them), `builtin-pruned` for those with fewer channels,
+            twice as fast, or the path of a checkpoint (.pt, .pth, .safetensors).
         config: sizes; None for the published ones. The widths of a checkpoint are its own, so that a pruned
             one loads like any other.
 
@@ -55,7 +59,7 @@ def build_model(weights: str | Path = "seed:0", config: ModelConfig | None = Non
     spec = str(weights)
     seed = _seed(spec)
     if seed is None:
-        model = read_checkpoint(BUILTIN if spec == "builtin" else Path(spec), config)
+        model = read_checkpoint(BUILTIN.get(spec, Path(spec)), config)
     else:
         model = LiftSplatShoot(config)
         model.load_state_dict(seed_state(model, seed), strict=True)
@@ -64,8 +68,8 @@ def build_model(weights: str | Path = "seed:0", config: ModelConfig | None = Non
 
 def describe_weights(weights: str | Path) -> str:
     """Say in a few words which weights those are, for logs and tables."""
-    if str(weights) == "builtin":
-        return "builtin (trained on synthetic data)"
+    if str(weights) in BUILTIN:
+        return f"{weights} (trained on synthetic data)"
     seed = _seed(str(weights))
     return str(weights) if seed is None else f"seed {seed} (untrained)"
 

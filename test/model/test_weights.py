@@ -76,17 +76,23 @@ def test_a_seed_must_be_a_whole_number(weights):
     assert "seed:0" in refused(weights)
 
 
-def test_builtin_weights_load_strictly_and_say_what_they_are():
-    model = build_model("builtin")
+@pytest.mark.parametrize("name", BUILTIN)
+def test_builtin_weights_load_strictly_and_say_what_they_are(name):
+    model = build_model(name)
     assert all(torch.isfinite(tensor).all() for tensor in model.state_dict().values())
-    assert "synthetic" in describe_weights("builtin")
-    assert BUILTIN.stat().st_size <= 30_000_000
-    assert (BUILTIN.parent / "MODEL_CARD.md").is_file()
+    assert "synthetic" in describe_weights(name)
+    assert BUILTIN[name].stat().st_size <= 30_000_000
+    assert BUILTIN[name].name in (BUILTIN[name].parent / "MODEL_CARD.md").read_text(encoding="utf-8")
+
+
+def test_the_pruned_weights_have_few_channels_where_they_cost_time():
+    dense, pruned = (build_model(name).config.widths.bev_up for name in BUILTIN)
+    assert all(few <= many // 4 for few, many in zip(pruned, dense, strict=True))
 
 
 def test_a_truncated_safetensors_file_is_named(tmp_path):
     path = tmp_path / "half.safetensors"
-    path.write_bytes(BUILTIN.read_bytes()[:100_000])
+    path.write_bytes(BUILTIN["builtin"].read_bytes()[:100_000])
     assert str(path) in refused(path)
 
 
