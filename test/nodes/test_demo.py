@@ -36,9 +36,9 @@ def finished(street, module_processes, tmp_path_factory):
     """The folder that a whole demonstration leaves."""
     runs = tmp_path_factory.mktemp("demo")
     process = module_processes.start(
-        "lss_bev_ros.cli", "demo", "--runs", runs, f"dataroot:={street}", "rate:=0.5"
+        "lss_bev_ros.cli", "demo", "--runs", runs, f"dataroot:={street}", "rate:=0.3"
     )
-    assert process.wait(180) == 0, module_processes.output(process)
+    assert process.wait(240) == 0, module_processes.output(process)
     assert "weights builtin" in module_processes.output(process)
     return runs / "demo"
 
