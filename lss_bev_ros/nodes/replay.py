@@ -70,6 +70,7 @@ class ReplayNode(Node):
         self._control = threading.Condition()
         self._paused = self.config.paused
         self._steps = 0
+        self._in_keyframe = False
         self._closing = False
         self._control_services = [
             self.create_service(Trigger, "~/pause", self._on_pause),
@@ -197,10 +198,13 @@ class ReplayNode(Node):
         return self._started + self._stopwatch.stopped + event.stamp
 
     def _wait_until(self, event: Event) -> bool:
-        """Sleep until the event is due, through any pause; False when the node is closing."""
+        """Sleep until the event is due, through any pause; False when the node is closing.
+
+        A pause begins behind the keyframe that is under way, so that what was sent of it has its truth.
+        """
         with self._control:
             while not self._closing:
-                if self._paused and not self._steps:
+                if self._paused and not self._steps and not self._in_keyframe:
                     self._stopwatch.stop()
                     self._control.wait()
                     continue
@@ -208,8 +212,9 @@ class ReplayNode(Node):
                 remaining = (event.due - self._stopwatch.elapsed) / 1e9
                 self._publish_clock(event, max(remaining, 0.0))
                 if remaining <= 0:
-                    if self._paused and event.ends_step:
+                    if self._paused and self._steps and event.ends_step:
                         self._steps -= 1
+                    self._in_keyframe = not event.ends_step and (self._in_keyframe or event.item.is_key)
                     self._late = max(self._late * 0.99, -remaining)
                     return True
                 self._control.wait(min(remaining, _CLOCK_PERIOD) if self._clock_publisher else remaining)

@@ -73,6 +73,20 @@ def test_pause_and_step_go_keyframe_by_keyframe(street, processes, listener):
     assert listener.call(clients["pause"], Trigger.Request()).success
 
 
+def test_a_pause_begins_behind_the_keyframe_that_is_under_way(street, processes, listener):
+    images = [f"{name}/image_raw/compressed" for name in CAMERA_NAMES]
+    for topic in images:
+        listener.listen(CompressedImage, topic)
+    listener.listen(OccupancyGrid, "ground_truth/occupancy", latched=True)
+    client = listener.node.create_client(Trigger, "replay/pause")
+    # So slow that there are 1.4 s between the first image and the truth.
+    processes.node("replay", dataroot=street, rate=0.03, wait_for_subscribers=1)
+    listener.wait_for(lambda got: any(got[topic] for topic in images))
+    assert listener.call(client, Trigger.Request()).success
+    listener.wait_for(lambda got: got["ground_truth/occupancy"])
+    assert [len(listener.received[topic]) for topic in images] == [1] * len(images)
+
+
 def test_a_damaged_file_is_named_and_the_replay_goes_on(street, tmp_path, processes, listener):
     root = tmp_path / "damaged"
     shutil.copytree(street, root)
