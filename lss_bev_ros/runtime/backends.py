@@ -51,7 +51,7 @@ def _make_cuda(options: EngineOptions, reason: str) -> Engine:
 
     if options.precision == "auto":
         precision, exact = "fp16", can_be_exact()
-        why = "and the low halves that logits would miss" if exact else "the fastest whose results hold"
+        why = "with low halves where logits would miss them" if exact else "the fastest whose results hold"
     else:
         precision, exact, why = options.precision, False, "as asked"
     reason = f"{reason}; {precision}: {why}"
