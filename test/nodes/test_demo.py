@@ -13,6 +13,7 @@ from lss_bev_ros.evaluation import evaluate_dataset
 from lss_bev_ros.geometry import CAMERA_NAMES
 from lss_bev_ros.runtime import create_engine
 from lss_bev_ros.standalone.bag import Bag
+from lss_bev_ros.standalone.demo import demo_weights
 
 TOPICS = {
     *(f"/{name}/image_raw/compressed" for name in CAMERA_NAMES),
@@ -36,10 +37,10 @@ def finished(street, module_processes, tmp_path_factory):
     """The folder that a whole demonstration leaves."""
     runs = tmp_path_factory.mktemp("demo")
     process = module_processes.start(
-        "lss_bev_ros.cli", "demo", "--runs", runs, f"dataroot:={street}", "rate:=0.3"
+        "lss_bev_ros.cli", "demo", "--runs", runs, f"dataroot:={street}", "rate:=0.5"
     )
     assert process.wait(240) == 0, module_processes.output(process)
-    assert "weights builtin" in module_processes.output(process)
+    assert f"weights {demo_weights()}" in module_processes.output(process)
     return runs / "demo"
 
 
@@ -54,7 +55,7 @@ def test_every_keyframe_is_scored_as_offline(finished, street):
     live = json.loads((finished / "evaluation.json").read_text())
     assert live["frames"]["evaluated"] >= 18
     assert live["frames"]["evaluated"] == live["frames"]["with_annotations"] == live["frames"]["with_lidar"]
-    with create_engine() as engine:
+    with create_engine(weights=demo_weights()) as engine:
         offline = evaluate_dataset(NuScenesReader(street, ""), engine)
     scores = [_scores(frame) for frame in offline["per_frame"]]
     repeats, rest = divmod(len(live["per_frame"]), len(scores))

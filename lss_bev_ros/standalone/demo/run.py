@@ -73,7 +73,7 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
 
     Args:
         arguments: `name:=value` arguments for demo.launch.py; without `dataroot` a synthetic scene is made
-            once and kept.
+            once and kept, and without `weights` those of `demo_weights` are used.
         runs: where results go: `<runs>/demo`, the previous one moved to `<runs>/demo.previous`.
         console: where to print.
 
@@ -88,6 +88,7 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
     if "dataroot" not in given:
         given["dataroot"] = str(synthetic_scene(runs / "data", console))
     given.setdefault("repeat", str(_repeats(given)))
+    given.setdefault("weights", demo_weights())
     files = DemoFiles(_fresh(runs / "demo"))
     given["report"] = str(files.report)
     given["paused"] = "true"  # until everyone listens
@@ -109,6 +110,13 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
         )
     status = _conclude(files, seen, console)
     return 130 if interrupted else int(failed or status != 0)
+
+
+def demo_weights() -> str:
+    """The weights that ship and keep up here with two frames a second: the pruned ones without a GPU."""
+    from ...runtime.backends import REGISTRY  # loads PyTorch
+
+    return "builtin" if REGISTRY["cuda"].unusable() is None else "builtin-pruned"
 
 
 def synthetic_scene(folder: Path, console: Console) -> Path:
