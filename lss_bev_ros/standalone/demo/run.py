@@ -88,7 +88,8 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
     if "dataroot" not in given:
         given["dataroot"] = str(synthetic_scene(runs / "data", console))
     given.setdefault("repeat", str(_repeats(given)))
-    given.setdefault("weights", demo_weights())
+    if "weights" not in given:
+        given["weights"] = demo_weights()
     files = DemoFiles(_fresh(runs / "demo"))
     given["report"] = str(files.report)
     given["paused"] = "true"  # until everyone listens
