@@ -87,7 +87,7 @@ class InferenceParameters:
     backend: str = parameter("auto", "what runs the network; auto takes the fastest that works here")
     precision: str = parameter(
         "auto",
-        "of the network; auto takes what this machine is fastest in",
+        "of the network; auto takes the fastest here whose results hold",
         choices=("auto", "fp32", "bf16", "fp16"),
     )
     threads: int = parameter(0, "CPU threads of the network, 0 leaves it to torch", 0, 256)

@@ -20,7 +20,7 @@ from .upsample_kernel import upsample_kernel
 STRIP = int(KERNEL_STRIP.value)
 
 SMALL = 2.5e6
-"""Values of a map that costs little time whatever its precision: all but the first block's own."""
+"""Values of a map that costs little time whatever its precision: all but the first expansion's."""
 
 
 def stem(planner: Planner, name: str, x: Map, conv: SamePadConv2d, norm: nn.BatchNorm2d) -> Map:

@@ -1,9 +1,10 @@
 """The whole network as a list of launches of our own kernels, from normalised images to occupancy.
 
 A planner that is `exact` keeps two halves of a value where layers ask for it (`exact_weights`,
-`exact_result`), so that logits are within 0.01 of float32's: in the camera encoder the images, the stem, the
-1x1 weights and the narrow maps between blocks; in the BEV encoder everything up to the merge, whose maps are
-added up in residuals. The wide convolutions behind it do three quarters of the work and stay as they are.
+`exact_result`), so that logits are within 0.01 of float32's: in the camera encoder the 1x1 weights and the
+narrow maps between blocks, images, stem and all small maps being float32; in the BEV encoder everything up to
+the merge, whose maps are added up in residuals, and what the merge reads. The wide convolutions do most of
+the work and keep weights and maps in half precision; the last one's result is not rounded before the head.
 docs/performance/h200-profile.md has the error of every rounding.
 """
 
@@ -150,7 +151,7 @@ def _bev_encoder(planner: Planner, model: LiftSplatShoot, bev: Map) -> Map:
     if head.out_channels == 1:
         return planner.convolve_to_logit("bev last", wide, third, None, head)
     x = planner.convolve("bev last", wide, third, None, "relu")
-    logits = planner.map(1, nx, ny, last.out_channels, dtype=torch.float32)
+    logits = planner.map(1, nx, ny, head.out_channels, dtype=torch.float32)
     planner.convolve("head", x, head, out=logits)
     return Map(logits.tensor[0].permute(2, 0, 1))
 
