@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import zlib
 from pathlib import Path
 
@@ -17,6 +18,9 @@ if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 activate()  # so that tests can say `import rclpy`, on ROS 2 where it is sourced and on the stand-in elsewhere
+
+# A shell without job control starts background jobs with SIGINT ignored, and processes inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test asserts a time.
 hypothesis.settings.register_profile("untimed", deadline=None)
