@@ -14,16 +14,18 @@ ROS = {"rclpy", "launch", "launch_ros", "tf2_ros", "cv_bridge", "ament_index_pyt
 KNOW_ROS = ("nodes", "standalone", "messages.py", "dataset_messages.py")
 LAYERS = {
     "geometry": set(),
+    "images": set(),
     "model": {"geometry"},
-    "runtime": {"geometry", "model"},
-    "dataset": {"geometry"},
+    "runtime": {"geometry", "images", "model"},
+    "dataset": {"geometry", "images"},
     "evaluation": {"geometry", "dataset", "runtime"},
-    "visualization": {"geometry", "dataset", "evaluation"},
-    "dashboard": {"geometry", "visualization"},
+    "visualization": {"geometry", "dataset", "evaluation", "images"},
+    "dashboard": {"geometry", "images", "visualization"},
     "nodes": {
         "dashboard",
         "geometry",
         "dataset",
+        "images",
         "runtime",
         "evaluation",
         "visualization",

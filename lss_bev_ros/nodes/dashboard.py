@@ -133,9 +133,7 @@ class DashboardNode(Node):
             self.get_logger().warning(f"{topic}: {error}", throttle_duration_sec=5.0)
 
     def _on_image(self, name: str, message: CompressedImage | Image) -> None:
-        compressed = isinstance(message, CompressedImage)
-        image = bytes(message.data) if compressed else messages.rgb_from_image(message)
-        self._scene.add_image(name, messages.from_stamp(message.header.stamp), image)
+        self._scene.add_image(name, messages.from_stamp(message.header.stamp), messages.picture(message))
 
     def _on_info(self, name: str, message: CameraInfo) -> None:
         self._calibration.update(name, message)

@@ -134,7 +134,7 @@ class InferenceNode(Node):
         for name in rig.names:
             if name in camera_set.items:
                 try:
-                    images[name] = _pixels(camera_set.items[name])
+                    images[name] = messages.picture(camera_set.items[name])
                 except GeometryError as error:
                     self._unusable[name] = str(error)
         if len(images) < self.config.min_cameras:
@@ -212,12 +212,6 @@ class InferenceNode(Node):
         if lost:
             return Status("cameras", WARN, f"no images from {', '.join(lost)}", values)
         return Status("cameras", OK, f"{len(self.config.cameras)} cameras", values)
-
-
-def _pixels(message: CompressedImage | Image) -> bytes | object:
-    if isinstance(message, CompressedImage):
-        return bytes(message.data)
-    return messages.rgb_from_image(message)
 
 
 def main(args: list[str] | None = None) -> None:

@@ -13,7 +13,7 @@ from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
 
 from ... import dataset_messages, messages
-from ...errors import StandaloneError
+from ...errors import GeometryError, StandaloneError
 from ...geometry import CAMERA_NAMES, BevGrid, Box, Camera, Pose, Rig
 from ...visualization.film import FilmFrame
 from .reader import Bag
@@ -25,8 +25,8 @@ _NEAR_NS = 60_000_000
 _LATE_NS = 2_000_000_000
 """How much later than its instant a recording may come in the bag: a slow network's grid, say."""
 
-Predict = Callable[[int, Rig, dict[str, bytes]], tuple[np.ndarray, BevGrid]]
-"""Makes cells of a stamp, a rig and JPEG images."""
+Predict = Callable[[int, Rig, dict[str, bytes | np.ndarray]], tuple[np.ndarray, BevGrid]]
+"""Makes cells of a stamp, a rig and the cameras' images."""
 
 
 @dataclass
@@ -162,7 +162,11 @@ def _frame(
     for name in CAMERA_NAMES:
         image = instant.message(dataset_messages.image_topic(name))
         if image is not None:
-            images[name] = bytes(image.data)
+            # What cannot be read stays as it is: it is shown as no image, and an engine says why.
+            try:
+                images[name] = messages.picture(image)
+            except GeometryError:
+                images[name] = bytes(image.data)
     if not images:
         return None
     recorded = instant.message(_PREDICTION)
