@@ -78,11 +78,7 @@ def decode_image(camera: Camera, image: np.ndarray | bytes) -> np.ndarray:
         check_size(camera, image.shape)
         return image
     data = bytes(image)
-    header = inspect_image(camera, data)
-    try:
-        return images.decode(data, header)
-    except PictureError as error:
-        raise ImageError(camera.name, str(error)) from None
+    return _decode_jpeg(camera.name, data, inspect_image(camera, data))
 
 
 def inspect_image(camera: Camera, data: bytes) -> images.Header:
@@ -104,3 +100,11 @@ def check_size(camera: Camera, shape: Sequence[int]) -> None:
             f"image is {width}x{height}, but its calibration is for {camera.width}x{camera.height}: "
             f"correct its camera_info or its image size",
         )
+
+
+def _decode_jpeg(name: str, data: bytes, header: images.Header | None = None) -> np.ndarray:
+    """Decode a file, most often a JPEG; `name` is the camera's."""
+    try:
+        return images.decode(data, header)
+    except PictureError as error:
+        raise ImageError(name, str(error)) from None
