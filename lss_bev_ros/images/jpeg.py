@@ -81,7 +81,7 @@ def parse(data: bytes) -> Jpeg:
                 raise _truncated(data)
             place = found.start()
     if frame is None or not coded:
-        raise PictureError(f"JPEG of {len(data)} bytes holds no picture: it is damaged")
+        raise PictureError(f"JPEG of {len(data)} bytes cannot be decoded: it is damaged")
     kind, width, height, precision, components = frame
     baseline = kind in (0xC0, 0xC1) and precision == 8 and components in (1, 3) and tables
     return Jpeg(width, height, precision, components, baseline, place)

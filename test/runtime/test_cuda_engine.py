@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -221,6 +222,21 @@ def test_a_damaged_image_leaves_the_engine_ready(engines, real_frame):
     whole = ours.infer(real_frame)
     assert_close(whole, theirs.infer(real_frame))
     assert not np.array_equal(prediction.visible, whole.visible)
+
+
+@needs_gpu
+def test_files_of_any_kind_are_read_side_by_side(engines, ring, pictures):
+    ours, theirs = engines
+    smooth = {name: cv2.GaussianBlur(picture, (0, 0), 4) for name, picture in pictures.items()}
+    kinds = [".jpg", ".png", ".webp", ".jpg", ".jpg"]
+    options = [[], [], [cv2.IMWRITE_WEBP_QUALITY, 101], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1], []]
+    files = {
+        name: cv2.imencode(kind, smooth[name], each)[1].tobytes()
+        for name, kind, each in zip(ring.names, kinds, options, strict=False)
+    }
+    files[ring.names[4]] += bytes(5000)
+    frame = FrameSet(1, ring, {**files, ring.names[5]: smooth[ring.names[5]]})
+    assert_close(ours.infer(frame), theirs.infer(frame))
 
 
 @needs_gpu
