@@ -13,7 +13,7 @@ import numpy as np
 from sensor_msgs.msg import CameraInfo
 
 from .errors import GeometryError
-from .geometry import Camera, Lens, Pose
+from .geometry import Camera, Lens, Pose, check_intrinsics
 
 FRAMES = ("auto", "optical", "body")
 """How a camera's frame may be read, see `read_camera_info`."""
@@ -60,6 +60,8 @@ def read_camera_info(
     notes: list[str] = []
     lens = _lens(message, name)
     k = np.array(message.k, dtype=np.float64).reshape(3, 3)
+    if k.any():
+        check_intrinsics(name, k)
     p = np.array(message.p, dtype=np.float64).reshape(3, 4)
     has_p = p[0, 0] > 0 and p[1, 1] > 0
     unbent = not any(message.d)
@@ -152,7 +154,7 @@ def _of_image(
         # The principal point lies beyond the image: K is of the sensor, width and height of the binned image.
         notes.append(f"{said}: width and height are taken as those of the binned image, since K is not")
         region = size * binning
-    image = np.maximum(region // binning, 1)
+    image = region // binning
     moved = k.copy()
     moved[:2, 2] -= offset
     if offset.any() and not _inside(moved, region) and _inside(k, region):

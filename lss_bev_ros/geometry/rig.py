@@ -45,23 +45,7 @@ class Camera:
     lens: Lens = Lens()
 
     def __post_init__(self) -> None:
-        intrinsics = np.array(self.intrinsics, dtype=np.float64)
-        if intrinsics.shape != (3, 3) or not np.isfinite(intrinsics).all():
-            raise GeometryError(f"{self.name}: intrinsics must be a finite (3, 3) matrix")
-        if not (intrinsics[0, 0] > 0 and intrinsics[1, 1] > 0):
-            raise GeometryError(
-                f"{self.name}: focal length {intrinsics[0, 0]:g}, {intrinsics[1, 1]:g} px must be above 0; "
-                f"calibrate the camera or correct K in its camera_info"
-            )
-        if (
-            not np.array_equal(intrinsics[2], (0, 0, 1))
-            or intrinsics[1, 0] != 0
-            or np.abs(intrinsics).max() > 1e6
-        ):
-            raise GeometryError(
-                f"{self.name}: intrinsics {intrinsics.round(3).tolist()} are of no camera: "
-                f"K is [[fx, s, cx], [0, fy, cy], [0, 0, 1]], in pixels"
-            )
+        intrinsics = check_intrinsics(self.name, self.intrinsics)
         if self.width <= 0 or self.height <= 0:
             raise GeometryError(f"{self.name}: image size {self.width}x{self.height} must be above 0")
         intrinsics.setflags(write=False)
@@ -132,6 +116,28 @@ class Camera:
         bent = (pixels - self.intrinsics[:2, 2]) @ np.linalg.inv(self.intrinsics[:2, :2]).T
         rays = self.lens.undistort(bent)
         return np.concatenate([rays, np.ones((*rays.shape[:-1], 1))], axis=-1)
+
+
+def check_intrinsics(name: str, intrinsics: np.ndarray) -> np.ndarray:
+    """(3, 3) float64 intrinsics of the camera `name`, pixels; GeometryError where they are of no camera."""
+    intrinsics = np.array(intrinsics, dtype=np.float64)
+    if intrinsics.shape != (3, 3) or not np.isfinite(intrinsics).all():
+        raise GeometryError(f"{name}: intrinsics must be a finite (3, 3) matrix")
+    if not (intrinsics[0, 0] > 0 and intrinsics[1, 1] > 0):
+        raise GeometryError(
+            f"{name}: focal length {intrinsics[0, 0]:g}, {intrinsics[1, 1]:g} px must be above 0; "
+            f"calibrate the camera or correct K in its camera_info"
+        )
+    if (
+        not np.array_equal(intrinsics[2], (0, 0, 1))
+        or intrinsics[1, 0] != 0
+        or np.abs(intrinsics).max() > 1e6
+    ):
+        raise GeometryError(
+            f"{name}: intrinsics {intrinsics.tolist()} are of no camera: "
+            f"K is [[fx, s, cx], [0, fy, cy], [0, 0, 1]], in pixels"
+        )
+    return intrinsics
 
 
 @dataclass(frozen=True, eq=False)
