@@ -23,7 +23,7 @@ MIXED = "mixed"
 """The name of a rig whose cameras have pinholes and all lenses in turn."""
 
 WIDEST = 3.0
-"""Times the picture's size that is drawn along each axis, at most; a fisheye's corners beyond it are black."""
+"""Times the picture's size that is drawn along each axis, at most; corners beyond it are black."""
 
 
 def lenses_of(name: str) -> dict[str, Lens]:
