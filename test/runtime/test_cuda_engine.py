@@ -213,7 +213,7 @@ def session(monkeypatch):
     """A session of three small cameras without a GPU, whose network does nothing, and its captures."""
     monkeypatch.setattr("torch.cuda.stream", lambda _: contextlib.nullcontext())
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: self)
-    stream = Double(device=CPU, wait_event=lambda _: None)
+    stream = Double(wait_event=lambda _: None)
     network = Double(
         images=torch.zeros(3, 32, 32, 3),
         bev=torch.zeros(1),

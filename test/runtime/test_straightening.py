@@ -12,7 +12,7 @@ import torch
 from lss_bev_ros.geometry import Camera, Lens, Pose, Rig
 from lss_bev_ros.model import ModelConfig
 from lss_bev_ros.runtime.calibration_tables import CalibrationTables, frustum_cells
-from lss_bev_ros.runtime.preprocess import Preprocessor, resize_and_crop
+from lss_bev_ros.runtime.preprocess import Preprocessor, resize_and_crop, straighten_and_resize
 from lss_bev_ros.runtime.straightening import Straightening, StraighteningCache, taken
 from lss_bev_ros.runtime.visibility import visible_cells_of
 
@@ -44,7 +44,7 @@ def photograph(camera: Camera) -> np.ndarray:
 @named
 def test_the_network_sees_what_a_pinhole_would_have_taken(lens):
     bent = replace(PLAIN, lens=lens)
-    seen = resize_and_crop(photograph(bent), CONFIG, Straightening.of(bent, CONFIG)).astype(int)
+    seen = straighten_and_resize(photograph(bent), Straightening.of(bent, CONFIG)).astype(int)
     expected = resize_and_crop(photograph(PLAIN), CONFIG).astype(int)
     u, v = np.meshgrid(np.arange(352), np.arange(128))
     pixels = np.stack([(u + 0.5) / 0.22 - 0.5, (v + 48.5) / 0.22 - 0.5], axis=-1)
@@ -61,7 +61,7 @@ def test_the_network_sees_what_a_pinhole_would_have_taken(lens):
 
 def test_without_a_lens_the_lookup_is_the_resize_that_it_replaces():
     image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (900, 1600, 3), np.uint8), (0, 0), 4)
-    looked_up = resize_and_crop(image, CONFIG, Straightening.of(PLAIN, CONFIG)).astype(int)
+    looked_up = straighten_and_resize(image, Straightening.of(PLAIN, CONFIG)).astype(int)
     error = looked_up - resize_and_crop(image, CONFIG).astype(int)
     assert np.sqrt((error[2:-2, 2:-2] ** 2).mean()) < 0.7
 
@@ -72,7 +72,7 @@ def test_images_of_any_size_are_straightened(size):
     k = np.array([[0.8 * width, 0.0, width / 2], [0.0, 0.8 * width, height / 2], [0.0, 0.0, 1.0]])
     plain = Camera("cam", k, width, height, FORWARD)
     bent = replace(plain, lens=LENSES["barrel"])
-    seen = resize_and_crop(photograph(bent), CONFIG, Straightening.of(bent, CONFIG)).astype(int)
+    seen = straighten_and_resize(photograph(bent), Straightening.of(bent, CONFIG)).astype(int)
     error = np.abs(seen - resize_and_crop(photograph(plain), CONFIG).astype(int))
     assert error[2:-2, 2:-2].max() <= 3
 

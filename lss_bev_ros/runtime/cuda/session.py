@@ -156,7 +156,7 @@ class Session:
         with torch.cuda.stream(self._stream):
             if shape not in self._preprocessors:
                 self._preprocessors[shape] = DevicePreprocessor(
-                    rig, self._config, self._stream.device, self._straightenings
+                    rig, self._config, self.network.images.device, self._straightenings
                 )
                 if len(self._preprocessors) > SHAPES:
                     _, old = self._preprocessors.popitem(last=False)
