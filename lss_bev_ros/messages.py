@@ -7,11 +7,7 @@ element by element, 30 to 100 times slower.
 from __future__ import annotations
 
 import array
-import functools
-import importlib.util
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -22,9 +18,37 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, Poi
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from . import images
-from .errors import GeometryError, PictureError
+from .camera_image import image_note, picture, rgb_from_image
+from .camera_info import CameraReading, camera_from_info, read_camera_info
+from .errors import GeometryError
 from .geometry import BevGrid, Box, Camera, Pose
+
+__all__ = [
+    "POINT_DTYPE",
+    "CameraReading",
+    "box_markers",
+    "boxes_from_markers",
+    "camera_from_info",
+    "camera_info",
+    "cells_from_grid",
+    "compressed_image",
+    "diagnostic_status",
+    "diagnostic_values",
+    "from_stamp",
+    "header",
+    "image",
+    "image_note",
+    "occupancy_grid",
+    "picture",
+    "point_cloud",
+    "pose_from_transform",
+    "read_camera_info",
+    "rgb_from_image",
+    "to_array",
+    "to_stamp",
+    "transform",
+    "xyz_from_cloud",
+]
 
 POINT_DTYPE = np.dtype(
     {
@@ -95,129 +119,25 @@ def image(rgb: np.ndarray, stamp: int, frame: str) -> Image:
     )
 
 
-def picture(message: CompressedImage | Image) -> bytes | np.ndarray:
-    """What a camera sent, as an engine takes it: a file's bytes as they are, or (H, W, 3) uint8 RGB.
-
-    The mosaic of a colour sensor that image_transport compressed as a grey picture becomes RGB here, since
-    only the message's `format` tells it from a grey picture.
-
-    Raises:
-        GeometryError: an encoding or a format that is not known, or data that does not fit the message.
-    """
-    if not isinstance(message, CompressedImage):
-        return rgb_from_image(message)
-    data = bytes(message.data)
-    mosaic = images.mosaic_of(message.format)
-    if mosaic is None and images.is_known(data):
-        return data
-    try:
-        colour = None if mosaic is None else images.decode_mosaic(data, mosaic)
-        if colour is None:
-            images.inspect(data)
-    except PictureError as error:
-        said = f" (format {message.format!r})" if message.format else ""
-        raise GeometryError(f"{message.header.frame_id}: {error}{said}") from None
-    return data if colour is None else colour
-
-
-def rgb_from_image(message: Image) -> np.ndarray:
-    """(H, W, 3) uint8 RGB of an image in any encoding that camera drivers publish; see `images.raw`.
-
-    Through cv_bridge where ROS 2 has it, through OpenCV otherwise and for what cv_bridge does not know; the
-    pixels are the same.
-
-    Raises:
-        GeometryError: an encoding that is not known, or data that does not fit height, width and step.
-    """
-    try:
-        return images.rgb(*_layout(message), converter=_converter())
-    except PictureError as error:
-        raise GeometryError(f"{message.header.frame_id}: {error}") from None
-
-
-def image_note(message: CompressedImage | Image) -> str:
-    """What a user should know of an image that can be read; empty where there is nothing to say.
-
-    Cheap, and for raw images only: a sensor of 10 or 12 bits in the low bits of 16 looks nearly black.
-    """
-    if isinstance(message, CompressedImage):
-        return ""
-    try:
-        note = images.dark_note(*images.pixels(*_layout(message)))
-    except PictureError:
-        return ""
-    return f"{message.header.frame_id}: {note}" if note else ""
-
-
-def _layout(message: Image) -> tuple[str, Sequence[int], int, int, int, bool]:
-    size = (message.height, message.width, message.step)
-    return message.encoding, message.data, *size, bool(message.is_bigendian)
-
-
-@functools.cache
-def _converter() -> Callable[[np.ndarray, str], np.ndarray]:
-    """The conversion to RGB: cv_bridge's where a real one works in this process, or OpenCV's."""
-    if not _is_usable_cv_bridge():
-        return images.convert
-    from cv_bridge import CvBridge
-
-    bridge = CvBridge()
-
-    def convert(numbers: np.ndarray, name: str) -> np.ndarray:
-        if name == "rgb8":
-            return numbers
-        if name.startswith("nv"):  # no version of it reads two planes
-            return images.convert(numbers, name)
-        height, width = numbers.shape[:2]
-        packed = Image(height=height, width=width, encoding=name, step=numbers.nbytes // height)
-        packed.is_bigendian = int(sys.byteorder == "big")
-        packed.data = to_array(numbers, "B")
-        try:
-            return bridge.imgmsg_to_cv2(packed, "rgb8")
-        except Exception:  # the message is sound: this cv_bridge does not know the encoding
-            return images.convert(numbers, name)
-
-    return convert
-
-
-def _is_usable_cv_bridge() -> bool:
-    """Whether there is a cv_bridge of ROS whose compiled part was made for this NumPy.
-
-    One that was made for NumPy 1 ends the process with a segmentation fault under NumPy 2.
-    """
-    found = importlib.util.find_spec("cv_bridge")
-    if found is None or not found.submodule_search_locations:
-        return False
-    for folder in found.submodule_search_locations:
-        for compiled in Path(folder).glob("boost/cv_bridge_boost*.so"):
-            # The name of the module that NumPy 2's headers import; those of NumPy 1 do not know it.
-            return np.__version__ < "2" or b"numpy._core" in compiled.read_bytes()
-    return False
-
-
 def camera_info(camera: Camera, stamp: int) -> CameraInfo:
-    """Calibration of a rectified camera: no distortion, P equals K."""
-    k = camera.intrinsics
+    """Calibration of a camera whose images are as the sensor gives them; P is that of the straightened image.
+
+    Args:
+        camera: whose name is the frame.
+        stamp: nanoseconds, of the image.
+    """
+    k, lens = camera.intrinsics, camera.lens
+    d = lens.coefficients or (0.0,) * 5
     return CameraInfo(
         header=header(stamp, camera.name),
         height=camera.height,
         width=camera.width,
-        distortion_model="plumb_bob",
-        d=[0.0] * 5,
+        distortion_model="plumb_bob" if lens.is_pinhole else lens.model,
+        d=[*d, 0.0] if len(d) == 4 and lens.model == "plumb_bob" else list(d),
         k=k.reshape(-1),
         r=np.eye(3).reshape(-1),
         p=np.column_stack([k, np.zeros(3)]).reshape(-1),
     )
-
-
-def camera_from_info(message: CameraInfo, name: str, pose: Pose) -> Camera:
-    """Camera of a CameraInfo and its pose in base_link.
-
-    Raises:
-        GeometryError: a focal length or size that is not above zero.
-    """
-    k = np.asarray(message.k, dtype=np.float64).reshape(3, 3)
-    return Camera(name, k, int(message.width), int(message.height), pose)
 
 
 def point_cloud(points: np.ndarray, stamp: int, frame: str) -> PointCloud2:

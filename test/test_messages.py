@@ -15,7 +15,7 @@ from nav_msgs.msg import OccupancyGrid
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
-from lss_bev_ros import images, messages
+from lss_bev_ros import camera_image, images, messages
 from lss_bev_ros.errors import GeometryError
 from lss_bev_ros.geometry import BevGrid, Box, Camera, Pose
 
@@ -160,11 +160,11 @@ def bridge(tmp_path, monkeypatch):
         module.__spec__ = importlib.machinery.ModuleSpec("cv_bridge", None, is_package=True)
         module.__spec__.submodule_search_locations = [str(tmp_path)]
         monkeypatch.setitem(sys.modules, "cv_bridge", module)
-        messages._converter.cache_clear()
+        camera_image._converter.cache_clear()
         return asked
 
     yield install
-    messages._converter.cache_clear()
+    camera_image._converter.cache_clear()
 
 
 def test_a_real_cv_bridge_converts_what_it_knows(bridge):
