@@ -29,7 +29,7 @@ def picture(message: CompressedImage | Image) -> bytes | np.ndarray:
         return rgb_from_image(message)
     data = bytes(message.data)
     mosaic = images.mosaic_of(message.format)
-    if mosaic is None and images.is_known(data):
+    if mosaic is None and images.kind_of(data) is not None:
         return data
     try:
         colour = None if mosaic is None else images.decode_mosaic(data, mosaic)

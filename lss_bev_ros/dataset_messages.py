@@ -130,15 +130,15 @@ def recording(
     if isinstance(item, LidarScan):
         return [(LIDAR_TOPIC, messages.point_cloud(item.points(), stamp, item.name))]
     encoded = item.jpeg()
-    try:
-        header = images.inspect(encoded)
-        rgb = images.decode(encoded, header) if raw else None
-    except PictureError as error:
-        raise DatasetError(f"{item.path}: {error}") from None
+    kind = (images.kind_of(encoded) or "jpeg").lower()
     made = [
         (info_topic(item.name), messages.camera_info(item.camera, stamp)),
-        (image_topic(item.name), messages.compressed_image(encoded, stamp, item.name, header.kind.lower())),
+        (image_topic(item.name), messages.compressed_image(encoded, stamp, item.name, kind)),
     ]
-    if rgb is not None:
+    if raw:
+        try:
+            rgb = images.decode(encoded)
+        except PictureError as error:
+            raise DatasetError(f"{item.path}: {error}; replace the file") from None
         made.append((raw_image_topic(item.name), messages.image(rgb, stamp, item.name)))
     return made

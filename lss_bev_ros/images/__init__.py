@@ -5,7 +5,7 @@ holds, `jpeg` the markers of a JPEG. Orientation of EXIF is ignored everywhere: 
 the pixels as they are stored.
 """
 
-from .encoded import FORMATS, MAX_PIXELS, Header, decode, decode_mosaic, inspect, is_known, mosaic_of, preview
+from .encoded import FORMATS, MAX_PIXELS, Header, decode, decode_mosaic, inspect, kind_of, mosaic_of, preview
 from .raw import convert, dark_note, pixels, rgb
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "decode",
     "decode_mosaic",
     "inspect",
-    "is_known",
+    "kind_of",
     "mosaic_of",
     "pixels",
     "preview",

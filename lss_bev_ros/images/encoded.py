@@ -6,7 +6,6 @@ from there: whether the grey picture in the file is the mosaic of a colour senso
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -49,9 +48,13 @@ class Header:
     baseline: bool = False
 
 
-def is_known(data: bytes) -> bool:
-    """Whether bytes begin as a picture that `decode` reads does."""
-    return _reader(data) is not None
+def kind_of(data: bytes) -> str | None:
+    """`JPEG`, `PNG` or `WebP` by the first bytes; None where `decode` does not read it."""
+    if data.startswith(jpeg.START):
+        return "JPEG"
+    if data.startswith(_PNG):
+        return "PNG"
+    return "WebP" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
 
 
 def inspect(data: bytes) -> Header:
@@ -60,12 +63,12 @@ def inspect(data: bytes) -> Header:
     Raises:
         PictureError: another format, a picture that is cut short, or one that claims more than `MAX_PIXELS`.
     """
-    read = _reader(data)
+    kind = kind_of(data)
     if not data:
         raise PictureError("image is empty (0 bytes): check the camera's driver")
-    if read is None:
+    if kind is None:
         raise PictureError(f"image is {_likeness(data)} ({len(data)} bytes): {_REMEDY}")
-    header = read(data)
+    header = {"JPEG": _jpeg, "PNG": _png, "WebP": _webp}[kind](data)
     if not 0 < header.width * header.height <= MAX_PIXELS:
         raise PictureError(
             f"{header.kind} of {len(data)} bytes claims {header.width}x{header.height} pixels, which is not "
@@ -159,16 +162,6 @@ def _read(data: bytes, header: Header, flags: int, factor: int = 1) -> np.ndarra
     if pixels is None or pixels.shape[:2] != size:
         raise PictureError(f"{header.kind} of {len(data)} bytes cannot be decoded: it is damaged")
     return pixels
-
-
-def _reader(data: bytes) -> Callable[[bytes], Header] | None:
-    if data.startswith(jpeg.START):
-        return _jpeg
-    if data.startswith(_PNG):
-        return _png
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return _webp
-    return None
 
 
 def _jpeg(data: bytes) -> Header:

@@ -53,7 +53,7 @@ class ImageLoader:
         """
         check_names(frame_set.rig.names, frame_set.images)
         named = [(place, c) for place, c in enumerate(frame_set.rig.cameras) if c.name in frame_set.images]
-        jpegs = {} if self._decoder is None else _baseline_jpegs(named, frame_set)
+        jpegs = {} if self._decoder is None else baseline_jpegs(named, frame_set)
         with torch.cuda.stream(self.stream):
             if self._decoder is not None and jpegs:
                 cameras = [camera for place, camera in named if place in jpegs]
@@ -74,8 +74,12 @@ class ImageLoader:
             self.images[place].copy_(self._staging[place], non_blocking=True)
 
 
-def _baseline_jpegs(named: Sequence[tuple[int, Camera]], frame_set: FrameSet) -> dict[int, bytes]:
-    """The files that the GPU decodes, without what follows their ends, by place; all else is for the host."""
+def baseline_jpegs(named: Sequence[tuple[int, Camera]], frame_set: FrameSet) -> dict[int, bytes]:
+    """The files that the GPU decodes, without what follows their ends, by place; all else is for the host.
+
+    Raises:
+        ImageError: a file that is cut short, or of another size than its camera's calibration says.
+    """
     found = {}
     for place, camera in named:
         image = frame_set.images[camera.name]
