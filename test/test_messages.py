@@ -123,7 +123,10 @@ def test_an_empty_cloud_has_no_points():
 @pytest.mark.parametrize(
     ("made", "line"),
     [
-        (cloud([bytes(24)], 2, 12, (("x", 2**31 - 1, 7), *XYZ[1:]), 24), "field x .* ends at byte 2147483651"),
+        (
+            cloud([bytes(24)], 2, 12, (("x", 2**31 - 1, 7), *XYZ[1:]), 24),
+            "field x .* ends at byte 2147483651",
+        ),
         (cloud([bytes(4)], 2, 2, XYZ, 4), "field x .* ends at byte 4 of a point, beyond its point_step of 2"),
         (cloud([bytes(24)], 2, 12, (*XYZ[:2], ("z", 10, 7)), 24), "field z .* ends at byte 14"),
         (cloud([bytes(24)], 2, 12, (*XYZ[:2], ("z", 8, 99)), 24), r"and this one has x .*z \(type 99\)"),
