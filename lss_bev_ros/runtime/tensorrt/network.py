@@ -12,6 +12,7 @@ import torch
 
 from ...errors import RuntimeBackendError
 from ...model import ModelConfig, SplatTable
+from ..cuda.percent import count_percent
 from ..cuda.splat import splat_kernels
 from ..cuda.splat_tables import CameraTables, DeviceTables
 from ..segment_tables import NAMES, SegmentSizes, SegmentTables
@@ -85,7 +86,8 @@ class EncodersNetwork:
 
     def _decide(self) -> None:
         self.logits.copy_(self._found)
-        decide(self.logits, self._tables, self.occupancy)
+        tables = self._tables
+        self.occupancy.copy_(count_percent(self.logits[0], tables.thresholds, tables.seen))
 
 
 class WholeNetwork:
@@ -119,7 +121,8 @@ class WholeNetwork:
 
     def _decide(self) -> None:
         self.logits.copy_(self._found)
-        decide(self.logits, self._tables, self.occupancy)
+        tables = self._tables
+        self.occupancy.copy_(count_percent(self.logits[0], tables.thresholds, tables.seen))
 
 
 class SegmentDeviceTables(DeviceTables):
@@ -163,13 +166,6 @@ def host_table(tables: CameraTables, config: ModelConfig) -> SplatTable:
     counts[cells] = starts.diff()
     offsets = torch.cat((torch.zeros(1, dtype=torch.int64), counts.cumsum(0)))
     return SplatTable((nx, ny), weights // config.depth_bins, weights, cells, starts, offsets)
-
-
-def decide(logits: torch.Tensor, tables: DeviceTables, occupancy: torch.Tensor) -> None:
-    """Occupancy in percent of the first output's logits, -1 where no camera sees."""
-    reached = torch.bucketize(logits[0], tables.thresholds, right=True)
-    seen = tables.seen.view(reached.shape).bool()
-    occupancy.copy_(torch.where(seen, reached, -1))
 
 
 def _first(module: TensorRtModule, is_input: bool) -> str:
