@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -194,10 +195,15 @@ def _decode(jpeg: bytes | None, size: tuple[int, int]) -> np.ndarray | None:
     """A JPEG at a size as (height, width, 3) uint8 RGB; None where there is none or it is damaged."""
     if not jpeg:
         return None
-    data = np.frombuffer(jpeg, np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_REDUCED_COLOR_2)
-    if picture is not None and picture.shape[1] < size[0]:
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    try:
+        # Pillow reads the header alone, and refuses sizes that no camera has before memory is taken.
+        Image.open(io.BytesIO(jpeg)).close()
+        data = np.frombuffer(jpeg, np.uint8)
+        picture = cv2.imdecode(data, cv2.IMREAD_REDUCED_COLOR_2)
+        if picture is not None and picture.shape[1] < size[0]:
+            picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    except (cv2.error, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
+        return None
     if picture is None:
         return None
     return cv2.cvtColor(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
