@@ -52,4 +52,4 @@ class DevicePrediction(Prediction):
     @property
     def unknown_by_nan(self) -> int:
         """See `Prediction.unknown_by_nan`: read off the grid, so that no logits are fetched."""
-        return int(np.count_nonzero(self.visible & (self._occupancy == UNKNOWN)))
+        return int(np.count_nonzero(self.visible & (self.occupancy == UNKNOWN)))
