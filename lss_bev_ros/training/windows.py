@@ -190,6 +190,6 @@ def spread(count: int, held: int) -> list[int]:
 def too_little(memory: float, room: int, each: int, batch: int) -> TrainingError:
     """What to raise where the room does not do."""
     return TrainingError(
-        f"{memory / 1e9:.2f} GB hold {max(room, 0)} samples of {each / 1e6:.1f} MB, too few for batches of "
+        f"{memory / 1e9:.3g} GB hold {max(room, 0)} samples of {each / 1e6:.1f} MB, too few for batches of "
         f"{batch} and validation beside them: give more --memory, or take a smaller --batch or --scale"
     )
