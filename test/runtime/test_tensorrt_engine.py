@@ -21,7 +21,7 @@ from lss_bev_ros.runtime.tensorrt import building as building_file
 from lss_bev_ros.runtime.tensorrt import engine as engine_file
 from lss_bev_ros.runtime.tensorrt import module as module_file
 from lss_bev_ros.runtime.tensorrt import network as network_file
-from lss_bev_ros.runtime.tensorrt.builder import open_engine, tensors_of
+from lss_bev_ros.runtime.tensorrt.builder import BuildOptions, build_plan, open_engine, tensors_of
 from lss_bev_ros.runtime.tensorrt.engine import Part, TensorRtEngine
 from lss_bev_ros.runtime.tensorrt.engine_file import Machine
 from lss_bev_ros.runtime.torch_engine import TorchEngine
@@ -228,6 +228,27 @@ def test_logits_that_are_no_numbers_are_unknown_cells(model, ring, on_cpu):
         prediction = engine.infer(frame_of(ring))
     assert (prediction.occupancy[10:] == -1).all()
     assert prediction.unknown_by_nan == np.count_nonzero(prediction.visible[10:]) > 0
+
+
+BUILDS = {
+    "whole": ({}, {}),
+    "fp16": ({"precision": "fp16"}, {}),
+    "five cameras": ({"cameras": 5}, {}),
+    "constant tables": ({"rig": True}, {}),
+    "camera encoder": ({"part": "camera"}, {}),
+    "BEV encoder": ({"part": "bev"}, {}),
+    "free": ({"dynamic": ("cameras", "tables")}, network_profiles(CONFIG, 1, 6, 8)),
+}
+
+
+@pytest.mark.parametrize(("options", "profiles"), BUILDS.values(), ids=BUILDS)
+def test_tensorrt_rtx_builds_every_kind_of_file(model, ring, options, profiles):
+    """The one TensorRT that builds without a GPU."""
+    trt = pytest.importorskip("tensorrt_rtx", reason="the extra `rtx` is not installed")
+    rig = ring if options.get("rig") else None
+    content = write_network(model, OnnxOptions(**{**options, "rig": rig})).SerializeToString()
+    plan, _ = build_plan(content, BuildOptions(options.get("precision", "fp32"), shapes=profiles), trt=trt)
+    assert len(plan) > 1_000_000
 
 
 @pytest.mark.skipif(cuda_missing() is not None, reason=f"no GPU: {cuda_missing()}")
