@@ -25,8 +25,8 @@ _NEAR_NS = 60_000_000
 _LATE_NS = 2_000_000_000
 """How much later than its instant a recording may come in the bag: a slow network's grid, say."""
 
-Predict = Callable[[int, Rig, dict[str, bytes | np.ndarray]], tuple[np.ndarray, BevGrid]]
-"""Makes cells of a stamp, a rig and the cameras' images."""
+Predict = Callable[[int, Rig, dict[str, bytes | np.ndarray]], tuple[np.ndarray, BevGrid] | None]
+"""Makes cells of a stamp, a rig and the cameras' images; None leaves the frame out."""
 
 
 @dataclass
@@ -171,7 +171,10 @@ def _frame(
         return None
     recorded = instant.message(_PREDICTION)
     if predict is not None:
-        occupancy, grid = predict(instant.stamp, rig, images)
+        predicted = predict(instant.stamp, rig, images)
+        if predicted is None:
+            return None
+        occupancy, grid = predicted
     else:
         occupancy, grid = messages.cells_from_grid(recorded)
     truth, scan = instant.message(dataset_messages.TRUTH_TOPIC), instant.message(dataset_messages.LIDAR_TOPIC)
