@@ -6,10 +6,14 @@ a `WaitSet`, outside the interpreter lock, and nothing that Cyclone's own thread
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import re
+import sys
+import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cyclonedds import core, domain, pub, sub, topic
@@ -47,8 +51,31 @@ class _Bytes(ctypes.Structure):
 _dds_write = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int32, ctypes.c_void_p)(("dds_write", DDS._dll_handle))
 
 # DDS has one configuration a domain and process, made by the first participant and kept until exit.
-_domains: dict[int, domain.Domain] = {}
+_domains: dict[int, _Domain] = {}
 _domains_lock = threading.Lock()
+
+# A line of Cyclone's log: seconds, domain, thread, text.
+_LOG_LINE = re.compile(rb"^ *\d+\.\d{6} \[\d*\] .{10}: ?(.*)$")
+_REMEDIES = (
+    ("open configuration file", "correct or unset CYCLONEDDS_URI"),
+    ("config: ", "correct CYCLONEDDS_URI"),
+    ("watermark", "correct Internal/Watermarks in CYCLONEDDS_URI: WhcLow <= WhcHighInit <= WhcHigh"),
+    ("socket receive buffer", "raise net.core.rmem_max (sysctl) or lower Internal/SocketReceiveBufferSize"),
+    ("socket send buffer", "raise net.core.wmem_max (sysctl) or lower Internal/SocketSendBufferSize"),
+    ("participant index", "end other processes of this domain or set ROS_DOMAIN_ID to another number"),
+    ("interface", "correct General/Interfaces in CYCLONEDDS_URI"),
+    ("port", "set ROS_DOMAIN_ID to another number or correct Discovery/Ports in CYCLONEDDS_URI"),
+)
+"""What to do about a reason that Cyclone gives, by words of it; the first that fits."""
+
+
+class _Domain(domain.Domain):
+    """A domain with its configuration; the binding's own takes ASCII alone."""
+
+    def __init__(self, domain_id: int, configuration: str) -> None:
+        self._id = domain_id
+        number = dds_c_t.domainid(domain_id)
+        core.Entity.__init__(self, self._create_domain(number, os.fsencode(configuration)))
 
 
 class Participant:
@@ -56,18 +83,14 @@ class Participant:
 
     def __init__(self, discovery: Discovery) -> None:
         self.domain_id = discovery.domain_id
+        said: list[str] = []
         try:
-            with _domains_lock:
+            with _domains_lock, _cyclone_words(said):
                 if self.domain_id not in _domains:
-                    _domains[self.domain_id] = domain.Domain(
-                        self.domain_id, discovery.configuration(os.getpid())
-                    )
-            self.entity = domain.DomainParticipant(self.domain_id)
+                    _domains[self.domain_id] = _Domain(self.domain_id, discovery.configuration(os.getpid()))
+                self.entity = domain.DomainParticipant(self.domain_id)
         except core.DDSException as error:
-            raise StandaloneError(
-                f"ROS domain {self.domain_id} cannot be opened ({_reason(error)}): its ports are in use or "
-                "the network settings are wrong; set ROS_DOMAIN_ID to another number or check CYCLONEDDS_URI"
-            ) from None
+            raise StandaloneError(_no_domain(discovery, said, _reason(error))) from None
         self._topics: dict[tuple[str, type[IdlStruct]], topic.Topic] = {}
         self._lock = threading.Lock()
 
@@ -239,6 +262,44 @@ class WaitSet:
             self._entity._waitset_detach(self._entity._ref, reference)
         self._attached.clear()
         _delete(self._entity)
+
+
+@contextlib.contextmanager
+def _cyclone_words(said: list[str]) -> Iterator[None]:
+    """Note what Cyclone writes to the error output meanwhile; where nothing fails, it is written after all.
+
+    Its library exports no call for that, so the process' error output goes to a file for this moment.
+    """
+    sys.stderr.flush() if sys.stderr is not None else None
+    with tempfile.TemporaryFile() as file:
+        try:
+            kept = os.dup(2)
+        except OSError:  # the process has none
+            yield
+            return
+        os.dup2(file.fileno(), 2)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            for line in file.read().splitlines(keepends=True):
+                match = _LOG_LINE.match(line.rstrip())
+                if match and failed:
+                    said.append(match[1].decode(errors="replace").strip())
+                else:
+                    os.write(2, line)
+
+
+def _no_domain(discovery: Discovery, said: list[str], reason: str) -> str:
+    """One line on a domain that cannot be opened: what Cyclone said of it and what to do."""
+    words = re.sub(r"CYCLONEDDS_URI\+\d+", "CYCLONEDDS_URI", "; ".join(dict.fromkeys(said))) or reason
+    fits = (remedy for part, remedy in _REMEDIES if part in words.lower())
+    remedy = next(fits, "set ROS_DOMAIN_ID to another number or check CYCLONEDDS_URI")
+    return f"ROS domain {discovery.domain_id} cannot be opened: {words}; {remedy}"
 
 
 def _user_data(endpoint: object) -> dict[str, str]:

@@ -60,6 +60,8 @@ class Context:
             self._is_initialized, self._is_shutdown = True, False
             if initialize_logging:
                 logging.configure(arguments.level, arguments.logger_levels, arguments.stdout)
+            for line in self._discovery.warnings:
+                logging.get_logger("rcl").warning(line)
 
     def ok(self) -> bool:
         """Whether it is started and not shut down."""
