@@ -15,6 +15,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from cyclonedds import core, domain, pub, sub, topic
 from cyclonedds._clayer import ddspy_take
@@ -28,6 +29,9 @@ from lss_bev_ros.standalone.endpoint_qos import EndpointQos
 
 _ANY = core.SampleState.Any | core.ViewState.Any | core.InstanceState.Any
 _INFINITE = (1 << 63) - 1
+# The policies by which endpoints may not fit, with the names of rmw; by DDS' numbers (dds_qos_policy_id).
+# The type counts as one where both ends describe theirs, which ROS 2's own nodes do not.
+_POLICIES = {2: "DURABILITY", 4: "DEADLINE", 8: "LIVELINESS", 11: "RELIABILITY", 24: "TYPE"}
 # Handles are unsigned; the binding gives some of them with a sign.
 _HANDLES = (1 << 64) - 1
 
@@ -125,7 +129,7 @@ class Participant:
     def close(self) -> None:
         """Leave the domain. Others see it at once."""
         self._topics.clear()
-        _delete(self.entity)
+        delete(self.entity)
 
 
 class Endpoint:
@@ -138,7 +142,7 @@ class Endpoint:
 
     def close(self) -> None:
         """Stop; calls after this one fail."""
-        _delete(self.entity)
+        delete(self.entity)
 
 
 class Writer(Endpoint):
@@ -210,8 +214,33 @@ class Reader(Endpoint):
 
     def close(self) -> None:
         """Stop; calls after this one fail."""
-        _delete(self.condition)
+        delete(self.condition)
         super().close()
+
+
+class Incompatibility:
+    """Wakes a `WaitSet` when an endpoint's QoS does not fit another's, so that DDS never connects them."""
+
+    def __init__(self, endpoint: Reader | Writer) -> None:
+        self.condition = endpoint.entity
+        if isinstance(endpoint, Reader):
+            status, self._get = (
+                core.DDSStatus.RequestedIncompatibleQos,
+                self.condition.get_requested_incompatible_qos_status,
+            )
+        else:
+            status, self._get = (
+                core.DDSStatus.OfferedIncompatibleQos,
+                self.condition.get_offered_incompatible_qos_status,
+            )
+        self.condition.set_status_mask(status)
+
+    def take(self) -> tuple[int, int, str] | None:
+        """How many did not fit so far, how many since the last call, the last one's policy; None for 0."""
+        status = self._get()
+        if not status.total_count_change:
+            return None
+        return status.total_count, status.total_count_change, _POLICIES.get(status.last_policy_id, "INVALID")
 
 
 class Guard:
@@ -230,17 +259,23 @@ class Guard:
 
     def close(self) -> None:
         """Free it."""
-        _delete(self.condition)
+        delete(self.condition)
+
+
+class Waited(Protocol):
+    """What a `WaitSet` waits for: a reader, a guard, or anything else with a DDS condition."""
+
+    condition: core.Entity
 
 
 class WaitSet:
-    """Waits for any of a changing set of readers and guards."""
+    """Waits for any of a changing set of readers, guards and events."""
 
     def __init__(self, participant: Participant) -> None:
         self._entity = core.WaitSet(participant.entity)
         self._attached: dict[int, object] = {}
 
-    def set_conditions(self, waited: Iterable[Reader | Guard]) -> None:
+    def set_conditions(self, waited: Iterable[Waited]) -> None:
         """Wait for these from now on."""
         wanted = {source.condition._ref: source for source in waited}
         for reference in self._attached.keys() - wanted.keys():
@@ -249,7 +284,7 @@ class WaitSet:
             self._entity._waitset_attach(self._entity._ref, reference, reference)
         self._attached = wanted
 
-    def wait(self, timeout: int | None) -> list[Reader | Guard]:
+    def wait(self, timeout: int | None) -> list[Waited]:
         """Wait at most `timeout` ns (None: for ever) and return what is ready, perhaps nothing."""
         ready = (dds_c_t.attach * len(self._attached))()
         timeout = _INFINITE if timeout is None else max(0, timeout)
@@ -261,7 +296,7 @@ class WaitSet:
         for reference in self._attached:
             self._entity._waitset_detach(self._entity._ref, reference)
         self._attached.clear()
-        _delete(self._entity)
+        delete(self._entity)
 
 
 @contextlib.contextmanager
@@ -313,7 +348,7 @@ def parse_user_data(data: bytes) -> dict[str, str]:
     return {key: value for key, separator, value in pairs if separator}
 
 
-def _delete(entity: core.Entity) -> None:
+def delete(entity: core.Entity) -> None:
     """Delete a DDS entity now; the binding has no call for it but its destructor, which may run twice."""
     entity.__del__()
 

@@ -193,9 +193,8 @@ def test_what_is_valid_for_cyclone_is_valid_here(start: Callable[..., subprocess
         domain("<General><NetworkInterfaceAddress>127.0.0.1</NetworkInterfaceAddress></General>"),
         domain("<General><AllowMulticast>true</AllowMulticast></General><!-- \u00fc -->"),
         domain('<Internal><SocketReceiveBufferSize min="64kB" max="128kB"/></Internal>'),
-        domain(
-            '<Discovery><Peers><Peer address="localhost"/><Peer address="127.0.0.1:7412"/></Peers></Discovery>'
-        ),
+        domain('<Discovery><Peers><Peer address="localhost"/></Peers></Discovery>'),
+        domain('<Discovery><Peers><Peer address="127.0.0.1:7412"/></Peers></Discovery>'),
         {"CYCLONEDDS_URI": "<Gen><AllowM>false</></>"},
         {"ROS_STATIC_PEERS": "127.0.0.1; 127.0.0.2;0.0.0.0;10.0.0.0/24;nobody.invalid"},
     ]

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from lss_bev_ros.standalone import idl
-from lss_bev_ros.standalone.graph import TOPIC, Graph, LocalNode, dds_topic_name
+from lss_bev_ros.standalone.graph import TOPIC, Arrivals, Graph, LocalNode, dds_topic_name
 from lss_bev_ros.standalone.interfaces import type_hash
 from lss_bev_ros.standalone.message import Message
 from lss_bev_ros.standalone.request_reply import ClientChannel, ServerChannel
-from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
+from lss_bev_ros.standalone.transport import Reader, Writer
+from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.client import Client
 from rclpy.clock import Clock
 from rclpy.context import Context
+from rclpy.event_handler import (
+    EventHandler,
+    PublisherEventCallbacks,
+    SubscriptionEventCallbacks,
+    TypeWatch,
+)
 from rclpy.exceptions import InvalidHandle
 from rclpy.guard_condition import GuardCondition
+from rclpy.logging import RcutilsLogger
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, qos_profile_services_default, to_endpoint
 from rclpy.service import Service
@@ -33,6 +42,7 @@ class EntityOwner:
     _announcement: LocalNode
     _clock: Clock
     _name: str
+    _logger: RcutilsLogger
     resolve_topic_name: Callable[[str], str]
     resolve_service_name: Callable[[str], str]
 
@@ -43,6 +53,8 @@ class EntityOwner:
         self._services: list[Service] = []
         self._clients: list[Client] = []
         self._guards: list[GuardCondition] = []
+        self._events: list[EventHandler] = []
+        self._type_watches: list[TypeWatch] = []
         self._is_destroyed = False
         self._default_callback_group = MutuallyExclusiveCallbackGroup()
 
@@ -83,7 +95,15 @@ class EntityOwner:
 
     def executor_entities(self) -> list[object]:
         """All that an executor waits for; not part of rclpy."""
-        return [*self._timers, *self._subscriptions, *self._guards, *self._clients, *self._services]
+        return [
+            *self._timers,
+            *self._subscriptions,
+            *self._guards,
+            *self._clients,
+            *self._services,
+            *self._events,
+            *self._type_watches,
+        ]
 
     def create_publisher(
         self,
@@ -92,14 +112,12 @@ class EntityOwner:
         qos_profile: QoSProfile | int,
         *,
         callback_group: CallbackGroup | None = None,
-        event_callbacks: None = None,
+        event_callbacks: PublisherEventCallbacks | None = None,
         qos_overriding_options: None = None,
     ) -> Publisher:
         """Publish messages of a type on a topic; an int for QoS is the depth of a reliable profile."""
         self._check_alive()
-        _refuse(
-            "create_publisher", event_callbacks=event_callbacks, qos_overriding_options=qos_overriding_options
-        )
+        _refuse("create_publisher", qos_overriding_options=qos_overriding_options)
         profile, name, type_name = _profile(qos_profile), self.resolve_topic_name(topic), _type_name(msg_type)
         writer = self._context.participant.writer(
             dds_topic_name(TOPIC, name),
@@ -109,6 +127,7 @@ class EntityOwner:
         )
         publisher = Publisher(writer, msg_type, name, profile)
         self._publishers.append(publisher)
+        self._watch(publisher, writer, event_callbacks or PublisherEventCallbacks(), callback_group)
         self._graph.add_endpoints(self._announcement, writers=[writer])
         return publisher
 
@@ -120,17 +139,13 @@ class EntityOwner:
         qos_profile: QoSProfile | int,
         *,
         callback_group: CallbackGroup | None = None,
-        event_callbacks: None = None,
+        event_callbacks: SubscriptionEventCallbacks | None = None,
         qos_overriding_options: None = None,
         raw: bool = False,
     ) -> Subscription:
         """Call back with each message of a topic, or with its serialised bytes where `raw`."""
         self._check_alive()
-        _refuse(
-            "create_subscription",
-            event_callbacks=event_callbacks,
-            qos_overriding_options=qos_overriding_options,
-        )
+        _refuse("create_subscription", qos_overriding_options=qos_overriding_options)
         profile, name, type_name = _profile(qos_profile), self.resolve_topic_name(topic), _type_name(msg_type)
         reader = self._context.participant.reader(
             dds_topic_name(TOPIC, name),
@@ -141,6 +156,7 @@ class EntityOwner:
         group = self._group(callback_group)
         subscription = Subscription(reader, msg_type, name, callback, group, profile, raw)
         self._add(self._subscriptions, subscription)
+        self._watch(subscription, reader, event_callbacks or SubscriptionEventCallbacks(), group)
         self._graph.add_endpoints(self._announcement, readers=[reader])
         return subscription
 
@@ -246,10 +262,34 @@ class EntityOwner:
         """Stop a guard condition; False where it is not this node's."""
         return self._destroy(self._guards, guard)
 
+    def _watch(
+        self,
+        owner: Publisher | Subscription,
+        endpoint: Writer | Reader,
+        callbacks: PublisherEventCallbacks | SubscriptionEventCallbacks,
+        group: CallbackGroup | None,
+    ) -> None:
+        """Have the executor tell of others on the topic that do not fit."""
+        owner.event_handlers = callbacks.create_event_handlers(
+            self._group(group), endpoint, owner.topic_name, self._logger
+        )
+        for handler in owner.event_handlers:
+            self._add(self._events, handler)
+        if not self._type_watches:
+            participant, shared = self._context.participant, ReentrantCallbackGroup()
+            for own, readers in ((self._subscriptions, False), (self._publishers, True)):
+                topics = partial(_topics_and_types, own)
+                watch = TypeWatch(Arrivals(participant, readers), topics, shared, self._logger)
+                self._add(self._type_watches, watch)
+        for watch in self._type_watches:
+            watch.look()
+
     def _destroy_all(self) -> None:
         """Destroy everything."""
         self._is_destroyed = True
+        self._events.clear()
         owners = (
+            self._type_watches,
             self._timers,
             self._subscriptions,
             self._services,
@@ -277,6 +317,8 @@ class EntityOwner:
         if entity not in owned:
             return False
         owned.remove(entity)
+        for handler in getattr(entity, "event_handlers", ()):
+            self._events.remove(handler)
         self._graph.remove_endpoints(
             self._announcement, [each.guid for each in endpoints if each is not None]
         )
@@ -297,6 +339,10 @@ def _profile(given: QoSProfile | int) -> QoSProfile:
     if given < 0:
         raise ValueError("history depth must be greater than or equal to zero")
     return QoSProfile(depth=given)
+
+
+def _topics_and_types(endpoints: list[Publisher] | list[Subscription]) -> list[tuple[str, str]]:
+    return [(each.topic_name, _type_name(each.msg_type)) for each in endpoints]
 
 
 def _type_name(msg_type: type[Message]) -> str:
