@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 import rclpy
@@ -137,6 +139,27 @@ class TestTopics:
             assert spin_until(lambda: bool(heard), node, late)
             assert heard == ["new"]
 
+    def test_what_is_latched_is_kept_no_longer_than_its_depth(
+        self, open_node: OpenNode, spin_until: Spin
+    ) -> None:
+        heard: list[int] = []
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        with open_node("node") as node:
+            publisher = node.create_publisher(String, "map", latched)
+            node.create_subscription(String, "map", lambda m: heard.append(len(m.data)), 10)
+            assert spin_until(matched(publisher), node)
+
+            def publish(count: int) -> int:
+                for _ in range(count):
+                    publisher.publish(String(data="x" * 100_000))
+                    assert spin_until(lambda: bool(heard), node)
+                    heard.clear()
+                pages = int(Path("/proc/self/statm").read_text().split()[1])
+                return pages * resource.getpagesize()
+
+            before = publish(50)
+            assert publish(500) - before < 20_000_000
+
     def test_depth_keeps_the_newest(self, open_node: OpenNode, spin_until: Spin) -> None:
         heard: list[int] = []
         with open_node("node") as node:
@@ -193,8 +216,8 @@ class TestMismatches:
             listener.create_subscription(String, "/chatter", print, QoSProfile(depth=5, **requested))
             said = read_until(capfd, spin_until, 2, talker, listener)
         assert said == [
-            "[listener]: New publisher discovered on topic '/chatter', offering incompatible QoS. No messages "
-            f"will be received from it. Last incompatible policy: {policy}",
+            "[listener]: New publisher discovered on topic '/chatter', offering incompatible QoS. No "
+            f"messages will be received from it. Last incompatible policy: {policy}",
             "[talker]: New subscription discovered on topic '/chatter', requesting incompatible QoS. No "
             f"messages will be sent to it. Last incompatible policy: {policy}",
         ]
