@@ -37,11 +37,13 @@ class UserSettings:
         names: the elements that it has, in lower case.
         peers: addresses of its `Peer` elements.
         ipv6: whether addresses are IPv6.
+        has_addresses: whether its transport has hosts at all; `raweth` and `none` have not.
     """
 
     names: frozenset[str] = frozenset()
     peers: tuple[str, ...] = ()
     ipv6: bool = False
+    has_addresses: bool = True
 
     def sets(self, *names: str) -> bool:
         """Whether it has any of these elements, shortened or not."""
@@ -55,7 +57,7 @@ class UserSettings:
         Raises:
             StandaloneError: a file that cannot be read, as one line.
         """
-        names, peers, ipv6 = set(), [], False
+        names, peers, ipv6, has_addresses = set(), [], False, True
         for text in _sources(configuration):
             for name, attributes, content in _elements(text, domain_id, environment):
                 names.add(name)
@@ -69,8 +71,8 @@ class UserSettings:
                 elif name == "useipv6":
                     ipv6 = value == "true"
                 elif name == "transport":
-                    ipv6 = value in ("udp6", "tcp6")
-        return cls(frozenset(names), tuple(peers), ipv6)
+                    ipv6, has_addresses = value in ("udp6", "tcp6"), value not in ("raweth", "none")
+        return cls(frozenset(names), tuple(peers), ipv6, has_addresses)
 
 
 def peer_address(peer: str, ipv6: bool) -> str:
@@ -107,6 +109,8 @@ def check_peers(settings: UserSettings) -> None:
     for given in settings.peers:
         for peer in given.split(","):
             try:
+                if not settings.has_addresses:
+                    raise ValueError("is of no use to General/Transport")
                 peer_address(peer.partition(";")[0], settings.ipv6)
             except ValueError as error:
                 raise StandaloneError(

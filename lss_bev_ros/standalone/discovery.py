@@ -132,7 +132,7 @@ class Discovery:
         settings.append(f"<MaxAutoParticipantIndex>{self._max_participant_index()}</MaxAutoParticipantIndex>")
         localhost = "::1" if self.user.ipv6 else "127.0.0.1"  # not its name: Cyclone aborts where that fails
         peers = ((localhost,) if self.range == "LOCALHOST" else ()) + self.static_peers
-        if peers:
+        if peers and self.user.has_addresses:
             listed = "".join(f"<Peer address={quoteattr(peer)}/>" for peer in peers)
             settings.append(f"<Peers>{listed}</Peers>")
         return settings

@@ -66,9 +66,9 @@ _REMEDIES = (
     ("watermark", "correct Internal/Watermarks in CYCLONEDDS_URI: WhcLow <= WhcHighInit <= WhcHigh"),
     ("socket receive buffer", "raise net.core.rmem_max (sysctl) or lower Internal/SocketReceiveBufferSize"),
     ("socket send buffer", "raise net.core.wmem_max (sysctl) or lower Internal/SocketSendBufferSize"),
-    ("participant index", "end other processes of this domain or set ROS_DOMAIN_ID to another number"),
+    ("free participant index", "end other processes of this domain or set ROS_DOMAIN_ID to another number"),
     ("interface", "correct General/Interfaces in CYCLONEDDS_URI"),
-    ("port", "set ROS_DOMAIN_ID to another number or correct Discovery/Ports in CYCLONEDDS_URI"),
+    ("port number", "set ROS_DOMAIN_ID to another number or correct Discovery/Ports in CYCLONEDDS_URI"),
 )
 """What to do about a reason that Cyclone gives, by words of it; the first that fits."""
 
@@ -305,13 +305,16 @@ def _cyclone_words(said: list[str]) -> Iterator[None]:
 
     Its library exports no call for that, so the process' error output goes to a file for this moment.
     """
-    sys.stderr.flush() if sys.stderr is not None else None
-    with tempfile.TemporaryFile() as file:
+    with contextlib.ExitStack() as stack:
         try:
             kept = os.dup(2)
-        except OSError:  # the process has none
+            stack.callback(os.close, kept)
+            file = stack.enter_context(tempfile.TemporaryFile())
+        except OSError:  # no error output, or no room for a file
             yield
             return
+        if sys.stderr is not None:
+            sys.stderr.flush()
         os.dup2(file.fileno(), 2)
         failed = True
         try:
@@ -319,7 +322,6 @@ def _cyclone_words(said: list[str]) -> Iterator[None]:
             failed = False
         finally:
             os.dup2(kept, 2)
-            os.close(kept)
             file.seek(0)
             for line in file.read().splitlines(keepends=True):
                 match = _LOG_LINE.match(line.rstrip())
@@ -333,7 +335,8 @@ def _no_domain(discovery: Discovery, said: list[str], reason: str) -> str:
     """One line on a domain that cannot be opened: what Cyclone said of it and what to do."""
     words = re.sub(r"CYCLONEDDS_URI\+\d+", "CYCLONEDDS_URI", "; ".join(dict.fromkeys(said))) or reason
     fits = (remedy for part, remedy in _REMEDIES if part in words.lower())
-    remedy = next(fits, "set ROS_DOMAIN_ID to another number or check CYCLONEDDS_URI")
+    unknown = "correct CYCLONEDDS_URI" if discovery.extra else "set ROS_DOMAIN_ID to another number"
+    remedy = next(fits, unknown)
     return f"ROS domain {discovery.domain_id} cannot be opened: {words}; {remedy}"
 
 

@@ -196,6 +196,8 @@ def test_what_is_valid_for_cyclone_is_valid_here(start: Callable[..., subprocess
         domain('<Discovery><Peers><Peer address="localhost"/></Peers></Discovery>'),
         domain('<Discovery><Peers><Peer address="127.0.0.1:7412"/></Peers></Discovery>'),
         {"CYCLONEDDS_URI": "<Gen><AllowM>false</></>"},
+        {"CYCLONEDDS_URI": "<General><UseIPv6>true</></>", "ROS_STATIC_PEERS": "::1"},
+        {"CYCLONEDDS_URI": "<General><Transport>none</></>", "ROS_STATIC_PEERS": "127.0.0.1"},
         {"ROS_STATIC_PEERS": "127.0.0.1; 127.0.0.2;0.0.0.0;10.0.0.0/24;nobody.invalid"},
     ]
     ranges = ("LOCALHOST", "SUBNET")
