@@ -266,7 +266,7 @@ class TestMismatches:
     def test_another_type_is_warned_of_on_both_sides(
         self, open_node: OpenNode, spin_until: Spin, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        if not hasattr(rclpy.event_handler, "TypeWatch"):
+        if "overlay" not in rclpy.__file__:
             pytest.skip("rclpy on Cyclone DDS does not tell of it")
         with open_node("talker") as talker, open_node("listener") as listener:
             talker.create_publisher(Int32, "/chatter", 5)

@@ -6,12 +6,10 @@ each other and, without a word, nothing else tells of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from lss_bev_ros.standalone.graph import Arrivals
-from lss_bev_ros.standalone.interfaces import type_hash
 from lss_bev_ros.standalone.transport import Incompatibility, Reader, Writer
 from rclpy.callback_groups import CallbackGroup
 from rclpy.logging import RcutilsLogger
@@ -48,7 +46,7 @@ class EventHandler:
     def take(self) -> Callable[[], object] | None:
         """The event with what to do with it; not part of rclpy."""
         event = self.source.take() if self.source is not None else None
-        if event is None or event[1:] == (1, "TYPE"):  # which the node's TypeWatch tells, with the types
+        if event is None or event[1:] == (1, "TYPE"):  # which the context's TypeWatch tells, with the types
             return None
         total, change, policy = event
         return partial(self.callback, QoSRequestedIncompatibleQoSInfo(total, change, _kind(policy)))
@@ -110,67 +108,6 @@ class PublisherEventCallbacks(_EventCallbacks):
         "New subscription discovered on topic '{}', requesting incompatible QoS. No messages will be sent "
         "to it. Last incompatible policy: {}"
     )
-
-
-class TypeWatch:
-    """Warns of others who use a topic of a node with another type.
-
-    Not part of rclpy, whose event for it Cyclone DDS never raises.
-    """
-
-    def __init__(
-        self,
-        arrivals: Arrivals,
-        own: Callable[[], Iterable[tuple[str, str]]],
-        callback_group: CallbackGroup,
-        logger: RcutilsLogger,
-    ) -> None:
-        """Begin to watch.
-
-        Args:
-            arrivals: the other side's endpoints, found by discovery.
-            own: topic and type of each endpoint of the node on this side.
-            callback_group: whose.
-            logger: the node's.
-        """
-        self.callback_group = callback_group
-        self.executor_event = False
-        self.source: Arrivals | None = arrivals
-        self._own = own
-        self._logger = logger
-        self._known: dict[str, set[tuple[str, str]]] = {}
-        self._told: set[tuple[str, str, tuple[str, str]]] = set()
-
-    def take(self) -> Callable[[], object] | None:
-        """Note who has come; not part of rclpy."""
-        found = self.source.take() if self.source is not None else []
-        for endpoint in found:
-            kind = endpoint.type_name, endpoint.user_data.get("typehash", "")
-            self._known.setdefault(endpoint.name, set()).add(kind)
-        return self.look if found else None
-
-    def look(self) -> None:
-        """Compare what is known with the node's own endpoints; each mismatch is told once."""
-        for name, own in list(self._own()):
-            for other in sorted(self._known.get(name, ())):
-                if (name, own, other) not in self._told and (problem := _mismatch(own, *other)):
-                    self._told.add((name, own, other))
-                    self._logger.warning(f"Incompatible type on topic '{name}', {problem}")
-
-    def destroy(self) -> None:
-        """Stop."""
-        arrivals, self.source = self.source, None
-        if arrivals is not None:
-            arrivals.close()
-
-
-def _mismatch(own: str, other: str, other_hash: str) -> str:
-    """What is wrong with another's type on a topic; empty where nothing is."""
-    if other != own:
-        return f"no messages will be sent to it: {own} here, {other} there"
-    if other_hash and other_hash != type_hash(own):
-        return f"messages may be lost or misread: {own} is defined otherwise there ({other_hash})"
-    return ""
 
 
 def _kind(policy: str) -> QoSPolicyKind:

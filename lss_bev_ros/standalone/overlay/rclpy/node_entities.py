@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 
 from lss_bev_ros.standalone import idl
-from lss_bev_ros.standalone.graph import TOPIC, Arrivals, Graph, LocalNode, dds_topic_name
+from lss_bev_ros.standalone.graph import TOPIC, Graph, LocalNode, dds_topic_name
 from lss_bev_ros.standalone.interfaces import type_hash
 from lss_bev_ros.standalone.message import Message
 from lss_bev_ros.standalone.request_reply import ClientChannel, ServerChannel
 from lss_bev_ros.standalone.transport import Reader, Writer
-from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from rclpy.client import Client
 from rclpy.clock import Clock
 from rclpy.context import Context
-from rclpy.event_handler import (
-    EventHandler,
-    PublisherEventCallbacks,
-    SubscriptionEventCallbacks,
-    TypeWatch,
-)
+from rclpy.event_handler import EventHandler, PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.exceptions import InvalidHandle
 from rclpy.guard_condition import GuardCondition
 from rclpy.logging import RcutilsLogger
@@ -54,7 +48,6 @@ class EntityOwner:
         self._clients: list[Client] = []
         self._guards: list[GuardCondition] = []
         self._events: list[EventHandler] = []
-        self._type_watches: list[TypeWatch] = []
         self._is_destroyed = False
         self._default_callback_group = MutuallyExclusiveCallbackGroup()
 
@@ -102,8 +95,12 @@ class EntityOwner:
             *self._clients,
             *self._services,
             *self._events,
-            *self._type_watches,
         ]
+
+    def topics_and_types(self, publishers: bool) -> list[tuple[str, str]]:
+        """Topic and type of each publisher, or of each subscription; not part of rclpy."""
+        endpoints = self._publishers if publishers else self._subscriptions
+        return [(each.topic_name, _type_name(each.msg_type)) for each in list(endpoints)]
 
     def create_publisher(
         self,
@@ -275,21 +272,13 @@ class EntityOwner:
         )
         for handler in owner.event_handlers:
             self._add(self._events, handler)
-        if not self._type_watches:
-            participant, shared = self._context.participant, ReentrantCallbackGroup()
-            for own, readers in ((self._subscriptions, False), (self._publishers, True)):
-                topics = partial(_topics_and_types, own)
-                watch = TypeWatch(Arrivals(participant, readers), topics, shared, self._logger)
-                self._add(self._type_watches, watch)
-        for watch in self._type_watches:
-            watch.look()
+        self._context.type_watch.look(self)
 
     def _destroy_all(self) -> None:
         """Destroy everything."""
         self._is_destroyed = True
         self._events.clear()
         owners = (
-            self._type_watches,
             self._timers,
             self._subscriptions,
             self._services,
@@ -339,10 +328,6 @@ def _profile(given: QoSProfile | int) -> QoSProfile:
     if given < 0:
         raise ValueError("history depth must be greater than or equal to zero")
     return QoSProfile(depth=given)
-
-
-def _topics_and_types(endpoints: list[Publisher] | list[Subscription]) -> list[tuple[str, str]]:
-    return [(each.topic_name, _type_name(each.msg_type)) for each in endpoints]
 
 
 def _type_name(msg_type: type[Message]) -> str:
