@@ -60,8 +60,10 @@ class UserSettings:
         names, peers, ipv6, has_addresses = set(), [], False, True
         for text in _sources(configuration):
             for name, attributes, content in _elements(text, domain_id, environment):
-                names.add(name)
                 value = _expanded(content, environment).strip().lower()
+                if (name, value) == ("allowmulticast", "false"):  # which goes with every interface
+                    continue
+                names.add(name)
                 if "peer".startswith(name):
                     peers += [
                         _expanded(given, environment)

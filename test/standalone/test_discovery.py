@@ -183,6 +183,7 @@ def test_the_users_own_configuration_comes_last() -> None:
         ("<General><NetworkInterfaceAddress>lo</NetworkInterfaceAddress></General>", {"Interfaces"}),
         ('<Discovery><Peers><Peer address="10.0.0.2"/></Peers></Discovery>', {"Interfaces"}),
         ("<General><UseIPv6>true</UseIPv6></General>", {"Interfaces"}),
+        ("<General><AllowMulticast>spdp</AllowMulticast></General>", {"Interfaces"}),
         ("<General><MaxMessageSize>1400B</MaxMessageSize></General>", {"MaxMessageSize", "FragmentSize"}),
         ("<General><FragmentSize>1300B</FragmentSize></General>", {"MaxMessageSize", "FragmentSize"}),
         (
@@ -212,6 +213,14 @@ def test_what_the_user_sets_is_not_set_here(setting: str, left_out: set[str]) ->
         f"<CycloneDDS><Domain><Id>7</Id>{setting}</Domain></CycloneDDS>",
     ):
         assert names(ours(CYCLONEDDS_URI=other)) == everything
+
+
+def test_who_only_forbids_multicast_stays_on_this_machine() -> None:
+    own = (
+        "<CycloneDDS><Domain><General><AllowMulticast>false</AllowMulticast></General></Domain></CycloneDDS>"
+    )
+
+    assert names(ours(CYCLONEDDS_URI=own)) == names(ours())
 
 
 def test_settings_are_found_in_every_file_and_piece(tmp_path: Path) -> None:
