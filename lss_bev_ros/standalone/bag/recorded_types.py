@@ -34,6 +34,9 @@ def recorded_class(topic: RecordedTopic) -> type:
             f"type {topic.type} is not known here; source the workspace that has its package"
         )
     name = full_name(topic.type)
+    if name.endswith("_Event") and "/srv/" in name:
+        # Their definition in the bag is that of the service, not of the event.
+        raise StandaloneError("it holds the events of a service, which are not published again")
     if not topic.schema:
         raise StandaloneError(
             f"type {topic.type} is not known here, and the bag does not hold its definition"
@@ -49,8 +52,8 @@ def recorded_class(topic: RecordedTopic) -> type:
         # Anything may stand in a bag, and the parser has no error class of its own.
         type_store().fielddefs.pop(name, None)
         raise StandaloneError(
-            f"type {topic.type} is not known here, and its definition in the bag cannot be used: "
-            f"{' '.join(str(error).split())[:200] or type(error).__name__}"
+            f"type {topic.type} is not known here, and its definition in the bag cannot be used "
+            f"({type(error).__name__})"
         ) from None
 
 
