@@ -18,8 +18,34 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, Poi
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
+from .camera_info import CameraReading, camera_from_info, read_camera_info
 from .errors import GeometryError
 from .geometry import BevGrid, Box, Camera, Pose
+
+__all__ = [
+    "POINT_DTYPE",
+    "CameraReading",
+    "box_markers",
+    "boxes_from_markers",
+    "camera_from_info",
+    "camera_info",
+    "cells_from_grid",
+    "compressed_image",
+    "diagnostic_status",
+    "diagnostic_values",
+    "from_stamp",
+    "header",
+    "image",
+    "occupancy_grid",
+    "point_cloud",
+    "pose_from_transform",
+    "read_camera_info",
+    "rgb_from_image",
+    "to_array",
+    "to_stamp",
+    "transform",
+    "xyz_from_cloud",
+]
 
 POINT_DTYPE = np.dtype(
     {
@@ -117,28 +143,24 @@ def rgb_from_image(message: Image) -> np.ndarray:
 
 
 def camera_info(camera: Camera, stamp: int) -> CameraInfo:
-    """Calibration of a rectified camera: no distortion, P equals K."""
-    k = camera.intrinsics
+    """Calibration of a camera whose images are as the sensor gives them; P is that of the straightened image.
+
+    Args:
+        camera: whose name is the frame.
+        stamp: nanoseconds, of the image.
+    """
+    k, lens = camera.intrinsics, camera.lens
+    d = lens.coefficients or (0.0,) * 5
     return CameraInfo(
         header=header(stamp, camera.name),
         height=camera.height,
         width=camera.width,
-        distortion_model="plumb_bob",
-        d=[0.0] * 5,
+        distortion_model="plumb_bob" if lens.is_pinhole else lens.model,
+        d=[*d, 0.0] if len(d) == 4 and lens.model == "plumb_bob" else list(d),
         k=k.reshape(-1),
         r=np.eye(3).reshape(-1),
         p=np.column_stack([k, np.zeros(3)]).reshape(-1),
     )
-
-
-def camera_from_info(message: CameraInfo, name: str, pose: Pose) -> Camera:
-    """Camera of a CameraInfo and its pose in base_link.
-
-    Raises:
-        GeometryError: a focal length or size that is not above zero.
-    """
-    k = np.asarray(message.k, dtype=np.float64).reshape(3, 3)
-    return Camera(name, k, int(message.width), int(message.height), pose)
 
 
 def point_cloud(points: np.ndarray, stamp: int, frame: str) -> PointCloud2:

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "lss_bev_ros"
 ROS = {"rclpy", "launch", "launch_ros", "tf2_ros", "cv_bridge", "ament_index_python", "rosidl_runtime_py"}
-KNOW_ROS = ("nodes", "standalone", "messages.py", "dataset_messages.py")
+KNOW_ROS = ("nodes", "standalone", "messages.py", "camera_info.py", "dataset_messages.py")
 LAYERS = {
     "geometry": set(),
     "model": {"geometry"},

@@ -2,7 +2,8 @@
 
 from .box import Box
 from .grid import BevGrid
+from .lens import Lens
 from .pose import Pose
-from .rig import CAMERA_NAMES, Camera, Rig
+from .rig import CAMERA_NAMES, Camera, Rig, check_intrinsics
 
-__all__ = ["CAMERA_NAMES", "BevGrid", "Box", "Camera", "Pose", "Rig"]
+__all__ = ["CAMERA_NAMES", "BevGrid", "Box", "Camera", "Lens", "Pose", "Rig", "check_intrinsics"]
