@@ -44,6 +44,9 @@ def render(
     frame: Annotated[
         int | None, typer.Option(help="Of a still: which frame, from 0; the middle one.")
     ] = None,
+    namespace: Annotated[
+        str | None, typer.Option(help="Of a bag with several cars: the namespace of the one to show.")
+    ] = None,
     max_mb: Annotated[float, typer.Option(help="A GIF is shrunk until it is no larger; 0 for any.")] = 3.0,
 ) -> None:
     """Make a film of a scene, or a still: the cameras with what is predicted in them, and the grid."""
@@ -52,7 +55,7 @@ def render(
     from ..visualization.video import STILLS, check_target, write_film, write_still
 
     kind = check_target(out)
-    is_bag = source.suffix == ".mcap" or (source / "metadata.yaml").is_file() or any(source.glob("*.mcap*"))
+    is_bag = _is_bag(source)
     if not weights:
         weights = _RECORDED if is_bag else "builtin"
     if weights == _RECORDED and not is_bag:
@@ -63,7 +66,7 @@ def render(
     still = kind in STILLS
     first = frame if still else 0
     if reader is None:
-        count, frames = _of_bag(source, engine, first)
+        count, frames = _of_bag(source, engine, first, namespace)
     else:
         count, frames = _of_dataset(reader, scene, engine, first)
     subtitle = "" if engine is None else f"weights: {engine.weights}"
@@ -104,12 +107,23 @@ def _first(frames: Iterable[FilmFrame], count: int, bar) -> Iterator[FilmFrame]:
     bar(count, count)
 
 
-def _of_bag(source: Path, engine: Engine | None, first: int | None) -> tuple[int, Iterator[FilmFrame]]:
+def _is_bag(source: Path) -> bool:
+    if source.name.endswith((".mcap", ".mcap.zstd", ".db3", ".db3.zstd")):
+        return True
+    return (source / "metadata.yaml").is_file() or any((*source.glob("*.mcap*"), *source.glob("*.db3*")))
+
+
+def _of_bag(
+    source: Path, engine: Engine | None, first: int | None, namespace: str | None
+) -> tuple[int, Iterator[FilmFrame]]:
     from ..standalone.bag.frames import film_frames
 
+    def warn(line: str) -> None:
+        console.print(f"left out    {line}", soft_wrap=True, markup=False)
+
     predict = None if engine is None else partial(_predict, engine)
-    count, _ = film_frames(source, predict)
-    return film_frames(source, predict, _chosen(first, count, source))
+    count, _ = film_frames(source, predict, namespace=namespace)
+    return film_frames(source, predict, _chosen(first, count, source), namespace, warn)
 
 
 def _predict(engine: Engine, stamp: int, rig: Rig, images: dict[str, bytes]) -> tuple[np.ndarray, BevGrid]:

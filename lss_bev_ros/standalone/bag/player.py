@@ -147,7 +147,9 @@ def play_bag(
                     warn(f"not played: {passed}")
             publishers = _publishers(node, bag, names, options, warn)
             if not publishers and (bag.message_count or any(passed.count for passed in bag.passed_over)):
-                raise StandaloneError(f"bag {bag.path} has no messages that can be played here; see the warnings")
+                raise StandaloneError(
+                    f"bag {bag.path} has no messages that can be played here; see the warnings"
+                )
             voice = _Voice(publishers, warn)
             clock = None if options.clock is None else BagClock(node, options.clock)
             playback = Playback(session, options.rate, options.start_paused, clock)
