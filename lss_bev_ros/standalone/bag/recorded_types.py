@@ -78,7 +78,7 @@ def _parse(name: str, encoding: str, text: str) -> dict:
             f"its definition in the bag is of kind {encoding or 'none'}, not ros2msg or ros2idl"
         )
     parsed = {}
-    for part in _SEPARATOR.split(text):
+    for part in filter(str.strip, _SEPARATOR.split(text)):
         parsed |= get_types_from_idl(re.sub(r"\A\s*IDL: \S+", "", part))
     return parsed
 
