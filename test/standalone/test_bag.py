@@ -387,3 +387,44 @@ def test_wrong_arguments_are_told_in_one_line(tmp_path: Path, call: str, message
     names = {"play": play, "record": record, "PlayOptions": PlayOptions, "Selection": Selection}
     with pytest.raises(StandaloneError, match=message):
         eval(call, {**names, "path": str(tmp_path / "bag")})
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("no such thing"), OSError(28, "No space left on device"), MemoryError()]
+)
+def test_any_failure_of_the_writer_is_reported_and_what_was_written_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    write = BagStorage.write
+
+    def failing(storage: BagStorage, topic: object, stamp: int, data: bytes) -> None:
+        if stamp == 50:
+            raise error
+        write(storage, topic, stamp, data)
+
+    monkeypatch.setattr(BagStorage, "write", failing)
+    writer = BagWriter(tmp_path / "bag")
+    topic = writer.add_topic("/a", STRING)
+    for stamp in range(1, 51):
+        assert writer.write(topic, stamp, cdr(str(stamp)))
+    while writer.failure is None:
+        time.sleep(0.01)
+    assert not writer.write(topic, 51, cdr("late"))
+    with pytest.raises(StandaloneError, match=r"bag .* is incomplete: .*(no such|No space|MemoryError)"):
+        writer.close()
+    assert writer.dropped == 2
+    assert not (tmp_path / "bag" / "metadata.yaml").exists()
+    with Bag(tmp_path / "bag") as bag:
+        assert not bag.complete
+        assert [stamp for _, stamp, _ in bag.messages()] == list(range(1, 50))
+
+
+def test_a_message_that_is_none_does_not_spoil_its_neighbours(tmp_path: Path) -> None:
+    writer = BagWriter(tmp_path / "bag")
+    topic = writer.add_topic("/a", STRING)
+    writer.write(topic, 1, cdr("good"))
+    writer.write(topic, -1, cdr("before all time"))
+    writer._thread.join(10)
+    with pytest.raises(StandaloneError, match="is incomplete"):
+        writer.close()
+    assert recorded(tmp_path / "bag", "/a") == [cdr("good")]
