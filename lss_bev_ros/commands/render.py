@@ -47,6 +47,9 @@ def render(
     namespace: Annotated[
         str | None, typer.Option(help="Of a bag with several cars: the namespace of the one to show.")
     ] = None,
+    base_frame: Annotated[
+        str, typer.Option(help="Of a bag: the car's frame; that of its grids, or base_link, by default.")
+    ] = "",
     max_mb: Annotated[float, typer.Option(help="A GIF is shrunk until it is no larger; 0 for any.")] = 3.0,
 ) -> None:
     """Make a film of a scene, or a still: the cameras with what is predicted in them, and the grid."""
@@ -66,7 +69,7 @@ def render(
     still = kind in STILLS
     first = frame if still else 0
     if reader is None:
-        count, frames = _of_bag(source, engine, first, namespace)
+        count, frames = _of_bag(source, engine, first, namespace, base_frame)
     else:
         count, frames = _of_dataset(reader, scene, engine, first)
     subtitle = "" if engine is None else f"weights: {engine.weights}"
@@ -114,7 +117,7 @@ def _is_bag(source: Path) -> bool:
 
 
 def _of_bag(
-    source: Path, engine: Engine | None, first: int | None, namespace: str | None
+    source: Path, engine: Engine | None, first: int | None, namespace: str | None, base_frame: str
 ) -> tuple[int, Iterator[FilmFrame]]:
     from ..standalone.bag.frames import film_frames
 
@@ -123,7 +126,7 @@ def _of_bag(
 
     predict = None if engine is None else partial(_predict, engine)
     count, _ = film_frames(source, predict, namespace=namespace)
-    return film_frames(source, predict, _chosen(first, count, source), namespace, warn)
+    return film_frames(source, predict, _chosen(first, count, source), namespace, base_frame, warn)
 
 
 def _predict(engine: Engine, stamp: int, rig: Rig, images: dict[str, bytes]) -> tuple[np.ndarray, BevGrid]:

@@ -138,6 +138,44 @@ def test_without_any_placed_camera_there_is_no_picture(plain, tmp_path):
         frames(bag)
 
 
+def test_a_message_that_cannot_be_decoded_costs_itself(plain, tmp_path):
+    storage = BagStorage(tmp_path / "bag")
+    seen = set()
+    with Bag(plain) as bag:
+        topics = {topic.name: storage.add_topic(topic.name, topic.type) for topic in bag.topics}
+        for topic, stamp, data in bag.messages():
+            spoilt = topic in ("/cam_front/camera_info", "/tf") and topic not in seen
+            storage.write(topics[topic], stamp, data[:9] if spoilt else data)
+            seen.add(topic)
+    storage.close()
+    said: list[str] = []
+    assert all(frame.rig.names == CAMERA_NAMES for frame in frames(tmp_path / "bag", said.append))
+    assert [line.partition(" at ")[0] for line in said] == [
+        "a message of /tf",
+        "a message of /cam_front/camera_info",
+    ]
+
+
+def test_grids_in_a_frame_of_their_own_have_the_cameras_in_it(plain, tmp_path):
+    """A grid over base_footprint, half a metre below base_link; and a car whose frame has another name."""
+
+    def lower(topic, message):
+        if topic == "/ground_truth/occupancy":
+            message.header.frame_id = "base_footprint"
+            return [(topic, message), ("/bev/occupancy", message)]
+        if topic == "/tf_static":
+            below = Pose(np.eye(3), np.array([0.0, 0.0, 0.5]))
+            message.transforms.append(messages.transform(below, "base_footprint", "base_link", 0))
+        return [(topic, message)]
+
+    bag = changed(plain, tmp_path / "bag", lower)
+    of_link, of_grid = frames(bag)[0], frames(bag, predict=None)[0]
+    asked = frames(bag, base_frame="base_footprint")[0]
+    for over, under, same in zip(of_link.rig.cameras, of_grid.rig.cameras, asked.rig.cameras, strict=True):
+        np.testing.assert_allclose(under.pose.translation - over.pose.translation, [0, 0, 0.5], atol=1e-6)
+        np.testing.assert_allclose(under.pose.matrix, same.pose.matrix)
+
+
 def test_a_picture_is_of_one_car(plain, tmp_path):
     """Two cars; the first alone has grids."""
 

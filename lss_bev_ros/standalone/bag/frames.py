@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rclpy.serialization import deserialize_message
-from rosidl_runtime_py.utilities import get_message
 
 from ... import dataset_messages, messages
 from ...errors import StandaloneError
 from ...geometry import CAMERA_NAMES, BevGrid, Box, Pose, Rig
 from ...visualization.film import FilmFrame
 from .reader import Bag
-from .robot import PREDICTION_TOPIC, Car, Mounting, find_car
+from .robot import PREDICTION_TOPIC, Car, Mounting, Warn, decoded, find_car
 
 _NEAR_NS = 60_000_000
 """Recordings this near to an instant belong to it, as with the demonstration's picture."""
@@ -50,6 +48,7 @@ def film_frames(
     predict: Predict | None = None,
     first: int = 0,
     namespace: str | None = None,
+    base_frame: str = "",
     warn: Callable[[str], None] = lambda line: None,
 ) -> tuple[int, Iterator[FilmFrame]]:
     """Put the instants of a bag together: one a predicted grid, or one a keyframe where there is none.
@@ -59,6 +58,7 @@ def film_frames(
         predict: makes the grid of each instant; None takes the grids that were recorded.
         first: how many instants to pass over, without predicting them.
         namespace: of the car to show, where there are several; None for the only one.
+        base_frame: the car's frame, in which grids are; by default that of the recorded grids, or base_link.
         warn: told of each camera or scan that cannot be placed, and why.
 
     Returns:
@@ -78,15 +78,12 @@ def film_frames(
             )
         if not any(dataset_messages.image_topic(name) in names for name in CAMERA_NAMES):
             raise StandaloneError(f"bag {path} has no <camera>/image_raw/compressed, so nothing to show")
-        types = {topic.name: topic.type for topic in bag.topics}
-        kind = get_message(types[names[anchor]])
-        stamps = sorted(
-            {
-                messages.from_stamp(deserialize_message(data, kind).header.stamp)
-                for _, _, data in bag.messages([names[anchor]])
-            }
-        )
-    return len(stamps), _frames(path, car, types, stamps[first:], predict, warn)
+        say = Warn(warn)
+        headers = [message.header for _, message in decoded(bag, [names[anchor]], say)]
+        stamps = sorted({messages.from_stamp(header.stamp) for header in headers})
+        if predict is None and headers:
+            base_frame = base_frame or headers[0].frame_id
+    return len(stamps), _frames(path, car, stamps[first:], predict, base_frame, say)
 
 
 def _anchor(names: Mapping[str, str], path: Path) -> str:
@@ -97,22 +94,17 @@ def _anchor(names: Mapping[str, str], path: Path) -> str:
 
 
 def _frames(
-    path: Path,
-    car: Car,
-    types: dict[str, str],
-    stamps: list[int],
-    predict: Predict | None,
-    warn: Callable[[str], None],
+    path: Path, car: Car, stamps: list[int], predict: Predict | None, base_frame: str, warn: Warn
 ) -> Iterator[FilmFrame]:
     instants = [_Instant(stamp) for stamp in stamps]
     relative = {full: name for name, full in car.names.items()}
     done = 0
     with Bag(path) as bag:
-        mounting = Mounting(bag, car, warn)
-        infos = _first_infos(bag, car, types)
-        _check_placed(infos, mounting, stamps, path)
-        for full, _, data in bag.messages([full for name, full in car.names.items() if name != "tf"]):
-            topic, message = relative[full], deserialize_message(data, get_message(types[full]))
+        mounting = Mounting(bag, car, warn, base_frame)
+        infos = _first_infos(bag, car, warn)
+        _check_placed(infos, mounting, stamps, path, warn)
+        for full, message in decoded(bag, [full for name, full in car.names.items() if name != "tf"], warn):
+            topic = relative[full]
             if topic == "tf_static":
                 mounting.take(message.transforms, is_static=True)
                 continue
@@ -136,24 +128,26 @@ def _frames(
         instant.found.clear()
 
 
-def _first_infos(bag: Bag, car: Car, types: dict[str, str]) -> dict[str, Any]:
+def _first_infos(bag: Bag, car: Car, warn: Warn) -> dict[str, Any]:
     """The first camera_info of each camera, which may come after its first images."""
-    found: dict[str, Any] = {}
+    found = {}
     for name in CAMERA_NAMES:
         full = car.names.get(dataset_messages.info_topic(name))
-        if full is not None:
-            _, _, data = next(bag.messages([full]), ("", 0, None))
-            if data is not None:
-                found[name] = deserialize_message(data, get_message(types[full]))
+        for _, message in decoded(bag, [full], warn) if full is not None else ():
+            found[name] = message
+            break
     return found
 
 
-def _check_placed(infos: dict[str, Any], mounting: Mounting, stamps: list[int], path: Path) -> None:
+def _check_placed(
+    infos: dict[str, Any], mounting: Mounting, stamps: list[int], path: Path, warn: Warn
+) -> None:
     """Raise StandaloneError where no camera can be placed, so that nothing could be drawn."""
     stamp = stamps[0] if stamps else 0
     if stamps and not any(mounting.camera(name, info, stamp) for name, info in infos.items()):
+        why = warn.lines[-1] if warn.lines else "the bag has no camera_info"
         raise StandaloneError(
-            f"bag {path}: no camera can be placed on the car, so nothing can be shown; {mounting.problem}"
+            f"bag {path}: no camera can be placed on the car, so nothing can be shown; {why}"
         )
 
 

@@ -186,8 +186,9 @@ class Bag:
             raise StandaloneError(f"no bag at {self.path}")
         if self.path.is_file():
             if _plain(self.path).suffix not in _STORAGES:
+                hint = "; convert it (rosbags-convert)" if self.path.suffix == ".bag" else ""
                 raise StandaloneError(
-                    f"{self.path} is no bag: only MCAP (.mcap) and SQLite (.db3) storage is supported"
+                    f"{self.path} is no bag: only MCAP (.mcap) and SQLite (.db3) storage is supported{hint}"
                 )
             return [self.path]
         found = self._in_folder()

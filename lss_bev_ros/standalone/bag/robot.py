@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,43 @@ from .reader import Bag
 PREDICTION_TOPIC = "bev/occupancy"
 BASE_FRAME = "base_link"
 _GLOBAL = ("tf", "tf_static")
+
+
+class Warn:
+    """Tells each line once.
+
+    Args:
+        tell: told the lines.
+
+    Attributes:
+        lines: what was told so far.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self.lines: list[str] = []
+
+    def __call__(self, line: str) -> None:
+        """Tell a line, unless it was told."""
+        if line not in self.lines:
+            self.lines.append(line)
+            self._tell(line)
+
+
+def decoded(bag: Bag, topics: Collection[str], warn: Warn) -> Iterator[tuple[str, Any]]:
+    """Yield topic and message; one that cannot be decoded is left out, and its topic named."""
+    kinds = {topic.name: get_message(topic.type) for topic in bag.topics if topic.name in topics}
+    spoilt: set[str] = set()
+    for topic, stamp, data in bag.messages(topics):
+        try:
+            message = deserialize_message(data, kinds[topic])
+        except Exception as error:
+            # Each ROS has an error of its own for it.
+            if topic not in spoilt:
+                spoilt.add(topic)
+                warn(f"a message of {topic} at {stamp / 1e9:.3f} cannot be decoded: {error}")
+            continue
+        yield topic, message
 
 
 @dataclass(frozen=True)
@@ -89,23 +126,19 @@ class Mounting:
     Args:
         bag: open.
         car: whose transforms they are.
-        warn: told once of everything that cannot be placed, and why.
+        warn: told of everything that cannot be placed, and why.
+        base: the car's own frame; empty for base_link, or that with the car's namespace in front.
 
     Attributes:
         base: the car's own frame, in which poses are.
     """
 
-    def __init__(self, bag: Bag, car: Car, warn: Callable[[str], None]) -> None:
+    def __init__(self, bag: Bag, car: Car, warn: Warn, base: str = "") -> None:
         self._warn = warn
-        self._warned: list[str] = []
         self._tree = TransformTree()
         self._cameras: dict[str, tuple[object, Pose, Camera]] = {}
-        kinds = {
-            topic.name: get_message(topic.type) for topic in bag.topics if topic.name in car.names.values()
-        }
         held: dict[str, TransformStamped] = {}
-        for topic, _, data in bag.messages([car.names[name] for name in _GLOBAL if name in car.names]):
-            message = deserialize_message(data, kinds[topic])
+        for topic, message in decoded(bag, [car.names[name] for name in _GLOBAL if name in car.names], warn):
             if topic == car.names.get("tf_static"):
                 # What is mounted otherwise later on is taken when its time has come.
                 for transform in message.transforms:
@@ -115,12 +148,7 @@ class Mounting:
         self.take(held.values(), is_static=True)
         # A car of several gives its frames a prefix.
         prefixed = f"{car.namespace.strip('/')}/{BASE_FRAME}"
-        self.base = prefixed if prefixed in self._tree else BASE_FRAME
-
-    @property
-    def problem(self) -> str:
-        """The first thing that was wrong."""
-        return self._warned[0] if self._warned else "there is no camera_info"
+        self.base = base or (prefixed if prefixed in self._tree else BASE_FRAME)
 
     def take(self, transforms: Iterable[TransformStamped], is_static: bool) -> None:
         """Take transforms of /tf or /tf_static."""
@@ -129,7 +157,7 @@ class Mounting:
             try:
                 pose = messages.pose_from_transform(transform)
             except GeometryError as error:
-                self.say(f"transform of {child!r} left out: {error}")
+                self._warn(f"transform of {child!r} left out: {error}")
                 continue
             stamp = None if is_static else messages.from_stamp(transform.header.stamp)
             self._tree.insert(transform.header.frame_id, child, pose, stamp)
@@ -139,13 +167,13 @@ class Mounting:
         try:
             return self._tree.lookup(self.base, frame, stamp)
         except GeometryError as error:
-            self.say(f"{what} is not placed: {error}")
+            self._warn(f"{what} is not placed: {error}")
             return None
 
     def camera(self, name: str, info: Any, stamp: int) -> Camera | None:
         """A camera as its camera_info and the transforms tell it; the same object while nothing changes."""
         if info is None:
-            self.say(f"{name} is not placed: the bag has no camera_info of it")
+            self._warn(f"{name} is not placed: the bag has no camera_info of it")
             return None
         pose = self.pose(info.header.frame_id, stamp, name)
         if pose is None:
@@ -155,16 +183,10 @@ class Mounting:
             try:
                 reading = messages.read_camera_info(info, name, pose, frames="auto")
             except GeometryError as error:
-                self.say(f"{name} is not placed: {error}")
+                self._warn(f"{name} is not placed: {error}")
                 return None
             for note in reading.notes:
-                self.say(note)
+                self._warn(note)
             same = known is not None and known[2].fingerprint == reading.camera.fingerprint
             known = self._cameras[name] = info, pose, known[2] if same else reading.camera
         return known[2]
-
-    def say(self, line: str) -> None:
-        """Warn, once for each line."""
-        if line not in self._warned:
-            self._warned.append(line)
-            self._warn(line)

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
-from rclpy.serialization import deserialize_message
-from rosidl_runtime_py.utilities import get_message
 
 from ... import messages
 from ...errors import StandaloneError
@@ -16,7 +14,7 @@ from ...evaluation import LidarReference
 from ...geometry import CAMERA_NAMES
 from ...visualization.sheet import frame_sheet
 from ..bag import Bag
-from ..bag.robot import Mounting, find_car
+from ..bag.robot import Mounting, Warn, decoded, find_car
 
 _NEAR_NS = 60_000_000
 """Recordings this near to a prediction belong to its frame."""
@@ -73,17 +71,16 @@ def _messages_of(path: Path, stamp: int) -> dict:
     found: dict = {}
     nearest: dict[str, int] = {}
     with Bag(path) as bag:
-        types = {topic.name: topic.type for topic in bag.topics}
         car = find_car(bag, needed="bev/occupancy")
         wanted = {car.names[end]: end for end in ends if end in car.names}
-        for topic, _, data in bag.messages(wanted):
-            message = deserialize_message(data, get_message(types[topic]))
+        warn = Warn(lambda line: print(line, file=sys.stderr))
+        for topic, message in decoded(bag, wanted, warn):
             distance = abs(messages.from_stamp(message.header.stamp) - stamp)
             end = wanted[topic]
             if distance <= nearest.get(end, _NEAR_NS):
                 nearest[end], found[end] = distance, message
         scan = found.get("lidar_top/points")
         if scan is not None:
-            mounting = Mounting(bag, car, lambda line: print(line, file=sys.stderr))
+            mounting = Mounting(bag, car, warn)
             found["lidar_pose"] = mounting.pose(scan.header.frame_id, stamp, "the LiDAR")
     return found
