@@ -8,7 +8,7 @@ from rosbags.typesys import get_types_from_idl, get_types_from_msg
 from rosbags.typesys.store import Typestore
 
 from lss_bev_ros.errors import StandaloneError
-from lss_bev_ros.standalone import activate, idl
+from lss_bev_ros.standalone import activate
 from lss_bev_ros.standalone.interfaces import full_name, type_hash, type_store
 from lss_bev_ros.standalone.message import message_class as standalone_class
 from lss_bev_ros.standalone.topic.offers import message_class
@@ -43,8 +43,7 @@ def recorded_class(topic: RecordedTopic) -> type:
         )
     try:
         _register(name, topic.schema_encoding, topic.schema.decode())
-        idl.message_type(name)
-        type_hash(name)
+        _check(name)
         return standalone_class(name)
     except StandaloneError as error:
         raise StandaloneError(f"type {topic.type} is not known here, and {error}") from None
@@ -55,6 +54,15 @@ def recorded_class(topic: RecordedTopic) -> type:
             f"type {topic.type} is not known here, and its definition in the bag cannot be used "
             f"({type(error).__name__})"
         ) from None
+
+
+def _check(name: str) -> None:
+    """Raise what there is to raise where a type cannot be published."""
+    # Cyclone DDS is there only where ROS 2 is not.
+    from lss_bev_ros.standalone.idl import message_type
+
+    message_type(name)
+    type_hash(name)
 
 
 def differs_here(topic: RecordedTopic) -> bool:
