@@ -178,9 +178,31 @@ def test_sqlite_bags_are_read(tmp_path) -> None:
             assert list(bag.messages(["/b"], START + 2 * STEP, START + 5 * STEP)) == told([messages[3]])
             assert bag.storage == "sqlite3"
             assert (bag.start, bag.end) == (START, START + 6 * STEP)
+    assert [file.name for file in sorted(path.iterdir())] == ["bag_0.db3", "metadata.yaml"]
     (path / "bag_0.db3").write_bytes(b"SQLite format 3\0" + bytes(4000))
     with pytest.raises(StandaloneError, match=r"bag_0.db3 is no SQLite bag"):
         Bag(path)
+
+
+def test_what_a_killed_recorder_left_in_sqlites_log_is_read(tmp_path) -> None:
+    path = tmp_path / "a.db3"
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute(
+        "CREATE TABLE topics(id INTEGER PRIMARY KEY, name TEXT, type TEXT, serialization_format TEXT)"
+    )
+    database.execute("CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id INT, timestamp INT, data BLOB)")
+    database.execute(f"INSERT INTO topics VALUES (1, '/a', '{STRING}', 'cdr')")
+    database.execute("INSERT INTO messages(topic_id, timestamp, data) VALUES (1, 5, ?)", (cdr("x"),))
+    database.commit()
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for file in tmp_path.glob("a.db3*"):
+        (killed / file.name).write_bytes(file.read_bytes())
+    database.close()
+    with Bag(killed / "a.db3") as bag:
+        assert list(bag.messages()) == [("/a", 5, cdr("x"))]
+        assert not bag.complete
 
 
 # What the metadata claim
@@ -424,6 +446,7 @@ def test_latched_topics_come_before_the_start_and_are_latched_by_their_names(hea
         Recorded("/tf_static", START, b"\0\1\0\0\0\0\0\0", **tf),
         Recorded("/tf", START, b"\0\1\0\0\0\0\0\0", **tf),
         Recorded("/mixed", START, cdr("m"), qos=qos() + "\n" + qos(durability=1, reliability=2)),
+        Recorded("/robot/map", START + 20 * STEP, cdr("m"), qos=qos()),
         *talk(20, topics=("/a",), start=START + 1),
         *talk(20, topics=("/fast",), start=START + 2, qos=qos(reliability=2)),
     ]
@@ -431,8 +454,9 @@ def test_latched_topics_come_before_the_start_and_are_latched_by_their_names(hea
     write_mcap(path, messages)
     said, _, offers = heard(path, start_offset=1.0)
     assert {topic for topic, _ in said[:2]} == {"/tf_static", "/mixed"}
-    assert {topic for topic, _ in said[2:]} == {"/a", "/fast"}
+    assert {topic for topic, _ in said[2:]} == {"/a", "/fast", "/robot/map"}
     assert offers["/tf_static"].durability == offers["/mixed"].durability == DurabilityPolicy.TRANSIENT_LOCAL
+    assert offers["/robot/map"].durability == DurabilityPolicy.TRANSIENT_LOCAL, "though recorded as volatile"
     assert offers["/tf"].durability == offers["/a"].durability == DurabilityPolicy.VOLATILE
     assert offers["/mixed"].reliability == ReliabilityPolicy.RELIABLE
     assert offers["/fast"].reliability == ReliabilityPolicy.BEST_EFFORT
@@ -479,3 +503,42 @@ def test_wrong_overrides_are_told_in_one_line(tmp_path, text, message) -> None:
     assert "\n" not in str(caught.value)
     with pytest.raises(StandaloneError, match="cannot be read"):
         read_overrides(tmp_path / "missing.yaml")
+
+
+def test_the_command_tells_by_its_exit_code(heard, tmp_path) -> None:
+    from typer.testing import CliRunner
+
+    from lss_bev_ros.standalone.bag_commands import bag as command
+
+    path = tmp_path / "bag"
+    path.mkdir()
+    write_mcap(path / "bag_0.mcap", talk(4))
+    write_metadata(path, {"bag_0.mcap": talk(4)})
+    play = ["play", str(path), "--rate", "1000", "--disable-keyboard-controls"]
+    good = CliRunner().invoke(command, [*play, "-s", "mcap"])
+    assert (good.exit_code, good.output.splitlines()[-1]) == (0, f"{path}: 4 messages played")
+    write_metadata(path, {"bag_0.mcap": talk(6)})
+    bad = CliRunner().invoke(command, play)
+    assert bad.exit_code == 1
+    assert f"{path}: 4 messages played" in bad.output
+    assert "was not played whole; lost: /a: metadata.yaml claims 3 messages" in str(bad.exception)
+
+
+def test_a_recorder_asks_as_the_overrides_say(ros, open_node, tmp_path) -> None:
+    from rclpy.qos import DurabilityPolicy, QoSProfile
+    from std_msgs.msg import String
+
+    from lss_bev_ros.standalone.bag.recorder import Recorder
+
+    asked = QoSProfile(depth=3, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    with open_node("recorder") as node:
+        # The transient-local reader would not be heard by default: not all publishers latch.
+        publishers = [
+            node.create_publisher(String, "/a", profile) for profile in (asked, QoSProfile(depth=3))
+        ]
+        with Recorder(node, tmp_path / "bag", ["/a"], qos_overrides={"/a": asked}) as recorder:
+            recorder.discover()
+            (info,) = node.get_subscriptions_info_by_topic("/a")
+            assert info.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
+        for publisher in publishers:
+            node.destroy_publisher(publisher)

@@ -57,8 +57,7 @@ def to_offer(
     As `adapt_offer_to_recorded_offers` of rosbag2_storage, but for three things: the history is not what
     they had, since nobody else knew it, but keeps 100; a transient-local topic keeps all its messages, for
     those who come late are to have every publisher's; and a topic that one of them latched, or that is
-    latched by convention and was recorded without a profile, is offered transient local, which every
-    reader takes.
+    latched by convention, is offered transient local, which every reader takes.
 
     Args:
         topic: Its name.
@@ -78,9 +77,10 @@ def to_offer(
         for offer in recorded
     }
     durabilities = {offer.durability for offer in recorded}
-    latched = QosDurability.TRANSIENT_LOCAL in durabilities or (
-        is_latched(topic, type_name) and durabilities <= {QosDurability.UNKNOWN, QosDurability.SYSTEM_DEFAULT}
-    )
+    known = durabilities - {QosDurability.UNKNOWN, QosDurability.SYSTEM_DEFAULT}
+    latched = QosDurability.TRANSIENT_LOCAL in known or _is_latched(topic, type_name, bool(known))
+    if latched and known == {QosDurability.VOLATILE}:
+        warn(f"{topic} was recorded as volatile; it is played transient local, as its readers want it")
     depth = max(_DEFAULT_DEPTH, min(messages, _MOST_LATCHED)) if latched else _DEFAULT_DEPTH
     durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
     if len(alike) != 1:
@@ -103,9 +103,9 @@ def to_offer(
     )
 
 
-def is_latched(topic: str, type_name: str) -> bool:
-    """Whether a topic is published transient local wherever it is used, by its name or type."""
-    return topic.rpartition("/")[2] in _LATCHED_NAMES or type_name in _LATCHED_TYPES
+def _is_latched(topic: str, type_name: str, told: bool) -> bool:
+    """Whether readers want a topic transient local by its name, or by its type where nothing is told."""
+    return topic.rpartition("/")[2] in _LATCHED_NAMES or (not told and type_name in _LATCHED_TYPES)
 
 
 def read_overrides(path: Path | str) -> dict[str, QoSProfile]:

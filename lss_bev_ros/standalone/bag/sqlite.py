@@ -69,16 +69,18 @@ class SqliteFile:
 
     def _connect(self) -> sqlite3.Connection:
         address = f"file:{quote(str(self.path.absolute()))}"
+        beside = self.path.with_name(f"{self.path.name}-wal")
+        if not beside.exists() or not beside.stat().st_size:
+            # Nothing but the file counts, and no file is made beside it.
+            return sqlite3.connect(f"{address}?immutable=1", uri=True, check_same_thread=False)
+        self.whole = False
         try:
             # With the messages that a recorder which was killed left in the file beside it.
             database = sqlite3.connect(f"{address}?mode=ro", uri=True, check_same_thread=False)
             database.execute("SELECT count(*) FROM sqlite_master").fetchone()
             return database
         except sqlite3.OperationalError:
-            beside = self.path.with_name(f"{self.path.name}-wal")
-            if beside.exists() and beside.stat().st_size:
-                self.whole = False
-                self.lost.append(f"{beside.name}: the last messages, to be read in a writable folder")
+            self.lost.append(f"{beside.name}: the last messages, to be read in a writable folder")
             return sqlite3.connect(f"{address}?immutable=1", uri=True, check_same_thread=False)
 
     def _read_topics(self) -> None:
