@@ -94,6 +94,22 @@ def test_channels_of_one_topic_are_one_topic(tmp_path) -> None:
         assert [(topic.name, topic.count) for topic in bag.topics] == [("/a", 9)]
 
 
+def test_a_topic_of_two_types_is_read_as_the_more_frequent_and_the_other_is_named(tmp_path) -> None:
+    spellings = ("std_msgs/String", STRING)
+    messages = [Recorded("/a", START + n, cdr(str(n)), spellings[n % 2], "CDR") for n in range(4)]
+    other = Recorded("/a", START + 9, bytes(8), "std_msgs/msg/Int32", schema=b"int32 data\n")
+    unsaid = Recorded("/b", START + 9, cdr("b"), encoding="")
+    write_mcap(tmp_path / "a.mcap", [*messages, other, unsaid])
+    with Bag(tmp_path / "a.mcap") as bag:
+        assert sorted(bag.messages()) == told([*messages, unsaid])
+        assert {topic.name: (topic.type, topic.count) for topic in bag.topics} == {
+            "/a": (STRING, 4),
+            "/b": (STRING, 1),
+        }
+        (passed,) = bag.passed_over
+    assert str(passed) == f"/a (std_msgs/msg/Int32, 1 messages): the topic has more messages of type {STRING}"
+
+
 def test_the_profile_is_of_the_metadata_and_of_the_file_where_they_have_none(tmp_path) -> None:
     messages = talk(qos=qos(durability=1))
     with Bag(folder(tmp_path / "bag", messages, {"/a": qos(), "/b": ""})) as bag:

@@ -30,6 +30,18 @@ class Channel:
     offered_qos: tuple[Qos, ...] = ()
     type_hash: str = ""
 
+    @property
+    def is_ros2(self) -> bool:
+        """Whether its messages are those of ROS 2, whose type is known by name."""
+        unsaid = not self.encoding and self.schema_encoding.startswith("ros2")
+        return bool(self.type) and (self.encoding.lower() == "cdr" or unsaid)
+
+    @property
+    def full_type(self) -> str:
+        """Its type with all three parts, as some leave out the middle one."""
+        package, _, name = self.type.partition("/")
+        return f"{package}/msg/{name}" if name and "/" not in name and self.is_ros2 else self.type
+
 
 class StoredMessage(NamedTuple):
     """A message in a file: stamp in nanoseconds, id of its channel, its bytes as they are stored."""

@@ -273,28 +273,28 @@ class Bag:
 
     def _describe(self) -> dict[str, list[tuple[Channel, int]]]:
         """Tell topics from what is none; returns the channels of each topic with their counts."""
-        counts: Counter[tuple[str, str, str]] = Counter()
+        counts: Counter[tuple[str, str, str, bool]] = Counter()
         channels: dict[str, list[tuple[Channel, int]]] = {}
         for storage in self._storages:
             for number, channel in storage.channels.items():
                 count = storage.counts.get(number, 0)
-                counts[channel.topic, channel.type, channel.encoding] += count
+                counts[channel.topic, channel.full_type, channel.encoding, channel.is_ros2] += count
                 channels.setdefault(channel.topic, []).append((channel, count))
         kinds: dict[str, str] = {}
-        for (topic, kind, encoding), _ in counts.most_common():
-            if encoding == "cdr" and kind:
+        for (topic, kind, _, is_ros2), _ in counts.most_common():
+            if is_ros2:
                 kinds.setdefault(topic, kind)
         self._kinds = kinds
         self.topics = tuple(self._topic(name, kinds[name], channels[name]) for name in sorted(kinds))
         self.passed_over = tuple(
             PassedOver(topic, kind, count, _reason(kind, encoding, kinds.get(topic)))
-            for (topic, kind, encoding), count in sorted(counts.items())
-            if encoding != "cdr" or kind != kinds.get(topic)
+            for (topic, kind, encoding, is_ros2), count in sorted(counts.items())
+            if not is_ros2 or kind != kinds.get(topic)
         )
         return channels
 
     def _topic(self, name: str, kind: str, channels: Sequence[tuple[Channel, int]]) -> RecordedTopic:
-        mine = [each for each in channels if (each[0].type, each[0].encoding) == (kind, "cdr")]
+        mine = [each for each in channels if each[0].is_ros2 and each[0].full_type == kind]
         offers = (self._metadata.offers.get(name) if self._metadata else None) or tuple(
             dict.fromkeys(offer for channel, _ in mine for offer in channel.offered_qos)
         )
@@ -346,8 +346,8 @@ class Bag:
         names = {
             channel: each.topic
             for channel, each in storage.channels.items()
-            if each.encoding == "cdr"
-            and self._kinds.get(each.topic) == each.type
+            if each.is_ros2
+            and self._kinds.get(each.topic) == each.full_type
             and (topics is None or each.topic in topics)
         }
         message: StoredMessage
@@ -369,8 +369,10 @@ def _natural(file: Path) -> list[tuple[int, int, str]]:
 def _reason(kind: str, encoding: str, chosen: str | None) -> str:
     if encoding == "ros1":
         return "messages of ROS 1; convert the bag (rosbags-convert)"
-    if encoding != "cdr":
-        return f"encoded as {encoding or 'nothing'}, which is none of ROS 2's"
+    if encoding.lower() not in ("cdr", ""):
+        return f"encoded as {encoding}, which is none of ROS 2's"
     if not kind:
         return "no type is told"
+    if chosen is None:
+        return "its encoding is not told"
     return f"the topic has more messages of type {chosen}"

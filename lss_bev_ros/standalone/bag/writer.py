@@ -53,10 +53,16 @@ class BagWriter:
         """Register a topic and return what `write` wants of it.
 
         Raises:
-            StandaloneError: A type whose definition is not known.
+            StandaloneError: A type whose definition is not known; the disk failed.
         """
         with self._lock:
-            return self._storage.add_topic(name, type_name, offered_qos)
+            try:
+                return self._storage.add_topic(name, type_name, offered_qos)
+            except OSError as error:
+                self.failure = self.failure or error
+                raise StandaloneError(
+                    f"bag {self.path} cannot be written: {error.strerror or error}"
+                ) from error
 
     def write(self, topic: Connection, stamp: int, data: bytes) -> bool:
         """Queue a message.
