@@ -117,7 +117,8 @@ def read_overrides(path: Path | str) -> dict[str, QoSProfile]:
     try:
         data = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise StandaloneError(f"QoS overrides {path} cannot be read: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise StandaloneError(f"QoS overrides {path} cannot be read: {reason}") from None
     except YAMLError as error:
         raise StandaloneError(f"QoS overrides {path} are no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, Mapping) or not all(isinstance(value, Mapping) for value in data.values()):
