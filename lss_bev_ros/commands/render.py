@@ -122,7 +122,7 @@ def _of_bag(
     from ..standalone.bag.frames import film_frames
 
     def warn(line: str) -> None:
-        console.print(f"left out    {line}", soft_wrap=True, markup=False)
+        console.print(f"warning     {line}", soft_wrap=True, markup=False)
 
     predict = None if engine is None else partial(_predict, engine)
     count, _ = film_frames(source, predict, namespace=namespace)

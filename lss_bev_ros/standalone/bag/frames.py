@@ -59,7 +59,7 @@ def film_frames(
         first: how many instants to pass over, without predicting them.
         namespace: of the car to show, where there are several; None for the only one.
         base_frame: the car's frame, in which grids are; by default that of the recorded grids, or base_link.
-        warn: told of each camera or scan that cannot be placed, and why.
+        warn: told of each camera or scan that cannot be placed, and why, and of what the bag has lost.
 
     Returns:
         how many there are in the bag, and the frames; one whose cameras are not in the bag is left out.
@@ -100,6 +100,8 @@ def _frames(
     relative = {full: name for name, full in car.names.items()}
     done = 0
     with Bag(path) as bag:
+        for line in bag.lost:
+            warn(f"lost: {line}")
         mounting = Mounting(bag, car, warn, base_frame)
         infos = _first_infos(bag, car, warn)
         _check_placed(infos, mounting, stamps, path, warn)
