@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import DatasetError
-from .index import unknown_scene
 from .nuscenes import find_version
 from .records import load_records
+from .tables import scene_names, unknown_scene
 
 
 def count_keyframes(dataroot: str | Path, version: str = "", scenes: Sequence[str] = ()) -> int:
@@ -25,9 +25,8 @@ def count_keyframes(dataroot: str | Path, version: str = "", scenes: Sequence[st
     """
     root = Path(dataroot).expanduser()
     tables = root / find_version(root, version)
-    tokens = {
-        record["name"]: record["token"] for record in load_records(tables / "scene.json", {"name", "token"})
-    }
+    records = load_records(tables / "scene.json", {"name", "token"})
+    tokens = dict(zip(scene_names(records), (record["token"] for record in records), strict=True))
     for name in scenes:
         if name not in tokens:
             raise DatasetError(unknown_scene(tables, name, tuple(tokens)))
