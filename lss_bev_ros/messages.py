@@ -164,13 +164,21 @@ def camera_info(camera: Camera, stamp: int) -> CameraInfo:
 
 
 def point_cloud(points: np.ndarray, stamp: int, frame: str) -> PointCloud2:
-    """Wrap (N, 5) float32 x, y, z, intensity, ring of `frame`, metres."""
+    """Wrap (N, 5) float32 x, y, z, intensity, ring of `frame`, metres.
+
+    Where no ring is known (-1), the cloud has no such field, but the same layout. Points without a return are
+    NaN; the cloud is dense where it has none of them.
+    """
     packed = np.zeros(len(points), POINT_DTYPE)
-    for column, name in enumerate(POINT_DTYPE.names):
+    for column, name in enumerate(POINT_DTYPE.names[:4]):
         packed[name] = points[:, column]
+    ring = points[:, 4]
+    known = ring >= 0  # neither -1 nor NaN
+    packed["ring"][known] = ring[known]
     fields = [
         PointField(name=name, offset=offset, datatype=_FIELD_TYPES[dtype], count=1)
         for name, (dtype, offset) in POINT_DTYPE.fields.items()
+        if name != "ring" or known.any() or not len(points)
     ]
     return PointCloud2(
         header=header(stamp, frame),
@@ -181,7 +189,7 @@ def point_cloud(points: np.ndarray, stamp: int, frame: str) -> PointCloud2:
         point_step=POINT_DTYPE.itemsize,
         row_step=POINT_DTYPE.itemsize * len(points),
         data=to_array(packed, "B"),
-        is_dense=True,
+        is_dense=bool(np.isfinite(points[:, :3]).all()),
     )
 
 

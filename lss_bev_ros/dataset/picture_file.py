@@ -38,3 +38,10 @@ def damage(data: bytes) -> str:
         whole = 8 + int.from_bytes(data[4:8], "little")
         return "" if len(data) >= whole else f"truncated WebP, {len(data)} of {whole} bytes"
     return f"not a JPEG, PNG or WebP file ({len(data)} bytes)"
+
+
+def image_format(data: bytes) -> str:
+    """How a CompressedImage names what `damage` found whole: jpeg, png or webp."""
+    if data.startswith(_PNG):
+        return "png"
+    return "webp" if data.startswith(b"RIFF") else "jpeg"

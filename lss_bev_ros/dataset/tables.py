@@ -165,8 +165,7 @@ class Tables:
     def _read_sensors(self) -> None:
         sensors = {}
         for record in load_records(self._path("sensor"), {"token", "channel", "modality"}):
-            kind = _KINDS.get(str(record["modality"]).lower())
-            sensors[str(record["token"])] = (str(record["channel"]), kind)
+            sensors[str(record["token"])] = (str(record["channel"]), sensor_kind(record))
         channels = [channel for channel, kind in sensors.values() if kind == CAMERA]
         frames = frame_names(channels)
         self._calibrations: dict[str, Calibration] = {}
@@ -450,6 +449,11 @@ def _text(record: dict, *fields: str) -> str:
 
 def _numbered(token: object) -> int:
     return int(str(token)) if str(token) in ("1", "2", "3", "4") else 0
+
+
+def sensor_kind(record: dict) -> str | None:
+    """What a record of sensor.json is: `camera`, `lidar` or None for anything else."""
+    return _KINDS.get(str(record["modality"]).lower())
 
 
 def frame_name(channel: str) -> str:
