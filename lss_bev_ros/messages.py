@@ -21,6 +21,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from .camera_info import CameraReading, camera_from_info, read_camera_info
 from .errors import GeometryError
 from .geometry import BevGrid, Box, Camera, Pose
+from .geometry.category import PERSON, TWO_WHEELER, VEHICLE, kind_of
 
 __all__ = [
     "POINT_DTYPE",
@@ -307,8 +308,8 @@ def boxes_from_markers(message: MarkerArray) -> list[Box]:
 
 
 def _box_color(category: str) -> tuple[float, float, float]:
-    kind = category.split(".")[0]
-    return {"vehicle": _VEHICLE_COLOR, "human": _PERSON_COLOR}.get(kind, _OBJECT_COLOR)
+    colors = {VEHICLE: _VEHICLE_COLOR, TWO_WHEELER: _VEHICLE_COLOR, PERSON: _PERSON_COLOR}
+    return colors.get(kind_of(category), _OBJECT_COLOR)
 
 
 def diagnostic_status(

@@ -13,6 +13,8 @@ from .evaluator import Evaluator, FrameScore
 if TYPE_CHECKING:
     from ..runtime import Engine, Prediction
 
+_MESSAGES = 20
+
 Observer = Callable[[Keyframe, "Prediction", FrameScore], None]
 
 
@@ -28,7 +30,8 @@ def evaluate_dataset(
     """Predict and score the keyframes of a data set.
 
     A damaged or missing image is left out as a lost camera would be, a damaged scan as a lost LiDAR; both
-    are counted in the report under `frames.missing`, with the first messages under `damaged`.
+    are counted in the report under `frames.missing`. `data.damaged` has the first messages and
+    `data.damaged_files` how many files there are. What has no annotations is not scored against them.
 
     Args:
         reader: the data set.
@@ -53,11 +56,10 @@ def evaluate_dataset(
     damaged: list[str] = []
     done = 0
     for name in names:
-        annotated = reader.annotated(name)
         for keyframe in reader.keyframes(name):
             if done == total:
                 break
-            _evaluate_keyframe(keyframe, annotated, engine, evaluator, damaged, observer)
+            _evaluate_keyframe(keyframe, engine, evaluator, damaged, observer)
             done += 1
             if progress:
                 progress(done, total)
@@ -66,7 +68,9 @@ def evaluate_dataset(
             "dataroot": str(reader.dataroot),
             "version": reader.version,
             "scenes": list(names),
-            "damaged": damaged[:20],
+            "damaged": damaged[:_MESSAGES],
+            "damaged_files": len(damaged),
+            "notices": list(reader.notices),
         },
         engine={"backend": engine.name, "weights": engine.weights},
     )
@@ -74,7 +78,6 @@ def evaluate_dataset(
 
 def _evaluate_keyframe(
     keyframe: Keyframe,
-    annotated: bool,
     engine: Engine,
     evaluator: Evaluator,
     damaged: list[str],
@@ -85,7 +88,7 @@ def _evaluate_keyframe(
         shot = keyframe.cameras.get(name)
         try:
             if shot is not None:
-                images[name] = shot.jpeg()
+                images[name] = shot.encoded()
         except DatasetError as error:
             damaged.append(str(error))
         if name not in images:
@@ -118,7 +121,7 @@ def _evaluate_keyframe(
     score = evaluator.update(
         stamp=stamp,
         occupancy=prediction.occupancy,
-        truth=vehicle_raster(keyframe.boxes, evaluator.grid) if annotated else None,
+        truth=vehicle_raster(keyframe.boxes, evaluator.grid) if keyframe.annotated else None,
         scan=scan,
         latency_ms=latency_ms,
         scene=keyframe.scene,
