@@ -28,6 +28,7 @@ LAYERS = {
         "evaluation",
         "visualization",
         "messages",
+        "camera_info",
         "dataset_messages",
     },
 }

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..geometry import Camera
+from ..geometry import Camera, Lens
 from ..geometry.box import corners_of
 from ..geometry.category import PERSON, TWO_WHEELER, VEHICLE, kind_of
 from .scene import Frame
@@ -102,15 +102,24 @@ def _points(frame: Frame) -> np.ndarray:
 
 
 def _calibration(camera: Camera) -> dict[str, object]:
-    """Row-major `k`, and `rotation` and `translation` of base_link to the optical frame."""
+    """Row-major `k`, the lens, and `rotation` and `translation` of base_link to the optical frame."""
     to_camera = camera.pose.inverse()
     return {
         "width": camera.width,
         "height": camera.height,
         "k": camera.intrinsics.ravel().tolist(),
+        "lens": _lens(camera.lens),
         "rotation": to_camera.rotation.ravel().tolist(),
         "translation": to_camera.translation.tolist(),
     }
+
+
+def _lens(lens: Lens) -> dict[str, object] | None:
+    """Model and coefficients, and how far out it is one; None for a pinhole, and for no limit."""
+    if lens.is_pinhole:
+        return None
+    reach = lens.reach if np.isfinite(lens.reach) else None
+    return {"model": lens.model, "d": list(lens.coefficients), "reach": reach}
 
 
 def _json(header: Mapping[str, object], places: Mapping[str, list[int]]) -> bytes:

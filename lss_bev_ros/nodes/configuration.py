@@ -35,6 +35,16 @@ def parameter(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+_RECTIFIED = (
+    "true: the images are rectified, so R and P of camera_info count; false: they are as the sensor gives "
+    "them, so K and D count; auto: true where D is 0 and P differs from K"
+)
+_FRAMES = (
+    "axes of the cameras' frames; optical: z forward, y down; body: x forward, z up; auto: body where the "
+    "camera would look at the sky otherwise"
+)
+
+
 @dataclass(frozen=True)
 class ReplayParameters:
     """Parameters of the replay node."""
@@ -82,6 +92,8 @@ class InferenceParameters:
         choices=("best_effort", "reliable"),
     )
     base_frame: str = parameter("base_link", "frame of the car, in which the grid lies")
+    image_rectified: str = parameter("auto", _RECTIFIED, choices=("auto", "true", "false"))
+    camera_frames: str = parameter("auto", _FRAMES, choices=("auto", "optical", "body"))
     weights: str = parameter(
         "builtin",
         "builtin: those that ship, trained on synthetic data, or builtin-pruned, twice as fast; or a "
@@ -154,6 +166,8 @@ class DashboardParameters:
         "best_effort", "of the camera and LiDAR subscriptions", choices=("best_effort", "reliable")
     )
     base_frame: str = parameter("base_link", "frame of the car, in which the grid lies")
+    image_rectified: str = parameter("auto", _RECTIFIED, choices=("auto", "true", "false"))
+    camera_frames: str = parameter("auto", _FRAMES, choices=("auto", "optical", "body"))
     replay: str = parameter("replay", "name of the node whose services pause, resume and step are offered")
     camera_width: int = parameter(640, "pixels of a camera's picture in the page", 160, 1920)
     stream_quality: int = parameter(75, "of the JPEGs that the page and the streams show", 1, 100)

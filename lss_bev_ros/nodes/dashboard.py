@@ -73,8 +73,14 @@ class DashboardNode(Node):
         self._scene = Scene(self.config.cameras)
         self._buffer = Buffer()
         self._transforms = TransformListener(self._buffer, self)
-        self._calibration = LiveCalibration(self.config.cameras, self._buffer, self.config.base_frame)
-        self._scene.rig = lambda: self._calibration.rig()[0]
+        self._calibration = LiveCalibration(
+            self.config.cameras,
+            self._buffer,
+            self.config.base_frame,
+            self.config.image_rectified,
+            self.config.camera_frames,
+        )
+        self._scene.rig = lambda: self._calibration.rig().rig
         self._subscribe(CompressedImage if compressed else Image)
         self._replay = _ReplayServices(self, self.config.replay)
         self._second = self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))

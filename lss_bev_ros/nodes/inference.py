@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from functools import partial
 
 import cv2
@@ -51,7 +52,13 @@ class InferenceNode(Node):
         super().__init__("inference")
         self.config = declare(self, InferenceParameters, **overrides)
         self._buffer = Buffer()
-        self._calibration = LiveCalibration(self.config.cameras, self._buffer, self.config.base_frame)
+        self._calibration = LiveCalibration(
+            self.config.cameras,
+            self._buffer,
+            self.config.base_frame,
+            self.config.image_rectified,
+            self.config.camera_frames,
+        )
         self._synchronizer: CameraSynchronizer[CompressedImage | Image] = CameraSynchronizer(
             self.config.cameras,
             self.config.slop,
@@ -71,6 +78,7 @@ class InferenceNode(Node):
         self._served = 0
         self._last_set = time.monotonic()
         self._unusable: dict[str, str] = {}
+        self._notes: Mapping[str, str] = {}
         self._problem = ("", -_PROBLEM_SHOWN)
         self._transforms = TransformListener(self._buffer, self)
         self._image = self.create_publisher(Image, "bev/image", RELIABLE)
@@ -129,7 +137,9 @@ class InferenceNode(Node):
                 self._serve(camera_set)
 
     def _serve(self, camera_set: CameraSet) -> None:
-        rig, self._unusable = self._calibration.rig()
+        stamps = {name: messages.from_stamp(item.header.stamp) for name, item in camera_set.items.items()}
+        reading = self._calibration.rig(stamps)
+        rig, self._unusable, self._notes = reading.rig, dict(reading.problems), reading.notes
         images = {}
         for name in rig.names:
             if name in camera_set.items:
@@ -207,10 +217,13 @@ class InferenceNode(Node):
         }
         values |= {f"{name}_missed": missed for name, missed in counts.missed.items()}
         values |= {f"{name}_problem": problem for name, problem in self._unusable.items()}
+        values |= {f"{name}_note": note for name, note in self._notes.items()}
         for problem in self._unusable.values():
             return Status("cameras", ERROR, problem, values)
         if lost:
             return Status("cameras", WARN, f"no images from {', '.join(lost)}", values)
+        for note in self._notes.values():
+            return Status("cameras", WARN, note, values)
         return Status("cameras", OK, f"{len(self.config.cameras)} cameras", values)
 
 

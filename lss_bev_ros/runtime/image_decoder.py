@@ -38,12 +38,17 @@ class ImageDecoder:
                 its camera's calibration says.
         """
         check_names(frame_set.rig.names, frame_set.images)
-        cameras = [camera for camera in frame_set.rig.cameras if camera.name in frame_set.images]
+        cameras = cameras_of(frame_set)
         return list(self._pool.map(decode_image, cameras, [frame_set.images[c.name] for c in cameras]))
 
     def close(self) -> None:
         """Stop the threads."""
         self._pool.shutdown()
+
+
+def cameras_of(frame_set: FrameSet) -> list[Camera]:
+    """Cameras with an image, in the rig's order."""
+    return [camera for camera in frame_set.rig.cameras if camera.name in frame_set.images]
 
 
 def check_names(known: Iterable[str], given: Iterable[str]) -> None:
