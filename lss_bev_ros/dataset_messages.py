@@ -96,11 +96,11 @@ def topics(
 
 
 def mounting(events: Iterable[Event], stamp: int) -> TFMessage:
-    """Where each sensor of a scene sits on the car at its start, for `/tf_static`."""
+    """Where each sensor sits on the car after these events, for `/tf_static`."""
     poses: dict[str, Pose] = {}
     for event in events:
         if isinstance(event.item, (CameraShot, LidarScan)):
-            poses.setdefault(event.item.name, mounted_at(event.item))
+            poses[event.item.name] = mounted_at(event.item)
     return mounted(Mounting(stamp, poses), stamp)
 
 

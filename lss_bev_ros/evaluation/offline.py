@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..dataset import Keyframe, NuScenesReader, vehicle_raster
@@ -53,7 +54,7 @@ def evaluate_dataset(
     total = total if limit is None else min(total, limit)
     if not total:
         raise EvaluationError(f"{reader.dataroot}: scenes {', '.join(names) or 'none'} have no keyframe")
-    damaged: list[str] = []
+    damaged = _Damage()
     done = 0
     for name in names:
         for keyframe in reader.keyframes(name):
@@ -68,19 +69,31 @@ def evaluate_dataset(
             "dataroot": str(reader.dataroot),
             "version": reader.version,
             "scenes": list(names),
-            "damaged": damaged[:_MESSAGES],
-            "damaged_files": len(damaged),
+            "damaged": damaged.messages[:_MESSAGES],
+            "damaged_files": damaged.files,
             "notices": list(reader.notices),
         },
         engine={"backend": engine.name, "weights": engine.weights},
     )
 
 
+@dataclass
+class _Damage:
+    """Files that could not be used, and why."""
+
+    messages: list[str] = field(default_factory=list)
+    files: int = 0
+
+    def add(self, message: str, files: int = 1) -> None:
+        self.messages.append(message)
+        self.files += files
+
+
 def _evaluate_keyframe(
     keyframe: Keyframe,
     engine: Engine,
     evaluator: Evaluator,
-    damaged: list[str],
+    damaged: _Damage,
     observer: Observer | None,
 ) -> None:
     images: dict[str, bytes] = {}
@@ -90,7 +103,7 @@ def _evaluate_keyframe(
             if shot is not None:
                 images[name] = shot.encoded()
         except DatasetError as error:
-            damaged.append(str(error))
+            damaged.add(str(error))
         if name not in images:
             evaluator.miss("images")
     if not images:
@@ -102,7 +115,7 @@ def _evaluate_keyframe(
             pose = keyframe.lidar.pose
             scan = (pose.apply(keyframe.lidar.points()[:, :3]), pose.translation)
     except DatasetError as error:
-        damaged.append(str(error))
+        damaged.add(str(error))
     from ..runtime import FrameSet  # with it comes torch, which the evaluation node does without
 
     stamp = max(keyframe.cameras[name].stamp for name in images)
@@ -110,11 +123,12 @@ def _evaluate_keyframe(
     try:
         prediction, problems = engine.infer_usable(FrameSet(stamp, keyframe.rig, images))
     except ImageError as error:
-        damaged.append(str(error))
+        damaged.add(f"{keyframe.cameras[error.camera].path}: {error}", len(images))
         evaluator.miss("images", len(images))
         evaluator.miss("predictions")
         return
-    damaged.extend(f"{keyframe.cameras[name].path}: {problem}" for name, problem in problems.items())
+    for name, problem in problems.items():
+        damaged.add(f"{keyframe.cameras[name].path}: {problem}")
     if problems:
         evaluator.miss("images", len(problems))
     latency_ms = (time.perf_counter() - started) * 1e3

@@ -101,7 +101,11 @@ class ReplayNode(Node):
             self.get_logger().warning(
                 f"the cameras are {names}: start the nodes that take them with cameras:='[{names}]'"
             )
-        unscored = [name for name in self._scenes if not self._reader.annotated(name)]
+        unscored = [
+            name
+            for name in self._scenes
+            if self._reader.count_keyframes(name) and not self._reader.annotated(name)
+        ]
         if unscored:
             shown = ", ".join(unscored[:5]) + (", ..." if len(unscored) > 5 else "")
             self.get_logger().warning(
