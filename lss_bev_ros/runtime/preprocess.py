@@ -21,22 +21,35 @@ from .image_decoder import ImageDecoder, cameras_of
 from .straightening import MARGIN, Straightening, StraighteningCache
 
 
-def resize_and_crop(
-    image: np.ndarray, config: ModelConfig, straightening: Straightening | None = None
-) -> np.ndarray:
+def straighten_and_resize(image: np.ndarray, straightening: Straightening) -> np.ndarray:
+    """Bring one image of a lens to the size of the network's input, as a pinhole would have taken it.
+
+    Args:
+        image: (height, width, 3) uint8 RGB.
+        straightening: the lookup of the camera.
+
+    Returns:
+        (image_height, image_width, 3) uint8 RGB.
+    """
+    return _finish(straightening.sample(image), straightening)
+
+
+def _finish(samples: np.ndarray, straightening: Straightening) -> np.ndarray:
+    """The input of what was looked up."""
+    resized = _resize(samples, straightening.height, straightening.width)
+    return resized[MARGIN:-MARGIN, MARGIN:-MARGIN]
+
+
+def resize_and_crop(image: np.ndarray, config: ModelConfig) -> np.ndarray:
     """Bring one image to the size of the network's input, as LSS evaluates.
 
     Args:
         image: (height, width, 3) uint8 RGB of any size.
         config: of the network.
-        straightening: the lookup of the camera where it has a lens; None for a pinhole.
 
     Returns:
-        (image_height, image_width, 3) uint8 RGB, as a pinhole would have taken it.
+        (image_height, image_width, 3) uint8 RGB.
     """
-    if straightening is not None:
-        resized = _resize(straightening.sample(image), straightening.height, straightening.width)
-        return resized[MARGIN:-MARGIN, MARGIN:-MARGIN]
     t = ImageTransform.of(image.shape[1], image.shape[0], config)
     resized = _resize(image, t.resized_height, t.resized_width)
     return resized[t.top : t.top + t.height, t.left : t.left + t.width]
@@ -83,8 +96,17 @@ class Preprocessor:
     def pixels(self, images: Sequence[np.ndarray], cameras: Sequence[Camera]) -> np.ndarray:
         """Straighten, resize and crop alone: (N, image_height, image_width, 3) uint8 RGB."""
         lookups = [None if camera.lens.is_pinhole else self._straightenings[camera] for camera in cameras]
-        pairs = zip(images, lookups, strict=True)
-        return np.stack([resize_and_crop(image, self._config, lookup) for image, lookup in pairs])
+        # All lookups first: OpenCV's threads and PyTorch's would get into each other's way.
+        images = [
+            image if lookup is None else lookup.sample(image)
+            for image, lookup in zip(images, lookups, strict=True)
+        ]
+        return np.stack(
+            [
+                resize_and_crop(image, self._config) if lookup is None else _finish(image, lookup)
+                for image, lookup in zip(images, lookups, strict=True)
+            ]
+        )
 
     def normalise(self, pixels: np.ndarray) -> torch.Tensor:
         """(N, 3, H, W) of (N, H, W, 3) uint8 RGB of the network's size, channels last."""

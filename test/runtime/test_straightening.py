@@ -12,8 +12,8 @@ import torch
 from lss_bev_ros.geometry import Camera, Lens, Pose, Rig
 from lss_bev_ros.model import ModelConfig
 from lss_bev_ros.runtime.calibration_tables import CalibrationTables, frustum_cells
-from lss_bev_ros.runtime.preprocess import Preprocessor, resize_and_crop
-from lss_bev_ros.runtime.straightening import Straightening, taken
+from lss_bev_ros.runtime.preprocess import Preprocessor, resize_and_crop, straighten_and_resize
+from lss_bev_ros.runtime.straightening import Straightening, StraighteningCache, taken
 from lss_bev_ros.runtime.visibility import visible_cells_of
 
 CONFIG = ModelConfig()
@@ -44,7 +44,7 @@ def photograph(camera: Camera) -> np.ndarray:
 @named
 def test_the_network_sees_what_a_pinhole_would_have_taken(lens):
     bent = replace(PLAIN, lens=lens)
-    seen = resize_and_crop(photograph(bent), CONFIG, Straightening.of(bent, CONFIG)).astype(int)
+    seen = straighten_and_resize(photograph(bent), Straightening.of(bent, CONFIG)).astype(int)
     expected = resize_and_crop(photograph(PLAIN), CONFIG).astype(int)
     u, v = np.meshgrid(np.arange(352), np.arange(128))
     pixels = np.stack([(u + 0.5) / 0.22 - 0.5, (v + 48.5) / 0.22 - 0.5], axis=-1)
@@ -61,7 +61,7 @@ def test_the_network_sees_what_a_pinhole_would_have_taken(lens):
 
 def test_without_a_lens_the_lookup_is_the_resize_that_it_replaces():
     image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (900, 1600, 3), np.uint8), (0, 0), 4)
-    looked_up = resize_and_crop(image, CONFIG, Straightening.of(PLAIN, CONFIG)).astype(int)
+    looked_up = straighten_and_resize(image, Straightening.of(PLAIN, CONFIG)).astype(int)
     error = looked_up - resize_and_crop(image, CONFIG).astype(int)
     assert np.sqrt((error[2:-2, 2:-2] ** 2).mean()) < 0.7
 
@@ -72,7 +72,7 @@ def test_images_of_any_size_are_straightened(size):
     k = np.array([[0.8 * width, 0.0, width / 2], [0.0, 0.8 * width, height / 2], [0.0, 0.0, 1.0]])
     plain = Camera("cam", k, width, height, FORWARD)
     bent = replace(plain, lens=LENSES["barrel"])
-    seen = resize_and_crop(photograph(bent), CONFIG, Straightening.of(bent, CONFIG)).astype(int)
+    seen = straighten_and_resize(photograph(bent), Straightening.of(bent, CONFIG)).astype(int)
     error = np.abs(seen - resize_and_crop(photograph(plain), CONFIG).astype(int))
     assert error[2:-2, 2:-2].max() <= 3
 
@@ -85,6 +85,14 @@ def test_cameras_with_and_without_lenses_may_be_mixed():
         batch[0].numpy(), Preprocessor(CONFIG, torch.float32)(images[:1], [PLAIN])[0].numpy()
     )
     assert (batch[0] - batch[1]).abs()[:, 2:-2, 2:-2].max() < 0.06
+
+
+def test_a_camera_that_moves_keeps_its_lookup():
+    known, bent = StraighteningCache(CONFIG), replace(PLAIN, lens=LENSES["barrel"])
+    moved = replace(bent, name="other", pose=Pose(FORWARD.rotation, np.array([1.8, 0.1, 1.4])))
+    assert known[moved] is known[bent]
+    assert known[replace(bent, lens=LENSES["fisheye"])] is not known[bent]
+    assert known[replace(bent, intrinsics=K + np.diag([1.0, 0.0, 0.0]))] is not known[bent]
 
 
 def test_a_barrel_lens_sees_all_that_its_pinhole_sees():
