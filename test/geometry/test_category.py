@@ -15,8 +15,8 @@ FLAT = {
     "two-wheeler": "bicycle motorcycle Cyclist WHEELED_RIDER BICYCLIST motorbike vehicle.bicycle",
     "person": "pedestrian construction_worker police_officer stroller wheelchair personal_mobility "
     "person Person_sitting walker.pedestrian.0001 pedestrian.adult human.pedestrian.stroller",
-    "other": "animal traffic_cone barrier red_circle green_pedestrian red_bus STOP_SIGN Misc DontCare unknown "
-    "ego_vehicle static_object.bicycle_rack movable_object.pushable_pullable traffic_light",
+    "other": "animal traffic_cone barrier red_circle green_pedestrian red_bus STOP_SIGN Misc DontCare "
+    "unknown ego_vehicle static_object.bicycle_rack movable_object.pushable_pullable traffic_light",
 }
 
 
