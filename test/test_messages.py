@@ -161,7 +161,9 @@ def test_a_cloud_is_dense_where_every_point_has_a_place():
     assert len(messages.xyz_from_cloud(cloud)) == 3
 
 
-@pytest.mark.parametrize(("category", "like"), [("car", "vehicle.car"), ("pedestrian", "human.pedestrian.adult")])
+@pytest.mark.parametrize(
+    ("category", "like"), [("car", "vehicle.car"), ("pedestrian", "human.pedestrian.adult")]
+)
 def test_flat_categories_have_the_colours_of_their_kind(category, like):
     size = np.ones(3)
     of = [messages.box_markers([Box(Pose.identity(), size, name)], 0).markers[1] for name in (category, like)]
