@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ... import dataset_messages, messages
-from ...errors import StandaloneError
+from ...errors import GeometryError, StandaloneError
 from ...geometry import CAMERA_NAMES, BevGrid, Box, Pose, Rig
 from ...visualization.film import FilmFrame
 from .reader import Bag
@@ -23,8 +23,8 @@ _NEAR_NS = 60_000_000
 _LATE_NS = 2_000_000_000
 """How much later than its instant a recording may come in the bag: a slow network's grid, say."""
 
-Predict = Callable[[int, Rig, dict[str, bytes]], tuple[np.ndarray, BevGrid]]
-"""Makes cells of a stamp, a rig and JPEG images."""
+Predict = Callable[[int, Rig, dict[str, bytes | np.ndarray]], tuple[np.ndarray, BevGrid] | None]
+"""Makes cells of a stamp, a rig and the cameras' images; None leaves the frame out."""
 
 
 @dataclass
@@ -169,7 +169,11 @@ def _frame(
     for name in CAMERA_NAMES:
         image = instant.message(dataset_messages.image_topic(name))
         if image is not None:
-            images[name] = bytes(image.data)
+            # What cannot be read stays as it is: it is shown as no image, and an engine says why.
+            try:
+                images[name] = messages.picture(image)
+            except GeometryError:
+                images[name] = bytes(image.data)
             camera = mounting.camera(name, infos.get(name), messages.from_stamp(image.header.stamp))
             cameras += [] if camera is None else [camera]
     if not images:
@@ -177,7 +181,10 @@ def _frame(
     rig = Rig(tuple(cameras))
     recorded = instant.message(PREDICTION_TOPIC)
     if predict is not None:
-        occupancy, grid = predict(instant.stamp, rig, images)
+        predicted = predict(instant.stamp, rig, images)
+        if predicted is None:
+            return None
+        occupancy, grid = predicted
     else:
         occupancy, grid = messages.cells_from_grid(recorded)
     truth, scan = instant.message(dataset_messages.TRUTH_TOPIC), instant.message(dataset_messages.LIDAR_TOPIC)
