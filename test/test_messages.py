@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from nav_msgs.msg import OccupancyGrid
 from rclpy.serialization import deserialize_message, serialize_message
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 
 from lss_bev_ros import camera_image, images, messages
 from lss_bev_ros.errors import GeometryError
@@ -61,6 +61,90 @@ def test_points_that_are_not_finite_are_left_out():
     points = np.zeros((3, 5), np.float32)
     points[1, 0] = np.nan
     assert len(messages.xyz_from_cloud(messages.point_cloud(points, 0, "lidar_top"))) == 2
+
+
+POINT_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8", 9: "i8", 10: "u8"}
+
+
+def cloud(rows, width, point_step, fields, row_step, big=False):
+    """A cloud of rows of bytes; fields are (name, offset, type)."""
+    made = PointCloud2(height=len(rows), width=width, point_step=point_step, row_step=row_step)
+    made.fields = [PointField(name=n, offset=o, datatype=t, count=1) for n, o, t in fields]
+    made.is_bigendian, made.data = big, messages.to_array(b"".join(bytes(row) for row in rows), "B")
+    made.header.frame_id = "lidar"
+    return made
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_a_cloud_of_any_layout_gives_its_points(data):
+    height, width = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 5))
+    names = data.draw(st.permutations(["x", "y", "z", "intensity", "ring", "t"]))
+    names = [n for n in names if n in "xyz" or data.draw(st.booleans())]
+    big = data.draw(st.booleans())
+    fields, offset = [], 0
+    for name in names:
+        offset += data.draw(st.integers(0, 3))
+        kind = data.draw(st.sampled_from(sorted(POINT_TYPES)))
+        fields.append((name, offset, kind))
+        offset += np.dtype(POINT_TYPES[kind]).itemsize
+    step = offset + data.draw(st.integers(0, 5))
+    padding = data.draw(st.integers(0, 2 * step))
+    # What lies between fields and behind rows looks like points if it is read as such.
+    rows = np.full((height, width * step + padding), 77, np.uint8)
+    expected = data.draw(hnp.arrays(np.int8, (height, width, 3), elements=st.integers(0, 100)))
+    for name, start, kind in fields:
+        if name in "xyz":
+            dtype = np.dtype((">" if big else "<") + POINT_TYPES[kind])
+            values = expected[..., "xyz".index(name)].astype(dtype)
+            for k in range(width):
+                place = slice(k * step + start, k * step + start + dtype.itemsize)
+                rows[:, place] = values[:, k].reshape(-1, 1).view(np.uint8)
+    row_step = rows.shape[1]
+    if padding == 0 or height == 1:
+        # Nothing is between the rows, so whatever the driver wrote does not matter.
+        row_step = data.draw(st.sampled_from([row_step, 0, 1, rows.size + 8, 2**32 - 1]))
+    points = messages.xyz_from_cloud(wire(cloud(rows, width, step, fields, row_step, big)))
+    assert points.dtype == np.float32
+    assert np.array_equal(points, expected.reshape(-1, 3))
+
+
+XYZ = (("x", 0, 7), ("y", 4, 7), ("z", 8, 7))
+
+
+def test_the_last_row_of_a_cloud_may_lack_its_padding():
+    values = np.arange(2 * 2 * 3, dtype="<f4").reshape(2, 6)
+    first, last = values[0].tobytes() + bytes(8), values[1].tobytes()
+    assert np.array_equal(
+        messages.xyz_from_cloud(cloud([first, last], 2, 12, XYZ, 32)), values.reshape(-1, 3)
+    )
+
+
+def test_an_empty_cloud_has_no_points():
+    assert messages.xyz_from_cloud(cloud([], 0, 12, XYZ, 0)).shape == (0, 3)
+    assert messages.xyz_from_cloud(cloud([b""], 0, 0, XYZ, 0)).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("made", "line"),
+    [
+        (
+            cloud([bytes(24)], 2, 12, (("x", 2**31 - 1, 7), *XYZ[1:]), 24),
+            "field x .* ends at byte 2147483651",
+        ),
+        (cloud([bytes(4)], 2, 2, XYZ, 4), "field x .* ends at byte 4 of a point, beyond its point_step of 2"),
+        (cloud([bytes(24)], 2, 12, (*XYZ[:2], ("z", 10, 7)), 24), "field z .* ends at byte 14"),
+        (cloud([bytes(24)], 2, 12, (*XYZ[:2], ("z", 8, 99)), 24), r"and this one has x .*z \(type 99\)"),
+        (cloud([bytes(24)], 2, 12, XYZ[:2], 24), "numeric fields x, y and z"),
+        (cloud([bytes(23)], 2, 12, XYZ, 24), "23 bytes do not hold a point cloud of 1 rows of 2 points"),
+        (cloud([bytes(32), bytes(20)], 2, 12, XYZ, 32), r"52 bytes do not hold .* \(row_step 32\)"),
+        (cloud([b""], 2**32 - 1, 12, XYZ, 2**32 - 1), "0 bytes do not hold"),
+    ],
+)
+def test_a_cloud_that_does_not_fit_itself_is_refused_in_one_line(made, line):
+    with pytest.raises(GeometryError, match=f"lidar: .*{line}") as raised:
+        messages.xyz_from_cloud(made)
+    assert "\n" not in str(raised.value)
 
 
 @given(hnp.arrays(np.float64, 4, elements=st.floats(-1, 1)).filter(lambda q: np.linalg.norm(q) > 0.1))
@@ -267,3 +351,33 @@ def test_diagnostics_carry_readable_values():
         messages.diagnostic_status("a: b", b"\x01", "m", {"f": 1.23456, "n": 7, "list": [1.0, 2.5], "s": "x"})
     )
     assert messages.diagnostic_values(status) == {"f": "1.235", "n": "7", "list": "1, 2.5", "s": "x"}
+
+
+def test_a_ring_that_nobody_knows_is_not_published_as_one():
+    points = np.ones((4, 5), np.float32)
+    points[:, 4] = -1
+    cloud = messages.point_cloud(points, 0, "lidar_top")
+    assert [field.name for field in cloud.fields] == ["x", "y", "z", "intensity"]
+    assert (np.frombuffer(cloud.data, messages.POINT_DTYPE)["ring"] == 0).all()
+    points[:2, 4] = 7, np.nan
+    cloud = messages.point_cloud(points, 0, "lidar_top")
+    assert [field.name for field in cloud.fields][-1] == "ring"
+    assert np.frombuffer(cloud.data, messages.POINT_DTYPE)["ring"].tolist() == [7, 0, 0, 0]
+
+
+def test_a_cloud_is_dense_where_every_point_has_a_place():
+    points = np.ones((4, 5), np.float32)
+    assert messages.point_cloud(points, 0, "lidar_top").is_dense
+    points[2, 1] = np.nan
+    cloud = messages.point_cloud(points, 0, "lidar_top")
+    assert not cloud.is_dense
+    assert len(messages.xyz_from_cloud(cloud)) == 3
+
+
+@pytest.mark.parametrize(
+    ("category", "like"), [("car", "vehicle.car"), ("pedestrian", "human.pedestrian.adult")]
+)
+def test_flat_categories_have_the_colours_of_their_kind(category, like):
+    size = np.ones(3)
+    of = [messages.box_markers([Box(Pose.identity(), size, name)], 0).markers[1] for name in (category, like)]
+    assert of[0].color == of[1].color

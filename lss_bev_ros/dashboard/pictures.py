@@ -13,6 +13,10 @@ from .packing import pack_frame
 from .scene import Frame
 
 _GAP = 6
+_BEV_SIDE = 1000
+_MOST_SCALE = 4
+"""Pixels of the grid's picture, along its longer side, and of one of its cells, at most."""
+
 _ASPECT = 9 / 16
 
 
@@ -58,8 +62,9 @@ class Pictures:
             _write(tile, label)
         return self._encode(sheet)
 
-    def bev(self, frame: Frame, scale: int = 4) -> bytes:
-        """JPEG of the grid with LiDAR and annotated vehicles."""
+    def bev(self, frame: Frame) -> bytes:
+        """JPEG of the grid with LiDAR and annotated vehicles, of fewer pixels a cell where cells are many."""
+        scale = max(1, min(_MOST_SCALE, _BEV_SIDE // max(frame.grid.shape)))
         occupancy = frame.occupancy
         if occupancy is None:
             occupancy = np.full(frame.grid.shape, -1, np.int8)

@@ -25,7 +25,7 @@ from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Latencies
 from .latest import LatestSlot
 from .parameters import declare
 from .process import guard, run
-from .qos import RELIABLE, sensor_qos
+from .qos import RELIABLE, latched_qos, sensor_qos
 
 _PROBLEM_SHOWN = 5.0
 """Seconds that a frame's failure stays in the diagnostics, since the next one may be good."""
@@ -85,7 +85,7 @@ class InferenceNode(Node):
         self._compressed = self.create_publisher(CompressedImage, "bev/image/compressed", RELIABLE)
         self._subscribe()
         # Last, so that whoever sees it knows that the cameras are subscribed to.
-        self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", RELIABLE)
+        self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", latched_qos())
         self._diagnostics = DiagnosticsPublisher(self, self._statuses)
         self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
