@@ -191,7 +191,7 @@ class Tables:
             intrinsics = record.get("camera_intrinsic") if kind == CAMERA else None
             try:
                 matrix = tuple(tuple(float(value) for value in row) for row in intrinsics or ())
-                distortion = tuple(float(value) for value in record.get("camera_distortion") or ())
+                distortion = tuple(float(value) for value in _field(record, "distortion", list) or ())
             except (TypeError, ValueError) as error:
                 raise self._problem(table, number, f"is no camera's calibration ({error})") from None
             self._calibrations[token] = Calibration(
@@ -203,7 +203,7 @@ class Tables:
                 rotation=tuple(self._numbers(table, number, record, "rotation", 4)),
                 intrinsics=matrix,
                 distortion=distortion if kind == CAMERA else (),
-                distortion_model=_text(record, "camera_distortion_model", "distortion_model"),
+                distortion_model=_field(record, "distortion", str) or "",
             )
 
     def _read_data(self) -> None:
@@ -454,8 +454,9 @@ def _find(known: np.ndarray, asked: np.ndarray) -> np.ndarray:
     return np.where(known[place] == asked, place, -1)
 
 
-def _text(record: dict, *fields: str) -> str:
-    return next((str(record[field]) for field in fields if record.get(field)), "")
+def _field(record: dict, word: str, kind: type):
+    """The value of a kind whose field has `word` in its name, such as T4's `camera_distortion`."""
+    return next((value for name, value in record.items() if word in name and isinstance(value, kind)), None)
 
 
 def _numbered(token: object) -> int:
