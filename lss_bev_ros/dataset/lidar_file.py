@@ -114,7 +114,7 @@ def _is_plausible(table: np.ndarray) -> bool:
             return False
         if len(known) and ((known > 0) & (known < 1e-12)).mean() > _OUTLIERS:
             return False
-    return all(_is_ring(column) or _is_time(column) for column in table[:, 4:].T)
+    return table.shape[1] < 5 or _is_ring(table[:, 4]) or _is_time(table[:, 4])
 
 
 def _is_ring(column: np.ndarray) -> bool:
@@ -125,10 +125,10 @@ def _is_ring(column: np.ndarray) -> bool:
 
 
 def _is_time(column: np.ndarray) -> bool:
-    """Seconds within a turn, before or after its stamp; or, of one column, all the same."""
+    """Seconds within a turn, before or after its stamp, or time since its begin in any unit."""
     with np.errstate(invalid="ignore"):
         known = column[np.isfinite(column)]
-        return bool((np.abs(known) <= 1.0).all() or (len(known) and known.min() == known.max()))
+        return bool((np.abs(known) <= 1.0).all() or (known >= 0).all())
 
 
 # -- PCD ---------------------------------------------------------------------------------------------

@@ -74,6 +74,11 @@ class Tables:
 
     def indices(self) -> Iterator[SceneIndex]:
         """The index of each chosen scene, in their order."""
+        count, scene_of = len(self.scenes), self._sample_scene
+        self._samples_of = _grouped(scene_of, count)
+        self._data_of = _grouped(scene_of[self._data_sample], count)
+        self._boxes_of = _grouped(scene_of[self._box_sample], count)
+        self._row_of = np.empty(len(scene_of), dtype=np.int32)
         lidars: dict[str, set[str]] = {}
         for scene, name in enumerate(self.scenes):
             yield self._index(scene, name, lidars)
@@ -186,7 +191,7 @@ class Tables:
             intrinsics = record.get("camera_intrinsic") if kind == CAMERA else None
             try:
                 matrix = tuple(tuple(float(value) for value in row) for row in intrinsics or ())
-                distortion = tuple(float(value) for value in record.get("camera_distortion") or ())
+                distortion = tuple(float(value) for value in _field(record, "distortion", list) or ())
             except (TypeError, ValueError) as error:
                 raise self._problem(table, number, f"is no camera's calibration ({error})") from None
             self._calibrations[token] = Calibration(
@@ -198,7 +203,7 @@ class Tables:
                 rotation=tuple(self._numbers(table, number, record, "rotation", 4)),
                 intrinsics=matrix,
                 distortion=distortion if kind == CAMERA else (),
-                distortion_model=_text(record, "camera_distortion_model", "distortion_model"),
+                distortion_model=_field(record, "distortion", str) or "",
             )
 
     def _read_data(self) -> None:
@@ -207,7 +212,7 @@ class Tables:
         needed |= {"timestamp", "is_key_frame", "filename"}
         used = {token: self._calibration_row[token] for token in self._calibrations}
         number_of, sample, calibration, size = array("q"), array("i"), array("i"), array("i")
-        key, ego, files, ends = bytearray(), bytearray(), bytearray(), array("q")
+        key, ego, files, ends = bytearray(), bytearray(), bytearray(), array("q", [0])
         stamps: list[int | float] = []
         for number, record in enumerate(each_record(self._path(table), needed)):
             row = self._sample_row.get(str(record["sample_token"]))
@@ -235,9 +240,9 @@ class Tables:
         self._data_sample = np.array(sample, dtype=np.int32)
         self._data_calibration = np.array(calibration, dtype=np.int32)
         self._data_size = np.array(size, dtype=np.int32).reshape(-1, 2)
-        self._data_key = np.frombuffer(bytes(key), np.bool_)
-        self._data_ego = np.frombuffer(bytes(ego), "S16")
-        self._files, self._file_ends = bytes(files), np.array([0, *ends], dtype=np.int64)
+        self._data_key = np.frombuffer(key, np.bool_)
+        self._data_ego = np.frombuffer(ego, "S16")
+        self._files, self._file_ends = files, np.array(ends, dtype=np.int64)
         self._data_stamps = self._data_times(stamps)
 
     @staticmethod
@@ -288,12 +293,12 @@ class Tables:
             tokens += token
             values.extend(self._numbers(table, number, record, "translation", 3))
             values.extend(self._numbers(table, number, record, "rotation", 4))
-        place = _find(np.frombuffer(bytes(tokens), "S16"), self._data_ego)
+        place = _find(np.frombuffer(tokens, "S16"), self._data_ego)
         lost = np.flatnonzero(place < 0)
         if len(lost):
             number = int(self._data_number[lost[0]])
             raise self._dangling("sample_data", number, "ego_pose_token", "ego_pose")
-        self._ego = np.array(values, dtype=np.float64).reshape(-1, 7)
+        self._ego = np.frombuffer(values, dtype=np.float64).reshape(-1, 7)
         self._data_pose = place
 
     def _read_annotations(self) -> None:
@@ -381,12 +386,11 @@ class Tables:
     # -- one scene ----------------------------------------------------------------------------------
 
     def _index(self, scene: int, name: str, lidars: dict[str, set[str]]) -> SceneIndex:
-        samples = np.flatnonzero(self._sample_scene == scene)
+        samples = self._samples_of[scene]
         samples = samples[np.argsort(self._sample_stamps[samples], kind="stable")]
-        row_of = np.full(len(self._sample_scene), -1, dtype=np.int32)
+        row_of = self._row_of
         row_of[samples] = np.arange(len(samples))
-
-        rows = np.flatnonzero(row_of[self._data_sample] >= 0) if len(self._data_sample) else np.empty(0, int)
+        rows = self._data_of[scene]
         by_place = {self._calibration_row[token]: entry for token, entry in self._calibrations.items()}
         present = [by_place[place] for place in np.unique(self._data_calibration[rows])]
         lidar = choose_lidar([entry.channel for entry in present if entry.kind == LIDAR])
@@ -398,7 +402,7 @@ class Tables:
         rows = rows[np.argsort(self._data_stamps[rows], kind="stable")]
         places, calibration = np.unique(self._data_calibration[rows], return_inverse=True)
 
-        boxes = np.flatnonzero(row_of[self._box_sample] >= 0) if len(self._box_sample) else np.empty(0, int)
+        boxes = self._boxes_of[scene]
         boxes = boxes[np.argsort(row_of[self._box_sample[boxes]], kind="stable")]
         ends = self._file_ends
         return SceneIndex(
@@ -431,6 +435,13 @@ def digest(token: str) -> bytes:
     return blake2b(token.encode(), digest_size=16).digest()
 
 
+def _grouped(keys: np.ndarray, count: int) -> list[np.ndarray]:
+    """Rows of `keys` that are 0, those that are 1, and so on below `count`."""
+    order = np.argsort(keys, kind="stable")
+    bounds = np.searchsorted(keys[order], np.arange(count + 1))
+    return [order[bounds[n] : bounds[n + 1]] for n in range(count)]
+
+
 _NOTHING = np.frombuffer(digest(""), "S16")[0]
 
 
@@ -443,8 +454,9 @@ def _find(known: np.ndarray, asked: np.ndarray) -> np.ndarray:
     return np.where(known[place] == asked, place, -1)
 
 
-def _text(record: dict, *fields: str) -> str:
-    return next((str(record[field]) for field in fields if record.get(field)), "")
+def _field(record: dict, word: str, kind: type):
+    """The value of a kind whose field has `word` in its name, such as T4's `camera_distortion`."""
+    return next((value for name, value in record.items() if word in name and isinstance(value, kind)), None)
 
 
 def _numbered(token: object) -> int:

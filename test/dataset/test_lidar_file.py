@@ -51,6 +51,15 @@ def test_a_fifth_column_of_times_is_no_ring(tmp_path):
     assert (read[:, 4] == -1).all()
 
 
+@pytest.mark.parametrize("unit", [1e3, 1e6, 1e9])
+@pytest.mark.parametrize("columns", [[0, 1, 2, 3, 5], [0, 1, 2, 3, 4, 5]])
+def test_times_may_have_any_unit(tmp_path, unit, columns):
+    points = scan(6000)
+    points[:, 5] *= unit
+    read = read_points(write(tmp_path / "0.bin", points[:, columns]))
+    np.testing.assert_array_equal(read[:, 4], points[:, 4] if len(columns) == 6 else -1)
+
+
 def test_points_without_a_return_are_nan(tmp_path):
     points = scan(6000)
     points[::7, :3] = np.nan

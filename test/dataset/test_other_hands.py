@@ -110,7 +110,7 @@ def test_nuscenes_itself_needs_no_notice(small_root):
             Lens("equidistant", (0.1, 0.01, 0, 0)),
         ),
         (
-            {"camera_distortion": [0.1, 0.01, 0, 0], "camera_distortion_model": "fisheye"},
+            {"distortion_coefficients": [0.1, 0.01, 0, 0], "camera_distortion_model": "fisheye"},
             Lens("equidistant", (0.1, 0.01, 0, 0)),
         ),
     ],
