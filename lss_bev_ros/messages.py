@@ -18,6 +18,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, Poi
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
+from .camera_image import image_note, picture, rgb_from_image
 from .camera_info import CameraReading, camera_from_info, read_camera_info
 from .errors import GeometryError
 from .geometry import BevGrid, Box, Camera, Pose
@@ -36,7 +37,9 @@ __all__ = [
     "from_stamp",
     "header",
     "image",
+    "image_note",
     "occupancy_grid",
+    "picture",
     "point_cloud",
     "pose_from_transform",
     "read_camera_info",
@@ -116,32 +119,6 @@ def image(rgb: np.ndarray, stamp: int, frame: str) -> Image:
         step=width * 3,
         data=to_array(rgb, "B"),
     )
-
-
-def rgb_from_image(message: Image) -> np.ndarray:
-    """(H, W, 3) uint8 RGB of an rgb8, bgr8, rgba8, bgra8 or mono8 image.
-
-    Raises:
-        GeometryError: another encoding, or data that does not fit height, width and step.
-    """
-    channels = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}.get(message.encoding)
-    if channels is None:
-        raise GeometryError(
-            f"{message.header.frame_id}: image encoding {message.encoding!r} is not supported; "
-            f"publish rgb8, bgr8, rgba8, bgra8 or mono8"
-        )
-    if message.step < message.width * channels or len(message.data) != message.step * message.height:
-        raise GeometryError(
-            f"{message.header.frame_id}: {len(message.data)} bytes do not make a {message.width}x"
-            f"{message.height} {message.encoding} image with a step of {message.step}"
-        )
-    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
-    pixels = rows[:, : message.width * channels].reshape(message.height, message.width, channels)
-    if message.encoding.startswith("bgr"):
-        return np.ascontiguousarray(pixels[..., 2::-1])
-    if channels == 1:
-        return np.repeat(pixels, 3, axis=2)
-    return np.ascontiguousarray(pixels[..., :3])
 
 
 def camera_info(camera: Camera, stamp: int) -> CameraInfo:

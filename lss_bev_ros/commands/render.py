@@ -77,6 +77,12 @@ def render(
     frame: Annotated[
         int | None, typer.Option(help="Of a still: which frame, from 0; the middle one.")
     ] = None,
+    namespace: Annotated[
+        str | None, typer.Option(help="Of a bag with several cars: the namespace of the one to show.")
+    ] = None,
+    base_frame: Annotated[
+        str, typer.Option(help="Of a bag: the car's frame; that of its grids, or base_link, by default.")
+    ] = "",
     max_mb: Annotated[float, typer.Option(help="A GIF is shrunk until it is no larger; 0 for any.")] = 3.0,
 ) -> None:
     """Make a film of a scene, or a still: the cameras with what is predicted in them, and the grid.
@@ -88,7 +94,7 @@ def render(
     from ..visualization.video import STILLS, check_target, write_film, write_still
 
     kind = check_target(out)
-    is_bag = source.suffix == ".mcap" or (source / "metadata.yaml").is_file() or any(source.glob("*.mcap*"))
+    is_bag = _is_bag(source)
     if not weights:
         weights = _RECORDED if is_bag else "builtin"
     if weights == _RECORDED and not is_bag:
@@ -100,7 +106,7 @@ def render(
     first = frame if still else 0
     left_out = _LeftOut()
     if reader is None:
-        count, frames = _of_bag(source, engine, first, left_out)
+        count, frames = _of_bag(source, engine, first, left_out, namespace, base_frame)
     else:
         count, frames = _of_dataset(reader, scene, engine, first, left_out)
     subtitle = "" if engine is None else f"weights: {engine.weights}"
@@ -144,14 +150,28 @@ def _first(frames: Iterable[FilmFrame], count: int, bar) -> Iterator[FilmFrame]:
     bar(count, count)
 
 
+def _is_bag(source: Path) -> bool:
+    if source.name.endswith((".mcap", ".mcap.zstd", ".db3", ".db3.zstd")):
+        return True
+    return (source / "metadata.yaml").is_file() or any((*source.glob("*.mcap*"), *source.glob("*.db3*")))
+
+
 def _of_bag(
-    source: Path, engine: Engine | None, first: int | None, left_out: _LeftOut
+    source: Path,
+    engine: Engine | None,
+    first: int | None,
+    left_out: _LeftOut,
+    namespace: str | None,
+    base_frame: str,
 ) -> tuple[int, Iterator[FilmFrame]]:
     from ..standalone.bag.frames import film_frames
 
+    def warn(line: str) -> None:
+        console.print(f"warning     {line}", soft_wrap=True, markup=False)
+
     predict = None if engine is None else partial(_predict, engine, left_out)
-    count, _ = film_frames(source, predict)
-    return film_frames(source, predict, _chosen(first, count, source))
+    count, _ = film_frames(source, predict, namespace=namespace)
+    return film_frames(source, predict, _chosen(first, count, source), namespace, base_frame, warn)
 
 
 def _predict(

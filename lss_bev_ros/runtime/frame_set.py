@@ -20,7 +20,7 @@ class FrameSet:
     Attributes:
         stamp: nanoseconds, the newest image's time; every output made from the set carries it.
         rig: every camera of the car, those without an image included.
-        images: camera name to (height, width, 3) uint8 RGB, or to encoded JPEG bytes. A camera that is
+        images: camera name to (height, width, 3) uint8 RGB, or to a JPEG, PNG or WebP file. A camera that is
             missing here contributes nothing to the splat, and what only it sees is unknown.
     """
 

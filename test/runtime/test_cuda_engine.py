@@ -22,6 +22,7 @@ from lss_bev_ros.model import IMAGE_MEAN, IMAGE_STD, ImageTransform, ModelConfig
 from lss_bev_ros.runtime import FrameSet, Prediction, create_engine
 from lss_bev_ros.runtime.calibration_tables import CalibrationTables
 from lss_bev_ros.runtime.cuda.engine import cuda_missing
+from lss_bev_ros.runtime.cuda.image_loader import baseline_jpegs
 from lss_bev_ros.runtime.cuda.percent import count_percent, percent_thresholds
 from lss_bev_ros.runtime.cuda.plain_network import fold_normalisation
 from lss_bev_ros.runtime.cuda.prediction import DevicePrediction
@@ -457,6 +458,37 @@ def test_a_damaged_image_leaves_the_engine_ready(engines, real_frame):
     whole = ours.infer(real_frame)
     assert_close(whole, theirs.infer(real_frame))
     assert not np.array_equal(prediction.visible, whole.visible)
+
+
+def test_the_gpu_decodes_baseline_jpegs_and_the_host_all_else(ring, pictures):
+    def file(suffix, *options):
+        return cv2.imencode(suffix, pictures["cam_front"], options)[1].tobytes()
+
+    files = [
+        file(".jpg"),
+        file(".jpg") + bytes(5000),
+        file(".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+        file(".png"),
+        file(".webp"),
+        pictures["cam_front"],
+    ]
+    frame = FrameSet(1, ring, dict(zip(ring.names, files, strict=True)))
+    assert baseline_jpegs(list(enumerate(ring.cameras)), frame) == {0: files[0], 1: files[0]}
+
+
+@needs_gpu
+def test_files_of_any_kind_are_read_side_by_side(engines, ring, pictures):
+    ours, theirs = engines
+    smooth = {name: cv2.GaussianBlur(picture, (0, 0), 4) for name, picture in pictures.items()}
+    kinds = [".jpg", ".png", ".webp", ".jpg", ".jpg"]
+    options = [[], [], [cv2.IMWRITE_WEBP_QUALITY, 101], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1], []]
+    files = {
+        name: cv2.imencode(kind, smooth[name], each)[1].tobytes()
+        for name, kind, each in zip(ring.names, kinds, options, strict=False)
+    }
+    files[ring.names[4]] += bytes(5000)
+    frame = FrameSet(1, ring, {**files, ring.names[5]: smooth[ring.names[5]]})
+    assert_close(ours.infer(frame), theirs.infer(frame))
 
 
 @needs_gpu
