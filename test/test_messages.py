@@ -322,3 +322,33 @@ def test_diagnostics_carry_readable_values():
         messages.diagnostic_status("a: b", b"\x01", "m", {"f": 1.23456, "n": 7, "list": [1.0, 2.5], "s": "x"})
     )
     assert messages.diagnostic_values(status) == {"f": "1.235", "n": "7", "list": "1, 2.5", "s": "x"}
+
+
+def test_a_ring_that_nobody_knows_is_not_published_as_one():
+    points = np.ones((4, 5), np.float32)
+    points[:, 4] = -1
+    cloud = messages.point_cloud(points, 0, "lidar_top")
+    assert [field.name for field in cloud.fields] == ["x", "y", "z", "intensity"]
+    assert (np.frombuffer(cloud.data, messages.POINT_DTYPE)["ring"] == 0).all()
+    points[:2, 4] = 7, np.nan
+    cloud = messages.point_cloud(points, 0, "lidar_top")
+    assert [field.name for field in cloud.fields][-1] == "ring"
+    assert np.frombuffer(cloud.data, messages.POINT_DTYPE)["ring"].tolist() == [7, 0, 0, 0]
+
+
+def test_a_cloud_is_dense_where_every_point_has_a_place():
+    points = np.ones((4, 5), np.float32)
+    assert messages.point_cloud(points, 0, "lidar_top").is_dense
+    points[2, 1] = np.nan
+    cloud = messages.point_cloud(points, 0, "lidar_top")
+    assert not cloud.is_dense
+    assert len(messages.xyz_from_cloud(cloud)) == 3
+
+
+@pytest.mark.parametrize(
+    ("category", "like"), [("car", "vehicle.car"), ("pedestrian", "human.pedestrian.adult")]
+)
+def test_flat_categories_have_the_colours_of_their_kind(category, like):
+    size = np.ones(3)
+    of = [messages.box_markers([Box(Pose.identity(), size, name)], 0).markers[1] for name in (category, like)]
+    assert of[0].color == of[1].color

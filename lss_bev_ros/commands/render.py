@@ -101,6 +101,8 @@ def render(
         raise EvaluationError("--weights recorded: a data set holds no predictions, only a bag does")
     # Before the network, which takes seconds to load.
     reader = None if is_bag else NuScenesReader(source, version, (scene,) if scene else ())
+    for notice in reader.notices if reader else ():
+        console.print(f"note        {notice}", soft_wrap=True)
     engine = _engine(backend, weights)
     still = kind in STILLS
     first = frame if still else 0
@@ -222,7 +224,7 @@ def _of_dataset(
             images = {}
             for name, shot in keyframe.cameras.items():
                 try:
-                    images[name] = shot.jpeg()
+                    images[name] = shot.encoded()
                 except DatasetError as error:
                     left_out.item(error)
             if not images:
@@ -245,7 +247,7 @@ def _of_dataset(
                 images=images,
                 occupancy=occupancy,
                 grid=grid,
-                truth=vehicle_raster(keyframe.boxes, grid) if reader.annotated(scene) else None,
+                truth=vehicle_raster(keyframe.boxes, grid) if keyframe.annotated else None,
                 boxes=keyframe.boxes,
                 points=points,
                 **({} if scan is None else {"lidar_origin": scan.pose.translation}),

@@ -166,6 +166,8 @@ class DashboardNode(Node):
 
     def _on_truth(self, message: OccupancyGrid) -> None:
         cells, grid = messages.cells_from_grid(message)
+        if not (cells >= 0).any():
+            return  # nobody knows
         self._scene.add_truth(messages.from_stamp(message.header.stamp), cells > 50, grid)
 
     def _on_boxes(self, message: MarkerArray) -> None:

@@ -40,7 +40,10 @@ def picture_from_bag(bag: Path, report: Mapping, target: Path, subtitle: str) ->
     if "bev/occupancy" not in found:
         raise StandaloneError(f"{bag}: no bev/occupancy of stamp {frame['stamp']}")
     occupancy, grid = messages.cells_from_grid(found["bev/occupancy"])
-    truth = found.get("ground_truth/occupancy")
+    truth = None
+    if "ground_truth/occupancy" in found:
+        cells, _ = messages.cells_from_grid(found["ground_truth/occupancy"])
+        truth = cells > 50 if (cells >= 0).any() else None
     lidar = None
     cloud, pose = found.get("lidar_top/points"), found.get("lidar_pose")
     if cloud is not None and pose is not None:
@@ -56,7 +59,7 @@ def picture_from_bag(bag: Path, report: Mapping, target: Path, subtitle: str) ->
         occupancy,
         grid,
         lidar,
-        None if truth is None else messages.cells_from_grid(truth)[0] > 50,
+        truth,
         title="Lift-Splat-Shoot",
         subtitle=f"weights: {subtitle}",
         metrics={name: value for name, value in frame.items() if isinstance(value, float)},
