@@ -6,7 +6,7 @@ import bisect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ _NEAR_NS = 60_000_000
 
 _LATE_NS = 2_000_000_000
 """How much later than its instant a recording may come in the bag: a slow network's grid, say."""
+
+_T = TypeVar("_T")
 
 Predict = Callable[[int, Rig, dict[str, bytes | np.ndarray]], tuple[np.ndarray, BevGrid] | None]
 """Makes cells of a stamp, a rig and the cameras' images; None leaves the frame out."""
@@ -120,12 +122,12 @@ def _frames(
             for instant in instants[first : bisect.bisect_right(stamps, stamp + _NEAR_NS)]:
                 instant.offer(topic, stamp, message)
             while done < len(instants) and stamps[done] < stamp - _LATE_NS:
-                if (frame := _frame(instants[done], infos, mounting, predict)) is not None:
+                if (frame := _frame(instants[done], infos, mounting, predict, warn)) is not None:
                     yield frame
                 instants[done].found.clear()
                 done += 1
     for instant in instants[done:]:
-        if (frame := _frame(instant, infos, mounting, predict)) is not None:
+        if (frame := _frame(instant, infos, mounting, predict, warn)) is not None:
             yield frame
         instant.found.clear()
 
@@ -162,7 +164,7 @@ def _stamp(message: Any) -> int | None:
 
 
 def _frame(
-    instant: _Instant, infos: dict[str, Any], mounting: Mounting, predict: Predict | None
+    instant: _Instant, infos: dict[str, Any], mounting: Mounting, predict: Predict | None, warn: Warn
 ) -> FilmFrame | None:
     images = {}
     cameras = []
@@ -182,18 +184,19 @@ def _frame(
     recorded = instant.message(PREDICTION_TOPIC)
     if predict is not None:
         predicted = predict(instant.stamp, rig, images)
-        if predicted is None:
-            return None
-        occupancy, grid = predicted
     else:
-        occupancy, grid = messages.cells_from_grid(recorded)
+        predicted = _readable(messages.cells_from_grid, recorded, warn)
+    if predicted is None:
+        return None
+    occupancy, grid = predicted
     truth, scan = instant.message(dataset_messages.TRUTH_TOPIC), instant.message(dataset_messages.LIDAR_TOPIC)
     points, origin = None, np.zeros(3)
     if scan is not None:
         pose = mounting.pose(scan.header.frame_id, messages.from_stamp(scan.header.stamp), "the LiDAR")
-        if pose is not None:
-            points, origin = pose.apply(messages.xyz_from_cloud(scan)), pose.translation
-    cells = None if truth is None else messages.cells_from_grid(truth)
+        seen = _readable(messages.xyz_from_cloud, scan, warn)
+        if pose is not None and seen is not None:
+            points, origin = pose.apply(seen), pose.translation
+    cells = _readable(messages.cells_from_grid, truth, warn)
     return FilmFrame(
         stamp=instant.stamp,
         rig=rig,
@@ -206,6 +209,17 @@ def _frame(
         lidar_origin=origin,
         title="Lift-Splat-Shoot",
     )
+
+
+def _readable(read: Callable[[Any], _T], message: Any, warn: Warn) -> _T | None:
+    """What a message says; None where there is none, or none that can be read, which is said."""
+    if message is None:
+        return None
+    try:
+        return read(message)
+    except GeometryError as error:
+        warn(f"left out: {error}")
+        return None
 
 
 def _boxes(markers: Any) -> tuple[Box, ...]:
