@@ -1,0 +1,194 @@
+"""What the stamps of one camera tell of its clock."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_REMEMBERED = 5
+_STEP_NS = 100_000_000
+"""Offsets that differ by more than this are of a clock that was set, not of a slow link."""
+
+_REPEATED_NS = 300_000_000
+"""A stamp that stands still for so long is no image that was sent twice."""
+
+_PATIENCE_NS = 1_000_000_000
+
+TAI_UTC = 37.0
+"""Seconds between TAI, which PTP keeps, and UTC, since 2017."""
+
+
+@dataclass(frozen=True)
+class CameraFault:
+    """Why a camera's images are in no set.
+
+    Attributes:
+        kind: absent, silent, zero, repeated, late, behind, ahead or apart.
+        text: one line that names the camera and the remedy.
+        offset: seconds by which its stamps are ahead of the other cameras', None where they cannot be compared.
+    """
+
+    kind: str
+    text: str
+    offset: float | None = None
+
+
+class CameraClock:
+    """Stamps and arrivals of one camera; times are nanoseconds, arrivals of a steady clock.
+
+    An offset is stamp minus arrival. That of one camera says nothing; the difference between two cameras' is
+    that between their clocks, give or take the delay of their links.
+
+    Attributes:
+        stamp: of the newest image, None before the first.
+        arrived: when that came.
+        repeats: how many images in a row had the stamp of the one before.
+        jump: how far the stamps went back when they last did, 0 where they never did.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Start with nothing heard."""
+        self.name = name
+        self.stamp: int | None = None
+        self.arrived = 0
+        self.repeats = 0
+        self.jump = 0
+        self._changed = 0
+        self._offsets: deque[int] = deque(maxlen=_REMEMBERED)
+        self._baseline: deque[int] = deque(maxlen=_REMEMBERED)
+        self._periods: deque[int] = deque(maxlen=8)
+        self._intervals: deque[int] = deque(maxlen=3)
+
+    def hear(self, stamp: int, now: int) -> bool:
+        """Take an image's stamp; whether it lies before the one that came before it."""
+        jumped = False
+        if self.stamp is not None:
+            gap = stamp - self.stamp
+            self._intervals.append(now - self.arrived)
+            self.repeats = self.repeats + 1 if gap == 0 else 0
+            if gap > 0:
+                self._periods.append(gap)
+            elif gap < 0:
+                jumped, self.jump = True, -gap
+        if not self.repeats:
+            self._changed = now
+        self.stamp, self.arrived = stamp, now
+        offset = stamp - now
+        if self._offsets and abs(offset - median(self._offsets)) > _STEP_NS:
+            self._offsets.clear()
+        self._offsets.append(offset)
+        return jumped
+
+    def agree(self, offset: int) -> None:
+        """Note the offset of an image that met the other cameras'."""
+        if self._baseline and abs(offset - median(self._baseline)) > _STEP_NS:
+            self._baseline.clear()
+        self._baseline.append(offset)
+
+    def forget(self) -> None:
+        """Forget when images used to come: there is another clock now."""
+        self._baseline.clear()
+        self._periods.clear()
+
+    @property
+    def offset(self) -> int | None:
+        """Median offset of the last images, None before the first."""
+        return median(self._offsets) if self._offsets else None
+
+    @property
+    def baseline(self) -> int | None:
+        """Median offset of the last images that met the other cameras', None where none did."""
+        return median(self._baseline) if self._baseline else None
+
+    @property
+    def stands(self) -> bool:
+        """Whether its images keep coming and their stamp does not move."""
+        return self.repeats > 0 and self.arrived - self._changed >= _REPEATED_NS
+
+    def is_speaking(self, now: int) -> bool:
+        """Whether another image is to be expected, since the last one is not older than a few periods."""
+        if self.stamp is None:
+            return False
+        return now - self.arrived <= max(_PATIENCE_NS, 3 * max(self._intervals, default=0))
+
+    def is_due(self, latest: int) -> bool:
+        """Whether the next image may have a stamp of up to `latest`; where its rate is unknown it may."""
+        if self.stamp is None or len(self._periods) < 3:
+            return True
+        return self.stamp + 0.9 * min(self._periods) <= latest
+
+
+def median(values: Iterable[int]) -> int:
+    """The value in the middle; of an even number the upper one of the two."""
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2]
+
+
+def duration(seconds: float) -> str:
+    """A length of time for people: 0.10 s, 37.0 s, 12 min, 1.0 h, 3.2 days, 55.7 years."""
+    seconds = abs(seconds)
+    for unit, length, limit in (("s", 1, 600), ("min", 60, 120), ("h", 3600, 48), ("days", 86400, 700)):
+        if seconds < limit * length:
+            return f"{seconds:.2f} s" if seconds < 10 else f"{seconds / length:.1f} {unit}"
+    return f"{seconds / 31_556_952:.1f} years"
+
+
+def absent(name: str) -> CameraFault:
+    """A camera that was never heard."""
+    return CameraFault("absent", f"no images from {name}: start its driver, or correct the topic's name")
+
+
+def silent(name: str, seconds: float) -> CameraFault:
+    """A camera that has stopped."""
+    return CameraFault(
+        "silent", f"no images from {name} for {duration(seconds)}: look at its driver and link"
+    )
+
+
+def standing(clock: CameraClock, offset: float | None) -> CameraFault:
+    """A camera whose stamps are all alike."""
+    if not clock.stamp:
+        text = "stamps are 0: its driver leaves header.stamp empty; it must set the time of exposure"
+        return CameraFault("zero", f"{clock.name}: {text}", offset)
+    told = f"{clock.stamp / 1e9:.3f}"
+    text = f"every image has the stamp {told}: its clock stands still; restart its driver"
+    return CameraFault("repeated", f"{clock.name}: {text}", offset)
+
+
+def misfit(clock: CameraClock, offset: float | None, lateness: float | None, deadline: float) -> CameraFault:
+    """A camera whose images come and whose stamps are not those of the others.
+
+    Args:
+        clock: its clock.
+        offset: seconds ahead of the other cameras, None where there is none to compare with.
+        lateness: seconds behind the first image of its own instant, None where it shares no instant.
+        deadline: seconds that a set waits.
+    """
+    name, synchronise = clock.name, "synchronise its clock (PTP or NTP) or correct the stamps in its driver"
+    if clock.stamp == 0:
+        return standing(clock, offset)
+    if lateness is not None:
+        text = (
+            f"images come {duration(lateness)} after the other cameras', past the deadline of {deadline:g} s: "
+            f"speed up its link, raise `deadline`, or {synchronise}"
+        )
+        return CameraFault("late", f"{name}: {text}", offset)
+    if offset is None:
+        return CameraFault("apart", f"{name}: stamps meet no other camera's: {synchronise}")
+    if abs(offset) < 0.02:
+        text = "images are taken between the other cameras': trigger them together or raise `slop`"
+        return CameraFault("apart", f"{name}: {text}", offset)
+    side = "ahead of" if offset > 0 else "behind"
+    told = f"stamps are {duration(offset)} {side} the other cameras'"
+    if offset < 0 and clock.jump > 0.5e9:
+        told = (
+            f"stamps jumped back by {duration(clock.jump / 1e9)} and are {told.removeprefix('stamps are ')}"
+        )
+        synchronise = f"its clock or driver was restarted; {synchronise}"
+    elif offset < 0 and clock.stamp < 1e18 < clock.stamp - offset * 1e9:
+        synchronise = f"its clock counts from its start ({clock.stamp / 1e9:.1f} s); {synchronise}"
+    elif math.isclose(abs(offset), TAI_UTC, abs_tol=0.7):
+        synchronise = f"one of them keeps TAI, the other UTC; {synchronise}"
+    return CameraFault("ahead" if offset > 0 else "behind", f"{name}: {told}: {synchronise}", offset)
