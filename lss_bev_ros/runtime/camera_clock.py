@@ -25,14 +25,21 @@ class CameraFault:
     """Why a camera's images are in no set.
 
     Attributes:
+        camera: its name.
         kind: absent, silent, zero, repeated, late, behind, ahead or apart.
-        text: one line that names the camera and the remedy.
-        offset: seconds by which its stamps are ahead of the other cameras', None where they cannot be compared.
+        problem: what is wrong and the remedy.
+        offset: seconds by which its stamps are ahead of the other cameras', None where that is not known.
     """
 
+    camera: str
     kind: str
-    text: str
+    problem: str
     offset: float | None = None
+
+    @property
+    def text(self) -> str:
+        """One line that names the camera."""
+        return f"{self.camera}: {self.problem}"
 
 
 class CameraClock:
@@ -137,24 +144,23 @@ def duration(seconds: float) -> str:
 
 def absent(name: str) -> CameraFault:
     """A camera that was never heard."""
-    return CameraFault("absent", f"no images from {name}: start its driver, or correct the topic's name")
+    return CameraFault(name, "absent", "no images have come: start its driver, or correct the topic's name")
 
 
 def silent(name: str, seconds: float) -> CameraFault:
     """A camera that has stopped."""
-    return CameraFault(
-        "silent", f"no images from {name} for {duration(seconds)}: look at its driver and link"
-    )
+    told = f"no images for {seconds:.0f} s" if seconds < 120 else f"no images for {duration(seconds)}"
+    return CameraFault(name, "silent", f"{told}: look at its driver and link")
 
 
 def standing(clock: CameraClock, offset: float | None) -> CameraFault:
     """A camera whose stamps are all alike."""
     if not clock.stamp:
-        text = "stamps are 0: its driver leaves header.stamp empty; it must set the time of exposure"
-        return CameraFault("zero", f"{clock.name}: {text}", offset)
+        problem = "stamps are 0: set header.stamp to the time of exposure in the driver"
+        return CameraFault(clock.name, "zero", problem, offset)
     told = f"{clock.stamp / 1e9:.3f}"
-    text = f"every image has the stamp {told}: its clock stands still; restart its driver"
-    return CameraFault("repeated", f"{clock.name}: {text}", offset)
+    problem = f"every image has the stamp {told}, as of a clock that stands still: restart its driver"
+    return CameraFault(clock.name, "repeated", problem, offset)
 
 
 def misfit(clock: CameraClock, offset: float | None, lateness: float | None, deadline: float) -> CameraFault:
@@ -166,29 +172,46 @@ def misfit(clock: CameraClock, offset: float | None, lateness: float | None, dea
         lateness: seconds behind the first image of its own instant, None where it shares no instant.
         deadline: seconds that a set waits.
     """
-    name, synchronise = clock.name, "synchronise its clock (PTP or NTP) or correct the stamps in its driver"
+    synchronise = "synchronise its clock (PTP or NTP) or correct the stamps in its driver"
     if clock.stamp == 0:
         return standing(clock, offset)
     if lateness is not None:
-        text = (
-            f"images come {duration(lateness)} after the other cameras', past the deadline of {deadline:g} s: "
-            f"speed up its link, raise `deadline`, or {synchronise}"
-        )
-        return CameraFault("late", f"{name}: {text}", offset)
-    if offset is None:
-        return CameraFault("apart", f"{name}: stamps meet no other camera's: {synchronise}")
-    if abs(offset) < 0.02:
-        text = "images are taken between the other cameras': trigger them together or raise `slop`"
-        return CameraFault("apart", f"{name}: {text}", offset)
-    side = "ahead of" if offset > 0 else "behind"
-    told = f"stamps are {duration(offset)} {side} the other cameras'"
-    if offset < 0 and clock.jump > 0.5e9:
         told = (
-            f"stamps jumped back by {duration(clock.jump / 1e9)} and are {told.removeprefix('stamps are ')}"
+            f"images come {duration(lateness)} after the other cameras', past the deadline of {deadline:g} s"
         )
-        synchronise = f"its clock or driver was restarted; {synchronise}"
+        problem = f"{told}; its link is slow or its clock behind: raise `deadline`, or {synchronise}"
+        return CameraFault(clock.name, "late", problem, offset)
+    if offset is None:
+        return CameraFault(clock.name, "apart", f"stamps meet no other camera's: {synchronise}")
+    if abs(offset) < 0.02:
+        problem = "images are taken between the other cameras': trigger them together or raise `slop`"
+        return CameraFault(clock.name, "apart", problem, offset)
+    kind, side = ("ahead", "ahead of") if offset > 0 else ("behind", "behind")
+    told = f"{duration(offset)} {side} the other cameras'"
+    if offset < 0 and clock.jump > 0.5e9:
+        told = f"jumped back by {duration(clock.jump / 1e9)} and are {told}"
+        remedy = f"its clock or driver was restarted; {synchronise}"
     elif offset < 0 and clock.stamp < 1e18 < clock.stamp - offset * 1e9:
-        synchronise = f"its clock counts from its start ({clock.stamp / 1e9:.1f} s); {synchronise}"
+        told, remedy = f"are {told}", f"its clock counts from its own start; {synchronise}"
     elif math.isclose(abs(offset), TAI_UTC, abs_tol=0.7):
-        synchronise = f"one of them keeps TAI, the other UTC; {synchronise}"
-    return CameraFault("ahead" if offset > 0 else "behind", f"{name}: {told}: {synchronise}", offset)
+        told, remedy = f"are {told}", f"one of them keeps TAI and the other UTC; {synchronise}"
+    else:
+        told, remedy = f"are {told}", synchronise
+    return CameraFault(clock.name, kind, f"stamps {told}: {remedy}", offset)
+
+
+def summary(faults: Iterable[CameraFault], cameras: int) -> str:
+    """All faults in one line, those of one kind together.
+
+    Args:
+        faults: what is wrong.
+        cameras: how many cameras there are.
+    """
+    alike: dict[str, list[str]] = {}
+    for fault in faults:
+        alike.setdefault(fault.problem, []).append(fault.camera)
+    lines = []
+    for problem, names in alike.items():
+        who = f"all {cameras} cameras" if len(names) == cameras > 1 else ", ".join(names)
+        lines.append(f"{who}: {problem}")
+    return "; ".join(lines)

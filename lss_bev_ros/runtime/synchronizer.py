@@ -1,8 +1,8 @@
 """Bringing the cameras of one instant together.
 
 Unlike an approximate-time filter, which waits until every topic has spoken, this one has a deadline: a
-camera that is late or dead costs at most that long, and one that stays dead soon costs nothing. Unlike one that
-believes every stamp, it takes the time from most cameras: one whose clock is wrong costs its own images.
+camera that is late or dead costs at most that long, and one that stays dead soon costs nothing. It takes the
+time from most cameras and believes no single one: a wrong clock costs the images of its own camera.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .camera_clock import CameraClock, CameraFault, absent, median, misfit, sile
 T = TypeVar("T")
 
 _MAX_PENDING = 16
-"""Sets under way at once, and images of one camera; more means stamps that never meet, and the oldest goes."""
+"""Sets under way at once, and images of one camera; more never meet, and the oldest is given up."""
 
 _RECORDED = 64
 """Released sets that late images are compared with."""
@@ -413,7 +413,7 @@ class CameraSynchronizer(Generic[T]):
                     released += self._release(each, now)
                 else:
                     self._drop(each.entries.values())
-            for name, camera in self._cameras.items():
+            for camera in self._cameras.values():
                 camera.joined = False
                 camera.forget()
             self._records.clear()
@@ -493,9 +493,13 @@ class CameraSynchronizer(Generic[T]):
 
     # -- what is wrong ------------------------------------------------------------------------------
 
+    def silence(self, now: int) -> float | None:
+        """Seconds since any image came, None before the first."""
+        return None if self._began is None else (now - self._newest) / 1e9
+
     def offsets(self, now: int) -> dict[str, float]:
         """Seconds by which each camera's stamps are ahead of the others', give or take the links' delays."""
-        result = {}
+        result, now = {}, min(now, self._newest)
         for name, camera in self._cameras.items():
             others = [other.offset for other in self._others(camera, now)]
             if others and camera.is_speaking(now):
@@ -505,16 +509,27 @@ class CameraSynchronizer(Generic[T]):
     def faults(self, now: int) -> dict[str, CameraFault]:
         """What is wrong with each camera whose images are in no set at present, by name.
 
+        Where all cameras have stopped it is what was wrong until then.
+
         Args:
             now: nanoseconds, on the clock of `add`.
         """
-        found = {name: self._fault(camera, now) for name, camera in self._cameras.items()}
+        if self._began is None:
+            return {}
+        unheard = now - self._began >= _UNHEARD_NS
+        found = {
+            name: self._fault(camera, min(now, self._newest))
+            if camera.stamp is not None
+            else (absent(name) if unheard else None)
+            for name, camera in self._cameras.items()
+        }
         return {name: fault for name, fault in found.items() if fault is not None}
 
+    @property
+    def _newest(self) -> int:
+        return max(camera.arrived for camera in self._cameras.values())
+
     def _fault(self, camera: _Camera, now: int) -> CameraFault | None:
-        if camera.stamp is None:
-            unheard = self._began is not None and now - self._began >= _UNHEARD_NS
-            return absent(camera.name) if unheard else None
         patience = min(2, self._lost_after)
         speaking = camera.is_speaking(now)
         if not speaking or not camera.loose:

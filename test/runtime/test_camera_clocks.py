@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -70,7 +71,7 @@ class Drive:
 
 def ascending(sets):
     stamps = [each.stamp for each in sets]
-    return all(a < b for a, b in zip(stamps, stamps[1:], strict=False))
+    return all(a < b for a, b in itertools.pairwise(stamps))
 
 
 WRONG = {
