@@ -66,7 +66,7 @@ class CameraClock:
         self._offsets: deque[int] = deque(maxlen=_REMEMBERED)
         self._baseline: deque[int] = deque(maxlen=_REMEMBERED)
         self._periods: deque[int] = deque(maxlen=8)
-        self._intervals: deque[int] = deque(maxlen=3)
+        self._intervals: deque[int] = deque(maxlen=8)
 
     def hear(self, stamp: int, now: int) -> bool:
         """Take an image's stamp; whether it lies before the one that came before it."""
@@ -118,13 +118,18 @@ class CameraClock:
         """Whether another image is to be expected, since the last one is not older than a few periods."""
         if self.stamp is None:
             return False
-        return now - self.arrived <= max(_PATIENCE_NS, 3 * max(self._intervals, default=0))
+        longest = max(list(self._intervals)[-3:], default=0)
+        return now - self.arrived <= max(_PATIENCE_NS, 3 * longest)
 
-    def is_due(self, latest: int) -> bool:
-        """Whether the next image may have a stamp of up to `latest`; where its rate is unknown it may."""
+    def is_due(self, stamp: int, now: int) -> bool:
+        """Whether the next image may have a stamp of up to `stamp` or arrive by `now`, at its rate so far.
+
+        A rate that is not known yet may be any. Stamps alone would mislead where the clock is set back.
+        """
         if self.stamp is None or len(self._periods) < 3:
             return True
-        return self.stamp + 0.9 * min(self._periods) <= latest
+        by_stamp = self.stamp + 0.9 * min(self._periods) <= stamp
+        return by_stamp or self.arrived + 0.9 * min(self._intervals) <= now
 
 
 def median(values: Iterable[int]) -> int:

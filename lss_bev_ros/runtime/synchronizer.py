@@ -79,6 +79,7 @@ class _Entry(Generic[T]):
 
     Attributes:
         past: whether its stamp lies before the last released set.
+        late: whether it fits a set that has left.
         ahead: by how much it is older than its stamp says, by what is usual, nanoseconds; below zero for a
             clock that is slow or an image that is late.
     """
@@ -88,6 +89,7 @@ class _Entry(Generic[T]):
     arrived: int
     item: T
     past: bool = False
+    late: bool = False
     ahead: int = 0
 
     @property
@@ -108,10 +110,9 @@ class _Group(Generic[T]):
         punctual = [entry.arrived for entry in entries.values() if entry.ahead <= slop]
         self.arrived = min(punctual or [entry.arrived for entry in entries.values()])
 
-    def is_beside(self, other: _Group[T], slop: int) -> bool:
-        """Whether the other has other cameras of what may be the same instant."""
-        apart = max(other.oldest - self.newest, self.oldest - other.newest)
-        return apart <= slop and self.entries.keys().isdisjoint(other.entries)
+    def distance(self, other: _Group[T]) -> int:
+        """Nanoseconds between the two, below zero where they overlap."""
+        return max(other.oldest - self.newest, self.oldest - other.newest)
 
 
 class _Camera(CameraClock):
@@ -231,18 +232,16 @@ class CameraSynchronizer(Generic[T]):
             return self.poll(now)
         camera.loose.append(stamp - now)
         past = self._released is not None and stamp <= self._released
-        if past:
-            in_time = self._compare(camera, stamp, now)
-            if in_time or camera.joined:
-                self.counts.late += 1
-                return self.poll(now)
-        else:
-            camera.lateness = None
+        in_time = self._compare(camera, stamp, now)
+        if past and (in_time or camera.joined):
+            self.counts.late += 1
+            return self.poll(now)
         if len(own) >= _MAX_PENDING:
             self._drop([min(own, key=lambda entry: entry.arrived)])
         usual = self._usual(camera)
         ahead = stamp - now - usual if usual is not None else 0
-        self._pending.append(_Entry(name, stamp, now, item, past, ahead))
+        late = camera.lateness is not None
+        self._pending.append(_Entry(name, stamp, now, item, past, late, ahead))
         return self.poll(now)
 
     def poll(self, now: int) -> list[CameraSet[T]]:
@@ -274,7 +273,7 @@ class CameraSynchronizer(Generic[T]):
         left = sorted((e for e in self._pending if e.past is past), key=lambda entry: entry.stamp)
         groups = []
         while left:
-            best, best_rank = {}, None
+            best, best_rank, best_spread = {}, (), 0
             for start, first in enumerate(left):
                 members: dict[str, _Entry[T]] = {}
                 for entry in left[start:]:
@@ -282,15 +281,17 @@ class CameraSynchronizer(Generic[T]):
                         break
                     members.setdefault(entry.name, entry)
                 rank = self._rank(members)
-                if best_rank is None or rank > best_rank:
-                    best, best_rank = members, rank
+                spread = max(entry.stamp for entry in members.values()) - first.stamp
+                # Of two as good the older one, lest cameras that run freely change their partners all the time.
+                if rank > best_rank or (rank == best_rank and spread < best_spread - self._slop // 8):
+                    best, best_rank, best_spread = members, rank, spread
             groups.append(_Group(best, self._slop))
             taken = set(map(id, best.values()))
             left = [entry for entry in left if id(entry) not in taken]
         return sorted(groups, key=lambda group: group.newest)
 
     def _rank(self, members: Mapping[str, _Entry[T]]) -> tuple[int, ...]:
-        """How likely these are of one instant: many, of good standing, as delayed as ever, close together."""
+        """How likely these are of one instant: many, of good standing, as delayed as ever."""
         cameras = [self._cameras[name] for name in members]
         proven = sum(min(camera.meetings, self._lost_after) for camera in cameras)
         odd = sum(
@@ -298,8 +299,7 @@ class CameraSynchronizer(Generic[T]):
             and abs(members[camera.name].offset - camera.baseline) > self._slop // 2
             for camera in cameras
         )
-        stamps = [entry.stamp for entry in members.values()]
-        return len(members), proven, -odd, min(stamps) - max(stamps)
+        return len(members), proven, -odd
 
     # -- judging ------------------------------------------------------------------------------------
 
@@ -329,9 +329,9 @@ class CameraSynchronizer(Generic[T]):
             return all(size > (len(other.entries), other.newest) for other in rivals)
         if self._outvotes(group, now):
             return True
-        rivals = [*groups, *self._records]
         # A clock that drifts leaves the set with one slop and may be off by another since it last met it.
-        if any(len(r.entries) > len(group.entries) and group.is_beside(r, 2 * self._slop) for r in rivals):
+        fuller = [other for other in (*groups, *self._records) if len(other.entries) > len(group.entries)]
+        if any(group.distance(other) <= 2 * self._slop for other in fuller):
             return False
         joined = [camera for name in group.entries if (camera := self._cameras[name]).joined]
         if not joined or any(camera.misfits >= self._lost_after for camera in joined):
@@ -339,7 +339,7 @@ class CameraSynchronizer(Generic[T]):
         if any(abs(group.entries[c.name].offset - c.baseline) > self._slop for c in joined):
             return False
         missing = [camera for camera in electorate if camera.name not in group.entries]
-        due = sum(camera.is_due(group.oldest + self._slop) for camera in missing)
+        due = sum(bool(camera.loose) or self._is_due(camera, group) for camera in missing)
         return 2 * due > len(missing)
 
     def _judged(self, group: _Group[T], now: int) -> int:
@@ -359,9 +359,13 @@ class CameraSynchronizer(Generic[T]):
             self._cameras[name].unready >= self._lost_after or self._is_ready(name) for name in group.entries
         )
 
+    def _is_due(self, camera: _Camera, group: _Group[T]) -> bool:
+        """Whether a camera has an image of a group's instant, at its rate."""
+        return camera.is_due(group.oldest + self._slop, group.arrived + self._slop)
+
     def _is_awaited(self, camera: _Camera, group: _Group[T], now: int) -> bool:
         """Whether a camera may still have an image for a group."""
-        if self._is_lost(camera) or not camera.is_due(group.oldest + self._slop):
+        if self._is_lost(camera) or not self._is_due(camera, group):
             return False
         others = [other.offset for other in self._others(camera, now)]
         if not camera.loose or len(others) < 3:
@@ -372,7 +376,7 @@ class CameraSynchronizer(Generic[T]):
         return ahead >= -(self._deadline + self._slop)
 
     def _compare(self, camera: _Camera, stamp: int, now: int) -> bool:
-        """Compare a late image with the sets that left; whether it would have been in time for one."""
+        """Compare an image with the sets that left without its camera; whether one ought to have waited."""
         camera.lateness = None
         for record in reversed(self._records):
             fits = record.newest - self._slop <= stamp <= record.oldest + self._slop
@@ -424,8 +428,10 @@ class CameraSynchronizer(Generic[T]):
         return released
 
     def _drop(self, entries: Iterable[_Entry[T]]) -> None:
-        gone = set(map(id, entries))
-        self.counts.strayed += len(gone)
+        gone = {id(entry): entry for entry in entries}
+        late = sum(entry.late for entry in gone.values())
+        self.counts.late += late
+        self.counts.strayed += len(gone) - late
         self._pending = [entry for entry in self._pending if id(entry) not in gone]
 
     def _release(self, group: _Group[T], now: int) -> list[CameraSet[T]]:
@@ -475,7 +481,7 @@ class CameraSynchronizer(Generic[T]):
         self.counts.missed[camera.name] += 1
         if camera.loose and outvotes:
             camera.misfits += 1
-        if camera.loose or camera.is_due(group.oldest + self._slop):
+        if camera.loose or self._is_due(camera, group):
             camera.absences += 1
             camera.meetings = 0
 
