@@ -6,8 +6,6 @@ import time
 
 from rclpy.node import Node
 
-from ..runtime.camera_clock import duration
-
 _OLDEST_MS = 30_000.0
 """An older stamp tells of a clock that is not ours, such as that of a bag."""
 
@@ -59,6 +57,8 @@ class StampAges:
             )
         if _is_plausible(age):
             return ""
+        from ..runtime.camera_clock import duration  # loads torch, which the nodes without a network lack
+
         side = "behind" if age > 0 else "ahead of"
         remedy = (
             "/clock and the images must be of one recording"

@@ -282,7 +282,7 @@ class CameraSynchronizer(Generic[T]):
                     members.setdefault(entry.name, entry)
                 rank = self._rank(members)
                 spread = max(entry.stamp for entry in members.values()) - first.stamp
-                # Of two as good the older one, lest cameras that run freely change their partners all the time.
+                # Of two as good the older one, lest cameras that run freely change their partners.
                 if rank > best_rank or (rank == best_rank and spread < best_spread - self._slop // 8):
                     best, best_rank, best_spread = members, rank, spread
             groups.append(_Group(best, self._slop))
