@@ -141,7 +141,7 @@ def median(values: Iterable[int]) -> int:
 def duration(seconds: float) -> str:
     """A length of time for people: 0.10 s, 37.0 s, 12 min, 1.0 h, 3.2 days, 55.7 years."""
     seconds = abs(seconds)
-    for unit, length, limit in (("s", 1, 600), ("min", 60, 120), ("h", 3600, 48), ("days", 86400, 700)):
+    for unit, length, limit in (("s", 1, 600), ("min", 60, 60), ("h", 3600, 48), ("days", 86400, 700)):
         if seconds < limit * length:
             return f"{seconds:.2f} s" if seconds < 10 else f"{seconds / length:.1f} {unit}"
     return f"{seconds / 31_556_952:.1f} years"
@@ -193,15 +193,15 @@ def misfit(clock: CameraClock, offset: float | None, lateness: float | None, dea
         return CameraFault(clock.name, "apart", problem, offset)
     kind, side = ("ahead", "ahead of") if offset > 0 else ("behind", "behind")
     told = f"{duration(offset)} {side} the other cameras'"
-    if offset < 0 and clock.jump > 0.5e9:
-        told = f"jumped back by {duration(clock.jump / 1e9)} and are {told}"
-        remedy = f"its clock or driver was restarted; {synchronise}"
+    jumped = offset < 0 and clock.jump > 0.5e9
+    told = f"jumped back by {duration(clock.jump / 1e9)} and are {told}" if jumped else f"are {told}"
+    remedy = synchronise
+    if math.isclose(abs(offset), TAI_UTC, abs_tol=0.7):
+        remedy = f"one of them keeps TAI and the other UTC; {synchronise}"
     elif offset < 0 and clock.stamp < 1e18 < clock.stamp - offset * 1e9:
-        told, remedy = f"are {told}", f"its clock counts from its own start; {synchronise}"
-    elif math.isclose(abs(offset), TAI_UTC, abs_tol=0.7):
-        told, remedy = f"are {told}", f"one of them keeps TAI and the other UTC; {synchronise}"
-    else:
-        told, remedy = f"are {told}", synchronise
+        remedy = f"its clock counts from its own start; {synchronise}"
+    elif jumped:
+        remedy = f"its clock or driver was restarted; {synchronise}"
     return CameraFault(clock.name, kind, f"stamps {told}: {remedy}", offset)
 
 

@@ -8,7 +8,7 @@ time from most cameras and believes no single one: a wrong clock costs the image
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -28,6 +28,9 @@ _FOREIGN_NS = 250_000_000
 
 _LATE_NS = 3_000_000_000
 """What meets an older set than this meets it by chance."""
+
+_PATIENT_NS = 1_000_000_000
+"""No link that works delays images by more than this, however long the deadline is."""
 
 _UNHEARD_NS = 1_500_000_000
 """Time to begin that a camera has once another has begun."""
@@ -250,6 +253,8 @@ class CameraSynchronizer(Generic[T]):
         groups = self._groups(past=False)
         due = [self._is_complete(group, now) or self._is_overdue(group, now) for group in groups]
         due[: max(len(groups) - _MAX_PENDING, 0)] = [True] * max(len(groups) - _MAX_PENDING, 0)
+        if not any(due):
+            groups = []  # nothing to judge
         valid = [self._is_valid(group, groups, self._judged(group, now)) for group in groups]
         last = max((index for index in range(len(groups)) if due[index] and valid[index]), default=-1)
         for index, group in enumerate(groups):
@@ -270,8 +275,17 @@ class CameraSynchronizer(Generic[T]):
         It is divided anew each time, the largest group first, so that no item that came early or has a wrong
         stamp keeps others from their instant.
         """
-        left = sorted((e for e in self._pending if e.past is past), key=lambda entry: entry.stamp)
-        groups = []
+        waiting = sorted((e for e in self._pending if e.past is past), key=lambda entry: entry.stamp)
+        groups: list[_Group[T]] = []
+        begin = 0
+        for end in range(1, len(waiting) + 1):
+            if end == len(waiting) or waiting[end].stamp - waiting[end - 1].stamp > self._slop:
+                groups += self._divided(waiting[begin:end])
+                begin = end
+        return sorted(groups, key=lambda group: group.newest)
+
+    def _divided(self, left: list[_Entry[T]]) -> Iterator[_Group[T]]:
+        """Groups of entries, in the order of their stamps, that have no gap of `slop` between them."""
         while left:
             best, best_rank, best_spread = {}, (), 0
             for start, first in enumerate(left):
@@ -285,10 +299,9 @@ class CameraSynchronizer(Generic[T]):
                 # Of two as good the older one, lest cameras that run freely change their partners.
                 if rank > best_rank or (rank == best_rank and spread < best_spread - self._slop // 8):
                     best, best_rank, best_spread = members, rank, spread
-            groups.append(_Group(best, self._slop))
+            yield _Group(best, self._slop)
             taken = set(map(id, best.values()))
             left = [entry for entry in left if id(entry) not in taken]
-        return sorted(groups, key=lambda group: group.newest)
 
     def _rank(self, members: Mapping[str, _Entry[T]]) -> tuple[int, ...]:
         """How likely these are of one instant: many, of good standing, as delayed as ever."""
@@ -367,8 +380,10 @@ class CameraSynchronizer(Generic[T]):
         """Whether a camera may still have an image for a group."""
         if self._is_lost(camera) or not self._is_due(camera, group):
             return False
+        if not camera.loose:
+            return True
         others = [other.offset for other in self._others(camera, now)]
-        if not camera.loose or len(others) < 3:
+        if len(others) < 3:
             return True
         ahead = camera.loose[-1] - median(others)
         if any(e.name == camera.name and e.stamp > group.newest and not e.past for e in self._pending):
@@ -549,7 +564,9 @@ class CameraSynchronizer(Generic[T]):
         lateness = camera.lateness / 1e9 if camera.lateness is not None else None
         if lateness is not None:
             certain = camera.misfits >= patience
-        elif offset is not None and abs(offset) > max(self._deadline + self._slop, _FOREIGN_NS):
+        elif offset is not None and abs(offset) > max(
+            min(self._deadline, _PATIENT_NS) + self._slop, _FOREIGN_NS
+        ):
             certain = True
         elif offset is not None and abs(offset) > self._slop:
             certain = camera.misfits > 0 or len(camera.loose) > 1

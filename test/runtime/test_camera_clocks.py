@@ -199,7 +199,7 @@ def last_faults(drive):
         ("ahead 2 s", "ahead", "stamps are 2.00 s ahead of the other cameras': synchronise its clock"),
         ("ahead 0.1 s", "ahead", "stamps are 0.10 s ahead of"),
         ("behind 0.1 s", "behind", "stamps are 0.10 s behind"),
-        ("behind 1 h", "behind", "stamps are 60.0 min behind"),
+        ("behind 1 h", "behind", "stamps are 1.0 h behind"),
         ("from its start", "behind", "its clock counts from its own start"),
         ("zero", "zero", "stamps are 0"),
         ("the same", "repeated", "every image has the stamp 1699999997.000"),
