@@ -27,7 +27,7 @@ from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Latencies
 from .latest import LatestSlot
 from .parameters import declare
 from .process import guard, run
-from .qos import RELIABLE, sensor_qos
+from .qos import RELIABLE, latched_qos, sensor_qos
 from .stamp_age import StampAges
 
 _PROBLEM_SHOWN = 5.0
@@ -90,7 +90,7 @@ class InferenceNode(Node):
         self._compressed = self.create_publisher(CompressedImage, "bev/image/compressed", RELIABLE)
         self._subscribe()
         # Last, so that whoever sees it knows that the cameras are subscribed to.
-        self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", RELIABLE)
+        self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", latched_qos())
         self._diagnostics = DiagnosticsPublisher(self, self._statuses)
         self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
@@ -154,15 +154,17 @@ class InferenceNode(Node):
     def _serve(self, camera_set: CameraSet) -> None:
         stamps = {name: messages.from_stamp(item.header.stamp) for name, item in camera_set.items.items()}
         reading = self._calibration.rig(stamps)
-        rig, problems = reading.rig, dict(reading.problems)
+        rig, problems, notes = reading.rig, dict(reading.problems), dict(reading.notes)
         images = {}
         for name in rig.names:
             if name in camera_set.items:
                 try:
-                    images[name] = _pixels(camera_set.items[name])
+                    images[name] = messages.picture(camera_set.items[name])
+                    if said := messages.image_note(camera_set.items[name]):
+                        notes.setdefault(name, said)
                 except GeometryError as error:
                     problems[name] = str(error)
-        self._unusable, self._notes = problems, reading.notes  # whole, since the executor reads them
+        self._unusable, self._notes = problems, notes  # whole, since the executor reads them
         if len(images) < self.config.min_cameras:
             reason = next(iter(problems.values()), "too few images")
             self._report(f"{len(images)} of {len(self.config.cameras)} cameras usable: {reason}")
@@ -260,7 +262,8 @@ class InferenceNode(Node):
         values |= {f"{name}_problem": problem for name, problem in self._unusable.items()}
         values |= {f"{name}_note": note for name, note in self._notes.items()}
         # Of a camera without images it does not matter that its calibration is missing too.
-        unusable = [problem for name, problem in self._unusable.items() if name not in faults]
+        gone = {name for name, fault in faults.items() if fault.kind in ("absent", "silent")}
+        unusable = [problem for name, problem in self._unusable.items() if name not in gone]
         told = [summary(faults.values(), cameras)] if faults else []
         few = cameras - len(faults) < max(self.config.min_cameras, cameras / 2)
         if unusable or told:
@@ -273,12 +276,6 @@ class InferenceNode(Node):
     def _clock_status(self) -> Status:
         problem = self._ages.problem()
         return Status("clock", WARN, problem) if problem else Status("clock", OK, "")
-
-
-def _pixels(message: CompressedImage | Image) -> bytes | object:
-    if isinstance(message, CompressedImage):
-        return bytes(message.data)
-    return messages.rgb_from_image(message)
 
 
 def main(args: list[str] | None = None) -> None:

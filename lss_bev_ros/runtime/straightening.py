@@ -8,6 +8,7 @@ does with the image of a pinhole. Without a lens that would change 0.5 levels of
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import cv2
@@ -85,11 +86,12 @@ class StraighteningCache:
 
     def __init__(self, config: ModelConfig):
         self._config = config
-        self._known: OrderedDict[str, Straightening] = OrderedDict()
+        self._known: OrderedDict[Hashable, Straightening] = OrderedDict()
 
     def __getitem__(self, camera: Camera) -> Straightening:
         """The lookup of a camera, computed when it is new."""
-        key = camera.fingerprint
+        # Wherever the camera is mounted: a pose may change with every frame.
+        key = (camera.intrinsics.tobytes(), camera.width, camera.height, camera.lens)
         if key not in self._known:
             self._known[key] = Straightening.of(camera, self._config)
             if len(self._known) > KEPT:

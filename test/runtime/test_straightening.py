@@ -13,7 +13,7 @@ from lss_bev_ros.geometry import Camera, Lens, Pose, Rig
 from lss_bev_ros.model import ModelConfig
 from lss_bev_ros.runtime.calibration_tables import CalibrationTables, frustum_cells
 from lss_bev_ros.runtime.preprocess import Preprocessor, resize_and_crop, straighten_and_resize
-from lss_bev_ros.runtime.straightening import Straightening, taken
+from lss_bev_ros.runtime.straightening import Straightening, StraighteningCache, taken
 from lss_bev_ros.runtime.visibility import visible_cells_of
 
 CONFIG = ModelConfig()
@@ -85,6 +85,14 @@ def test_cameras_with_and_without_lenses_may_be_mixed():
         batch[0].numpy(), Preprocessor(CONFIG, torch.float32)(images[:1], [PLAIN])[0].numpy()
     )
     assert (batch[0] - batch[1]).abs()[:, 2:-2, 2:-2].max() < 0.06
+
+
+def test_a_camera_that_moves_keeps_its_lookup():
+    known, bent = StraighteningCache(CONFIG), replace(PLAIN, lens=LENSES["barrel"])
+    moved = replace(bent, name="other", pose=Pose(FORWARD.rotation, np.array([1.8, 0.1, 1.4])))
+    assert known[moved] is known[bent]
+    assert known[replace(bent, lens=LENSES["fisheye"])] is not known[bent]
+    assert known[replace(bent, intrinsics=K + np.diag([1.0, 0.0, 0.0]))] is not known[bent]
 
 
 def test_a_barrel_lens_sees_all_that_its_pinhole_sees():
