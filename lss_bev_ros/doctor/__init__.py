@@ -1,0 +1,32 @@
+"""What is wrong with a car's topics, and what solves it."""
+
+from .examination import examine, merged
+from .recording import (
+    ERROR,
+    WARN,
+    CameraRecord,
+    Cloud,
+    LidarRecord,
+    Offer,
+    Problem,
+    Recording,
+    Shot,
+    TopicRecord,
+)
+from .tree import TransformTree
+
+__all__ = [
+    "ERROR",
+    "WARN",
+    "CameraRecord",
+    "Cloud",
+    "LidarRecord",
+    "Offer",
+    "Problem",
+    "Recording",
+    "Shot",
+    "TopicRecord",
+    "TransformTree",
+    "examine",
+    "merged",
+]
