@@ -19,9 +19,11 @@ LAYERS = {
     "dataset": {"geometry"},
     "evaluation": {"geometry", "dataset", "runtime"},
     "visualization": {"geometry", "dataset", "evaluation"},
+    "doctor": {"geometry", "evaluation"},
     "dashboard": {"geometry", "visualization"},
     "nodes": {
         "dashboard",
+        "doctor",
         "geometry",
         "dataset",
         "runtime",

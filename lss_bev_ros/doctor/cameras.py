@@ -128,13 +128,15 @@ def _size(record: CameraRecord, camera: Camera) -> list[Problem]:
     scale = shot.width / camera.width, shot.height / camera.height
     if abs(scale[0] - scale[1]) < 0.01 * scale[0]:
         what = f"they are scaled by {scale[0]:.3g}"
-        remedy = "republish camera_info of the scaled images (image_proc's resize node), or calibrate at this size"
+        remedy = (
+            "republish camera_info of the scaled images (image_proc's resize node), or calibrate at this size"
+        )
     elif (shot.width, shot.height) == (camera.height, camera.width):
         what = "they are turned by 90 degrees"
         remedy = "turn them back in the driver, or calibrate the turned images"
     else:
         what = "they are cropped, or of another mode of the sensor"
-        remedy = "tell the crop in roi and binning of camera_info (image_proc's crop node), or calibrate at this size"
+        remedy = "tell the crop in roi and binning of camera_info, or calibrate at this size"
     return [
         Problem(
             ERROR,
@@ -159,7 +161,8 @@ def _plausible(record: CameraRecord, camera: Camera) -> list[Problem]:
             Problem(
                 WARN,
                 name,
-                f"sees {across:.0f} degrees across with a focal length of {k[0, 0]:.0f} px in {width} px: hardly "
+                f"sees {across:.0f} degrees across with a focal length of {k[0, 0]:.0f} px in {width} px: "
+                f"hardly "
                 f"its lens",
                 "calibrate it again; K is in pixels, of images of this size",
                 "camera.field-of-view",
@@ -171,7 +174,8 @@ def _plausible(record: CameraRecord, camera: Camera) -> list[Problem]:
             Problem(
                 WARN,
                 name,
-                f"its principal point ({k[0, 2]:.0f}, {k[1, 2]:.0f}) is far from the middle of {width}x{height} "
+                f"its principal point ({k[0, 2]:.0f}, {k[1, 2]:.0f}) is far from the middle of "
+                f"{width}x{height} "
                 f"pixels: K is of another size, or the images are cropped",
                 "calibrate at this size, or tell the crop in roi of camera_info",
                 "camera.principal-point",
@@ -183,7 +187,8 @@ def _plausible(record: CameraRecord, camera: Camera) -> list[Problem]:
             Problem(
                 WARN,
                 name,
-                f"its focal lengths {k[0, 0]:.0f} and {k[1, 1]:.0f} px differ: pixels are square in nearly every "
+                f"its focal lengths {k[0, 0]:.0f} and {k[1, 1]:.0f} px differ: pixels are square in nearly "
+                f"every "
                 f"camera",
                 "calibrate at the size of the images; stretched images need a K that is stretched alike",
                 "camera.aspect",
@@ -198,7 +203,8 @@ def _plausible(record: CameraRecord, camera: Camera) -> list[Problem]:
                 Problem(
                     WARN,
                     name,
-                    f"its distortion turns back inside the image: it is good up to {np.rad2deg(np.arctan(reach)):.0f} "
+                    f"its distortion turns back inside the image: it is good up to "
+                    f"{np.rad2deg(np.arctan(reach)):.0f} "
                     f"degrees off the axis, and the corner is at {np.rad2deg(np.arctan(corner)):.0f}",
                     "calibrate again with points in the corners, or as equidistant if it is a fisheye",
                     "camera.distortion",
@@ -229,7 +235,8 @@ def _rectified(record: CameraRecord) -> list[Problem]:
             Problem(
                 WARN,
                 record.name,
-                f"topic {record.image_topic} is named as of rectified images, but D of its camera_info is not 0",
+                f"topic {record.image_topic} is named as of rectified images, but D of its camera_info is "
+                f"not 0",
                 "set image_rectified to true if they are rectified",
                 "camera.rectified",
             )
@@ -239,7 +246,8 @@ def _rectified(record: CameraRecord) -> list[Problem]:
             Problem(
                 WARN,
                 record.name,
-                f"image_rectified is set, but topic {record.image_topic} is named as of images as the sensor gives "
+                f"image_rectified is set, but topic {record.image_topic} is named as of images as the "
+                f"sensor gives "
                 f"them, and D is not 0",
                 "set image_rectified to false, or subscribe to image_rect",
                 "camera.rectified",

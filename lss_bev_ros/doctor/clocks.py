@@ -61,7 +61,8 @@ def _stamps(name: str, topic: TopicRecord) -> list[Problem]:
                 ERROR,
                 name,
                 f"stamps of {share} its messages are 0",
-                "have its driver fill header.stamp with the time of exposure; a driver under use_sim_time needs "
+                "have its driver fill header.stamp with the time of exposure; a driver under use_sim_time "
+                "needs "
                 "/clock",
                 "clock.zero",
             )
@@ -92,8 +93,8 @@ def _stamps(name: str, topic: TopicRecord) -> list[Problem]:
                 f"its stamps jump back {often}",
                 "two publishers share the topic: stop one"
                 if several
-                else "keep the clock from being set while driving (chrony: makestep only at the start); a bag that "
-                "is played in a loop jumps too",
+                else "keep the clock from being set while driving (chrony: makestep only at the start); "
+                "a bag that is played in a loop jumps too",
                 "clock.backwards",
             )
         ]
@@ -108,7 +109,9 @@ def _offsets(recording: Recording, sensors: dict[str, TopicRecord]) -> list[Prob
     cameras = [record.name for record in recording.cameras if record.name in age]
     usual = float(np.median([age[name] for name in (cameras or age)]))
     problems = []
-    clock = next((topic for topic in recording.topics.values() if topic.name == "/clock" and topic.count), None)
+    clock = next(
+        (topic for topic in recording.topics.values() if topic.name == "/clock" and topic.count), None
+    )
     for name, value in age.items():
         by = usual - value
         if abs(by) > _OFFSET and len(age) > 2:
@@ -117,7 +120,8 @@ def _offsets(recording: Recording, sensors: dict[str, TopicRecord]) -> list[Prob
                 Problem(
                     ERROR,
                     name,
-                    f"its clock is {_seconds(abs(by))} {way} the other sensors' (its messages are {_seconds(value)} "
+                    f"its clock is {_seconds(abs(by))} {way} the other sensors' (its messages are "
+                    f"{_seconds(value)} "
                     f"old when received, the others' {_seconds(usual)})",
                     "synchronise its clock (PTP or chrony), or have its driver stamp with the host's time",
                     "clock.offset",
@@ -145,7 +149,8 @@ def _offsets(recording: Recording, sensors: dict[str, TopicRecord]) -> list[Prob
                     WARN,
                     ", ".join(name for name in age if name not in odd),
                     f"all stamps are {_seconds(abs(usual))} {way} when received",
-                    "if a bag is played, play it with --clock and set use_sim_time; else set the sensors' clocks",
+                    "if a bag is played, play it with --clock and set use_sim_time; else set the sensors' "
+                    "clocks",
                     "clock.stale",
                 )
             )
@@ -224,7 +229,8 @@ def _rates(recording: Recording, sensors: dict[str, TopicRecord]) -> list[Proble
                     WARN,
                     name,
                     f"publishes {rate:.1f} images a second, the other cameras {usual:.1f}",
-                    "set the same rate and exposure; look for lost packets (net.core.rmem_max) and a busy bus",
+                    "set the same rate and exposure; look for lost packets (net.core.rmem_max) and a busy "
+                    "bus",
                     "rate.uneven",
                 )
             )
@@ -233,7 +239,8 @@ def _rates(recording: Recording, sensors: dict[str, TopicRecord]) -> list[Proble
                 Problem(
                     WARN,
                     name,
-                    f"publishes {rate:.2f} images a second: a grid so seldom is of little use to a moving car",
+                    f"publishes {rate:.2f} images a second: a grid so seldom is of little use to a moving "
+                    f"car",
                     "raise the rate of the camera",
                     "rate.low",
                 )
@@ -262,7 +269,8 @@ def _gaps(sensors: dict[str, TopicRecord]) -> list[Problem]:
         alone = [
             (begin, end)
             for begin, end in own
-            if 2 * sum(bool(((b < end) & (e > begin)).any()) for b, e in (one.T for one in others)) < len(others)
+            if 2 * sum(bool(((b < end) & (e > begin)).any()) for b, e in (one.T for one in others))
+            < len(others)
             or not others
         ]
         if alone:
@@ -272,7 +280,8 @@ def _gaps(sensors: dict[str, TopicRecord]) -> list[Problem]:
                 Problem(
                     WARN,
                     name,
-                    f"{often} nothing came for up to {longest:.1f} s, at {1 / max(usual[name], 1e-9):.1f} Hz otherwise",
+                    f"{often} nothing came for up to {longest:.1f} s, at {1 / max(usual[name], 1e-9):.1f} "
+                    f"Hz otherwise",
                     "look for lost packets (net.core.rmem_max), a busy bus or a full disk while recording",
                     "rate.gaps",
                 )
@@ -304,7 +313,8 @@ def _spread(recording: Recording, cameras: dict[str, TopicRecord]) -> list[Probl
         Problem(
             WARN,
             worst,
-            f"images of one instant are {spread * 1000:.0f} ms apart, and slop is {recording.slop * 1000:.0f} ms: "
+            f"images of one instant are {spread * 1000:.0f} ms apart, and slop is "
+            f"{recording.slop * 1000:.0f} ms: "
             f"{worst} is {abs(middle[worst] - center) * 1000:.0f} ms from the others",
             f"trigger the cameras together, or set slop to {np.ceil(spread * 110) / 100:.2f}",
             "clock.spread",

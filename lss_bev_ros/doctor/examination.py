@@ -17,8 +17,13 @@ from .topics import check_topics
 from .transforms import check_transforms
 
 
-def examine(recording: Recording) -> list[Problem]:
-    """Every problem of a recording, errors first; what only follows from another is left out."""
+def examine(recording: Recording, fit: bool = True) -> list[Problem]:
+    """Every problem of a recording, errors first; what only follows from another is left out.
+
+    Args:
+        recording: of a few seconds or more.
+        fit: whether LiDAR and pictures are compared, which takes most of the time.
+    """
     found = [
         *check_topics(recording),
         *check_middleware(recording),
@@ -33,8 +38,12 @@ def examine(recording: Recording) -> list[Problem]:
     cells = [problem for problem in check_coverage(recording) if problem.subject not in blamed]
     found += [*mounts, *lidars, *cells]
     # Against a LiDAR, or a camera, that is known to be wrong nothing can be compared.
-    if not lidars:
-        untimely = {problem.subject for problem in found if problem.code in ("clock.offset", "clock.zero", "camera.size")}
+    if fit and not lidars:
+        untimely = {
+            problem.subject
+            for problem in found
+            if problem.code in ("clock.offset", "clock.zero", "camera.size")
+        }
         skip = blamed | untimely
         cameras = tuple(record for record in recording.cameras if record.name not in skip)
         found += check_fit(replace(recording, cameras=cameras))

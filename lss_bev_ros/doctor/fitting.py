@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..evaluation.ground import estimate_ground
 from ..geometry import Camera
-from .alignment import HERE, NARROW, WIDE, EdgeView, Evidence, Fit, Outlines, Search, edge_view, outlines
+from .alignment import HERE, NARROW, WIDE, Evidence, Fit, Outlines, Search, edge_view, outlines
 from .recording import ERROR, WARN, Problem, Recording
 
 _SURE = 9.0
@@ -17,6 +18,10 @@ _SURE = 9.0
 
 _NEAR_NS = 120_000_000
 """How far a scan and a picture may be apart, nanoseconds: within it a car at 30 km/h drives a metre."""
+
+
+_ZOOMS = (0.5, 0.67, 0.75, 0.85, 1.18, 1.33, 1.5, 2.0)
+"""Other focal lengths that are tried where a camera does not fit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +65,11 @@ def instants(recording: Recording) -> list[Instant]:
         for record in recording.cameras:
             if record.camera is None or not record.mounted:
                 continue
-            shots = [shot for shot in record.shots if shot.gray is not None and not _other_size(shot, record.camera)]
+            shots = [
+                shot
+                for shot in record.shots
+                if shot.gray is not None and not _other_size(shot, record.camera)
+            ]
             shot = min(shots, key=lambda one: abs(one.stamp - cloud.stamp), default=None)
             if shot is None or shot.gray is None or abs(shot.stamp - cloud.stamp) > _NEAR_NS:
                 continue
@@ -84,13 +93,13 @@ class FitMonitor:
     Args:
         cameras: mounted as they are told, by name.
         search: turns that are tried; `NARROW` is cheap enough to be repeated while driving.
+        kept: newest instants in which swapped cameras are looked for.
     """
 
-    def __init__(self, cameras: dict[str, Camera], search: Search = NARROW) -> None:
+    def __init__(self, cameras: dict[str, Camera], search: Search = NARROW, kept: int = 12) -> None:
         self._cameras = cameras
-        self._search = search
         self._evidence = {name: Evidence(search) for name in cameras}
-        self._swapped: dict[tuple[str, str], Evidence] = {}
+        self._seen: deque[tuple[dict[str, Outlines], dict[str, np.ndarray]]] = deque(maxlen=kept)
 
     @property
     def fits(self) -> dict[str, Fit]:
@@ -99,34 +108,30 @@ class FitMonitor:
 
     def add(self, instant: Instant) -> None:
         """Take one scan and its pictures."""
-        seen: dict[str, Outlines] = {}
-        for name, camera in self._cameras.items():
-            if name in instant.points:
-                seen[name] = outlines(camera, instant.points[name], instant.heights)
-        for name, gray in instant.grays.items():
-            if name not in seen:
-                continue
-            view = edge_view(self._cameras[name], gray)
-            if view is None:
-                continue
-            self._evidence[name].add(seen[name], view)
-            for other, found in seen.items():
-                if other != name and (swapped := self._view_as(other, gray)) is not None:
-                    self._swapped.setdefault((name, other), Evidence(HERE)).add(found, swapped)
-
-    def _view_as(self, name: str, gray: np.ndarray) -> EdgeView | None:
-        """The edges of a picture, were it of another camera; None where its shape says that it is not."""
-        camera = self._cameras[name]
-        if abs(gray.shape[1] / gray.shape[0] - camera.width / camera.height) > 0.02 * camera.width / camera.height:
-            return None
-        return edge_view(camera, gray)
+        seen = {
+            name: outlines(camera, instant.points[name], instant.heights)
+            for name, camera in self._cameras.items()
+            if name in instant.points
+        }
+        pictures = {name: gray for name, gray in instant.grays.items() if name in seen}
+        self._seen.append((seen, pictures))
+        for name, gray in pictures.items():
+            if (view := edge_view(self._cameras[name], gray)) is not None:
+                self._evidence[name].add(seen[name], view)
 
     def problems(self) -> list[Problem]:
         """Cameras that fit better elsewhere; none where there is too little to tell."""
         fits = self.fits
         swapped = self._exchanged(fits)
-        turned = {name: fit for name, fit in fits.items() if name not in swapped and is_turned(fit)}
-        problems = [
+        other = {
+            name: found
+            for name in fits
+            if name not in swapped and (found := self._taken_wrong(name, fits[name]))
+        }
+        turned = {
+            name: fit for name, fit in fits.items() if name not in (*swapped, *other) and is_turned(fit)
+        }
+        problems = list(other.values()) + [
             Problem(
                 ERROR,
                 name,
@@ -145,7 +150,8 @@ class FitMonitor:
                 Problem(
                     WARN,
                     "LiDAR",
-                    f"it fits the pictures of {', '.join(turned)} better if it is turned by {abs(yaw):.0f} degrees to "
+                    f"it fits the pictures of {', '.join(turned)} better if it is turned by {abs(yaw):.0f} "
+                    f"degrees to "
                     f"the {'left' if yaw > 0 else 'right'}",
                     "calibrate the LiDAR's mounting, and correct its transform",
                     "fit.lidar",
@@ -165,23 +171,90 @@ class FitMonitor:
 
     def _exchanged(self, fits: dict[str, Fit]) -> dict[str, str]:
         """Cameras whose pictures fit another's mounting, by the camera whose mounting it is."""
-        scores = {pair: one.fit().here for pair, one in self._swapped.items()}
+        # Who fits where it is has nobody else's mounting.
+        doubtful = [name for name, fit in fits.items() if not self._fits_here(fit)]
+        if len(doubtful) < 2:
+            return {}
+        scores = {(a, b): self._score_as(a, b) for a in doubtful for b in doubtful if a != b}
         found = {}
-        for name, fit in fits.items():
-            others = {other: score for (mine, other), score in scores.items() if mine == name}
-            if not others:
+        for name in doubtful:
+            others = sorted(
+                ((scores[name, other], other) for other in doubtful if other != name), reverse=True
+            )
+            best, other = others[0]
+            rest = others[1][0] if len(others) > 1 else 0.0
+            if best > _SURE and best > 1.6 * fits[name].here and best > 1.3 * rest:
+                found[name] = other
+        # One that seems to fit elsewhere, while nobody fits where it is, is chance.
+        return {name: other for name, other in found.items() if name in found.values() and other in found}
+
+    def _fits_here(self, fit: Fit) -> bool:
+        return fit.score > _SURE and not is_turned(fit) and fit.here > 0.75 * fit.score
+
+    def _score_as(self, name: str, other: str) -> float:
+        """How well the pictures of a camera fit, were it another."""
+        return self._score(name, other, self._cameras[other])
+
+    def _score(self, name: str, mount: str, camera: Camera, flip: tuple[int, int] = (1, 1)) -> float:
+        """How well the pictures of a camera fit where another is mounted, through the lens of `camera`.
+
+        Args:
+            name: whose pictures.
+            mount: whose place.
+            camera: whose lens and intrinsics.
+            flip: -1 turns rows or columns round.
+        """
+        evidence = Evidence(HERE)
+        for seen, pictures in self._seen:
+            gray = pictures.get(name)
+            if gray is None or mount not in seen:
                 continue
-            best = max(others, key=lambda other: others[other])
-            rest = sorted(score for other, score in others.items() if other != best)
-            clear = others[best] > max([1.5 * fit.here, *([1.3 * rest[-1]] if rest else [])])
-            if others[best] > _SURE and clear and fit.here < 0.6 * others[best]:
-                found[name] = best
-        # One that seems to fit elsewhere, while the other is content where it is, is chance.
-        return {
-            name: other
-            for name, other in found.items()
-            if other in found or (other in fits and fits[other].here < 0.5 * scores[name, other] and len(found) > 1)
+            shape = gray.shape[1] / gray.shape[0] * camera.height / camera.width
+            turned = np.ascontiguousarray(gray[:: flip[0], :: flip[1]])
+            if abs(shape - 1.0) < 0.02 and (view := edge_view(camera, turned)) is not None:
+                evidence.add(seen[mount], view)
+        return evidence.fit().here if evidence.frames else 0.0
+
+    def _taken_wrong(self, name: str, fit: Fit) -> Problem | None:
+        """A picture that is flipped, or a focal length that is another; None where neither explains it."""
+        if self._fits_here(fit):
+            return None
+        camera = self._cameras[name]
+        least = max(_SURE, 1.6 * fit.here)
+        flips = {
+            "mirrored, left for right": (1, -1),
+            "upside down": (-1, -1),
+            "mirrored, top for bottom": (-1, 1),
         }
+        scores = {what: self._score(name, name, camera, flip) for what, flip in flips.items()}
+        what = max(scores, key=lambda one: scores[one])
+        if scores[what] > least and scores[what] > 1.1 * fit.score:
+            return Problem(
+                ERROR,
+                name,
+                f"its pictures are {what} (against the LiDAR)",
+                "turn them back in the driver",
+                "fit.flipped",
+            )
+        scaled = {factor: self._score(name, name, _zoomed(camera, factor)) for factor in _ZOOMS}
+        factor = max(scaled, key=lambda one: scaled[one])
+        if scaled[factor] > least and scaled[factor] > 1.1 * fit.score:
+            return Problem(
+                WARN,
+                name,
+                f"its pictures fit the LiDAR better with {factor:g} times the focal length of its "
+                f"camera_info "
+                f"({camera.intrinsics[0, 0]:.0f} px)",
+                "calibrate it again: K is in pixels, of images of this size",
+                "fit.focal-length",
+            )
+        return None
+
+
+def _zoomed(camera: Camera, factor: float) -> Camera:
+    k = camera.intrinsics.copy()
+    k[:2, :2] *= factor
+    return replace(camera, intrinsics=k)
 
 
 def is_turned(fit: Fit) -> bool:
@@ -190,10 +263,14 @@ def is_turned(fit: Fit) -> bool:
     if off < 2.5:
         return False
     if fit.frames < 3:
-        return fit.score > 10.0 and fit.here < 0.5 * fit.score and fit.other < 0.7 * fit.score
+        return fit.score > 7.0 and fit.here < 0.5 * fit.score and fit.other < 0.75 * fit.score
     # A small turn is believed only where the mounting as told is clearly worse.
     share = 0.6 if off < 3.75 else 0.7
-    return fit.score > _SURE and fit.here < share * fit.score and fit.other < (0.8 if off < 3.75 else 0.85) * fit.score
+    return (
+        fit.score > _SURE
+        and fit.here < share * fit.score
+        and fit.other < (0.8 if off < 3.75 else 0.85) * fit.score
+    )
 
 
 def _alike(fits: Sequence[Fit]) -> bool:

@@ -113,7 +113,8 @@ def _ground(record: LidarRecord, clouds: list[Cloud]) -> list[Problem]:
                 WARN,
                 record.topic,
                 f"the road lies {abs(height):.2f} m {way} base_link, and the LiDAR at z {z:.2f} m",
-                f"if base_link is not on the road, set base_frame to a frame there (base_footprint); else correct z of "
+                f"if base_link is not on the road, set base_frame to a frame there (base_footprint); else "
+                f"correct z of "
                 f"frame {record.frame!r} to {z - height:.2f}",
                 "lidar.height",
             )

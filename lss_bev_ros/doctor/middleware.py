@@ -17,7 +17,8 @@ def check_middleware(recording: Recording) -> list[Problem]:
                     Problem(
                         ERROR,
                         record.name,
-                        f"{topic.name} is offered best effort, and reliability is reliable: no message will come",
+                        f"{topic.name} is offered best effort, and reliability is reliable: no message "
+                        f"will come",
                         "set reliability to best_effort",
                         "qos.reliability",
                     )

@@ -61,10 +61,11 @@ def is_plausible(pose: Pose) -> bool:
 def _placement(record: CameraRecord, camera: Camera) -> Problem | None:
     mount, name = record.mount, record.name
     assert mount is not None
-    if not is_plausible(mount):
-        if (problem := _explained(record, camera, mount)) is not None:
-            return problem
-    pose = camera.pose
+    if not is_plausible(mount) and (problem := _explained(record, camera, mount)) is not None:
+        return problem
+    # A camera that was read as a body frame against its name looks where its frame says.
+    read = is_plausible(camera.pose) and not is_plausible(mount) and not _agrees(sides(name), camera.pose)
+    pose = mount if read else camera.pose
     x, y, z = pose.translation
     where = f"at x {x:.2f}, y {y:.2f}, z {z:.2f} m of base_link"
     if np.abs(pose.translation).max() > 100.0:
@@ -96,7 +97,8 @@ def _placement(record: CameraRecord, camera: Camera) -> Problem | None:
             ERROR,
             name,
             f"stands {where}: in or under the road",
-            f"correct the transform to frame {record.frame!r}; base_link lies on the road, so set base_frame to "
+            f"correct the transform to frame {record.frame!r}; base_link lies on the road, so set "
+            f"base_frame to "
             f"base_footprint or another frame there",
             "mount.low",
         )
@@ -105,15 +107,18 @@ def _placement(record: CameraRecord, camera: Camera) -> Problem | None:
             ERROR,
             name,
             f"looks at the sky, {np.rad2deg(np.arcsin(min(1.0, pose.rotation[2, 2]))):.0f} degrees upwards",
-            f"correct the rotation of frame {record.frame!r}: z of an optical frame points where the camera looks",
+            f"correct the rotation of frame {record.frame!r}: z of an optical frame points where the "
+            f"camera looks",
             "mount.sky",
         )
     if pose.rotation[2, 2] < -0.75 and camera.lens.model != "equidistant":
         return Problem(
             ERROR,
             name,
-            f"looks at the ground, {np.rad2deg(np.arcsin(min(1.0, -pose.rotation[2, 2]))):.0f} degrees downwards",
-            f"correct the rotation of frame {record.frame!r}: z of an optical frame points where the camera looks",
+            f"looks at the ground, {np.rad2deg(np.arcsin(min(1.0, -pose.rotation[2, 2]))):.0f} degrees "
+            f"downwards",
+            f"correct the rotation of frame {record.frame!r}: z of an optical frame points where the "
+            f"camera looks",
             "mount.ground",
         )
     if abs(pose.rotation[2, 2]) <= 0.75 and pose.rotation[2, 1] > -0.6:
@@ -123,7 +128,8 @@ def _placement(record: CameraRecord, camera: Camera) -> Problem | None:
             ERROR,
             name,
             f"is mounted {what}, rolled by {abs(roll):.0f} degrees",
-            f"correct the rotation of frame {record.frame!r}, or turn the images in the camera's driver and the "
+            f"correct the rotation of frame {record.frame!r}, or turn the images in the camera's driver "
+            f"and the "
             f"frame with them: the network knows upright pictures",
             "mount.roll",
         )
@@ -133,14 +139,16 @@ def _placement(record: CameraRecord, camera: Camera) -> Problem | None:
 def _explained(record: CameraRecord, camera: Camera, mount: Pose) -> Problem | None:
     """A mount that would be right if it were read in another way."""
     name, frame = record.name, record.frame
-    if is_plausible(mount @ _BODY):
+    # A camera that looks up by itself has a body frame of one that looks aside; names tell them apart.
+    if is_plausible(mount @ _BODY) and _agrees(sides(name), mount @ _BODY):
         taken = is_plausible(camera.pose)
         return Problem(
             WARN if taken else ERROR,
             name,
             f"looks at the sky and sees no cell: frame {frame!r} is a body frame (x forward, z up), not an "
             f"optical frame" + (", and is read as one" if taken else ""),
-            "set camera_frames to body, or publish an optical frame (x right, y down, z forward, REP 103) and name "
+            "set camera_frames to body, or publish an optical frame (x right, y down, z forward, REP 103) "
+            "and name "
             "it in camera_info",
             "mount.body-frame",
         )
@@ -150,7 +158,8 @@ def _explained(record: CameraRecord, camera: Camera, mount: Pose) -> Problem | N
             return Problem(
                 ERROR,
                 name,
-                f"its transform has the wrong direction: it puts the camera at x {x:.2f}, y {y:.2f}, z {z:.2f} m, "
+                f"its transform has the wrong direction: it puts the camera at x {x:.2f}, y {y:.2f}, z "
+                f"{z:.2f} m, "
                 f"while its inverse{what} would be a camera of a car",
                 f"publish the pose of {frame!r} in base_link, not of base_link in {frame!r}",
                 "mount.inverted",
@@ -160,7 +169,8 @@ def _explained(record: CameraRecord, camera: Camera, mount: Pose) -> Problem | N
         return Problem(
             ERROR,
             name,
-            f"stands {np.abs(mount.translation).max():.0f} m from base_link: its translation is in millimetres",
+            f"stands {np.abs(mount.translation).max():.0f} m from base_link: its translation is in "
+            f"millimetres",
             f"divide the translation of frame {frame!r} by 1000",
             "mount.unit",
         )
@@ -220,7 +230,8 @@ def _facings(sound: list[tuple[CameraRecord, Camera]]) -> list[Problem]:
                 Problem(
                     ERROR,
                     record.name,
-                    f"{what}: its name says {_said(looks)}, and its transform that it looks {_heading(camera.pose)} "
+                    f"{what}: its name says {_said(looks)}, and its transform that it looks "
+                    f"{_heading(camera.pose)} "
                     f"from y {camera.pose.translation[1]:.2f} m",
                     "correct the transforms: x of base_link points forward, y to the left (REP 103)",
                     "mount.mirrored",

@@ -51,7 +51,9 @@ def check_topics(recording: Recording) -> list[Problem]:
             )
         ]
     problems: list[Problem] = []
-    pictures = [topic for topic in topics.values() if topic.type in (IMAGE, COMPRESSED) and not _is_own(topic)]
+    pictures = [
+        topic for topic in topics.values() if topic.type in (IMAGE, COMPRESSED) and not _is_own(topic)
+    ]
     if not pictures:
         return [
             Problem(
@@ -70,14 +72,14 @@ def check_topics(recording: Recording) -> list[Problem]:
                 problems.append(_missing(recording, record.name, pictures))
             continue
         if not image.count:
+            left = [one.name for one in recording.cameras if _heard(recording, one.image_topic)]
             problems.append(
                 Problem(
                     ERROR,
                     record.name,
                     f"{image.name} is there, but no image came",
-                    "look at the driver, and at the reliability that both sides want"
-                    if recording.live
-                    else "look at the driver, and record again",
+                    ("look at the driver" if recording.live else "look at the driver, and record again")
+                    + f", or leave it out with cameras:={_quoted(left)}",
                     "topics.silent",
                 )
             )
@@ -86,7 +88,7 @@ def check_topics(recording: Recording) -> list[Problem]:
         info = topics.get(record.info_topic)
         if info is None:
             problems.append(_no_info(recording, record.name, image))
-        elif not info.count:
+        elif not info.count and image.count:
             problems.append(
                 Problem(
                     ERROR,
@@ -108,6 +110,11 @@ def check_topics(recording: Recording) -> list[Problem]:
                     )
                 )
     return problems
+
+
+def _heard(recording: Recording, name: str) -> bool:
+    topic = recording.topics.get(name)
+    return topic is not None and topic.count > 0
 
 
 def _is_own(topic: TopicRecord) -> bool:
@@ -148,7 +155,11 @@ def _no_info(recording: Recording, name: str, image: TopicRecord) -> Problem:
         else f"calibrate the camera, and have its driver publish {wanted}"
     )
     return Problem(
-        ERROR, name, f"no topic {wanted} beside {image.name}, so nobody knows its lens", remedy, "topics.no-info"
+        ERROR,
+        name,
+        f"no topic {wanted} beside {image.name}, so nobody knows its lens",
+        remedy,
+        "topics.no-info",
     )
 
 

@@ -6,7 +6,7 @@ from .recording import ERROR, WARN, Problem, Recording
 from .tree import nearest, plain
 
 _MOVES, _TURNS = 0.02, 0.3
-"""Metres and degrees that the mounting of a sensor may change; a gimbal or an online calibration is beyond."""
+"""Metres and degrees that the mounting of a sensor may change."""
 
 _REPEATED = 5
 """Messages of an edge on /tf in ten seconds, below which it was not meant for /tf."""
@@ -15,7 +15,9 @@ _REPEATED = 5
 def check_transforms(recording: Recording) -> list[Problem]:
     """What is wrong with /tf and /tf_static."""
     tree = recording.tree
-    wanted = [(record.name, record.frame) for record in recording.cameras if record.info_topic and record.frame]
+    wanted = [
+        (record.name, record.frame) for record in recording.cameras if record.info_topic and record.frame
+    ]
     wanted += [(record.topic, record.frame) for record in recording.lidars if record.frame]
     if not wanted:
         return []
@@ -42,7 +44,9 @@ def _paths(recording: Recording, wanted: list[tuple[str, str]]) -> list[Problem]
         lost = [frame for _, frame in wanted if plain(frame) != plain(base)]
         if lost:
             other = _instead(recording, lost)
-            remedy = f"set base_frame to {other}" if other else f"publish a transform from {base} to the sensors"
+            remedy = (
+                f"set base_frame to {other}" if other else f"publish a transform from {base} to the sensors"
+            )
             return [
                 Problem(
                     ERROR,
@@ -60,7 +64,8 @@ def _paths(recording: Recording, wanted: list[tuple[str, str]]) -> list[Problem]
             like = nearest(frame, reached) or nearest(frame, known)
             text = f"its frame {frame!r} is in no transform"
             remedy = (
-                f"publish it under {base!r}, or name {like!r} in its header and camera_info if that is the same"
+                f"publish it under {base!r}, or name {like!r} in its header and camera_info if that is the "
+                f"same"
                 if like
                 else f"publish a transform from {base!r} to {frame!r}"
             )
@@ -68,16 +73,14 @@ def _paths(recording: Recording, wanted: list[tuple[str, str]]) -> list[Problem]
             continue
         part = tree.connected(frame)
         top = next((one for one in sorted(part) if not tree.parents(one)), frame)
-        like = nearest(top, reached)
+        start = nearest(top, reached) or base
         problems.append(
             Problem(
                 ERROR,
                 name,
-                f"no path from {base!r} to its frame {frame!r}: {_listed(sorted(part))} hang together below {top!r}, "
-                f"and nothing joins {top!r} to {base!r}",
-                f"publish a transform from {like or base!r} to {top!r}".replace(f"from {like} ", f"from {like!r} ")
-                if like
-                else f"publish a transform from {base!r} to {top!r}",
+                f"no path from {base!r} to its frame {frame!r}: {_listed(sorted(part))} hang together "
+                f"below {top!r}, and nothing joins {top!r} to {base!r}",
+                f"publish a transform from {start!r} to {top!r}",
                 "tf.gap",
             )
         )
@@ -87,7 +90,17 @@ def _paths(recording: Recording, wanted: list[tuple[str, str]]) -> list[Problem]
 def _instead(recording: Recording, lost: list[str]) -> str:
     """A frame that could be the car's, from which every sensor can be found."""
     tree = recording.tree
-    usual = ("base_link", "base_footprint", "ego_vehicle", "ego", "vehicle", "base", "chassis", "rear_axle", "imu_link")
+    usual = (
+        "base_link",
+        "base_footprint",
+        "ego_vehicle",
+        "ego",
+        "vehicle",
+        "base",
+        "chassis",
+        "rear_axle",
+        "imu_link",
+    )
     able = [frame for frame in tree.frames if all(tree.path(frame, one) is not None for one in lost)]
     for name in usual:
         for frame in able:
@@ -117,7 +130,8 @@ def _tree(recording: Recording) -> list[Problem]:
                 Problem(
                     WARN,
                     frame,
-                    f"has {len(parents)} parents, {' and '.join(map(repr, parents))}: tf2 takes the one that came "
+                    f"has {len(parents)} parents, {' and '.join(map(repr, parents))}: tf2 takes the one "
+                    f"that came "
                     f"last",
                     "keep one publisher of it",
                     "tf.two-parents",
@@ -159,7 +173,8 @@ def _edges(recording: Recording, frames: list[str]) -> list[Problem]:
                 Problem(
                     WARN,
                     edge.child,
-                    f"its mounting moves: the transform from {edge.parent!r} changed by {edge.moved:.2f} m and "
+                    f"its mounting moves: the transform from {edge.parent!r} changed by {edge.moved:.2f} m "
+                    f"and "
                     f"{edge.turned:.1f} degrees",
                     "publish mountings once, on /tf_static; if two publishers disagree, stop one",
                     "tf.moving",
@@ -170,7 +185,8 @@ def _edges(recording: Recording, frames: list[str]) -> list[Problem]:
                 Problem(
                     WARN,
                     edge.child,
-                    f"the transform from {edge.parent!r} was told {edge.count} times in {recording.seconds:.0f} s on "
+                    f"the transform from {edge.parent!r} was told {edge.count} times in "
+                    f"{recording.seconds:.0f} s on "
                     f"/tf: who starts later never hears it",
                     "publish it on /tf_static (StaticTransformBroadcaster)",
                     "tf.once",

@@ -159,20 +159,24 @@ class TransformTree:
     def cycles(self) -> list[tuple[str, ...]]:
         """Frames that are their own ancestors, each cycle once."""
         found: dict[frozenset[str], tuple[str, ...]] = {}
-        for start in self.frames:
-            trail = [start]
-            while parents := self.parents(trail[-1]):
-                if parents[0] in trail:
-                    cycle = tuple(trail[trail.index(parents[0]) :])
+
+        def climb(trail: tuple[str, ...]) -> None:
+            for parent in self.parents(trail[-1]):
+                if parent in trail:
+                    cycle = trail[trail.index(parent) :]
                     found.setdefault(frozenset(cycle), cycle)
-                    break
-                trail.append(parents[0])
+                elif len(trail) < 64:
+                    climb((*trail, parent))
+
+        for start in self.frames:
+            climb((start,))
         return list(found.values())
 
     def lines(self) -> list[str]:
         """The tree as text, roots first, children indented."""
         roots = [frame for frame in self.frames if not self.parents(frame)]
-        roots += [min(cycle) for cycle in self.cycles()]
+        hanging = set().union(*(self.connected(root) for root in roots))
+        roots += [min(cycle) for cycle in self.cycles() if not hanging & set(cycle)]
         lines: list[str] = []
 
         def write(frame: str, depth: int, above: tuple[str, ...]) -> None:

@@ -34,7 +34,11 @@ _MOST = 12
 _LATE_NS = 700_000_000
 """How much later than a scan its pictures may be received."""
 
-_REDUCED = {2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4, 8: cv2.IMREAD_REDUCED_GRAYSCALE_8}
+_REDUCED = {
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
 _WIDTH = 350
 """Least width of the pictures that are compared, pixels."""
 
@@ -128,11 +132,6 @@ class Collector:
         """Tell of a topic, before its messages."""
         known = self._topics.setdefault(name, _Topic(name, kind))
         known.offers = tuple(offers) or known.offers
-        # Pictures are taken to the scans; only without a LiDAR to those of one camera.
-        if kind == CLOUD and not self._is_cloud(self._anchor) and "bev/" not in name:
-            self._anchor = name
-        elif kind in (IMAGE, COMPRESSED) and not self._anchor:
-            self._anchor = name
 
     def wants(self, kind: str) -> bool:
         """Whether messages of a type are looked into, rather than only counted."""
@@ -156,7 +155,12 @@ class Collector:
     def recording(self, source: str, **told: Any) -> Recording:
         """What was heard; `told` are further fields of the Recording."""
         topics = {name: topic.record() for name, topic in sorted(self._topics.items())}
-        times = [time for topic in topics.values() if topic.count for time in (topic.times.min(), topic.times.max())]
+        times = [
+            time
+            for topic in topics.values()
+            if topic.count
+            for time in (topic.times.min(), topic.times.max())
+        ]
         self._closed += self._moments
         self._moments = []
         names, found, assumed = self._cameras()
@@ -166,7 +170,11 @@ class Collector:
             source=source,
             topics=topics,
             cameras=cameras,
-            lidars=tuple(self._lidar(topic) for topic in topics.values() if topic.type == CLOUD and _is_lidar(topic)),
+            lidars=tuple(
+                self._lidar(topic)
+                for topic in topics.values()
+                if topic.type == CLOUD and topic.count and _is_lidar(topic.name)
+            ),
             tree=self._tree,
             base_frame=self._base_frame,
             start=int(min(times, default=0)),
@@ -211,6 +219,10 @@ class Collector:
 
     def _picture(self, topic: _Topic, time: int, stamp: int, data: bytes) -> None:
         cloud = topic.type == CLOUD
+        if not self._anchor or (cloud and not self._is_cloud(self._anchor) and _is_lidar(topic.name)):
+            # Pictures are taken to the scans; only without a LiDAR to those of one camera.
+            self._anchor = topic.name
+            self._next = time
         if not cloud:
             for moment in self._moments:
                 moment.offer(topic.name, time, stamp, data)
@@ -315,7 +327,9 @@ class Collector:
             )
         except GeometryError as error:
             return CameraRecord(name, problem=str(error), **told)
-        return CameraRecord(name, camera=reading.camera, rectified=reading.rectified, notes=reading.notes, **told)
+        return CameraRecord(
+            name, camera=reading.camera, rectified=reading.rectified, notes=reading.notes, **told
+        )
 
     def _shots(self, image: str, compressed: bool) -> tuple[tuple[Shot, ...], str]:
         shots, frame, seen = [], "", set()
@@ -350,10 +364,10 @@ class Collector:
         return LidarRecord(topic.name, frame, fields, pose, tuple(clouds), problem)
 
 
-def _is_lidar(topic: TopicRecord) -> bool:
+def _is_lidar(name: str) -> bool:
     """Whether a topic of clouds is of a LiDAR, and not what this package or a depth camera makes."""
-    name = f"/{topic.name.lstrip('/')}".lower()
-    return topic.count > 0 and not any(word in name for word in ("/bev/", "depth", "radar", "obstacle", "costmap"))
+    name = f"/{name.lstrip('/')}".lower()
+    return not any(word in name for word in ("/bev/", "depth", "radar", "obstacle", "costmap", "voxel"))
 
 
 def _stamp(data: bytes) -> int:
