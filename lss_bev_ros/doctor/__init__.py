@@ -1,6 +1,6 @@
 """What is wrong with a car's topics, and what solves it."""
 
-from .examination import examine, merged
+from .examination import Examination, examine, merged
 from .recording import (
     ERROR,
     WARN,
@@ -20,6 +20,7 @@ __all__ = [
     "WARN",
     "CameraRecord",
     "Cloud",
+    "Examination",
     "LidarRecord",
     "Offer",
     "Problem",

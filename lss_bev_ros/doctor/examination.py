@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from .alignment import Fit
 from .cameras import check_cameras
 from .clocks import check_clocks
 from .coverage import check_coverage
-from .fitting import check_fit
+from .fitting import compare
 from .lidar import check_lidars
 from .middleware import check_middleware
 from .mounting import check_mounting
@@ -16,9 +17,25 @@ from .recording import ERROR, Problem, Recording
 from .topics import check_topics
 from .transforms import check_transforms
 
+_INCOMPARABLE = ("clock.offset", "clock.zero", "camera.size", "camera.uncalibrated", "camera.info")
+"""Problems of a camera with which its pictures cannot be compared with the LiDAR."""
 
-def examine(recording: Recording, fit: bool = True) -> list[Problem]:
-    """Every problem of a recording, errors first; what only follows from another is left out.
+
+@dataclass(frozen=True)
+class Examination:
+    """What was found.
+
+    Attributes:
+        problems: errors first; one of several sensors is one.
+        fits: how well pictures and LiDAR fit, by camera, where they were compared.
+    """
+
+    problems: tuple[Problem, ...]
+    fits: Mapping[str, Fit]
+
+
+def examine(recording: Recording, fit: bool = True) -> Examination:
+    """Check a recording; what only follows from another problem is left out.
 
     Args:
         recording: of a few seconds or more.
@@ -37,17 +54,14 @@ def examine(recording: Recording, fit: bool = True) -> list[Problem]:
     # A camera that looks at the sky sees no cell; both would say the same.
     cells = [problem for problem in check_coverage(recording) if problem.subject not in blamed]
     found += [*mounts, *lidars, *cells]
+    fits: Mapping[str, Fit] = {}
     # Against a LiDAR, or a camera, that is known to be wrong nothing can be compared.
     if fit and not lidars:
-        untimely = {
-            problem.subject
-            for problem in found
-            if problem.code in ("clock.offset", "clock.zero", "camera.size")
-        }
-        skip = blamed | untimely
+        skip = blamed | {problem.subject for problem in found if problem.code in _INCOMPARABLE}
         cameras = tuple(record for record in recording.cameras if record.name not in skip)
-        found += check_fit(replace(recording, cameras=cameras))
-    return merged(sorted(found, key=lambda problem: problem.level != ERROR))
+        fits, unfit = compare(replace(recording, cameras=cameras))
+        found += unfit
+    return Examination(tuple(merged(sorted(found, key=lambda problem: problem.level != ERROR))), fits)
 
 
 def merged(problems: Sequence[Problem]) -> list[Problem]:

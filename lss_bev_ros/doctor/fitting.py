@@ -39,8 +39,12 @@ class Instant:
     grays: dict[str, np.ndarray]
 
 
-def check_fit(recording: Recording, search: Search = WIDE) -> list[Problem]:
-    """Compare LiDAR and pictures of a whole recording; nothing where they show too little."""
+def compare(recording: Recording, search: Search = WIDE) -> tuple[dict[str, Fit], list[Problem]]:
+    """Compare LiDAR and pictures of a whole recording.
+
+    Returns:
+        how well they fit, by camera; and who does not, nobody where they show too little.
+    """
     cameras = {
         record.name: record.camera
         for record in recording.cameras
@@ -49,7 +53,7 @@ def check_fit(recording: Recording, search: Search = WIDE) -> list[Problem]:
     monitor = FitMonitor(cameras, search)
     for instant in instants(recording):
         monitor.add(instant)
-    return monitor.problems()
+    return monitor.fits, monitor.problems()
 
 
 def instants(recording: Recording) -> list[Instant]:

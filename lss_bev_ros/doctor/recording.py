@@ -125,6 +125,8 @@ class CameraRecord:
         notes: what was assumed.
         problem: why there is no camera.
         shots: pictures, spread over the recording.
+        picture: (height, width, 3) uint8 RGB, the middle one whole, None where there is none.
+        pictured: its stamp.
     """
 
     name: str
@@ -146,6 +148,8 @@ class CameraRecord:
     notes: tuple[str, ...] = ()
     problem: str = ""
     shots: tuple[Shot, ...] = ()
+    picture: np.ndarray | None = None
+    pictured: int = 0
 
 
 @dataclass(frozen=True, eq=False)

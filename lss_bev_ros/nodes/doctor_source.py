@@ -99,6 +99,7 @@ class Collector:
         frames: how camera frames are read, see `messages.read_camera_info`.
         rectified: whether images are rectified, see there.
         every: seconds between the moments of which pictures and scans are kept.
+        whole: whether one picture of each camera is kept whole, to be drawn into.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Collector:
         frames: str = "auto",
         rectified: bool | None = None,
         every: float = 1.0,
+        whole: bool = False,
     ) -> None:
         self.expected = tuple(expected)
         self._base_frame = base_frame
@@ -116,6 +118,7 @@ class Collector:
         self._frames = frames
         self._rectified = rectified
         self._every = round(every * 1e9)
+        self._whole = whole
         self._topics: dict[str, _Topic] = {}
         self._tree = TransformTree()
         self._ego: dict[int, Pose] = {}
@@ -294,12 +297,15 @@ class Collector:
         compressed = self._topics[image].type == COMPRESSED
         info_topic = self._info_topic(image)
         shots, image_frame = self._shots(image, compressed)
+        picture, pictured = self._middle(image, compressed)
         told: dict[str, Any] = {
             "image_topic": image,
             "info_topic": info_topic,
             "transport": "compressed" if compressed else "raw",
             "image_frame": image_frame,
             "shots": shots,
+            "picture": picture,
+            "pictured": pictured,
         }
         if info_topic not in self._infos:
             return CameraRecord(name, **told)
@@ -344,6 +350,22 @@ class Collector:
             frame = message.header.frame_id
             shots.append(_compressed_shot(message, stamp) if compressed else _raw_shot(message, stamp))
         return tuple(shots), frame
+
+    def _middle(self, image: str, compressed: bool) -> tuple[np.ndarray | None, int]:
+        """The middle picture of a camera, whole."""
+        moments = [moment for moment in self._closed if image in moment.pictures]
+        if not self._whole or not moments:
+            return None, 0
+        _, stamp, data = moments[len(moments) // 2].pictures[image]
+        message = deserialize_message(bytes(data), CompressedImage if compressed else Image)
+        try:
+            if not compressed:
+                return messages.rgb_from_image(message), stamp
+            flag = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+            decoded = cv2.imdecode(np.frombuffer(bytes(message.data), np.uint8), flag)
+        except (GeometryError, cv2.error):
+            return None, 0
+        return (None, 0) if decoded is None else (cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), stamp)
 
     def _lidar(self, topic: TopicRecord) -> LidarRecord:
         clouds, frame, fields, problem = [], "", (), ""

@@ -84,7 +84,7 @@ class Drive:
 
     def problems(self, fit: bool = True, **options: Any) -> list[Problem]:
         """What the doctor says."""
-        return examine(self.recording(**options), fit)
+        return list(examine(self.recording(**options), fit).problems)
 
 
 def read_drive(root: Path, scene: str = "") -> Drive:
