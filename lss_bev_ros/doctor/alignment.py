@@ -63,7 +63,7 @@ class Search:
 WIDE = Search.around(20.0, 8.0)
 """For a recording that is examined once."""
 
-NARROW = Search.around(10.0, 5.0, 1.0)
+NARROW = Search.around(12.0, 6.0)
 """For a check that is repeated while driving."""
 
 HERE = Search.around(1.0, 1.0)
@@ -87,20 +87,23 @@ class Outlines:
     top: np.ndarray
 
 
-def outlines(camera: Camera, points: np.ndarray, heights: np.ndarray, seed: int = 0) -> Outlines:
+def outlines(
+    camera: Camera, points: np.ndarray, heights: np.ndarray, nearest: float = 0.0, seed: int = 0
+) -> Outlines:
     """Find depth jumps in a scan, as a camera sees it.
 
     Args:
         camera: mounted as it is told.
         points: (N, 3), metres, base_link.
         heights: (N,) metres above the ground; the ground itself has no outline.
+        nearest: metres from the camera below which nothing is looked at, where the scan is of another time.
         seed: of the choice among many.
     """
     q = camera.pose.inverse().apply(np.asarray(points, dtype=np.float64))
     distance = np.linalg.norm(q, axis=1)
     reach = _WIDEST + np.deg2rad(25.0)
     azimuth, elevation = _angles(q)
-    near = (distance > _NEAREST) & (distance < 80.0) & (np.abs(azimuth) < reach)
+    near = (distance > max(nearest, _NEAREST)) & (distance < 80.0) & (np.abs(azimuth) < reach)
     azimuth, elevation, distance = azimuth[near], elevation[near], distance[near]
     heights = np.asarray(heights)[near]
     if not len(distance):
@@ -109,15 +112,15 @@ def outlines(camera: Camera, points: np.ndarray, heights: np.ndarray, seed: int 
     row = np.floor(elevation / _CELL[1]).astype(np.int64)
     column -= column.min() - 4
     row -= row.min() - 6
-    nearest = np.full((row.max() + 6, column.max() + 5), np.inf)
-    np.minimum.at(nearest, (row, column), distance)
+    depth = np.full((row.max() + 6, column.max() + 5), np.inf)
+    np.minimum.at(depth, (row, column), distance)
 
     def around(rows: range, columns: range) -> np.ndarray:
         """How much farther the nearest return of some cells around each return is; 0 where there is none."""
         found = np.full(len(distance), np.inf)
         for i in rows:
             for j in columns:
-                np.minimum(found, nearest[row + i, column + j], out=found)
+                np.minimum(found, depth[row + i, column + j], out=found)
         return np.where(np.isfinite(found), found - distance, 0.0)
 
     least = np.maximum(_SMALLEST_JUMP, _JUMP_SHARE * distance)
@@ -262,6 +265,7 @@ class Evidence:
             float(rest.max(initial=0.0)),
             self.frames,
             self.jumps,
+            bool(0 < i < len(yaw) - 1 and 0 < j < len(pitch) - 1),
         )
 
 
@@ -277,6 +281,7 @@ class Fit:
         other: the best score elsewhere, more than 2.5 degrees aside or 5 up or down from the best turn.
         frames: pictures that were compared.
         jumps: returns at depth jumps in them.
+        inside: whether the best turn is none of the farthest that were tried, and so may be a peak.
     """
 
     yaw: float
@@ -286,6 +291,7 @@ class Fit:
     other: float
     frames: int
     jumps: int
+    inside: bool = True
 
 
 def _mean_and_variance(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,6 +20,12 @@ _NEAR_NS = 120_000_000
 """How far a scan and a picture may be apart, nanoseconds: within it a car at 30 km/h drives a metre."""
 
 
+_TOWN_SPEED, _TWO_DEGREES = 15.0, 0.035
+"""Metres a second, and radians."""
+
+_FEWEST = 60
+"""Returns at depth jumps within a camera's pictures, of which something can be told."""
+
 _ZOOMS = (0.5, 0.67, 0.75, 0.85, 1.18, 1.33, 1.5, 2.0)
 """Other focal lengths that are tried where a camera does not fit."""
 
@@ -32,11 +38,17 @@ class Instant:
         points: (N, 3) by camera, metres, the base frame at the time of its picture.
         heights: (N,) metres above the road.
         grays: (h, w) uint8 by camera.
+        apart: seconds by camera between scan and picture, where the points are not moved along.
     """
 
     points: dict[str, np.ndarray]
     heights: np.ndarray
     grays: dict[str, np.ndarray]
+    apart: Mapping[str, float] = field(default_factory=dict)
+
+    def nearest(self, name: str) -> float:
+        """Metres from which on a picture and the scan agree within two degrees, at town speed."""
+        return _TOWN_SPEED * abs(self.apart.get(name, 0.0)) / _TWO_DEGREES
 
 
 def compare(recording: Recording, search: Search = WIDE) -> tuple[dict[str, Fit], list[Problem]]:
@@ -65,7 +77,7 @@ def instants(recording: Recording) -> list[Instant]:
     for cloud in lidar.clouds:
         points = lidar.pose.apply(cloud.points.astype(np.float64))
         at = recording.ego_at(cloud.stamp)
-        grays, moved = {}, {}
+        grays, moved, apart = {}, {}, {}
         for record in recording.cameras:
             if record.camera is None or not record.mounted:
                 continue
@@ -79,9 +91,12 @@ def instants(recording: Recording) -> list[Instant]:
                 continue
             then = recording.ego_at(shot.stamp)
             grays[record.name] = shot.gray
-            moved[record.name] = points if at is None or then is None else (then.inverse() @ at).apply(points)
+            if at is None or then is None:
+                moved[record.name], apart[record.name] = points, (shot.stamp - cloud.stamp) / 1e9
+            else:
+                moved[record.name] = (then.inverse() @ at).apply(points)
         if grays:
-            found.append(Instant(moved, heights_above_road(points), grays))
+            found.append(Instant(moved, heights_above_road(points), grays, apart))
     return found
 
 
@@ -113,7 +128,7 @@ class FitMonitor:
     def add(self, instant: Instant) -> None:
         """Take one scan and its pictures."""
         seen = {
-            name: outlines(camera, instant.points[name], instant.heights)
+            name: outlines(camera, instant.points[name], instant.heights, instant.nearest(name))
             for name, camera in self._cameras.items()
             if name in instant.points
         }
@@ -123,14 +138,18 @@ class FitMonitor:
             if (view := edge_view(self._cameras[name], gray)) is not None:
                 self._evidence[name].add(seen[name], view)
 
-    def problems(self) -> list[Problem]:
-        """Cameras that fit better elsewhere; none where there is too little to tell."""
+    def problems(self, flips: bool = True) -> list[Problem]:
+        """Cameras that fit better elsewhere; none where there is too little to tell.
+
+        Args:
+            flips: whether mirrored pictures and other focal lengths are looked for too.
+        """
         fits = self.fits
         swapped = self._exchanged(fits)
         other = {
             name: found
             for name in fits
-            if name not in swapped and (found := self._taken_wrong(name, fits[name]))
+            if flips and name not in swapped and (found := self._taken_wrong(name, fits[name]))
         }
         turned = {
             name: fit for name, fit in fits.items() if name not in (*swapped, *other) and is_turned(fit)
@@ -147,14 +166,15 @@ class FitMonitor:
             for name, other in swapped.items()
         ]
         steady = [name for name, fit in fits.items() if fit.score > _SURE and not is_turned(fit)]
-        if len(turned) >= 3 and not steady and _alike(list(turned.values())):
-            yaw = float(np.median([fit.yaw for fit in turned.values()]))
+        together = _alike(turned)
+        if len(together) >= 3 and not steady:
+            yaw = float(np.median([turned[name].yaw for name in together]))
             return [
                 *problems,
                 Problem(
                     WARN,
                     "LiDAR",
-                    f"it fits the pictures of {', '.join(turned)} better if it is turned by {abs(yaw):.0f} "
+                    f"it fits the pictures of {', '.join(together)} better if it is turned by {abs(yaw):.0f} "
                     f"degrees to "
                     f"the {'left' if yaw > 0 else 'right'}",
                     "calibrate the LiDAR's mounting, and correct its transform",
@@ -221,7 +241,7 @@ class FitMonitor:
 
     def _taken_wrong(self, name: str, fit: Fit) -> Problem | None:
         """A picture that is flipped, or a focal length that is another; None where neither explains it."""
-        if self._fits_here(fit):
+        if self._fits_here(fit) or fit.jumps < 2 * _FEWEST:
             return None
         camera = self._cameras[name]
         least = max(_SURE, 1.6 * fit.here)
@@ -264,22 +284,21 @@ def _zoomed(camera: Camera, factor: float) -> Camera:
 def is_turned(fit: Fit) -> bool:
     """Whether pictures fit clearly better where a camera is turned by 2.5 degrees or more."""
     off = max(abs(fit.yaw), abs(fit.pitch))
-    if off < 2.5:
+    if off < 2.5 or not fit.inside or fit.jumps < _FEWEST:
         return False
-    if fit.frames < 3:
-        return fit.score > 7.0 and fit.here < 0.5 * fit.score and fit.other < 0.75 * fit.score
+    if fit.frames < 6:
+        return fit.score > 7.5 and fit.here < 0.5 * fit.score and fit.other < 0.7 * fit.score
     # A small turn is believed only where the mounting as told is clearly worse.
-    share = 0.6 if off < 3.75 else 0.7
-    return (
-        fit.score > _SURE
-        and fit.here < share * fit.score
-        and fit.other < (0.8 if off < 3.75 else 0.85) * fit.score
-    )
+    here, other = (0.6, 0.8) if off < 3.75 else (0.7, 0.85)
+    return fit.score > _SURE and fit.here < here * fit.score and fit.other < other * fit.score
 
 
-def _alike(fits: Sequence[Fit]) -> bool:
-    yaws = np.array([fit.yaw for fit in fits])
-    return bool(np.abs(yaws - np.median(yaws)).max() <= 1.5 and abs(np.median(yaws)) >= 2.5)
+def _alike(fits: Mapping[str, Fit]) -> list[str]:
+    """Cameras that would have to be turned aside by the same angle."""
+    if not fits:
+        return []
+    usual = float(np.median([fit.yaw for fit in fits.values()]))
+    return [name for name, fit in fits.items() if abs(usual) >= 2.5 and abs(fit.yaw - usual) <= 1.5]
 
 
 def _turn(fit: Fit) -> str:

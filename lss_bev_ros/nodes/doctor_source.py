@@ -21,7 +21,7 @@ from .. import messages
 from ..doctor import CameraRecord, Cloud, LidarRecord, Offer, Recording, Shot, TopicRecord, TransformTree
 from ..doctor.topics import CLOUD, COMPRESSED, IMAGE, INFO, camera_of
 from ..doctor.tree import plain
-from ..errors import GeometryError
+from ..errors import GeometryError, LssBevError
 from ..geometry import CAMERA_NAMES, Pose
 
 TRANSFORMS = "tf2_msgs/msg/TFMessage"
@@ -198,7 +198,8 @@ class Collector:
 
     def _transform(self, name: str, time: int, data: bytes) -> None:
         static = name.endswith("tf_static")
-        for told in deserialize_message(data, TFMessage).transforms:
+        message = _read(data, TFMessage)
+        for told in message.transforms if message is not None else ():
             parent, child = told.header.frame_id, told.child_frame_id
             pose, problem = None, ""
             q = told.transform.rotation
@@ -219,8 +220,10 @@ class Collector:
         told = _after_header(data)
         known = self._infos.get(name)
         if known is None or known[0] != told:
-            self._changes[name] = self._changes.get(name, 0) + (known is not None)
-            self._infos[name] = told, deserialize_message(bytes(data), CameraInfo)
+            message = _read(data, CameraInfo)
+            if message is not None:
+                self._changes[name] = self._changes.get(name, 0) + (known is not None)
+                self._infos[name] = told, message
 
     def _picture(self, topic: _Topic, time: int, stamp: int, data: bytes) -> None:
         cloud = topic.type == CLOUD
@@ -348,7 +351,10 @@ class Collector:
             if id(data) in seen:
                 continue
             seen.add(id(data))
-            message = deserialize_message(bytes(data), CompressedImage if compressed else Image)
+            message = _read(data, CompressedImage if compressed else Image)
+            if message is None:
+                shots.append(Shot(stamp, "damaged", problem=f"a message of {len(data)} bytes is damaged"))
+                continue
             frame = message.header.frame_id
             shots.append(_compressed_shot(message, stamp) if compressed else _raw_shot(message, stamp))
         return tuple(shots), frame
@@ -359,7 +365,9 @@ class Collector:
         if not self._whole or not moments:
             return None, 0
         _, stamp, data = moments[len(moments) // 2].pictures[image]
-        message = deserialize_message(bytes(data), CompressedImage if compressed else Image)
+        message = _read(data, CompressedImage if compressed else Image)
+        if message is None:
+            return None, 0
         try:
             if not compressed:
                 return messages.rgb_from_image(message), stamp
@@ -374,7 +382,10 @@ class Collector:
         for moment in self._closed:
             if moment.cloud is None or topic.name != self._anchor:
                 continue
-            message = deserialize_message(moment.cloud, PointCloud2)
+            message = _read(moment.cloud, PointCloud2)
+            if message is None:
+                problem = f"a message of {len(moment.cloud)} bytes is damaged"
+                continue
             frame = message.header.frame_id
             fields = tuple((one.name, _FIELD_NAMES.get(one.datatype, "?")) for one in message.fields)
             try:
@@ -392,6 +403,14 @@ def _is_lidar(name: str) -> bool:
     """Whether a topic of clouds is of a LiDAR, and not what this package or a depth camera makes."""
     name = f"/{name.lstrip('/')}".lower()
     return not any(word in name for word in ("/bev/", "depth", "radar", "obstacle", "costmap", "voxel"))
+
+
+def _read(data: bytes, kind: type) -> Any:
+    """A message, or None where its bytes are damaged."""
+    try:
+        return deserialize_message(bytes(data), kind)
+    except (LssBevError, RuntimeError, ValueError):
+        return None
 
 
 def _stamp(data: bytes) -> int:

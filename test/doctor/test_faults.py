@@ -407,6 +407,10 @@ def test_nothing_is_named_on_a_good_drive(drive):
     assert drive.problems() == []
 
 
+def test_nothing_is_named_where_nobody_tells_how_the_car_moves(drive):
+    assert drive.without("/tf").problems() == []
+
+
 @pytest.mark.parametrize(("plant", "code", "subject"), FAULTS, ids=[plant.__name__ for plant, *_ in FAULTS])
 def test_a_planted_fault_is_named_with_its_sensor(drive, plant, code, subject):
     problems = plant(drive).problems(fit=code.startswith("fit."))
