@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from ... import dataset_messages, messages
 from ...errors import GeometryError, StandaloneError
-from ...geometry import CAMERA_NAMES, BevGrid, Box, Pose, Rig
+from ...geometry import BevGrid, Box, Pose, Rig
 from ...visualization.film import FilmFrame
 from .reader import Bag
 from .robot import PREDICTION_TOPIC, Car, Mounting, Warn, decoded, find_car
@@ -71,12 +71,12 @@ def film_frames(
     with Bag(path) as bag:
         car = find_car(bag, namespace, PREDICTION_TOPIC if predict is None else "")
         names = car.names
-        anchor = PREDICTION_TOPIC if predict is None else _anchor(names, path)
+        anchor = PREDICTION_TOPIC if predict is None else _anchor(car, path)
         if anchor not in names:
             raise StandaloneError(
                 f"bag {path} has no {PREDICTION_TOPIC}; give --weights to predict the grids from its images"
             )
-        if not any(dataset_messages.image_topic(name) in names for name in CAMERA_NAMES):
+        if not any(dataset_messages.image_topic(name) in names for name in car.cameras):
             raise StandaloneError(f"bag {path} has no <camera>/image_raw/compressed, so nothing to show")
         say = Warn(warn)
         headers = [message.header for _, message in decoded(bag, [names[anchor]], say)]
@@ -86,11 +86,12 @@ def film_frames(
     return len(stamps), _frames(path, car, stamps[first:], predict, base_frame, say)
 
 
-def _anchor(names: Mapping[str, str], path: Path) -> str:
-    for name in (dataset_messages.TRUTH_TOPIC, PREDICTION_TOPIC, dataset_messages.image_topic("cam_front")):
-        if name in names:
+def _anchor(car: Car, path: Path) -> str:
+    images = [dataset_messages.image_topic(name) for name in ("cam_front", *car.cameras)]
+    for name in (dataset_messages.TRUTH_TOPIC, PREDICTION_TOPIC, *images):
+        if name in car.names:
             return name
-    raise StandaloneError(f"bag {path} has neither grids nor images of cam_front, so nothing to show")
+    raise StandaloneError(f"bag {path} has neither grids nor <camera>/image_raw/compressed: nothing to show")
 
 
 def _frames(
@@ -120,12 +121,12 @@ def _frames(
             for instant in instants[first : bisect.bisect_right(stamps, stamp + _NEAR_NS)]:
                 instant.offer(topic, stamp, message)
             while done < len(instants) and stamps[done] < stamp - _LATE_NS:
-                if (frame := _frame(instants[done], infos, mounting, predict)) is not None:
+                if (frame := _frame(instants[done], car, infos, mounting, predict)) is not None:
                     yield frame
                 instants[done].found.clear()
                 done += 1
     for instant in instants[done:]:
-        if (frame := _frame(instant, infos, mounting, predict)) is not None:
+        if (frame := _frame(instant, car, infos, mounting, predict)) is not None:
             yield frame
         instant.found.clear()
 
@@ -133,7 +134,7 @@ def _frames(
 def _first_infos(bag: Bag, car: Car, warn: Warn) -> dict[str, Any]:
     """The first camera_info of each camera, which may come after its first images."""
     found = {}
-    for name in CAMERA_NAMES:
+    for name in car.cameras:
         full = car.names.get(dataset_messages.info_topic(name))
         for _, message in decoded(bag, [full], warn) if full is not None else ():
             found[name] = message
@@ -162,11 +163,11 @@ def _stamp(message: Any) -> int | None:
 
 
 def _frame(
-    instant: _Instant, infos: dict[str, Any], mounting: Mounting, predict: Predict | None
+    instant: _Instant, car: Car, infos: dict[str, Any], mounting: Mounting, predict: Predict | None
 ) -> FilmFrame | None:
     images = {}
     cameras = []
-    for name in CAMERA_NAMES:
+    for name in car.cameras:
         image = instant.message(dataset_messages.image_topic(name))
         if image is not None:
             # What cannot be read stays as it is: it is shown as no image, and an engine says why.
@@ -194,6 +195,8 @@ def _frame(
         if pose is not None:
             points, origin = pose.apply(messages.xyz_from_cloud(scan)), pose.translation
     cells = None if truth is None else messages.cells_from_grid(truth)
+    if cells is not None and not (cells[0] >= 0).any():
+        cells = None  # nobody knows
     return FilmFrame(
         stamp=instant.stamp,
         rig=rig,
