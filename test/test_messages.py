@@ -221,6 +221,35 @@ def test_what_a_user_should_know_of_an_image():
     assert not messages.image_note(messages.compressed_image(b"", 0, "cam_front"))
 
 
+@pytest.mark.skipif(not camera_image._is_usable_cv_bridge(), reason="no cv_bridge of ROS here")
+@pytest.mark.parametrize(
+    ("encoding", "row"),
+    list(
+        {
+            "rgb8": 96,
+            "bgr8": 96,
+            "bgra8": 128,
+            "rgba16": 256,
+            "mono16": 64,
+            "16UC1": 64,
+            "8UC3": 96,
+            "bayer_rggb8": 32,
+            "bayer_gbrg16": 64,
+            "yuv422": 64,
+            "uyvy": 64,
+            "yuyv": 64,
+            "nv12": 32,
+        }.items()
+    ),
+)
+def test_the_cv_bridge_of_this_machine_gives_the_same_pixels(encoding, row):
+    padded = np.random.default_rng(0).integers(0, 256, (24, row + 7), np.uint8)
+    message = raw_image(encoding, padded, 32)
+    message.height = 16 if encoding == "nv12" else 24
+    expected = images.rgb(encoding, message.data, message.height, 32, message.step)
+    assert (messages.rgb_from_image(message) == expected).all()
+
+
 @pytest.fixture
 def bridge(tmp_path, monkeypatch):
     """A cv_bridge that notes what it is asked for, in place of whatever is installed."""

@@ -43,7 +43,7 @@ class _LeftOut:
         """An image or a scan, which the frame goes without."""
         self.items += 1
         if self.items <= _SHOWN:
-            console.print(f"left out    {problem}", soft_wrap=True)
+            console.print(f"left out    {problem}", soft_wrap=True, markup=False)
 
     def frame(self, stamp: int, problem: object) -> None:
         """A frame, which the film goes on without."""
@@ -53,8 +53,8 @@ class _LeftOut:
     def summary(self) -> str:
         """One line, or nothing where nothing was left out."""
         rest = self.items - self.frames
-        parts = [f"{self.frames} frames"] * bool(self.frames) + [f"{rest} images or scans"] * bool(rest)
-        return f"{' and '.join(parts)} were left out: they cannot be read" if parts else ""
+        parts = [f"frames: {self.frames}"] * bool(self.frames) + [f"images or scans: {rest}"] * bool(rest)
+        return f"left out, since they cannot be read: {', '.join(parts)}" if parts else ""
 
 
 def render(

@@ -7,6 +7,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -266,7 +267,8 @@ def _load(path: Path) -> object:
     if path.suffix == ".safetensors":
         return _load_safetensors(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with _numbers_allowed():
+            return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ModelError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
     except Exception as error:  # the unpickler raises whatever the bytes lead it to
@@ -279,6 +281,18 @@ def _load(path: Path) -> object:
         raise ModelError(
             f"{path} is no PyTorch checkpoint, or it is truncated: download or copy it again"
         ) from error
+
+
+def _numbers_allowed() -> AbstractContextManager[None]:
+    """Let numpy's scalars through, which scripts keep beside the weights (the best IoU): they run no code."""
+    version = tuple(int(part) for part in torch.__version__.split(".")[:2])
+    if version < (2, 6):
+        return nullcontext()  # It knows no names but an object's own, which differ between numpy 1 and 2.
+    scalar = np.float64(0).__reduce__()[0]
+    names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
+    kinds = {type(np.dtype(code)) for code in "?bBhHiIlLqQefd"}
+    allowed = [np.dtype, *kinds, *((scalar, name) for name in names)]
+    return torch.serialization.safe_globals(allowed)  # type: ignore[return-value]
 
 
 def _load_safetensors(path: Path) -> object:

@@ -53,6 +53,7 @@ WRAPPINGS = {
     "state_dict": lambda s: {"state_dict": s, "epoch": 3},
     "model_state_dict": lambda s: {"model_state_dict": s, "optimizer_state_dict": {"state": {0: {}}}},
     "model": lambda s: {"model": s, "args": {"rate": 1e-3}},
+    "numbers of numpy": lambda s: {"state_dict": s, "best_iou": np.float64(0.3), "epoch": np.int64(7)},
     "nested": lambda s: {"checkpoint": {"net": {"weights": s}}},
     "ema": lambda s: {"ema": s, "decay": 0.999},
     "DataParallel": lambda s: named(s, "module."),

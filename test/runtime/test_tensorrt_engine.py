@@ -100,7 +100,7 @@ def network_profiles(config, low, usual, high, tables=8):
     return profiles
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
 def test_the_whole_network_is_loaded_and_predicts(model, ring, on_cpu, version):
     script = Script()
     part = exported(model, script, weights="ours")
@@ -113,7 +113,7 @@ def test_the_whole_network_is_loaded_and_predicts(model, ring, on_cpu, version):
         assert_as_torch(model, engine, frame_of(ring))
 
 
-@pytest.mark.parametrize("count", [1, 5, 8])
+@pytest.mark.parametrize("count", [1, 5])
 @pytest.mark.parametrize("parts", [("network",), ("camera", "bev"), ("bev", "camera")], ids="+".join)
 def test_a_network_of_any_number_of_cameras_is_loaded_and_predicts(model, on_cpu, count, parts):
     script, rig = Script(), warm_up_rig(count)
@@ -141,7 +141,7 @@ def test_free_numbers_of_cameras_are_those_that_the_engine_was_built_for(model, 
         made.append(exported(model, script, profiles, part=part, dynamic=dynamic))
     with TensorRtEngine(tuple(made), "", trt=fake_tensorrt(VERSIONS[0], script)) as engine:
         assert list(engine._sessions) == [4]
-        for count in (7, 3, 5, 7):
+        for count in (7, 3, 7):
             assert_as_torch(model, engine, frame_of(warm_up_rig(count)))
         with pytest.raises(RuntimeBackendError, match="was not built for images"):
             engine.infer(frame_of(warm_up_rig(8)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 
 import cv2
+import cv_bridge
 import numpy as np
 import pytest
 from cv_bridge import CvBridge, CvBridgeError
@@ -113,7 +114,8 @@ def test_what_cannot_be_converted_is_refused() -> None:
         BRIDGE.imgmsg_to_cv2(Image(height=4, width=4, step=4, encoding="mono8", data=bytes(3)))
 
 
+@pytest.mark.skipif(hasattr(cv_bridge, "boost"), reason="cv_bridge itself hands on OpenCV's None")
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\xff\xd8 nothing in here \xff\xd9"])
 def test_bytes_that_are_no_picture_are_refused(data: bytes) -> None:
-    with pytest.raises((TypeError, CvBridgeError)):
+    with pytest.raises(CvBridgeError):
         BRIDGE.compressed_imgmsg_to_cv2(CompressedImage(format="jpeg", data=data), "bgr8")

@@ -248,6 +248,9 @@ def test_counts_that_differ_are_named(tmp_path) -> None:
         "/a: metadata.yaml claims 3 messages, the files hold 2",
         "/b: metadata.yaml claims 3 messages, the files hold 2",
     ]
+    write_metadata(path, {"bag_0.mcap": talk(6)}, topics_with_message_count=[])
+    assert summarise(path)["lost"] == ["metadata.yaml claims 6 messages, the files hold 4"]
+    write_metadata(path, {"bag_0.mcap": talk(6)})
     write_mcap(path / "bag_0.mcap", talk(8, topics=("/a", "/c")))
     with Bag(path) as bag:
         assert "/a: metadata.yaml claims 3 messages, the files hold 4" in bag.notes
@@ -321,6 +324,12 @@ def test_packed_splits_are_read_and_an_unpacked_copy_is_not_read_twice(tmp_path,
     assert read(path) == expected
     (path / "metadata.yaml").unlink()
     assert read(path) == expected
+
+
+def test_what_is_packed_otherwise_is_refused(tmp_path) -> None:
+    path = folder(tmp_path / "bag", talk(), compression_format="lz4", compression_mode="MESSAGE")
+    with pytest.raises(StandaloneError, match="is packed with lz4; only zstd is supported"):
+        Bag(path)
 
 
 def test_profiles_are_understood_in_numbers_words_and_parts() -> None:

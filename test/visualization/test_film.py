@@ -208,7 +208,7 @@ def test_a_film_goes_on_where_all_images_of_a_frame_are_damaged(damaged, street,
     said = " ".join(result.output.split())
     assert "no image of it can be used" in said
     assert "left out cam_back: " in said
-    assert "1 frames and 1 images or scans were left out: they cannot be read" in said
+    assert "left out, since they cannot be read: frames: 1, images or scans: 1" in said
 
 
 def test_a_still_of_a_damaged_frame_is_refused_where_it_was_asked_for(damaged, tmp_path):

@@ -130,6 +130,20 @@ def test_what_cannot_be_placed_is_said_once(plain, tmp_path):
     ]
 
 
+def test_a_scan_that_cannot_be_read_costs_no_frame(plain, tmp_path):
+    def cut(topic, message):
+        if topic.endswith("points"):
+            message.data = message.data[: len(message.data) // 2]
+        return [(topic, message)]
+
+    said: list[str] = []
+    got = frames(changed(plain, tmp_path / "bag", cut), said.append)
+    assert len(got) == len(frames(plain))
+    assert all(frame.points is None for frame in got)
+    assert said
+    assert all(line.startswith("left out: lidar_top: ") for line in said)
+
+
 def test_without_any_placed_camera_there_is_no_picture(plain, tmp_path):
     bag = changed(plain, tmp_path / "bag", lambda topic, m: [] if topic == "/tf_static" else [(topic, m)])
     with pytest.raises(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ... import dataset_messages, messages
 from ...errors import GeometryError, StandaloneError
-from ...geometry import BevGrid, Box, Pose, Rig
+from ...geometry import BevGrid, Box, Camera, Pose, Rig
 from ...visualization.film import FilmFrame
 from .reader import Bag
 from .robot import PREDICTION_TOPIC, Car, Mounting, Warn, decoded, find_car
@@ -23,21 +23,49 @@ _NEAR_NS = 60_000_000
 _LATE_NS = 2_000_000_000
 """How much later than its instant a recording may come in the bag: a slow network's grid, say."""
 
+_PENDING = 64
+"""Instants that may be under way at once."""
+
+_T = TypeVar("_T")
+
 Predict = Callable[[int, Rig, dict[str, bytes | np.ndarray]], tuple[np.ndarray, BevGrid] | None]
 """Makes cells of a stamp, a rig and the cameras' images; None leaves the frame out."""
 
 
 @dataclass
 class _Instant:
-    """What belongs to one stamp: by topic, its distance in nanoseconds and the message."""
+    """What belongs to one stamp.
+
+    Attributes:
+        stamp: nanoseconds.
+        found: by topic, its distance in nanoseconds and the message.
+        cameras: those that are placed, None where one cannot be.
+        lidar: where the scan's sensor is.
+    """
 
     stamp: int
     found: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    cameras: dict[str, Camera | None] = field(default_factory=dict)
+    lidar: Pose | None = None
 
     def offer(self, topic: str, stamp: int, message: Any) -> None:
         distance = abs(stamp - self.stamp)
         if topic not in self.found or distance < self.found[topic][0]:
             self.found[topic] = (distance, message)
+            self.cameras.pop(topic.partition("/")[0], None)
+            self.lidar = None if topic == dataset_messages.LIDAR_TOPIC else self.lidar
+
+    def settle(self, names: Collection[str], infos: Mapping[str, Any], mounting: Mounting) -> None:
+        """Place the cameras whose images have come, before their calibration or mounting may change."""
+        for name in names:
+            image = self.message(dataset_messages.image_topic(name))
+            if image is not None and name not in self.cameras:
+                stamp = messages.from_stamp(image.header.stamp)
+                self.cameras[name] = mounting.camera(name, infos.get(name), stamp)
+        scan = self.message(dataset_messages.LIDAR_TOPIC)
+        if scan is not None and self.lidar is None:
+            stamp = messages.from_stamp(scan.header.stamp)
+            self.lidar = mounting.pose(scan.header.frame_id, stamp, "the LiDAR")
 
     def message(self, topic: str) -> Any:
         return self.found[topic][1] if topic in self.found else None
@@ -109,24 +137,29 @@ def _frames(
         for full, message in decoded(bag, [full for name, full in car.names.items() if name != "tf"], warn):
             topic = relative[full]
             if topic == "tf_static":
+                for instant in instants[done : done + _PENDING]:
+                    instant.settle(car.cameras, infos, mounting)
                 mounting.take(message.transforms, is_static=True)
                 continue
             stamp = _stamp(message)
             if stamp is None:
                 continue
             if topic.endswith("/camera_info"):
-                infos[topic.partition("/")[0]] = message
+                name = topic.partition("/")[0]
+                for instant in instants[done : done + _PENDING]:
+                    instant.settle([name], infos, mounting)
+                infos[name] = message
                 continue
             first = bisect.bisect_left(stamps, stamp - _NEAR_NS)
             for instant in instants[first : bisect.bisect_right(stamps, stamp + _NEAR_NS)]:
                 instant.offer(topic, stamp, message)
             while done < len(instants) and stamps[done] < stamp - _LATE_NS:
-                if (frame := _frame(instants[done], car, infos, mounting, predict)) is not None:
+                if (frame := _frame(instants[done], car, infos, mounting, predict, warn)) is not None:
                     yield frame
                 instants[done].found.clear()
                 done += 1
     for instant in instants[done:]:
-        if (frame := _frame(instant, car, infos, mounting, predict)) is not None:
+        if (frame := _frame(instant, car, infos, mounting, predict, warn)) is not None:
             yield frame
         instant.found.clear()
 
@@ -163,7 +196,12 @@ def _stamp(message: Any) -> int | None:
 
 
 def _frame(
-    instant: _Instant, car: Car, infos: dict[str, Any], mounting: Mounting, predict: Predict | None
+    instant: _Instant,
+    car: Car,
+    infos: dict[str, Any],
+    mounting: Mounting,
+    predict: Predict | None,
+    warn: Warn,
 ) -> FilmFrame | None:
     images = {}
     cameras = []
@@ -175,7 +213,8 @@ def _frame(
                 images[name] = messages.picture(image)
             except GeometryError:
                 images[name] = bytes(image.data)
-            camera = mounting.camera(name, infos.get(name), messages.from_stamp(image.header.stamp))
+            instant.settle([name], infos, mounting)
+            camera = instant.cameras[name]
             cameras += [] if camera is None else [camera]
     if not images:
         return None
@@ -183,18 +222,20 @@ def _frame(
     recorded = instant.message(PREDICTION_TOPIC)
     if predict is not None:
         predicted = predict(instant.stamp, rig, images)
-        if predicted is None:
-            return None
-        occupancy, grid = predicted
     else:
-        occupancy, grid = messages.cells_from_grid(recorded)
+        predicted = _readable(messages.cells_from_grid, recorded, warn)
+    if predicted is None:
+        return None
+    occupancy, grid = predicted
     truth, scan = instant.message(dataset_messages.TRUTH_TOPIC), instant.message(dataset_messages.LIDAR_TOPIC)
     points, origin = None, np.zeros(3)
     if scan is not None:
-        pose = mounting.pose(scan.header.frame_id, messages.from_stamp(scan.header.stamp), "the LiDAR")
-        if pose is not None:
-            points, origin = pose.apply(messages.xyz_from_cloud(scan)), pose.translation
-    cells = None if truth is None else messages.cells_from_grid(truth)
+        instant.settle((), infos, mounting)
+        pose = instant.lidar
+        seen = _readable(messages.xyz_from_cloud, scan, warn)
+        if pose is not None and seen is not None:
+            points, origin = pose.apply(seen), pose.translation
+    cells = _readable(messages.cells_from_grid, truth, warn)
     if cells is not None and not (cells[0] >= 0).any():
         cells = None  # nobody knows
     return FilmFrame(
@@ -209,6 +250,17 @@ def _frame(
         lidar_origin=origin,
         title="Lift-Splat-Shoot",
     )
+
+
+def _readable(read: Callable[[Any], _T], message: Any, warn: Warn) -> _T | None:
+    """What a message says; None where there is none, or none that can be read, which is said."""
+    if message is None:
+        return None
+    try:
+        return read(message)
+    except GeometryError as error:
+        warn(f"left out: {error}")
+        return None
 
 
 def _boxes(markers: Any) -> tuple[Box, ...]:

@@ -43,7 +43,8 @@ class Metadata:
         offers: Profiles of the publishers by topic.
         hashes: Type hashes by topic.
         ros_distro: Who recorded.
-        compression: none, file or message.
+        message_count: Of all topics, None where it is not told.
+        compression: Format of what is packed, empty where nothing is.
     """
 
     files: tuple[str, ...]
@@ -54,7 +55,8 @@ class Metadata:
     offers: Mapping[str, tuple[Qos, ...]] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
     ros_distro: str = ""
-    compression: str = "none"
+    message_count: int | None = None
+    compression: str = ""
 
 
 def read_metadata(path: Path) -> Metadata:
@@ -70,9 +72,8 @@ def read_metadata(path: Path) -> Metadata:
         entries = data.get("topics_with_message_count") or ()
         told = {entry["topic_metadata"]["name"]: entry["topic_metadata"] for entry in entries}
         counts = {entry["topic_metadata"]["name"]: int(entry.get("message_count") or 0) for entry in entries}
-        packing = str(data.get("compression_format") or "")
-        mode = str(data.get("compression_mode") or "none").lower() if packing else "none"
-        metadata = Metadata(
+        total = data.get("message_count")
+        return Metadata(
             files,
             storage,
             _number(data.get("starting_time"), "nanoseconds_since_epoch"),
@@ -81,13 +82,11 @@ def read_metadata(path: Path) -> Metadata:
             {name: profiles(topic.get("offered_qos_profiles")) for name, topic in told.items()},
             {name: str(topic.get("type_description_hash") or "") for name, topic in told.items()},
             str(data.get("ros_distro") or ""),
-            mode,
+            None if total is None else int(total),
+            str(data.get("compression_format") or ""),
         )
     except (YAMLError, AttributeError, KeyError, TypeError, ValueError, UnicodeDecodeError):
         raise StandaloneError(f"{path} is no rosbag2 metadata") from None
-    if packing not in ("", "zstd"):
-        raise StandaloneError(f"{path}: compression {packing} is not supported, only zstd")
-    return metadata
 
 
 def profiles(recorded: object) -> tuple[Qos, ...]:

@@ -268,7 +268,10 @@ def _say_latched(
         for data in messages:
             voice.say(topic, data)
         if messages:
-            tell(f"{topic}: {len(messages)} messages from before the start come first, as it is latched")
+            tell(
+                f"{topic}: {len(messages)} messages from before the start come first, as it is latched; "
+                "`ros2 bag play` of Humble and Jazzy leaves them out"
+            )
 
 
 def _long(nanoseconds: int) -> str:

@@ -140,11 +140,6 @@ class Bag:
         """A line for each part of its files that is missing or was found damaged so far."""
         return (*self._lost, *(line for storage in self._storages for line in storage.lost))
 
-    @property
-    def claimed(self) -> dict[str, int]:
-        """Messages by topic as metadata.yaml claims them; empty where there are none."""
-        return {} if self._metadata is None else dict(self._metadata.counts)
-
     def messages(
         self, topics: Collection[str] | None = None, start: int | None = None, stop: int | None = None
     ) -> Iterator[tuple[str, int, bytes]]:
@@ -209,6 +204,11 @@ class Bag:
         if self._metadata.storage not in {name for name, _ in _STORAGES.values()} and not found:
             raise StandaloneError(
                 f"bag {self.path} has storage {self._metadata.storage}; only mcap and sqlite3 are supported: "
+                "convert it (ros2 bag convert)"
+            )
+        if self._metadata.compression not in ("", "zstd"):
+            raise StandaloneError(
+                f"bag {self.path} is packed with {self._metadata.compression}; only zstd is supported: "
                 "convert it (ros2 bag convert)"
             )
         return self._listed(found)
@@ -322,6 +322,9 @@ class Bag:
         for name, count in sorted(held.items()):
             if count and name not in self._metadata.counts:
                 self.notes.append(f"{name}: {count} messages that metadata.yaml does not tell of")
+        claimed, total = self._metadata.message_count, sum(held.values())
+        if not self._metadata.counts and claimed is not None and claimed > total:
+            self._lost.append(f"metadata.yaml claims {claimed} messages, the files hold {total}")
         start, duration = self._metadata.start, self._metadata.duration
         if self.message_count and start is not None and abs(start - self.start) > _SAME_TIME:
             self.notes.append(
