@@ -66,7 +66,7 @@ def read_camera_info(
     has_p = p[0, 0] > 0 and p[1, 1] > 0
     unbent = not any(message.d)
     if rectified is None:
-        rectified = bool(unbent and has_p and not np.allclose(p[:, :3], k, rtol=1e-6, atol=1e-3))
+        rectified = bool(unbent and k.any() and has_p and not np.allclose(p[:, :3], k, rtol=1e-6, atol=1e-3))
         if rectified:
             notes.append(
                 f"{name}: taken as rectified, since D is 0 and P differs from K; "

@@ -145,7 +145,7 @@ def test_a_body_frame_is_read_as_one_and_it_is_said():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"k": np.zeros((3, 3)), "p": np.zeros((3, 3))}, "focal length"),
+        ({"k": np.zeros((3, 3))}, "focal length"),
         ({"k": np.diag([1266.0, 1250.0, 0.0])}, "of no camera"),
         ({"k": np.diag([1e308, 1e308, 1.0])}, "of no camera"),
         ({"distortion_model": "double_sphere", "d": [0.1, 0.2]}, "cam: distortion model 'double_sphere'"),

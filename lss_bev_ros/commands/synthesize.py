@@ -18,6 +18,13 @@ def synthesize(
     sweeps: Annotated[bool, typer.Option(help="12 Hz cameras, 20 Hz LiDAR too.")] = False,
     workers: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
     version: Annotated[str, typer.Option(help="Name of the version folder.")] = "v1.0-mini",
+    lens: Annotated[
+        str,
+        typer.Option(
+            help="What bends the pictures: plumb_bob, rational_polynomial, equidistant, or mixed; "
+            "nothing by default."
+        ),
+    ] = "",
 ) -> None:
     """Make a synthetic data set in the nuScenes format."""
     from ..dataset.synthetic import synthesize as make
@@ -32,5 +39,6 @@ def synthesize(
             workers=workers,
             progress=bar,
             version=version,
+            lens=lens,
         )
     console.print(f"{root}: {scenes} scenes of {seconds:g} s, version {version}")

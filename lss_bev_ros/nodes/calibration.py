@@ -2,71 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo
 from tf2_ros import Buffer, TransformException
 
 from .. import messages
+from ..camera_info import CameraReading, read_camera_info
 from ..errors import GeometryError
-from ..geometry import Camera, Rig
+from ..geometry import Pose, Rig
+
+_RECTIFIED = {"auto": None, "true": True, "false": False}
+"""What the parameter `image_rectified` means to `read_camera_info`."""
+
+_KEPT = 8
+"""Messages of a camera that are kept, so that an image finds that of its own stamp."""
+
+
+@dataclass(frozen=True, eq=False)
+class RigReading:
+    """What is known of the cameras.
+
+    Attributes:
+        rig: those whose calibration is known and good, in order; possibly none. The same object comes back
+            until a calibration changes, so that tables made for it stay valid.
+        problems: camera name to one line, of the others.
+        notes: camera name to what was assumed of it, one line.
+        mounts: camera name to the pose of its frame in base_link, before anything was assumed of it.
+        frames: camera name to the name of that frame.
+    """
+
+    rig: Rig
+    problems: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+    mounts: Mapping[str, Pose] = field(default_factory=dict)
+    frames: Mapping[str, str] = field(default_factory=dict)
 
 
 class LiveCalibration:
-    """Keeps the newest calibration of every camera.
+    """Keeps the newest calibrations of every camera.
 
     `update` and `is_known` are called by the executor and `rig` by any thread; all of them only replace or
     read whole values.
     """
 
-    def __init__(self, names: Sequence[str], buffer: Buffer, base_frame: str) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        buffer: Buffer,
+        base_frame: str,
+        image_rectified: str = "auto",
+        camera_frames: str = "auto",
+    ) -> None:
         """Start with no calibration.
 
         Args:
             names: the cameras, in the rig's order.
             buffer: where the transforms of the sensors arrive.
             base_frame: the car's frame.
+            image_rectified: `auto`, `true` or `false`, see `read_camera_info`.
+            camera_frames: `auto`, `optical` or `body`, likewise.
         """
         self._names = tuple(names)
         self._buffer = buffer
         self._base_frame = base_frame
-        self._infos: dict[str, CameraInfo] = {}
-        self._cameras: dict[str, tuple[tuple, Camera]] = {}
+        self._rectified = _RECTIFIED[image_rectified]
+        self._frames = camera_frames
+        self._infos: dict[str, tuple[CameraInfo, ...]] = {}
+        self._cameras: dict[str, tuple[tuple, CameraReading, Pose]] = {}
         self._rig: Rig | None = None
         self._known: set[str] = set()
 
     def update(self, name: str, info: CameraInfo) -> None:
         """Take a camera's newest camera_info."""
-        self._infos[name] = info
+        self._infos[name] = (*self._infos.get(name, ())[1 - _KEPT :], info)
 
     def is_known(self, name: str) -> bool:
         """Whether a camera's camera_info and its transform have come, be they good or bad."""
         if name in self._known:
             return True
-        info = self._infos.get(name)
-        if info is None or not self._buffer.can_transform(self._base_frame, info.header.frame_id, Time()):
+        infos = self._infos.get(name)
+        if not infos or not self._buffer.can_transform(self._base_frame, infos[-1].header.frame_id, Time()):
             return False
         self._known.add(name)
         return True
 
-    def rig(self) -> tuple[Rig, dict[str, str]]:
+    def rig(self, stamps: Mapping[str, int] | None = None) -> RigReading:
         """Every camera whose calibration is known and good, and what is wrong with the others.
 
-        The same Rig object comes back until a calibration changes, so tables made for it stay valid.
-
-        Returns:
-            rig: cameras in order; possibly none.
-            problems: camera name to one line.
+        Args:
+            stamps: camera name to the stamp of its image, nanoseconds: the camera_info of that stamp counts
+                where it came, and the newest one elsewhere.
         """
-        cameras, problems = [], {}
+        cameras, problems, notes, mounts, frames = [], {}, {}, {}, {}
         for name in self._names:
-            info = self._infos.get(name)
-            if info is None:
+            infos = self._infos.get(name)
+            if not infos:
                 problems[name] = f"{name}: no camera_info received"
                 continue
+            info = _of_stamp(infos, (stamps or {}).get(name))
             try:
-                cameras.append(self._camera(name, info))
+                reading, mounts[name] = self._camera(name, info)
+                frames[name] = info.header.frame_id
+                cameras.append(reading.camera)
+                if reading.notes:
+                    notes[name] = "; ".join(reading.notes)
             except TransformException as error:
                 problems[name] = (
                     f"{name}: no transform from {info.header.frame_id!r} to {self._base_frame!r} ({error})"
@@ -75,15 +117,29 @@ class LiveCalibration:
                 problems[name] = str(error)
         if self._rig is None or tuple(cameras) != self._rig.cameras:
             self._rig = Rig(tuple(cameras))
-        return self._rig, problems
+        return RigReading(self._rig, problems, notes, mounts, frames)
 
-    def _camera(self, name: str, info: CameraInfo) -> Camera:
+    def _camera(self, name: str, info: CameraInfo) -> tuple[CameraReading, Pose]:
         transform = self._buffer.lookup_transform(self._base_frame, info.header.frame_id, Time())
         t, q = transform.transform.translation, transform.transform.rotation
-        values = (info.width, info.height, *info.k, t.x, t.y, t.z, q.w, q.x, q.y, q.z)
+        roi = info.roi
+        values = (
+            *(info.header.frame_id, info.width, info.height, info.distortion_model, *info.d),
+            *(*info.k, *info.r, *info.p, info.binning_x, info.binning_y),
+            *(roi.x_offset, roi.y_offset, roi.width, roi.height),
+            *(t.x, t.y, t.z, q.w, q.x, q.y, q.z),
+        )
         known = self._cameras.get(name)
         if known is None or known[0] != values:
             pose = messages.pose_from_transform(transform)
-            known = values, messages.camera_from_info(info, name, pose)
+            known = values, read_camera_info(info, name, pose, self._rectified, self._frames), pose
             self._cameras[name] = known
-        return known[1]
+        return known[1], known[2]
+
+
+def _of_stamp(infos: tuple[CameraInfo, ...], stamp: int | None) -> CameraInfo:
+    """The message of an image's stamp, or the newest."""
+    for info in reversed(infos):
+        if stamp is not None and messages.from_stamp(info.header.stamp) == stamp:
+            return info
+    return infos[-1]

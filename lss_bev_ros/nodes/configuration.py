@@ -35,6 +35,16 @@ def parameter(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+_RECTIFIED = (
+    "true: the images are rectified, so R and P of camera_info count; false: they are as the sensor gives "
+    "them, so K and D count; auto: true where D is 0 and P differs from K"
+)
+_FRAMES = (
+    "axes of the cameras' frames; optical: z forward, y down; body: x forward, z up; auto: body where the "
+    "camera would look at the sky otherwise"
+)
+
+
 @dataclass(frozen=True)
 class ReplayParameters:
     """Parameters of the replay node."""
@@ -42,6 +52,9 @@ class ReplayParameters:
     dataroot: str = parameter("", "nuScenes data root: the folder that holds v1.0-*, samples and sweeps")
     version: str = parameter("", "data set version, such as v1.0-mini; empty takes the one that is there")
     scenes: list[str] = parameter([""], "scenes to replay in this order; empty replays all")
+    vehicle_categories: list[str] = parameter(
+        [""], "categories that count as vehicles in ground_truth/occupancy; empty lets their names tell"
+    )
     rate: float = parameter(1.0, "playback speed, 1.0 is real time", 0.01, 100.0)
     loop: bool = parameter(False, "start again at the end, for ever")
     repeat: int = parameter(1, "times to play everything before exiting, without loop", 1, 1000000)
@@ -79,6 +92,8 @@ class InferenceParameters:
         choices=("best_effort", "reliable"),
     )
     base_frame: str = parameter("base_link", "frame of the car, in which the grid lies")
+    image_rectified: str = parameter("auto", _RECTIFIED, choices=("auto", "true", "false"))
+    camera_frames: str = parameter("auto", _FRAMES, choices=("auto", "optical", "body"))
     weights: str = parameter(
         "builtin",
         "builtin: those that ship, trained on synthetic data, or builtin-pruned, twice as fast; or a "
@@ -88,7 +103,7 @@ class InferenceParameters:
     precision: str = parameter(
         "auto",
         "of the network; auto takes the fastest here whose results hold",
-        choices=("auto", "fp32", "bf16", "fp16"),
+        choices=("auto", "fp32", "bf16", "fp16", "int8"),
     )
     threads: int = parameter(0, "CPU threads of the network, 0 leaves it to torch", 0, 256)
     slop: float = parameter(0.05, "seconds between the images of one set, at most", 0.001, 10.0)
@@ -98,6 +113,16 @@ class InferenceParameters:
     min_cameras: int = parameter(1, "cameras that a set must have to be used", 1, 64)
     lost_after: int = parameter(3, "sets that a camera misses before it is no longer waited for", 1, 1000)
     stale_after: float = parameter(2.0, "seconds without a frame set before diagnostics say so", 0.1, 3600.0)
+    leave_out_misplaced: bool = parameter(
+        True,
+        "leave out cameras whose transform cannot be that of a camera on this car, instead of warning alone",
+    )
+    lidar: str = parameter(
+        "lidar_top/points", "topic of LiDAR clouds that the pictures are compared with; empty compares none"
+    )
+    lidar_check_period: float = parameter(
+        10.0, "seconds between two comparisons of LiDAR and pictures, 0 for none", 0.0, 3600.0
+    )
     image_scale: int = parameter(3, "pixels of bev/image per cell", 1, 16)
     jpeg_quality: int = parameter(90, "of bev/image/compressed", 1, 100)
 
@@ -151,6 +176,8 @@ class DashboardParameters:
         "best_effort", "of the camera and LiDAR subscriptions", choices=("best_effort", "reliable")
     )
     base_frame: str = parameter("base_link", "frame of the car, in which the grid lies")
+    image_rectified: str = parameter("auto", _RECTIFIED, choices=("auto", "true", "false"))
+    camera_frames: str = parameter("auto", _FRAMES, choices=("auto", "optical", "body"))
     replay: str = parameter("replay", "name of the node whose services pause, resume and step are offered")
     camera_width: int = parameter(640, "pixels of a camera's picture in the page", 160, 1920)
     stream_quality: int = parameter(75, "of the JPEGs that the page and the streams show", 1, 100)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import queue
 import sys
+import time
 from concurrent.futures import Future
 from functools import partial
 
@@ -33,14 +34,15 @@ from .diagnostics import OK, WARN, DiagnosticsPublisher, Status
 from .parameters import declare
 from .process import run
 from .qos import RELIABLE, latched_qos, sensor_qos
+from .stamp_age import StampAges
 
 _GRID, _POINTS = "bev/occupancy", "lidar_top/points"
 _TRUTH, _BOXES = "ground_truth/occupancy", "ground_truth/boxes"
 
 _NICENESS = 3
 
-_PLAUSIBLE_MS = 60_000.0
-"""An older grid tells of a clock that is not ours, such as that of a bag."""
+_REFUSAL_SHOWN = 5.0
+"""Seconds that a message which cannot be shown stays in the diagnostics, since the next one may be good."""
 
 
 class DashboardNode(Node):
@@ -71,13 +73,21 @@ class DashboardNode(Node):
         topics = (*self._image_topics.values(), *self._info_topics.values(), _POINTS, _GRID, _TRUTH, _BOXES)
         self._vitals = Vitals((*topics, "/diagnostics"), self.config.stale_after)
         self._scene = Scene(self.config.cameras)
+        self._ages = StampAges(self)
         self._buffer = Buffer()
         self._transforms = TransformListener(self._buffer, self)
-        self._calibration = LiveCalibration(self.config.cameras, self._buffer, self.config.base_frame)
-        self._scene.rig = lambda: self._calibration.rig()[0]
+        self._calibration = LiveCalibration(
+            self.config.cameras,
+            self._buffer,
+            self.config.base_frame,
+            self.config.image_rectified,
+            self.config.camera_frames,
+        )
+        self._scene.rig = lambda: self._calibration.rig().rig
         self._subscribe(CompressedImage if compressed else Image)
         self._replay = _ReplayServices(self, self.config.replay)
         self._second = self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._refused = ("", -_REFUSAL_SHOWN)
         self._serving = Serving(self._make_server, self.config.host, self.config.port, self._report)
         self._diagnostics = DiagnosticsPublisher(self, self._statuses)
 
@@ -130,12 +140,16 @@ class DashboardNode(Node):
         try:
             callback(message)
         except (GeometryError, TransformException) as error:
-            self.get_logger().warning(f"{topic}: {error}", throttle_duration_sec=5.0)
+            self._refuse(f"{topic}: {error}")
+        except Exception as error:  # whatever a message holds, the page stays
+            self._refuse(f"{topic}: not shown ({type(error).__name__}: {' '.join(str(error).split())[:200]})")
+
+    def _refuse(self, line: str) -> None:
+        self._refused = line, time.monotonic()
+        self.get_logger().warning(line, throttle_duration_sec=5.0)
 
     def _on_image(self, name: str, message: CompressedImage | Image) -> None:
-        compressed = isinstance(message, CompressedImage)
-        image = bytes(message.data) if compressed else messages.rgb_from_image(message)
-        self._scene.add_image(name, messages.from_stamp(message.header.stamp), image)
+        self._scene.add_image(name, messages.from_stamp(message.header.stamp), messages.picture(message))
 
     def _on_info(self, name: str, message: CameraInfo) -> None:
         self._calibration.update(name, message)
@@ -143,14 +157,15 @@ class DashboardNode(Node):
     def _on_grid(self, message: OccupancyGrid) -> None:
         occupancy, grid = messages.cells_from_grid(message)
         stamp = messages.from_stamp(message.header.stamp)
-        age = (self.get_clock().now().nanoseconds - stamp) / 1e6
-        latency = age if 0 <= age < _PLAUSIBLE_MS else None
+        latency = self._ages.milliseconds(stamp)
         if latency is not None:
             self._vitals.add_latency(latency)
         self._scene.add_prediction(stamp, occupancy, grid, latency)
 
     def _on_truth(self, message: OccupancyGrid) -> None:
         cells, grid = messages.cells_from_grid(message)
+        if not (cells >= 0).any():
+            return  # nobody knows
         self._scene.add_truth(messages.from_stamp(message.header.stamp), cells > 50, grid)
 
     def _on_boxes(self, message: MarkerArray) -> None:
@@ -183,10 +198,16 @@ class DashboardNode(Node):
         if self._serving.problem:
             return [Status("page", WARN, self._serving.problem)]
         server = self._serving.server
+        line, when = self._refused
+        problem = (server.problem if server is not None else "") or (
+            line if time.monotonic() - when < _REFUSAL_SHOWN else ""
+        )
         channels = server.channels if server is not None else ()
         values: dict[str, object] = {"address": self._serving.address}
         values |= {f"{channel.name}_clients": channel.clients for channel in channels}
         values |= {f"{channel.name}_skipped": channel.skipped for channel in channels}
+        if problem:
+            return [Status("page", WARN, problem, values)]
         return [Status("page", OK, self._serving.address, values)]
 
 

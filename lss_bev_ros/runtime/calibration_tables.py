@@ -7,11 +7,21 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 
-from ..geometry import Rig
-from ..model import Calibration, ModelConfig, SplatTable, create_frustum, frustum_points, voxel_cells
+from ..geometry import Camera, Rig
+from ..model import (
+    Calibration,
+    ImageTransform,
+    ModelConfig,
+    SplatTable,
+    create_frustum,
+    frustum_points,
+    voxel_cells,
+)
 from ..model.splat import voxel_layout
 from .sparse_stem import StemTable
+from .straightening import taken
 from .visibility import visible_cells
 
 KEPT = 16
@@ -33,8 +43,7 @@ class CalibrationTables:
     @classmethod
     def of_rig(cls, rig: Rig, config: ModelConfig) -> CalibrationTables:
         """Compute the tables of the cameras in `rig`, all of which have an image."""
-        points = frustum_points(create_frustum(config), Calibration.of_rig(rig, config))
-        cells = voxel_cells(points, *voxel_layout(config))
+        cells = frustum_cells(rig, config)
         visible = visible_cells(rig, config)
         visible.setflags(write=False)
         return cls(SplatTable.build(cells, config.grid.shape), visible)
@@ -43,6 +52,27 @@ class CalibrationTables:
     def stem(self) -> StemTable | None:
         """For the stem over hit cells; None where the plain one is cheaper."""
         return StemTable.build(self.splat)
+
+
+def frustum_cells(rig: Rig, config: ModelConfig) -> torch.Tensor:
+    """Which cell each point of every camera's frustum falls into.
+
+    Returns:
+        (N, D, h, w) int64, see `voxel_cells`; -1 also where a lens took no picture.
+    """
+    points = frustum_points(create_frustum(config), Calibration.of_rig(rig, config))
+    cells = voxel_cells(points, *voxel_layout(config))
+    for index, camera in enumerate(rig.cameras):
+        if not camera.lens.is_pinhole:
+            cells[index, :, ~torch.from_numpy(_taken_features(camera, config))] = -1
+    return cells
+
+
+def _taken_features(camera: Camera, config: ModelConfig) -> np.ndarray:
+    """(h, w) bool: which feature pixels are in the image that the camera's lens took."""
+    t = ImageTransform.of_camera(camera, config)
+    inputs = create_frustum(config)[0, :, :, :2].numpy().astype(np.float64)
+    return taken(camera, (inputs + np.array([t.left, t.top])) / t.scale)
 
 
 class CalibrationCache:

@@ -17,7 +17,7 @@ from ..model import ModelConfig, SplatTable
 from .calibration_tables import KEPT, CalibrationTables
 from .engine import Engine
 from .frame_set import FrameSet, Prediction
-from .image_decoder import ImageDecoder
+from .image_decoder import ImageDecoder, cameras_of
 from .onnx import OnnxDescription, OnnxOptions, write_network
 from .onnxruntime_session import OnnxSession
 from .options import EngineOptions
@@ -103,7 +103,7 @@ class OnnxRuntimeEngine(Engine):
         decoded = self._decoder(frame_set)
         watch.stage("decode")
         tables = self.tables(frame_set)
-        images = self.prepare(self._preprocess(decoded))
+        images = self.prepare(self._preprocess(decoded, cameras_of(frame_set)))
         watch.stage("preprocess")
         logits = self.network(images, tables, watch)
         # The first output is the vehicle.

@@ -14,7 +14,7 @@ from .calibration_tables import CalibrationCache, CalibrationTables
 from .engine import Engine
 from .folded_network import FoldedBevEncoder, FoldedCameraEncoder
 from .frame_set import FrameSet, Prediction
-from .image_decoder import ImageDecoder
+from .image_decoder import ImageDecoder, cameras_of
 from .preprocess import Preprocessor
 from .stopwatch import Stopwatch
 
@@ -68,7 +68,7 @@ class TorchEngine(Engine):
         images = self._decoder(frame_set)
         watch.stage("decode")
         with torch.inference_mode():
-            batch = self._preprocess(images)
+            batch = self._preprocess(images, cameras_of(frame_set))
             watch.stage("preprocess")
             tables = self.tables(frame_set)
             logits = self.network(batch, tables, watch)
@@ -131,7 +131,7 @@ class TorchEngine(Engine):
         """Run once on nothing, so that kernels are compiled and weights packed before the first frame."""
         config = self.config
         nx, ny = config.grid.shape
-        blank = [np.zeros((config.image_height, config.image_width, 3), dtype=np.uint8)] * 6
+        blank = np.zeros((6, config.image_height, config.image_width, 3), dtype=np.uint8)
         with torch.inference_mode():
-            self._camera_encoder(self._preprocess(blank))
+            self._camera_encoder(self._preprocess.normalise(blank))
             self._bev_encoder(torch.zeros(nx, ny, config.channels))

@@ -6,9 +6,13 @@ import numpy as np
 
 from ..geometry import Camera, Rig
 from ..model import ImageTransform, ModelConfig
+from .straightening import taken
 
 COLUMN_HEIGHT = 3.0
 """Metres above the ground up to which a cell's column counts: higher than nearly all vehicles."""
+
+HEIGHTS = 13
+"""Places along a column that are looked at where a lens bends its picture."""
 
 NEAREST = 0.1
 """Metres along the optical axis below which nothing is imaged."""
@@ -31,9 +35,36 @@ def visible_cells(rig: Rig, config: ModelConfig) -> np.ndarray:
 
 def visible_cells_of(camera: Camera, config: ModelConfig) -> np.ndarray:
     """(nx, ny) bool: the cells that one camera sees, see `visible_cells`."""
+    seen = _seen_by_pinhole(camera, config)
+    if camera.lens.is_pinhole:
+        return seen
+    # Not all that the pinhole would see is in the image that the lens took.
+    heights = np.linspace(0.0, COLUMN_HEIGHT, HEIGHTS)
+    centers = config.grid.centers()[seen]
+    columns = np.concatenate(
+        [
+            np.repeat(centers[:, None, :2], HEIGHTS, axis=1),
+            np.broadcast_to(heights[:, None], (len(centers), HEIGHTS, 1)),
+        ],
+        axis=-1,
+    )
+    pixels, depth = camera.straight.project(columns)
+    u, v = pixels[..., 0], pixels[..., 1]
+    left, right, top, bottom = _view(camera, config)
+    read = (depth >= NEAREST) & (u >= left) & (u <= right) & (v >= top) & (v <= bottom)
+    seen[seen] = (read & taken(camera, pixels)).any(axis=1)
+    return seen
+
+
+def _view(camera: Camera, config: ModelConfig) -> tuple[float, float, float, float]:
+    """Left, right, top and bottom of what the network reads, pixels of the full image."""
     t = ImageTransform.of_camera(camera, config)
-    left, right = t.left / t.scale, (t.left + t.width) / t.scale
-    top, bottom = t.top / t.scale, (t.top + t.height) / t.scale
+    return t.left / t.scale, (t.left + t.width) / t.scale, t.top / t.scale, (t.top + t.height) / t.scale
+
+
+def _seen_by_pinhole(camera: Camera, config: ModelConfig) -> np.ndarray:
+    """(nx, ny) bool: the cells that a camera without a lens sees."""
+    left, right, top, bottom = _view(camera, config)
     # The view is the intersection of five half-spaces, rows of `planes`: n . x >= c in the optical frame.
     k = camera.intrinsics
     axis = np.array([0.0, 0.0, 1.0])

@@ -6,9 +6,13 @@ import itertools
 import multiprocessing
 import os
 import queue
+import threading
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +20,9 @@ from ..errors import TrainingError
 from ..geometry import CAMERA_NAMES, Camera, Rig
 from .config import SampleLayout
 from .sample import NO_DEPTH, Sample, pack_calibration, pack_depth, pack_raster
+
+if TYPE_CHECKING:
+    from ..dataset import Keyframe
 
 TRAINING_SEED = 2**31
 """First number of the seeds of training worlds. `synthesize` takes seeds below it, so that no data set that
@@ -42,6 +49,22 @@ class Source(ABC):
 
     def close(self) -> None:  # noqa: B027
         """Stop what works in the background, if anything does."""
+
+
+class IndexedSource(Source):
+    """A finite source whose samples can be read in any order, so that not all have to be held at once."""
+
+    endless = False
+    training_samples: int
+    """How many of them are for training in all."""
+
+    @abstractmethod
+    def pieces(self) -> list[range]:
+        """The numbers of all training samples, those together that are best read together."""
+
+    @abstractmethod
+    def sample(self, use: str, number: int) -> Sample:
+        """Read a sample, `train` or `val`, by its number from 0; several threads may."""
 
 
 @dataclass(frozen=True)
@@ -194,8 +217,15 @@ def synthetic_samples(
         )
 
 
-class DatasetSource(Source):
-    """The keyframes of a nuScenes root, read once.
+SCENES_KEPT = 16
+"""Scenes whose keyframes are kept, without their images, while samples are read in shuffled order."""
+
+PIECE = 10
+"""Keyframes of a scene that are read together: its tables are looked up once for them."""
+
+
+class DatasetSource(IndexedSource):
+    """The keyframes of a nuScenes root.
 
     Args:
         dataroot, version: as for the reader.
@@ -203,20 +233,29 @@ class DatasetSource(Source):
         rank, ranks: each rank takes its share of the keyframes.
     """
 
-    endless = False
-
     def __init__(self, dataroot, version: str, layout: SampleLayout, rank: int = 0, ranks: int = 1):
         from ..dataset import NuScenesReader
         from .split import split_scenes
 
         self._layout = layout
         self._reader = NuScenesReader(dataroot, version)
-        train, val = split_scenes(self._reader)
+        train, val = (self._annotated(names) for names in split_scenes(self._reader))
+        if not train or not val:
+            raise TrainingError(
+                f"{self._reader.dataroot}: too few scenes with annotated vehicles to train and validate on; "
+                f"{'; '.join(self._reader.notices) or 'choose a version with annotations'}"
+            )
         self._jobs = [("val", name) for name in val] + [("train", name) for name in train]
         self._rank, self._ranks = rank, ranks
         self._samples = self._read()
+        self._lock = threading.Lock()
+        self._scenes: OrderedDict[str, list[Keyframe]] = OrderedDict()
         counts = {name: self._reader.count_keyframes(name) for name in val}
         self.validation_samples = sum(len(range(rank, count, ranks)) for count in counts.values())
+
+    def _annotated(self, names: Sequence[str]) -> list[str]:
+        """Those with something to learn from: an empty raster would teach that there are no vehicles."""
+        return [name for name in names if self._reader.annotated(name)]
 
     def take(self, wait: float) -> tuple[str, Sample] | None:
         """As `Source.take`."""
@@ -228,9 +267,47 @@ class DatasetSource(Source):
                 if k % self._ranks == self._rank:
                     yield use, keyframe_sample(keyframe, self._layout)
 
+    @cached_property
+    def _frames(self) -> dict[str, list[tuple[str, int]]]:
+        """Scene and place in it of every sample of this rank, by use."""
+        frames: dict[str, list[tuple[str, int]]] = {"train": [], "val": []}
+        for use, scene in self._jobs:
+            places = range(self._rank, self._reader.count_keyframes(scene), self._ranks)
+            frames[use].extend((scene, place) for place in places)
+        return frames
+
+    @property
+    def training_samples(self) -> int:  # type: ignore[override]
+        """See `IndexedSource`."""
+        return len(self._frames["train"])
+
+    def pieces(self) -> list[range]:
+        """See `IndexedSource`."""
+        found, first = [], 0
+        for _, scene in itertools.groupby(self._frames["train"], key=lambda frame: frame[0]):
+            last = first + len(list(scene))
+            found.extend(range(k, min(k + PIECE, last)) for k in range(first, last, PIECE))
+            first = last
+        return found
+
+    def sample(self, use: str, number: int) -> Sample:
+        """See `IndexedSource`."""
+        scene, place = self._frames[use][number]
+        with self._lock:
+            if scene not in self._scenes:
+                self._scenes[scene] = list(self._reader.keyframes(scene))
+                if len(self._scenes) > SCENES_KEPT:
+                    self._scenes.popitem(last=False)
+            self._scenes.move_to_end(scene)
+            keyframe = self._scenes[scene][place]
+        return keyframe_sample(keyframe, self._layout)
+
 
 def keyframe_sample(keyframe, layout: SampleLayout) -> Sample:
-    """A keyframe's pictures at the stored size, without depth; cameras of any image size."""
+    """A keyframe's pictures at the stored size, straightened, without depth; cameras of any image size.
+
+    nuScenes' six cameras have places of their own, others take those that are left, in the rig's order.
+    """
     import cv2
 
     from ..runtime.image_decoder import decode_image
@@ -243,17 +320,42 @@ def keyframe_sample(keyframe, layout: SampleLayout) -> Sample:
     cameras = []
     known = {camera.name: camera for camera in keyframe.rig.cameras}
     fallback = next(iter(known.values()))
-    for k, name in enumerate(CAMERA_NAMES):
+    for k, name in enumerate(_places(keyframe.rig.names, layout.cameras)):
         shot = keyframe.cameras.get(name)
         camera = known.get(name, fallback)
         cameras.append(_full_size(camera, name))
         if shot is None:
             continue
-        pixels = decode_image(shot.camera, shot.jpeg())
+        pixels = _straighten(shot.camera, decode_image(shot.camera, shot.encoded()))
         images[k] = cv2.resize(pixels, (layout.width, layout.height), interpolation=cv2.INTER_AREA)
         present[k] = True
     calibration = pack_calibration(Rig(tuple(cameras)))
     return Sample(images, depth, pack_raster(keyframe.boxes, layout.grid), calibration, present)
+
+
+def _places(names: Sequence[str], count: int) -> list[str]:
+    """The camera of each place: its name, or that of one that is missing."""
+    strangers = iter(name for name in names if name not in CAMERA_NAMES)
+    known = [*CAMERA_NAMES[:count], *(f"none_{k}" for k in range(len(CAMERA_NAMES), count))]
+    return [name if name in names else next(strangers, name) for name in known]
+
+
+def _straighten(camera: Camera, pixels: np.ndarray) -> np.ndarray:
+    """(H, W, 3) as `camera.straight` would have seen it, black where the lens saw nothing."""
+    import cv2
+
+    if camera.lens.is_pinhole:
+        return pixels
+    return cv2.remap(pixels, *_lookup(camera), cv2.INTER_LINEAR)
+
+
+@lru_cache(maxsize=16)
+def _lookup(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W) float32 columns and rows of the image for every pixel of the straight one."""
+    columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+    places = camera.image(camera.straight.rays(np.stack([columns, rows], axis=-1)))
+    places = np.nan_to_num(places, nan=-1e6).astype(np.float32)
+    return places[..., 0], places[..., 1]
 
 
 def _full_size(camera: Camera, name: str) -> Camera:

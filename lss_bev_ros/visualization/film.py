@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ..errors import EvaluationError
 from ..evaluation.lidar import LidarReference
 from ..geometry import BevGrid, Box, Rig
+from ..images import preview
 from . import palette
 from .bev import bev_image
 from .overlay import CameraOverlay
@@ -33,7 +34,7 @@ class FilmFrame:
     Attributes:
         stamp: nanoseconds.
         rig: calibration of the cameras; one that is missing here shows its image without an overlay.
-        images: camera name to JPEG bytes.
+        images: camera name to a JPEG, PNG or WebP file, or to (height, width, 3) uint8 RGB.
         occupancy: (nx, ny) integers over `grid`, -1 unknown, 0 to 100 percent.
         grid: the cells.
         truth: (nx, ny) bool, annotated vehicles; None without annotations.
@@ -45,7 +46,7 @@ class FilmFrame:
 
     stamp: int
     rig: Rig
-    images: Mapping[str, bytes]
+    images: Mapping[str, bytes | np.ndarray]
     occupancy: np.ndarray
     grid: BevGrid
     truth: np.ndarray | None = None
@@ -99,12 +100,21 @@ class FilmPainter:
         draw.text((gap, self._px(24)), frame.title, palette.TEXT, self._font(21), anchor="lm")
         right = (self.size[0] - gap, self._px(24))
         draw.text(right, self._subtitle, palette.TEXT_DIM, self._font(16), anchor="rm")
-        for name, place in self._places.items():
+        for name, place in self._names(frame).items():
             page.paste(self._round(self._camera(frame, name)), place, self._mask(self._camera_size))
             at = (place[0] + self._px(9), place[1] + self._px(9))
             self._tag(draw, at, name.removeprefix("cam_").replace("_", " "))
         self._grid(page, draw, frame)
         return np.asarray(page).copy()
+
+    def _names(self, frame: FilmFrame) -> dict[str, tuple[int, int]]:
+        """Camera to place: nuScenes' six have their own, others take those that are left."""
+        own = {name: place for name, place in self._places.items() if name in frame.rig.names}
+        strangers = [name for name in frame.rig.names if name not in self._places]
+        left = [place for name, place in self._places.items() if name not in own]
+        places = own | dict(zip(strangers, left, strict=False))
+        rest = {name: place for name, place in self._places.items() if place not in places.values()}
+        return places | rest
 
     def _camera(self, frame: FilmFrame, name: str) -> np.ndarray:
         width, height = self._camera_size
@@ -190,14 +200,7 @@ class FilmPainter:
         return ImageFont.load_default(max(8, size * self._unit))
 
 
-def _decode(jpeg: bytes | None, size: tuple[int, int]) -> np.ndarray | None:
-    """A JPEG at a size as (height, width, 3) uint8 RGB; None where there is none or it is damaged."""
-    if not jpeg:
-        return None
-    data = np.frombuffer(jpeg, np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_REDUCED_COLOR_2)
-    if picture is not None and picture.shape[1] < size[0]:
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    if picture is None:
-        return None
-    return cv2.cvtColor(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
+def _decode(image: bytes | np.ndarray | None, size: tuple[int, int]) -> np.ndarray | None:
+    """An image at a size as (height, width, 3) uint8 RGB; None where there is none or it is damaged."""
+    picture = preview(image, size[0])
+    return None if picture is None else cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

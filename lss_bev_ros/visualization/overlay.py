@@ -21,6 +21,9 @@ _FIXED = 4
 _FAR_PIXELS = 1e7
 """What a coordinate is limited to, so that it fits OpenCV's integers; far outside of any image."""
 
+_PIECES = 8
+"""Straight pieces that a lens bends an edge into."""
+
 # Pairs of Box.corners(): the bottom, the top, and what joins them.
 _EDGES = np.array([(i, (i + 1) % 4) for i in range(4)] + [(i + 4, (i + 1) % 4 + 4) for i in range(4)])
 _EDGES = np.concatenate([_EDGES, [(i, i + 4) for i in range(4)]])
@@ -115,8 +118,9 @@ class CameraOverlay:
         return percent
 
     def _pixels(self, in_camera: np.ndarray) -> np.ndarray:
-        """Pixels (..., 2) of points (..., 3) of the optical frame that lie in front of it."""
-        return in_camera[..., :2] / in_camera[..., 2:] @ self._focal.T + self._center
+        """Pixels (..., 2) of points (..., 3) in front of the camera; NaN where the lens sees nothing."""
+        rays = self.camera.lens.distort(in_camera[..., :2] / in_camera[..., 2:])
+        return rays @ self._focal.T + self._center
 
     def _project_cells(self, ground: float) -> tuple[np.ndarray, np.ndarray]:
         """Flat indices (V,) of the cells that the camera sees and their outlines (V, 5, 2) in fixed point."""
@@ -128,12 +132,15 @@ class CameraOverlay:
         quads = np.stack([points[:-1, :-1], points[1:, :-1], points[1:, 1:], points[:-1, 1:]], axis=2)
         quads = quads.reshape(-1, 4, 3)
         cells = np.flatnonzero((quads[..., 2] > _NEAR).any(axis=1))
-        pixels = self._pixels(_clip_polygons(quads[cells]))
+        outlines = _clip_polygons(quads[cells])
+        if not self.camera.lens.is_pinhole:
+            outlines = _in_pieces(np.concatenate([outlines, outlines[:, :1]], axis=1))[:, :-1]
+        pixels = self._pixels(outlines)
         seen = self._in_view(pixels)
         return cells[seen], _fixed(pixels[seen])
 
     def _in_view(self, pixels: np.ndarray) -> np.ndarray:
-        """Which shapes (N, K, 2) have a bounding box that meets the image: (N,) bool."""
+        """Which shapes (N, K, 2) have a bounding box that meets the image: (N,) bool; no NaN does."""
         low, high = pixels.min(axis=1), pixels.max(axis=1)
         return ((high > -0.5) & (low < np.array(self.size) - 0.5)).all(axis=1)
 
@@ -150,7 +157,13 @@ class CameraOverlay:
         owner = np.repeat(np.arange(len(boxes)), count)
         edges = edges.reshape(-1, 2, 3)
         kept = (edges[..., 2] > _NEAR).any(axis=1)
-        owner, pixels = owner[kept], self._pixels(_clip_edges(edges[kept]))
+        owner, edges = owner[kept], _clip_edges(edges[kept])
+        if not self.camera.lens.is_pinhole:
+            # Each piece by itself, so that what is beyond the lens is left out and no more.
+            edges = _in_pieces(edges)
+            edges = np.stack([edges[:, :-1], edges[:, 1:]], axis=2).reshape(-1, 2, 3)
+            owner = np.repeat(owner, _PIECES)
+        pixels = self._pixels(edges)
         seen = self._in_view(pixels)
         owner, lines = owner[seen], _fixed(pixels[seen])
         for index in np.unique(owner):
@@ -209,6 +222,13 @@ def _clip_edges(edges: np.ndarray) -> np.ndarray:
         behind = edges[:, end, 2] < _NEAR
         clipped[behind, end] = _cut(edges[behind, end], edges[behind, 1 - end])
     return clipped
+
+
+def _in_pieces(lines: np.ndarray) -> np.ndarray:
+    """Lines (N, K, 3) with _PIECES pieces in the place of each: (N, (K - 1) * _PIECES + 1, 3)."""
+    share = (np.arange(_PIECES) / _PIECES)[:, None]
+    pieces = lines[:, :-1, None] * (1 - share) + lines[:, 1:, None] * share
+    return np.concatenate([pieces.reshape(len(lines), -1, 3), lines[:, -1:]], axis=1)
 
 
 def _cut(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -73,6 +73,17 @@ def test_the_table_is_printed_and_written(profile):
         assert "90 us as a graph" in text
 
 
+def test_what_the_pre_processing_takes_is_said_where_it_was_measured(profile):
+    console = Console(file=io.StringIO(), width=300)
+    us = {"pinholes": 21.04, "lenses": 17.0, "pinholes_cold": 25.0, "lenses_cold": 24.0}
+    measured = profile | {"preprocessing_us": us}
+    console.print(profile_table(measured))
+    text = "Pre-processing before it: 21.0 us for pinholes, 17.0 us for lenses; 25.0 and 24.0 us"
+    assert text in " ".join(console.file.getvalue().split())
+    assert text in "\n".join(profile_lines(measured))
+    assert "Pre-processing" not in "\n".join(profile_lines(profile))
+
+
 def test_the_datasheet_has_the_launches(profile):
     from lss_bev_ros.deploy.benchmark.datasheet import _page
 
@@ -110,3 +121,5 @@ def test_a_profile_has_every_launch_of_the_network():
     }
     assert all(row["us"] > 0 and row["floor_us"] > 0 for row in profile["launches"])
     assert sum(row["share"] for row in profile["launches"]) == pytest.approx(1.0)
+    assert profile["preprocessing_us"]["pinholes"] > 0
+    assert profile["preprocessing_us"]["lenses"] > 0

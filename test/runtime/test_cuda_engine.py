@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,18 +17,23 @@ if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
 
 from lss_bev_ros.errors import RuntimeBackendError
-from lss_bev_ros.geometry import BevGrid, Rig
+from lss_bev_ros.geometry import BevGrid, Camera, Lens, Pose, Rig
 from lss_bev_ros.model import IMAGE_MEAN, IMAGE_STD, ImageTransform, ModelConfig, build_model
 from lss_bev_ros.runtime import FrameSet, Prediction, create_engine
 from lss_bev_ros.runtime.calibration_tables import CalibrationTables
 from lss_bev_ros.runtime.cuda.engine import cuda_missing
-from lss_bev_ros.runtime.cuda.percent import percent_thresholds
+from lss_bev_ros.runtime.cuda.image_loader import baseline_jpegs
+from lss_bev_ros.runtime.cuda.percent import count_percent, percent_thresholds
 from lss_bev_ros.runtime.cuda.plain_network import fold_normalisation
 from lss_bev_ros.runtime.cuda.prediction import DevicePrediction
+from lss_bev_ros.runtime.cuda.preprocessor import DevicePreprocessor, rig_shape
 from lss_bev_ros.runtime.cuda.resampling import BITS, Resampling
 from lss_bev_ros.runtime.cuda.resizer import InterpolatingResizer, PillowResizer
+from lss_bev_ros.runtime.cuda.session import SHAPES, Session
 from lss_bev_ros.runtime.cuda.splat import has_triton
 from lss_bev_ros.runtime.cuda.splat_tables import CameraTables, DeviceTables
+from lss_bev_ros.runtime.preprocess import Preprocessor
+from lss_bev_ros.runtime.straightening import Straightening, StraighteningCache
 
 CPU = torch.device("cpu")
 needs_gpu = pytest.mark.skipif(cuda_missing() is not None, reason=f"no GPU: {cuda_missing()}")
@@ -40,6 +50,27 @@ def test_counting_thresholds_is_the_rule_of_the_occupancy():
     logits = np.concatenate([thresholds[:100], *near, np.linspace(-30, 30, 5001, dtype=np.float32)])
     expected = Prediction(0, BevGrid(), logits[None], np.ones((1, len(logits)), bool)).occupancy[0]
     np.testing.assert_array_equal(np.searchsorted(thresholds, logits, side="right"), expected)
+
+
+BROKEN = np.array([[np.nan, np.inf, -np.inf, 0.0], [-np.nan, 3e38, -3e38, np.nan]], np.float32)
+SEEN = np.array([[True, True, True, True], [True, True, True, False]])
+GRID_OF_BROKEN = np.array([[-1, -1, -1, 50], [-1, 100, 0, -1]])
+
+
+def test_a_logit_that_is_no_finite_number_is_an_unknown_cell_and_counted():
+    plain = Prediction(0, BevGrid(), BROKEN, SEEN)
+    with np.errstate(invalid="raise", over="raise"):
+        np.testing.assert_array_equal(plain.occupancy, GRID_OF_BROKEN)
+    assert plain.unknown_by_nan == 4
+    on_device = DevicePrediction(0, BevGrid(), torch.from_numpy(BROKEN), plain.occupancy, SEEN, {})
+    assert on_device.unknown_by_nan == 4
+    assert Prediction(0, BevGrid(), np.zeros((2, 4), np.float32), SEEN).unknown_by_nan == 0
+
+
+def test_counting_thresholds_leaves_out_what_is_no_finite_number():
+    seen = torch.from_numpy(SEEN.reshape(-1).view(np.uint8))
+    counted = count_percent(torch.from_numpy(BROKEN), torch.from_numpy(percent_thresholds()), seen)
+    np.testing.assert_array_equal(counted.numpy(), GRID_OF_BROKEN)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +108,185 @@ def test_resizing_is_what_pillow_does(resizer, levels):
         resized = pillow.fromarray(image).resize((t.resized_width, t.resized_height), pillow.BICUBIC)
         expected = np.asarray(resized)[t.top : t.top + 32, t.left : t.left + 32]
         assert np.abs(pixels - expected).max() <= levels + 1e-3
+
+
+SMALL = ModelConfig(image_height=32, image_width=32)
+HERE = torch.device("cuda") if cuda_missing() is None else CPU
+BARREL = Lens("plumb_bob", (-0.34, 0.14, 0.001, -0.001, -0.03))
+LENSES = {
+    "barrel": BARREL,
+    "pincushion": Lens("plumb_bob", (0.2, 0.05, 0.0, 0.0, 0.0)),
+    "fisheye": Lens("equidistant", (-0.02, 0.004, 0.0, 0.0)),
+}
+
+
+@pytest.fixture(params=[pytest.param("triton", marks=needs_triton), "torch"])
+def kernels(request, monkeypatch):
+    """Our kernels, or PyTorch's operators."""
+    if request.param == "torch":
+        for module in ("resizer", "straightener"):
+            monkeypatch.setattr(f"lss_bev_ros.runtime.cuda.{module}.has_triton", lambda: False)
+    return request.param
+
+
+def small_camera(name, lens=None, width=80, height=60):
+    k = np.array([[0.8 * width, 0.0, width / 2 + 1.3], [0.0, 0.8 * width, height / 2 - 2.1], [0.0, 0.0, 1.0]])
+    return Camera(name, k, width, height, Pose(np.eye(3), np.zeros(3)), lens or Lens())
+
+
+def noise(rig, seed=0):
+    rng = np.random.default_rng(seed)
+    return [rng.integers(0, 256, (c.height, c.width, 3), dtype=np.uint8) for c in rig.cameras]
+
+
+def levels_of(preprocess, rig, images):
+    """(N, 32, 32, 3) levels of 255 that a `DevicePreprocessor` makes of images in a loader's stacks."""
+    sizes = dict.fromkeys((c.width, c.height) for c in rig.cameras)
+    stacks = [
+        torch.from_numpy(np.stack([image for image in images if image.shape[1::-1] == size])).to(HERE)
+        for size in sizes
+    ]
+    out = torch.full((len(rig), 32, 32, 3), 99.0, device=HERE)
+    preprocess(stacks, out)
+    return (out.cpu().numpy() * np.float32(IMAGE_STD) + np.float32(IMAGE_MEAN)) * 255.0
+
+
+def device_preprocessor(rig):
+    return DevicePreprocessor(rig, SMALL, HERE, StraighteningCache(SMALL))
+
+
+@pytest.mark.parametrize("lens", LENSES.values(), ids=LENSES.keys())
+def test_an_image_is_looked_up_as_opencv_does_to_the_last_bit(lens, kernels):
+    camera = small_camera("cam", lens)
+    preprocess = device_preprocessor(Rig((camera,)))
+    (image,) = noise(Rig((camera,)))
+    levels_of(preprocess, Rig((camera,)), [image])
+    straightener = preprocess._groups[0].resize
+    expected = Straightening.of(camera, SMALL).sample(image)
+    np.testing.assert_array_equal(straightener._samples[0].cpu().numpy(), expected)
+
+
+def test_every_fraction_and_every_edge_is_looked_up_as_opencv_does(kernels):
+    """Places all over an image, its last column and row included."""
+    from lss_bev_ros.runtime.cuda.straightener import Straightener
+
+    rng = np.random.default_rng(3)
+    x, y = rng.uniform(0, 79, (96, 64)), rng.uniform(0, 59, (96, 64))
+    x[:, :4], y[:4], x[:, -1], y[-1] = 79.0, 59.0, 0.0, 0.0
+    rest = np.arange(32) / 32
+    x[10:42, 10:42], y[10:42, 10:42] = 7 + rest, 5 + rest[:, None]
+    lookup = Straightening(36, 36, *cv2.convertMaps(x.astype(np.float32), y.astype(np.float32), cv2.CV_16SC2))
+    images = rng.integers(0, 256, (2, 60, 80, 3), dtype=np.uint8)
+    images[1] = rng.integers(0, 2, (60, 80, 3), dtype=np.uint8) * 255
+    straightener = Straightener([lookup, lookup], SMALL, HERE)
+    straightener(torch.from_numpy(images).to(HERE), torch.zeros(2, 32, 32, 3, device=HERE))
+    for image, samples in zip(images, straightener._samples.cpu().numpy(), strict=True):
+        np.testing.assert_array_equal(samples, lookup.sample(image))
+
+
+RIGS = {
+    "all bent": [("barrel", 80), ("fisheye", 80), ("pincushion", 80)],
+    "the middle one bent": [(None, 80), ("barrel", 80), (None, 80)],
+    "the middle one straight": [("barrel", 80), (None, 80), ("barrel", 80)],
+    "sizes by turns": [(None, 80), ("barrel", 64), ("fisheye", 80), (None, 64), (None, 80), ("barrel", 64)],
+    "all straight, sizes by turns": [(None, 80), (None, 64), (None, 80), (None, 64)],
+}
+
+
+@pytest.mark.parametrize("cameras", RIGS.values(), ids=RIGS.keys())
+def test_rigs_of_any_mixture_are_preprocessed_as_on_the_cpu(cameras, kernels):
+    rig = Rig(
+        tuple(small_camera(f"c{i}", LENSES.get(lens), width) for i, (lens, width) in enumerate(cameras))
+    )
+    images = noise(rig)
+    expected = Preprocessor(SMALL, torch.float32).pixels(images, rig.cameras).astype(float)
+    got = levels_of(device_preprocessor(rig), rig, images)
+    assert np.abs(got - expected).max() <= 1 + 1e-3
+    # A pinhole's values are those that it has alone.
+    for place in [place for place, camera in enumerate(rig.cameras) if camera.lens.is_pinhole][-1:]:
+        alone = Rig((rig.cameras[place],))
+        ours = levels_of(device_preprocessor(alone), alone, [images[place]])
+        np.testing.assert_array_equal(got[place], ours[0])
+
+
+def test_another_calibration_of_the_same_shape_is_taken_over_in_place(kernels):
+    first = Rig((small_camera("a", BARREL), small_camera("b")))
+    second = Rig((small_camera("a", LENSES["fisheye"]), first.cameras[1]))
+    images = noise(first)
+    preprocess = device_preprocessor(first)
+    straightener = preprocess._groups[1].resize
+    buffers = [straightener._places.data_ptr(), straightener._fractions.data_ptr()]
+    for rig in (second, first):
+        preprocess.use(rig)
+        expected = Preprocessor(SMALL, torch.float32).pixels(images, rig.cameras).astype(float)
+        assert np.abs(levels_of(preprocess, rig, images) - expected).max() <= 1 + 1e-3
+    assert buffers == [straightener._places.data_ptr(), straightener._fractions.data_ptr()]
+
+
+class Double:
+    """What a session needs of a GPU's things; unlike a namespace it can be looked up."""
+
+    def __init__(self, **attributes):
+        vars(self).update(attributes)
+
+
+@pytest.fixture
+def session(monkeypatch):
+    """A session of three small cameras without a GPU, whose network does nothing, and its captures."""
+    monkeypatch.setattr("torch.cuda.stream", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: self)
+    stream = Double(wait_event=lambda _: None)
+    network = Double(
+        images=torch.zeros(3, 32, 32, 3),
+        bev=torch.zeros(1),
+        logits=torch.zeros(1, 200, 200),
+        occupancy=torch.zeros(200, 200, dtype=torch.int8),
+        stages={},
+    )
+    captured = []
+    monkeypatch.setattr(Session, "_capture", lambda self, work: captured.append(1) or Double(replay=work))
+    with ThreadPoolExecutor(1) as captures:
+        tables = Double(load=lambda _: None)
+        yield Session(network, tables, SMALL, stream, captures), captured
+
+
+@pytest.mark.skipif(cuda_missing() is None, reason="there is a GPU, on which the whole is tested")
+def test_graphs_are_chosen_by_which_cameras_have_a_lens(session, monkeypatch):
+    monkeypatch.setattr("lss_bev_ros.runtime.cuda.resizer.has_triton", lambda: False)
+    monkeypatch.setattr("lss_bev_ros.runtime.cuda.straightener.has_triton", lambda: False)
+    session, captured = session
+    marks = [Double(record=lambda: None)] * 2
+
+    def rig_of(*lenses):
+        return Rig(tuple(small_camera(f"c{i}", lens) for i, lens in enumerate(lenses)))
+
+    images = noise(rig_of(None, None, None))
+    loader = Double(loaded=None, groups=[((0, 1, 2), torch.from_numpy(np.stack(images)))])
+
+    def run(rig):
+        session.run_loaded(loader, Double(rig=rig), marks)
+        values = session.network.images * torch.tensor(IMAGE_STD) + torch.tensor(IMAGE_MEAN)
+        expected = Preprocessor(SMALL, torch.float32).pixels(images, rig.cameras)
+        assert np.abs(values.numpy() * 255 - expected).max() <= 1 + 1e-3
+        return len(captured)
+
+    straight, bent = rig_of(None, None, None), rig_of(None, BARREL, None)
+    assert [run(straight), run(bent), run(straight), run(bent)] == [1, 2, 2, 2]
+    assert run(rig_of(None, LENSES["fisheye"], None)) == 2, "another lens needs no other graph"
+    assert run(bent) == 2
+    for lenses in itertools.product((None, BARREL), repeat=3):
+        run(rig_of(*lenses))
+    assert len(session._from_images) <= SHAPES
+    session.forget(loader)
+    assert not session._from_images
+
+
+def test_the_shape_of_a_rig_is_sizes_and_which_cameras_have_a_lens():
+    rig = Rig((small_camera("a"), small_camera("b", BARREL)))
+    moved = Rig((rig.cameras[0], replace(rig.cameras[1], lens=LENSES["fisheye"])))
+    assert rig_shape(rig) == rig_shape(moved)
+    assert rig_shape(rig) != rig_shape(Rig((rig.cameras[0], rig.cameras[1].straight)))
+    assert rig_shape(rig) != rig_shape(Rig((small_camera("a", width=64), rig.cameras[1])))
 
 
 def test_folding_keeps_the_network():
@@ -198,6 +408,33 @@ def test_a_lost_camera_and_a_new_calibration_need_no_new_graph(engines, ring, pi
 
 
 @needs_gpu
+def test_lenses_are_straightened_in_the_graph_and_change_without_a_new_one(
+    engines, ring, pictures, monkeypatch
+):
+    ours, theirs = engines
+    captured = []
+    capture = Session._capture
+    monkeypatch.setattr(Session, "_capture", lambda self, work: captured.append(1) or capture(self, work))
+
+    def bent(**lenses):
+        return Rig(tuple(replace(c, lens=lenses.get(c.name, Lens())) for c in ring.cameras))
+
+    one = bent(cam_front=BARREL, cam_back=BARREL)
+    other = bent(cam_front=LENSES["fisheye"], cam_back=LENSES["pincushion"])
+    smooth = {n: cv2.GaussianBlur(p, (0, 0), 2.0) for n, p in pictures.items()}
+    seen = []
+    for rig in (ring, one, other, one, ring, bent(**dict.fromkeys(ring.names, BARREL))):
+        frame = FrameSet(0, rig, smooth)
+        assert_close(ours.infer(frame), theirs.infer(frame))
+        seen.append(len(captured))
+    assert seen[1:4] == [seen[0] + 1] * 3
+    assert seen[4:] == [seen[1], seen[1] + 1]
+    lost = FrameSet(0, other, {name: smooth[name] for name in ring.names[1:]})
+    assert_close(ours.infer(lost), theirs.infer(lost))
+    assert len(captured) == seen[-1]
+
+
+@needs_gpu
 def test_frames_that_are_under_way_together_do_not_mix(engines, ring, pictures):
     ours, _ = engines
     rng = np.random.default_rng(2)
@@ -221,6 +458,37 @@ def test_a_damaged_image_leaves_the_engine_ready(engines, real_frame):
     whole = ours.infer(real_frame)
     assert_close(whole, theirs.infer(real_frame))
     assert not np.array_equal(prediction.visible, whole.visible)
+
+
+def test_the_gpu_decodes_baseline_jpegs_and_the_host_all_else(ring, pictures):
+    def file(suffix, *options):
+        return cv2.imencode(suffix, pictures["cam_front"], options)[1].tobytes()
+
+    files = [
+        file(".jpg"),
+        file(".jpg") + bytes(5000),
+        file(".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+        file(".png"),
+        file(".webp"),
+        pictures["cam_front"],
+    ]
+    frame = FrameSet(1, ring, dict(zip(ring.names, files, strict=True)))
+    assert baseline_jpegs(list(enumerate(ring.cameras)), frame) == {0: files[0], 1: files[0]}
+
+
+@needs_gpu
+def test_files_of_any_kind_are_read_side_by_side(engines, ring, pictures):
+    ours, theirs = engines
+    smooth = {name: cv2.GaussianBlur(picture, (0, 0), 4) for name, picture in pictures.items()}
+    kinds = [".jpg", ".png", ".webp", ".jpg", ".jpg"]
+    options = [[], [], [cv2.IMWRITE_WEBP_QUALITY, 101], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1], []]
+    files = {
+        name: cv2.imencode(kind, smooth[name], each)[1].tobytes()
+        for name, kind, each in zip(ring.names, kinds, options, strict=False)
+    }
+    files[ring.names[4]] += bytes(5000)
+    frame = FrameSet(1, ring, {**files, ring.names[5]: smooth[ring.names[5]]})
+    assert_close(ours.infer(frame), theirs.infer(frame))
 
 
 @needs_gpu

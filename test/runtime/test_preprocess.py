@@ -50,7 +50,8 @@ def test_any_image_is_resized_as_pillow_does(width, height, seed):
 
 def test_the_input_is_normalised_with_imagenets_statistics():
     image = np.random.default_rng(0).integers(0, 256, (128, 352, 3), dtype=np.uint8)
-    batch = Preprocessor(CONFIG, torch.float32)([image, image])
+    camera = Camera("cam", np.diag([300.0, 300.0, 1.0]), 352, 128, Pose.identity())
+    batch = Preprocessor(CONFIG, torch.float32)([image, image], [camera, camera])
     assert batch.shape == (2, 3, 128, 352)
     assert batch.is_contiguous(memory_format=torch.channels_last)
     expected = (image / 255.0 - np.array(IMAGE_MEAN)) / np.array(IMAGE_STD)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lss_bev_ros.errors import EvaluationError
-from lss_bev_ros.geometry import BevGrid, Box, Camera, Pose
+from lss_bev_ros.geometry import BevGrid, Box, Camera, Lens, Pose
 from lss_bev_ros.visualization import palette
 from lss_bev_ros.visualization.overlay import CameraOverlay, draw_overlay
 
@@ -18,6 +20,8 @@ SIZE = (400, 225)
 INTRINSICS = np.array([[1266.0, 0.0, 816.0], [0.0, 1250.0, 491.0], [0.0, 0.0, 1.0]])
 # Columns: where the optical axes x (right), y (down) and z (forward) point in base_link.
 FORWARD = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+BOX_EDGES = [(i, (i + 1) % 4) for i in range(4)] + [(i + 4, (i + 1) % 4 + 4) for i in range(4)]
+BOX_EDGES += [(i, i + 4) for i in range(4)]
 GREY = np.full((SIZE[1], SIZE[0], 3), 100, np.uint8)
 
 
@@ -186,3 +190,47 @@ def test_other_shapes_are_refused():
         overlay.draw(GREY[:-1])
     with pytest.raises(EvaluationError, match="cannot show"):
         overlay.draw(GREY, np.zeros((3, 3), np.int8))
+
+
+LENSES = [
+    Lens("plumb_bob", (-0.34, 0.14, 0.001, -0.001, -0.03)),
+    Lens("rational_polynomial", (0.5, -0.1, 0.0, 0.0, 0.01, 0.85, 0.02, 0.0)),
+    Lens("equidistant", (-0.02, 0.004, 0.0, 0.0)),
+]
+
+
+@pytest.mark.parametrize("lens", LENSES, ids=lambda lens: lens.model)
+def test_a_cell_is_drawn_on_the_ground_that_a_lens_bends(lens):
+    cam = replace(camera(pitch=-0.5), lens=lens)
+    cell = (46, 42)
+    drawn = np.argwhere(CameraOverlay(cam, GRID, SIZE).cell_image(one_cell(cell)))[:, ::-1]
+    assert len(drawn) > 50
+    corners = ground_corners(cell)
+    full = (drawn + 0.5) * np.array([cam.width, cam.height]) / SIZE - 0.5
+    rays = cam.rays(full) @ cam.pose.rotation.T
+    ground = cam.pose.translation + rays * (-cam.pose.translation[2] / rays[:, 2:])
+    # A pixel's rounding is some centimetres of the ground there.
+    assert (np.abs(ground - corners.mean(axis=0))[:, :2] <= GRID.resolution / 2 + 0.05).all()
+    straight = np.argwhere(CameraOverlay(cam.straight, GRID, SIZE).cell_image(one_cell(cell)))
+    assert not np.array_equal(drawn[:, ::-1], straight)
+
+
+@pytest.mark.parametrize("lens", LENSES, ids=lambda lens: lens.model)
+def test_the_edges_of_a_box_are_bent_as_the_lens_bends_them(lens):
+    cam = replace(camera(), lens=lens)
+    box = Box(Pose.from_yaw(0.6, (9.0, 3.5, 0.8)), np.array([6.0, 2.0, 2.2]), "vehicle.car")
+    picture = draw_overlay(GREY, cam, GRID, None, [box])
+    drawn = np.argwhere((picture != GREY).any(axis=-1))[:, ::-1]
+    corners = box.corners()
+    share = np.linspace(0, 1, 200)[:, None]
+    lines = [corners[a] * (1 - share) + corners[b] * share for a, b in BOX_EDGES]
+    lines.append(corners[:4].mean(axis=0) * (1 - share) + corners[[0, 3]].mean(axis=0) * share)
+    expected, _ = pixels_of(cam, np.concatenate(lines))
+    for pixel in drawn:
+        assert np.abs(expected - pixel).max(axis=1).min() < 2.0
+
+
+def test_what_is_beyond_a_lens_is_not_drawn():
+    cam = replace(camera(), lens=Lens("plumb_bob", (-0.6, 0.0, 0.0, 0.0)))
+    beside = Box(Pose.from_yaw(0.0, (2.0, 6.0, 0.8)), np.array([4.0, 2.0, 1.5]), "vehicle.car")
+    np.testing.assert_array_equal(draw_overlay(GREY, cam, GRID, None, [beside]), GREY)

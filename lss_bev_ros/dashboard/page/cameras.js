@@ -1,6 +1,7 @@
 // The cameras: each picture with the predicted cells and the annotated boxes as its camera sees them.
 
 const NEAR = 0.3; // metres in front of a camera at which shapes are cut off
+const PIECES = 8; // that a lens bends an edge into
 const EDGES = [[0, 1], [1, 2], [2, 3], [3, 0], [4, 5], [5, 6], [6, 7], [7, 4], [0, 4], [1, 5], [2, 6], [3, 7]];
 const rgb = (color, alpha = 1) => `rgb(${color.join(" ")} / ${alpha})`;
 
@@ -73,9 +74,24 @@ class Camera {
     return [r[0] * x + r[1] * y + r[2] * z + t[0], r[3] * x + r[4] * y + r[5] * z + t[1], r[6] * x + r[7] * y + r[8] * z + t[2]];
   }
 
+  /** Where a point of the optical frame is in the picture; NaN where the lens sees nothing. */
   pixel([x, y, z]) {
-    const k = this.calibration.k;
-    return [(k[0] * x / z + k[1] * y / z + k[2]) * this.scale[0], (k[4] * y / z + k[5]) * this.scale[1]];
+    const { k, lens } = this.calibration;
+    const [a, b] = lens ? distort(lens, x / z, y / z) : [x / z, y / z];
+    return [(k[0] * a + k[1] * b + k[2]) * this.scale[0], (k[4] * b + k[5]) * this.scale[1]];
+  }
+
+  /** Pixels of a closed or open line of points; a lens bends each of its edges. */
+  line(points, closed) {
+    if (!this.calibration.lens) return points.map(point => this.pixel(point));
+    const found = [];
+    points.forEach((a, n) => {
+      const b = points[n + 1] ?? (closed ? points[0] : null);
+      for (let i = 0; i < (b ? PIECES : 1); i++) {
+        found.push(this.pixel(b ? a.map((value, axis) => value + (i / PIECES) * (b[axis] - value)) : a));
+      }
+    });
+    return found;
   }
 
   drawCells(pen, grid, cells, colors) {
@@ -85,7 +101,8 @@ class Camera {
       const x = x_min + i * side, y = y_min + j * side;
       const corners = [this.see(x, y, 0), this.see(x + side, y, 0), this.see(x + side, y + side, 0), this.see(x, y + side, 0)];
       if (corners.some(corner => corner[2] < NEAR)) continue;
-      const pixels = corners.map(corner => this.pixel(corner));
+      const pixels = this.line(corners, true);
+      if (pixels.some(([u]) => Number.isNaN(u))) continue;
       if (pixels.every(([u]) => u < 0) || pixels.every(([u]) => u > width) || pixels.every(([, v]) => v < 0 || v > height)) continue;
       pen.fillStyle = rgb(colors.probability[Math.min(percent, 100)], 0.25 + percent / 200);
       pen.beginPath();
@@ -108,12 +125,34 @@ class Camera {
       for (const [a, b] of lines) {
         const line = clip(a, b);
         if (!line) continue;
-        pen.moveTo(...this.pixel(line[0]));
-        pen.lineTo(...this.pixel(line[1]));
+        let drawing = false;
+        for (const [u, v] of this.line(line, false)) {
+          // Beyond the lens there is nothing to draw to.
+          if (!Number.isNaN(u)) drawing ? pen.lineTo(u, v) : pen.moveTo(u, v);
+          drawing = !Number.isNaN(u);
+        }
       }
       pen.stroke();
     });
   }
+}
+
+/** What a lens does to a ray, as geometry/lens.py has it; NaN beyond its reach. */
+export function distort({ model, d, reach }, x, y) {
+  const r2 = x * x + y * y, r = Math.sqrt(r2);
+  if (reach !== null && r > reach) return [NaN, NaN];
+  if (model === "equidistant") {
+    const angle = Math.atan(r), t = angle * angle;
+    const bent = angle * (1 + t * (d[0] + t * (d[1] + t * (d[2] + t * d[3]))));
+    const ratio = r > 1e-9 ? bent / r : 1;
+    return [x * ratio, y * ratio];
+  }
+  const [k1, k2, p1, p2, k3 = 0, k4 = 0, k5 = 0, k6 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0] = d;
+  const ratio = (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)));
+  return [
+    x * ratio + 2 * p1 * x * y + p2 * (r2 + 2 * x * x) + r2 * (s1 + s2 * r2),
+    y * ratio + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y + r2 * (s3 + s4 * r2),
+  ];
 }
 
 /** The part of a line that lies in front of the camera. */

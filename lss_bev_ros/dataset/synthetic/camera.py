@@ -8,6 +8,7 @@ from functools import cache, cached_property
 import numpy as np
 
 from ...geometry import Pose
+from .bending import Bending
 from .material import Palette
 from .mesh import Mesh, joined
 from .rasterizer import draw, footprint, visible
@@ -65,7 +66,13 @@ def shadows_around(world: World, place: np.ndarray) -> Shadows:
 
 
 def take_picture(
-    world: World, mount: Mount, time: float, shadows: Shadows, seed: int, scale: float = 1.0
+    world: World,
+    mount: Mount,
+    time: float,
+    shadows: Shadows,
+    seed: int,
+    scale: float = 1.0,
+    bending: Bending | None = None,
 ) -> Picture:
     """Take a picture.
 
@@ -76,9 +83,14 @@ def take_picture(
         shadows: of `shadows_around` a place near the ego car.
         seed: of the sensor's noise.
         scale: of the image size; 1 gives 1600 x 900.
+        bending: by the camera's lens at that scale; None for a pinhole. What it sees and what it would see
+            are then counted in the wider picture that is bent.
     """
     width, height = round(WIDTH * scale), round(HEIGHT * scale)
     lens = mount.scaled(scale).lens
+    if bending is not None:
+        width, height = bending.width, bending.height
+        lens = lens + np.array([0.0, 0.0, bending.left, bending.top])
     ego = world.ego_pose(time)
     pose = ego @ mount.pose
     rotation, origin = np.ascontiguousarray(pose.rotation.T), pose.translation
@@ -121,6 +133,8 @@ def take_picture(
     whole = np.zeros(count, np.int64)
     coarse = np.array([fine[0] / 4, fine[1] / 4, (fine[2] - 1) / 4, (fine[3] - 1) / 4])
     footprint(mesh.vertices, instance, rotation, origin, coarse, np.zeros(seen.shape, np.int32), whole)
+    if bending is not None:
+        image, ids, keys = bending.bend(image), bending.pick(ids, -1), bending.pick(keys, 0.0)
     return Picture(image, numbers, whole, ids, keys, instance)
 
 

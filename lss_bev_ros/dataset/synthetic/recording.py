@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,9 +10,11 @@ import cv2
 import numpy as np
 from numba import njit
 
+from ...geometry import Lens
+from .bending import Bending
 from .camera import shadows_around, take_picture
 from .lidar import scan
-from .sensors import CAMERA_SWEEPS, KEYFRAME_PERIOD, LIDAR_PERIOD, Mount, mounts
+from .sensors import CAMERA_SWEEPS, HEIGHT, KEYFRAME_PERIOD, LIDAR_PERIOD, WIDTH, Mount, mounts
 from .world import World
 
 JPEG_QUALITY = 92
@@ -93,14 +95,29 @@ class Recording:
         epoch: the scene's start, microseconds of Unix time.
         seed: of the sensors' noise.
         scale: of the images' size, 1 for 1600 x 900.
+        lenses: of the cameras, by channel; a camera without one is a pinhole.
     """
 
     def __init__(
-        self, world: World, root: Path, prefix: str, epoch: int, seed: tuple[int, ...], scale: float = 1.0
+        self,
+        world: World,
+        root: Path,
+        prefix: str,
+        epoch: int,
+        seed: tuple[int, ...],
+        scale: float = 1.0,
+        lenses: Mapping[str, Lens] | None = None,
     ) -> None:
         self.world, self.epoch, self._root, self._prefix = world, epoch, root, prefix
         self._seed, self.scale = seed, scale
         self.cameras, self.lidar = mounts(world.config, np.random.default_rng([*seed, 1]))
+        self.lenses = {name: lens for name, lens in (lenses or {}).items() if not lens.is_pinhole}
+        size = round(WIDTH * scale), round(HEIGHT * scale)
+        self._bendings = {
+            mount.channel: Bending.of(mount.scaled(scale).intrinsics, *size, self.lenses[mount.channel])
+            for mount in self.cameras
+            if mount.channel in self.lenses
+        }
 
     def _filename(self, mount: Mount, micros: int, is_key: bool) -> str:
         folder = "samples" if is_key else "sweeps"
@@ -146,7 +163,15 @@ class Recording:
         for index, mount in enumerate(self.cameras):
             micros = instant.micros + mount.offset
             grain = (sum(self._seed) * 7919 + (micros + 10**6) * 6 + index) % (2**31)
-            picture = take_picture(self.world, mount, micros * 1e-6, shadows, grain, self.scale)
+            picture = take_picture(
+                self.world,
+                mount,
+                micros * 1e-6,
+                shadows,
+                grain,
+                self.scale,
+                self._bendings.get(mount.channel),
+            )
             observation.visible += picture.visible
             observation.whole += picture.whole
             filename = self._filename(mount, micros, instant.is_key)

@@ -92,6 +92,9 @@ _CAMERAS = {
         -43107,
     ),
 }
+
+CAMERA_CHANNELS = tuple(_CAMERAS)
+"""nuScenes channels of the cameras, in the order in which they fire."""
 _LIDAR = (
     (0.9437130093574524, 0.0, 1.8402299880981445),
     (0.7077955119164311, -0.006492241857679686, 0.010646214602139482, -0.7063073142912114),

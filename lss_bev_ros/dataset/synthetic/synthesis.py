@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from ...errors import DatasetError
+from .bending import LENSES, MIXED, lenses_of
 from .config import WorldConfig
 from .ground import rounded
 from .recording import Instant, Observation, Recording, instants
@@ -41,6 +42,7 @@ def synthesize(
     version: str = "v1.0-mini",
     config: WorldConfig | None = None,
     image_scale: float = 1.0,
+    lens: str = "",
 ) -> Path:
     """Write a synthetic nuScenes data set.
 
@@ -58,6 +60,7 @@ def synthesize(
         version: name of the folder with the tables.
         config: what may vary; by default `WorldConfig()`.
         image_scale: of the images' size and intrinsics; 1 gives nuScenes' 1600 x 900.
+        lens: of the cameras: a name in `LENSES`, or `mixed`; "" for pinholes.
 
     Returns:
         The data set's folder.
@@ -67,6 +70,8 @@ def synthesize(
     """
     out = Path(out)
     _check(out, scenes, seconds, seed, workers, version, image_scale)
+    if lens and lens != MIXED and lens not in LENSES:
+        raise DatasetError(f"lens must be one of {', '.join((*LENSES, MIXED))}, got {lens!r}")
     config = config or WorldConfig()
     workers = workers or len(os.sched_getaffinity(0))
     partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
@@ -79,7 +84,9 @@ def synthesize(
         for index in range(scenes):
             world = World.draw((seed, index), moments[-1].micros * 1e-6 + 0.5, config)
             log = f"s{index + 1:03d}-2020-06-01-00-{index % 6}0-00+0000"
-            recording = Recording(world, partial, log, EPOCH + index * SCENE_GAP, (seed, index), image_scale)
+            recording = Recording(
+                world, partial, log, EPOCH + index * SCENE_GAP, (seed, index), image_scale, lenses_of(lens)
+            )
             observations = _record(recording, moments, workers, counter)
             mask = f"maps/{log}.png"
             _write_mask(world, partial / mask)
@@ -88,6 +95,8 @@ def synthesize(
             )
         tables.write(partial / version)
         facts = {"scenes": scenes, "seconds": seconds, "seed": seed, "sweeps": sweeps, "version": version}
+        if lens:
+            facts["lens"] = lens
         (partial / MARKER).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
         _put(partial, out)
     except OSError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...geometry import Pose
+from ...geometry import Lens, Pose
 from .recording import ANNOTATED_RANGE, Observation, Recording, Shot
 from .taxonomy import ATTRIBUTES, CATEGORIES, VISIBILITIES, visibility_level
 
@@ -124,6 +124,7 @@ class Tables:
                     "token": calibrations[channel], "sensor_token": token("sensor", channel),
                     **_pose_fields(mount.pose),
                     "camera_intrinsic": [] if lidar else mount.scaled(recording.scale).intrinsics.tolist(),
+                    **_lens_fields(recording.lenses.get(channel)),
                 }
             )  # fmt: skip
         return calibrations
@@ -203,3 +204,10 @@ class Tables:
         """Write all tables as JSON files."""
         for name, rows in self._rows.items():
             (folder / f"{name}.json").write_text(json.dumps(rows, indent=0) + "\n", encoding="utf-8")
+
+
+def _lens_fields(lens: Lens | None) -> dict[str, object]:
+    """How calibrated_sensor says what bends the pictures; pinholes have no such fields, as in nuScenes."""
+    if lens is None:
+        return {}
+    return {"camera_distortion": list(lens.coefficients), "camera_distortion_model": lens.model}

@@ -14,8 +14,7 @@ from ...model import LiftSplatShoot, ModelConfig, build_model, describe_weights
 from ...runtime import Engine, FrameSet, create_engine
 from ...runtime.backends import REGISTRY
 from ...runtime.engine import NetworkEngine
-from ...runtime.image_decoder import ImageDecoder
-from ...runtime.preprocess import Preprocessor
+from ...runtime.preprocess import NetworkInput
 from ...runtime.stopwatch import Stopwatch
 from .frames import raised
 from .reference import ReferencePipeline
@@ -133,11 +132,8 @@ def open_modes(
 
 def normalised(config: ModelConfig, sets: Sequence[FrameSet]) -> list[torch.Tensor]:
     """(N, 3, H, W) float32 for each frame set."""
-    decoder, preprocess = ImageDecoder(threads=2), Preprocessor(config, torch.float32)
-    try:
-        return [preprocess(decoder(frame)).contiguous() for frame in sets]
-    finally:
-        decoder.close()
+    with NetworkInput(config) as read:
+        return [read(frame).contiguous() for frame in sets]
 
 
 def _open_reference(

@@ -5,17 +5,20 @@ from __future__ import annotations
 import functools
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from rich.table import Table
 
 from ...errors import LssBevError
+from ...geometry import Lens, Rig
 from ...model import ModelConfig
 from ...runtime import FrameSet, create_engine
 from ...runtime.backends import REGISTRY
 from ...runtime.cuda.splat import has_triton
 from ...runtime.engine import Engine
+from ...runtime.straightening import StraighteningCache
 from .frames import BenchmarkFrames
 from .modes import normalised
 
@@ -24,6 +27,12 @@ COPY_BYTES = 2**31
 
 MATRIX = 8192
 """Rows and columns of the product that measures the matrix units."""
+
+BARREL = Lens("plumb_bob", (-0.34, 0.14, 0.001, -0.001, -0.03))
+"""A lens as wide cameras have."""
+
+FLUSHED = 2**28
+"""Bytes that are written to displace all else from the GPU's cache."""
 
 REPEATS = 20
 """Of one launch in a row, so that its own time and not the graph's is measured."""
@@ -88,7 +97,40 @@ def run_profile(weights: str, frames: BenchmarkFrames) -> dict[str, Any]:
     engine = create_engine("cuda", weights)
     with engine:
         frame = frames.sets[0]
-        return profile_network(engine, frame, normalised(ModelConfig(), [frame])[0])
+        profile = profile_network(engine, frame, normalised(ModelConfig(), [frame])[0])
+    return profile | {"preprocessing_us": measure_preprocessing(frame.rig, ModelConfig())}
+
+
+def measure_preprocessing(rig: Rig, config: ModelConfig) -> dict[str, float]:
+    """Time what makes the network's input of images on the GPU.
+
+    Args:
+        rig: gives the number of cameras and their image sizes.
+        config: of the network.
+
+    Returns:
+        Microseconds: `pinholes` and `lenses`, all cameras being of that kind, many times in a row, and
+        `pinholes_cold` and `lenses_cold`, likewise but with nothing of it in the GPU's cache.
+    """
+    from ...runtime.cuda.image_loader import image_sizes
+    from ...runtime.cuda.preprocessor import DevicePreprocessor
+
+    device, found = torch.device("cuda"), {}
+    stacks = [
+        torch.randint(0, 256, (len(places), height, width, 3), dtype=torch.uint8, device=device)
+        for (width, height), places in image_sizes(rig).items()
+    ]
+    shape = (len(rig), config.image_height, config.image_width, 3)
+    out = torch.zeros(shape, dtype=torch.float16, device=device)
+    flushed = torch.empty(FLUSHED, dtype=torch.uint8, device=device)
+    flush_alone = _alone(lambda: flushed.zero_())
+    for name, lens in (("pinholes", Lens()), ("lenses", BARREL)):
+        cameras = tuple(replace(camera, lens=lens) for camera in rig.cameras)
+        preprocess = DevicePreprocessor(Rig(cameras), config, device, StraighteningCache(config))
+        work = functools.partial(preprocess, stacks, out)
+        found[name] = _alone(work)
+        found[f"{name}_cold"] = _alone(lambda work=work: (flushed.zero_(), work())) - flush_alone
+    return found
 
 
 def check_profile() -> None:
@@ -120,7 +162,7 @@ def profile_table(profile: dict[str, Any], least: float = 0.01) -> Table:
         title=f"Launches of {profile['engine']}, {profile['sum_us']:.0f} us one by one, "
         f"{profile['graph_us']:.0f} us as a graph",
         title_justify="left",
-        caption=ceilings_line(profile),
+        caption=". ".join([ceilings_line(profile), *preprocessing_line(profile)]),
         caption_justify="left",
     )
     for column in COLUMNS:
@@ -136,6 +178,7 @@ def profile_lines(profile: dict[str, Any], least: float = 0.01) -> list[str]:
         f"One run of {profile['engine']} takes {profile['graph_us']:.0f} us as a graph, and its "
         f"{len(profile['launches'])} launches {profile['sum_us']:.0f} us, each measured alone, many times in "
         f"a row. {ceilings_line(profile)}.",
+        *(f"{line}." for line in preprocessing_line(profile)),
         "",
         "| " + " | ".join(COLUMNS) + " |",
         "|---|---|" + "---:|" * (len(COLUMNS) - 2),
@@ -150,6 +193,17 @@ def ceilings_line(profile: dict[str, Any]) -> str:
         f"Floor: bytes at {ceilings['bytes'] / 1e12:.1f} TB/s or operations at "
         f"{ceilings['operations'] / 1e12:.0f} TFLOP/s, a copy and a matrix product measured in the same run"
     )
+
+
+def preprocessing_line(profile: dict[str, Any]) -> list[str]:
+    """What comes before the network, where it was measured."""
+    us = profile.get("preprocessing_us")
+    if us is None:
+        return []
+    return [
+        f"Pre-processing before it: {us['pinholes']:.1f} us for pinholes, {us['lenses']:.1f} us for lenses; "
+        f"{us['pinholes_cold']:.1f} and {us['lenses_cold']:.1f} us with nothing in the cache"
+    ]
 
 
 def profile_rows(profile: dict[str, Any], least: float = 0.01) -> list[tuple[str, ...]]:

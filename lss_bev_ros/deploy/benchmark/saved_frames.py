@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DatasetError, LssBevError
-from ...geometry import BevGrid, Camera, Pose, Rig
+from ...geometry import BevGrid, Camera, Lens, Pose, Rig
 from ...runtime import FrameSet
 from .frames import BenchmarkFrames
 
@@ -31,14 +31,15 @@ _DAMAGED = (
 def save_frames(frames: BenchmarkFrames, path: Path) -> None:
     """Write frames, their calibrations and their truth as one .npz, whole or not at all.
 
-    Every camera of every frame is a row: names, sizes (width, height), intrinsics (3, 3), rotations (3, 3)
-    and translations (3,); its JPEG lies at starts[row] to starts[row + 1] of `jpeg`, empty where it
-    has none.
+    Every camera of every frame is a row: names, sizes (width, height), intrinsics (3, 3), lenses (model and
+    coefficients, filled with 0), rotations (3, 3) and translations (3,); its JPEG lies at starts[row] to
+    starts[row + 1] of `jpeg`, empty where it has none.
 
     Raises:
         DatasetError: an image is not JPEG bytes, or the file cannot be written.
     """
     names, sizes, intrinsics, rotations, translations, images, counts = [], [], [], [], [], [], []
+    models, coefficients = [], []
     for frame in frames.sets:
         counts.append(len(frame.rig))
         for camera in frame.rig.cameras:
@@ -48,6 +49,8 @@ def save_frames(frames: BenchmarkFrames, path: Path) -> None:
             names.append(camera.name)
             sizes.append((camera.width, camera.height))
             intrinsics.append(camera.intrinsics)
+            models.append(camera.lens.model)
+            coefficients.append(np.pad(camera.lens.coefficients, (0, 12 - len(camera.lens.coefficients))))
             rotations.append(camera.pose.rotation)
             translations.append(camera.pose.translation)
             images.append(np.frombuffer(image, dtype=np.uint8))
@@ -59,6 +62,8 @@ def save_frames(frames: BenchmarkFrames, path: Path) -> None:
         "names": np.array(names),
         "sizes": np.array(sizes),
         "intrinsics": np.array(intrinsics),
+        "lens_models": np.array(models),
+        "lens_coefficients": np.array(coefficients),
         "rotations": np.array(rotations),
         "translations": np.array(translations),
         "starts": np.cumsum([0, *(len(image) for image in images)]),
@@ -103,7 +108,9 @@ def _frames(arrays: dict[str, np.ndarray]) -> BenchmarkFrames:
         for _ in range(count):
             name, (width, height) = str(arrays["names"][row]), arrays["sizes"][row]
             pose = Pose(arrays["rotations"][row], arrays["translations"][row])
-            cameras.append(Camera(name, arrays["intrinsics"][row], int(width), int(height), pose))
+            cameras.append(
+                Camera(name, arrays["intrinsics"][row], int(width), int(height), pose, _lens(arrays, row))
+            )
             data = jpeg[starts[row] : starts[row + 1]].tobytes()
             if data:
                 images[name] = data
@@ -115,3 +122,10 @@ def _frames(arrays: dict[str, np.ndarray]) -> BenchmarkFrames:
     if truth.size and truth.shape != shape:
         raise ValueError(f"truth is {truth.shape} and not {shape}")
     return BenchmarkFrames(str(arrays["source"]), sets, list(truth))
+
+
+def _lens(arrays: dict[str, np.ndarray], row: int) -> Lens:
+    """The lens of a row; files of before there were any hold pinholes."""
+    if "lens_models" not in arrays:
+        return Lens()
+    return Lens(str(arrays["lens_models"][row]), tuple(arrays["lens_coefficients"][row]))

@@ -22,10 +22,9 @@ from ...geometry import Rig
 from ...model import IMAGE_MEAN, IMAGE_STD, LiftSplatShoot, ModelConfig, build_model, describe_weights
 from ...runtime import FrameSet
 from ...runtime.calibration_tables import CalibrationCache
-from ...runtime.image_decoder import ImageDecoder
 from ...runtime.onnx import OnnxDescription
 from ...runtime.onnxruntime_session import OnnxSession
-from ...runtime.preprocess import Preprocessor, resize_and_crop
+from ...runtime.preprocess import NetworkInput
 from ...runtime.segment_tables import SegmentSizes, SegmentTables
 from ...runtime.tensorrt import builder
 from ...runtime.torch_engine import TorchEngine
@@ -149,20 +148,19 @@ def _add_frames(
 ) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, np.ndarray]]]]:
     """Put frames, tables and expected logits into `files`; the manifest's list, and each model's inputs."""
     engine = TorchEngine(network, "", "fp32")
-    decoder, preprocess = ImageDecoder(threads=2), Preprocessor(network.config, torch.float32)
+    read = NetworkInput(network.config)
     calibrations = CalibrationCache(network.config)
     listed: list[dict[str, Any]] = []
     fed: dict[str, list[dict[str, np.ndarray]]] = {model.name: [] for model in models}
     try:
         for index, frame in enumerate(frames.sets):
-            pictures = decoder(frame)
             folder = f"frames/{index:04d}"
-            pixels = np.stack([resize_and_crop(picture, network.config) for picture in pictures])
+            pixels = read.pixels(frame)
             files[f"{folder}/input.npz"] = _npz(pixels=pixels)
             for name, image in frame.images.items():
                 if isinstance(image, bytes):
                     files[f"{folder}/{name}.jpg"] = image
-            normalised = preprocess(pictures)
+            normalised = read.preprocess.normalise(pixels)
             with torch.inference_mode():
                 tables = engine.tables(frame)
                 expected = {"logits": engine.network(normalised, tables).numpy()[None]}
@@ -181,7 +179,7 @@ def _add_frames(
             if progress is not None:
                 progress(index + 1, len(frames.sets))
     finally:
-        decoder.close()
+        read.close()
         engine.close()
     return listed, fed
 
@@ -243,6 +241,8 @@ def _rig(rig: Rig) -> list[dict[str, Any]]:
             "width": camera.width,
             "height": camera.height,
             "intrinsics": camera.intrinsics.tolist(),
+            "distortion_model": camera.lens.model,
+            "distortion": list(camera.lens.coefficients),
             "rotation": camera.pose.rotation.tolist(),
             "translation": camera.pose.translation.tolist(),
         }

@@ -8,15 +8,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from ... import __version__
 from ...errors import DeployError
 from ...evaluation.metrics import AnnotationScore, predicted_cells, ratio
 from ...geometry import BevGrid
 from ...runtime import FrameSet, Prediction
-from ...runtime.image_decoder import ImageDecoder
-from ...runtime.preprocess import Preprocessor
+from ...runtime.preprocess import NetworkInput
 from ...runtime.visibility import visible_cells
 from ..benchmark.frames import BenchmarkFrames
 from ..benchmark.machine import describe_machine
@@ -115,12 +113,11 @@ def _compare_size(
     differences: dict[str, Difference] = {}
     same = either = both = cells = 0
     truths = frames.truth if grid == BevGrid() else ()
-    decoder, preprocess = ImageDecoder(2), Preprocessor(config, torch.float32)
     visible: dict[str, np.ndarray] = {}
-    try:
+    with NetworkInput(config) as read:
         for index, whole in enumerate(frames.sets):
             frame = _fewer(whole, count)
-            images = preprocess(decoder(frame))
+            images = read(frame)
             prepared = [subject.prepare(frame, images) for subject in (first, second)]
             for _ in range(warm_up if index == 0 else 0):
                 first.run(prepared[0])
@@ -152,8 +149,6 @@ def _compare_size(
                 for side, one in zip(sides, occupancy, strict=True):
                     side.score.update(one, truths[index])
             progress(index + 1, len(frames.sets))
-    finally:
-        decoder.close()
     return {
         "cameras": count,
         "image": [config.image_height, config.image_width],

@@ -13,8 +13,7 @@ from ...errors import DeployError
 from ...evaluation.metrics import AnnotationScore
 from ...runtime import Prediction, create_engine
 from ...runtime.engine import Engine, NetworkEngine
-from ...runtime.image_decoder import ImageDecoder
-from ...runtime.preprocess import Preprocessor
+from ...runtime.preprocess import NetworkInput
 from ..benchmark.frames import BenchmarkFrames
 from ..benchmark.machine import describe_machine
 from .contender import Contender
@@ -122,9 +121,6 @@ def _run(engine: NetworkEngine, prepared: object, tables: object) -> np.ndarray:
 
 def _normalised(frames: BenchmarkFrames, engine: Engine) -> Iterator[torch.Tensor]:
     """(N, 3, H, W) float32 for each frame, one at a time."""
-    decoder, preprocess = ImageDecoder(threads=2), Preprocessor(engine.config, torch.float32)  # type: ignore[attr-defined]
-    try:
+    with NetworkInput(engine.config) as read:  # type: ignore[attr-defined]
         for frame in frames.sets:
-            yield preprocess(decoder(frame)).contiguous()
-    finally:
-        decoder.close()
+            yield read(frame).contiguous()

@@ -7,10 +7,9 @@ from pathlib import Path
 import torch
 
 from ...errors import DeployError
-from ...model import Calibration, ModelConfig, create_frustum, frustum_points, voxel_cells
-from ...model.splat import voxel_layout
-from ...runtime.image_decoder import ImageDecoder
-from ...runtime.preprocess import Preprocessor
+from ...model import ModelConfig
+from ...runtime.calibration_tables import frustum_cells
+from ...runtime.preprocess import NetworkInput
 from ..benchmark.frames import dataset_frames
 from .importance import Example
 
@@ -29,14 +28,10 @@ def read_examples(dataroot: Path, count: int, config: ModelConfig) -> list[Examp
         raise DeployError(
             f"{dataroot} has no annotations: channels are scored by the loss on annotated frames"
         )
-    decoder, preprocess = ImageDecoder(threads=2), Preprocessor(config, torch.float32)
     examples = []
-    try:
+    with NetworkInput(config) as read:
         for frame, truth in zip(frames.sets, frames.truth, strict=True):
             rig = frame.rig.subset(frame.images)
-            points = frustum_points(create_frustum(config), Calibration.of_rig(rig, config))
-            cells = voxel_cells(points, *voxel_layout(config))
-            examples.append(Example(preprocess(decoder(frame)), cells, torch.from_numpy(truth)))
-    finally:
-        decoder.close()
+            cells = frustum_cells(rig, config)
+            examples.append(Example(read(frame), cells, torch.from_numpy(truth)))
     return examples

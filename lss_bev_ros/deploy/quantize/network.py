@@ -132,25 +132,18 @@ def labelled_inputs(network: FloatNetwork, dataroot: Path, count: int) -> list[L
         DeployError: no frame was asked for.
         RuntimeBackendError: the network cannot be run here, or not with this rig.
     """
-    import torch
-
-    from ...runtime.image_decoder import ImageDecoder
     from ...runtime.onnxruntime_engine import OnnxRuntimeEngine
-    from ...runtime.preprocess import Preprocessor
+    from ...runtime.preprocess import NetworkInput
     from ..benchmark.frames import dataset_frames
 
     if count < 1:
         raise DeployError(f"{count} calibration frames are none: ranges are measured on at least 1")
     frames = dataset_frames(dataroot, count)
-    decoder, preprocess = ImageDecoder(threads=2), Preprocessor(network.description.config, torch.float32)
     found = []
-    try:
-        with OnnxRuntimeEngine(network.path) as engine:
-            for index, frame in enumerate(frames.sets):
-                tables = engine.tables(frame)
-                images = engine.prepare(preprocess(decoder(frame)))
-                truth = frames.truth[index] if frames.truth else None
-                found.append(LabelledInput({"images": images, **tables.inputs}, tables.visible, truth))
-    finally:
-        decoder.close()
+    with NetworkInput(network.description.config) as read, OnnxRuntimeEngine(network.path) as engine:
+        for index, frame in enumerate(frames.sets):
+            tables = engine.tables(frame)
+            images = engine.prepare(read(frame))
+            truth = frames.truth[index] if frames.truth else None
+            found.append(LabelledInput({"images": images, **tables.inputs}, tables.visible, truth))
     return found

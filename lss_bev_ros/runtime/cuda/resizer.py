@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 
-from ...model import IMAGE_MEAN, IMAGE_STD, ImageTransform, ModelConfig
+from ...model import IMAGE_MEAN, IMAGE_STD, ImageTransform
 from .resampling import BITS, Resampling
 from .splat import has_triton
 
 
+class Resizer(Protocol):
+    """What resizes, crops and normalises images of one size, or looks them up."""
+
+    def __call__(
+        self,
+        images: torch.Tensor,
+        out: torch.Tensor,
+        sources: torch.Tensor | None = None,
+        targets: torch.Tensor | None = None,
+    ) -> None:
+        """Fill some of the network's input.
+
+        Args:
+            images: (N, height, width, 3) uint8 RGB, contiguous.
+            out: (N, H, W, 3) of the network's input, contiguous.
+            sources: (M,) int32, which images are taken; None takes all of them.
+            targets: (M,) int32, the places in `out` that they go to; None fills the first.
+        """
+
+
 def make_resizer(
-    width: int, height: int, cameras: int, config: ModelConfig, device: torch.device
-) -> Callable[[torch.Tensor, torch.Tensor], None]:
-    """Make what resizes, crops and normalises images of one size.
-
-    Args:
-        width: of the images, pixels.
-        height: of the images, pixels.
-        cameras: most images at a time.
-        config: of the network.
-        device: GPU.
-
-    Returns:
-        A function of (N, height, width, 3) uint8 images and of the (N, H, W, 3) part of the network's input
-        that it fills, both contiguous.
-    """
-    transform = ImageTransform.of(width, height, config)
+    width: int, height: int, cameras: int, transform: ImageTransform, device: torch.device
+) -> Resizer:
+    """Make what resizes images of one size, see `PillowResizer`, with what is installed."""
     if has_triton():
         return PillowResizer(width, height, cameras, transform, device)
     return InterpolatingResizer(transform, device)
@@ -66,21 +73,27 @@ class PillowResizer:
             cameras, last - self._first_row, t.width, 3, dtype=torch.uint8, device=device
         )
 
-    def __call__(self, images: torch.Tensor, out: torch.Tensor) -> None:
-        """Fill the network's input, see `make_resizer`."""
+    def __call__(
+        self,
+        images: torch.Tensor,
+        out: torch.Tensor,
+        sources: torch.Tensor | None = None,
+        targets: torch.Tensor | None = None,
+    ) -> None:
+        """See `Resizer`."""
         from .resize_kernel import resize_columns_kernel, resize_rows_kernel
 
-        narrow = self._narrow[: len(images)]
+        narrow = self._narrow[: len(images if sources is None else sources)]
         count, made, width = narrow.shape[:3]
         height, columns = self._size
         starts, weights = self._columns
         resize_rows_kernel[(-(-made // 4), -(-width * 3 // 128), count)](
-            images, starts, weights, narrow, self._first_row, height, columns, made, width,
+            images, sources, starts, weights, narrow, self._first_row, height, columns, made, width,
             TAPS=weights.shape[1], BITS=BITS, BLOCK_R=4, BLOCK_V=128, num_warps=4,
         )  # fmt: skip
         starts, weights = self._rows
         resize_columns_kernel[(out.shape[1], -(-width * 3 // 256), count)](
-            narrow, starts, weights, self._scale, self._shift, out, made, width, out.shape[1],
+            narrow, starts, weights, self._scale, self._shift, targets, out, made, width, out.shape[1],
             TAPS=weights.shape[1], BITS=BITS, BLOCK_V=256, num_warps=4,
         )  # fmt: skip
 
@@ -92,15 +105,27 @@ class InterpolatingResizer:
         self._transform = transform
         self._scale, self._shift = _normalisation(device)
 
-    def __call__(self, images: torch.Tensor, out: torch.Tensor) -> None:
-        """Fill the network's input, see `make_resizer`."""
+    def __call__(
+        self,
+        images: torch.Tensor,
+        out: torch.Tensor,
+        sources: torch.Tensor | None = None,
+        targets: torch.Tensor | None = None,
+    ) -> None:
+        """See `Resizer`."""
         t = self._transform
+        if sources is not None:
+            images = images[sources.long()]
         pixels = images.permute(0, 3, 1, 2).float()
         # Pillow rounds to 8 bits after each of its two passes.
         for size in ((images.shape[1], t.resized_width), (t.resized_height, t.resized_width)):
             pixels = F.interpolate(pixels, size=size, mode="bicubic", antialias=True).round().clamp(0, 255)
         crop = pixels[:, :, t.top : t.top + t.height, t.left : t.left + t.width].permute(0, 2, 3, 1)
-        out.copy_(crop * self._scale + self._shift)
+        values = (crop * self._scale + self._shift).to(out.dtype)
+        if targets is None:
+            out[: len(values)] = values
+        else:
+            out[targets.long()] = values
 
 
 def _normalisation(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

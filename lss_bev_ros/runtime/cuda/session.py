@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
 import torch
 
+from ...geometry import Rig
 from ..stopwatch import Stopwatch
+from ..straightening import StraighteningCache
 from .image_loader import ImageLoader
-from .resizer import make_resizer
+from .preprocessor import DevicePreprocessor, RigShape, rig_shape
 from .splat_tables import CameraTables, DeviceTables
+
+SHAPES = 4
+"""Shapes of rigs that are kept captured at the same time."""
 
 
 class Network(Protocol):
@@ -21,7 +27,10 @@ class Network(Protocol):
     bev: torch.Tensor
     logits: torch.Tensor
     occupancy: torch.Tensor
-    stages: Mapping[str, Sequence[Callable[[], None]]]
+
+    @property
+    def stages(self) -> Mapping[str, Sequence[Callable[[], object]]]:
+        """What is launched, in order, by the name of the stage."""
 
 
 class Session:
@@ -51,8 +60,11 @@ class Session:
         self._current: CameraTables | None = None
         self._whole: torch.cuda.CUDAGraph | None = None
         self._stages: dict[str, torch.cuda.CUDAGraph] = {}
-        self._from_images: dict[ImageLoader, tuple[torch.cuda.CUDAGraph, torch.Tensor]] = {}
-        self._resizers: dict[tuple[int, int], Callable[[torch.Tensor, torch.Tensor], None]] = {}
+        self._straightenings = StraighteningCache(config)
+        self._preprocessors: OrderedDict[RigShape, DevicePreprocessor] = OrderedDict()
+        self._from_images: dict[
+            tuple[ImageLoader, DevicePreprocessor], tuple[torch.cuda.CUDAGraph, torch.Tensor]
+        ] = {}
 
     def use(self, tables: CameraTables) -> None:
         """Take over a calibration; the graphs stay as they are."""
@@ -117,11 +129,14 @@ class Session:
             output's logits, (nx, ny) float32 on the GPU.
         """
         self.use(tables)
-        if loader not in self._from_images:
+        preprocess = self._preprocessor(tables.rig)
+        key = (loader, preprocess)
+        if key not in self._from_images:
             pinned = torch.zeros(self.network.occupancy.shape, dtype=torch.int8).pin_memory()
             self._stream.wait_event(loader.loaded)
-            self._from_images[loader] = (self._capture(lambda: self._resized(loader, pinned)), pinned)
-        graph, pinned = self._from_images[loader]
+            graph = self._capture(lambda: self._resized(loader, preprocess, pinned))
+            self._from_images[key] = (graph, pinned)
+        graph, pinned = self._from_images[key]
         with torch.cuda.stream(self._stream):
             self._stream.wait_event(loader.loaded)
             marks[0].record()
@@ -132,25 +147,33 @@ class Session:
 
     def forget(self, loader: ImageLoader) -> None:
         """Let go of what was captured for a loader."""
-        self._from_images.pop(loader, None)
+        self._drop(lambda of, _: of is loader)
+
+    def _drop(self, gone: Callable[[ImageLoader, DevicePreprocessor], bool]) -> None:
+        for key in [key for key in self._from_images if gone(*key)]:
+            del self._from_images[key]
+
+    def _preprocessor(self, rig: Rig) -> DevicePreprocessor:
+        """What pre-processes the images of a rig, its lookups in place."""
+        shape = rig_shape(rig)
+        with torch.cuda.stream(self._stream):
+            if shape not in self._preprocessors:
+                self._preprocessors[shape] = DevicePreprocessor(
+                    rig, self._config, self.network.images.device, self._straightenings
+                )
+                if len(self._preprocessors) > SHAPES:
+                    _, old = self._preprocessors.popitem(last=False)
+                    self._drop(lambda _, by: by is old)
+            self._preprocessors.move_to_end(shape)
+            self._preprocessors[shape].use(rig)
+        return self._preprocessors[shape]
 
     def _all(self) -> None:
         for launches in self.network.stages.values():
             _launch(launches)
 
-    def _resized(self, loader: ImageLoader, pinned: torch.Tensor) -> None:
-        for places, stacked in loader.groups:
-            height, width = stacked.shape[1:3]
-            if (width, height) not in self._resizers:
-                self._resizers[width, height] = make_resizer(
-                    width, height, len(places), self._config, stacked.device
-                )
-            resize = self._resizers[width, height]
-            if places == tuple(range(places[0], places[0] + len(places))):
-                resize(stacked, self.network.images[places[0] : places[0] + len(places)])
-            else:
-                for index, place in enumerate(places):
-                    resize(stacked[index : index + 1], self.network.images[place : place + 1])
+    def _resized(self, loader: ImageLoader, preprocess: DevicePreprocessor, pinned: torch.Tensor) -> None:
+        preprocess([stacked for _, stacked in loader.groups], self.network.images)
         self._all()
         pinned.copy_(self.network.occupancy, non_blocking=True)
 
@@ -177,6 +200,6 @@ class Session:
         return graph
 
 
-def _launch(launches: Sequence[Callable[[], None]]) -> None:
+def _launch(launches: Sequence[Callable[[], object]]) -> None:
     for launch in launches:
         launch()

@@ -21,6 +21,7 @@ class CameraTables:
     their pixels are. So a camera that is lost or comes back changes tables and nothing else.
 
     Attributes:
+        rig: the whole of it.
         cameras: of the whole rig.
         slots: places in the rig of the cameras with an image.
         visible: (nx, ny) bool, the cells they see, on the host.
@@ -30,6 +31,7 @@ class CameraTables:
         seen: (nx * ny,) uint8, `visible` on the device.
     """
 
+    rig: Rig
     cameras: int
     slots: tuple[int, ...]
     visible: np.ndarray
@@ -60,6 +62,7 @@ class CameraTables:
             return values.int().to(device)
 
         return cls(
+            rig,
             len(rig.cameras),
             slots,
             tables.visible,
