@@ -50,7 +50,10 @@ def check_topics(recording: Recording) -> list[Problem]:
                 "topics.none",
             )
         ]
-    problems: list[Problem] = []
+    problems = [
+        Problem(WARN, recording.source, loss, "record again, if that is more than can be spared", "bag.lost")
+        for loss in recording.losses
+    ]
     pictures = [
         topic for topic in topics.values() if topic.type in (IMAGE, COMPRESSED) and not _is_own(topic)
     ]
