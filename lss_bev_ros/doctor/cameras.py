@@ -68,7 +68,7 @@ def _pictures(record: CameraRecord) -> list[Problem]:
         return []
     bad = [shot for shot in shots if shot.problem]
     if bad:
-        text, _, remedy = bad[0].problem.removeprefix(f"{name}: ").partition("; ")
+        text, _, remedy = bad[0].problem.removeprefix(f"{name}: ").partition(": ")
         if len(bad) < len(shots):
             text = f"{len(bad)} of {len(shots)} images cannot be read: {text}"
         return [

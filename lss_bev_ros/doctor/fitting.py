@@ -165,7 +165,7 @@ class FitMonitor:
             )
             for name, other in swapped.items()
         ]
-        steady = [name for name, fit in fits.items() if fit.score > _SURE and not is_turned(fit)]
+        steady = [name for name, fit in fits.items() if self._fits_here(fit)]
         together = _alike(turned)
         if len(together) >= 3 and not steady:
             yaw = float(np.median([turned[name].yaw for name in together]))

@@ -90,6 +90,7 @@ class Shot:
         gray: (h, w) uint8, the picture made small, or None where it could not be read.
         digest: equal for equal data.
         problem: why it could not be read.
+        note: what a user should know of it.
     """
 
     stamp: int
@@ -99,6 +100,7 @@ class Shot:
     gray: np.ndarray | None = None
     digest: int = 0
     problem: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,6 +203,7 @@ class Recording:
         slop: seconds between the images of a set, at most.
         sim_time: whether the node uses /clock.
         receive_buffer: most bytes of a socket (net.core.rmem_max), 0 where unknown.
+        losses: what of the source could not be read, one line each.
         ego: stamps (n,) and poses of the car in a fixed frame, where it was told; empty otherwise.
     """
 
@@ -219,6 +222,7 @@ class Recording:
     slop: float = 0.05
     sim_time: bool = False
     receive_buffer: int = 0
+    losses: tuple[str, ...] = ()
     ego: tuple[np.ndarray, tuple[Pose, ...]] = (np.zeros(0, np.int64), ())
 
     @property

@@ -50,7 +50,10 @@ def check_topics(recording: Recording) -> list[Problem]:
                 "topics.none",
             )
         ]
-    problems: list[Problem] = []
+    problems = [
+        Problem(WARN, recording.source, loss, "record again, if that is more than can be spared", "bag.lost")
+        for loss in recording.losses
+    ]
     pictures = [
         topic for topic in topics.values() if topic.type in (IMAGE, COMPRESSED) and not _is_own(topic)
     ]
@@ -85,6 +88,8 @@ def check_topics(recording: Recording) -> list[Problem]:
             )
         if record.transport != recording.transport:
             problems.append(_transport(recording, record.name, image))
+        if (remap := _remap(record.name, image)) is not None:
+            problems.append(remap)
         info = topics.get(record.info_topic)
         if info is None:
             problems.append(_no_info(recording, record.name, image))
@@ -215,7 +220,7 @@ def _names(recording: Recording) -> list[Problem]:
     if not recording.assumed:
         return []
     names = [record.name for record in recording.cameras]
-    problems = [
+    return [
         Problem(
             ERROR,
             recording.source,
@@ -224,18 +229,17 @@ def _names(recording: Recording) -> list[Problem]:
             "topics.names",
         )
     ]
-    for record in recording.cameras:
-        if not record.image_topic:
-            continue
-        wanted = f"/{record.name}/image_raw" + ("/compressed" if record.transport == "compressed" else "")
-        if record.image_topic != wanted:
-            problems.append(
-                Problem(
-                    ERROR,
-                    record.name,
-                    f"its images are on {record.image_topic}, and the node listens to {wanted}",
-                    f"remap it: --ros-args -r {wanted.lstrip('/')}:={record.image_topic}",
-                    "topics.remap",
-                )
-            )
-    return problems
+
+
+def _remap(name: str, image: TopicRecord) -> Problem | None:
+    """A topic of images whose name is none that the node listens to."""
+    wanted = f"{name}/image_raw" + ("/compressed" if image.type == COMPRESSED else "")
+    if image.name.endswith(f"/{wanted}"):
+        return None
+    return Problem(
+        ERROR,
+        name,
+        f"its images are on {image.name}, and the node listens to {wanted}",
+        f"remap it: --ros-args -r {wanted}:={image.name}",
+        "topics.remap",
+    )

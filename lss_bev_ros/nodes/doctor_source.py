@@ -17,11 +17,11 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from tf2_msgs.msg import TFMessage
 
-from .. import messages
+from .. import images, messages
 from ..doctor import CameraRecord, Cloud, LidarRecord, Offer, Recording, Shot, TopicRecord, TransformTree
 from ..doctor.topics import CLOUD, COMPRESSED, IMAGE, INFO, camera_of
 from ..doctor.tree import plain
-from ..errors import GeometryError, LssBevError
+from ..errors import GeometryError, LssBevError, PictureError
 from ..geometry import CAMERA_NAMES, Pose
 
 TRANSFORMS = "tf2_msgs/msg/TFMessage"
@@ -34,11 +34,6 @@ _MOST = 12
 _LATE_NS = 700_000_000
 """How much later than a scan its pictures may be received."""
 
-_REDUCED = {
-    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
-    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
-    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
-}
 _WIDTH = 350
 """Least width of the pictures that are compared, pixels."""
 
@@ -338,9 +333,9 @@ class Collector:
             )
         except GeometryError as error:
             return CameraRecord(name, problem=str(error), **told)
-        return CameraRecord(
-            name, camera=reading.camera, rectified=reading.rectified, notes=reading.notes, **told
-        )
+        seen = next((f"{name}: {shot.note}" for shot in shots if shot.note), "")
+        notes = (*reading.notes, seen) if seen else reading.notes
+        return CameraRecord(name, camera=reading.camera, rectified=reading.rectified, notes=notes, **told)
 
     def _shots(self, image: str, compressed: bool) -> tuple[tuple[Shot, ...], str]:
         shots, frame, seen = [], "", set()
@@ -356,7 +351,7 @@ class Collector:
                 shots.append(Shot(stamp, "damaged", problem=f"a message of {len(data)} bytes is damaged"))
                 continue
             frame = message.header.frame_id
-            shots.append(_compressed_shot(message, stamp) if compressed else _raw_shot(message, stamp))
+            shots.append(_shot(message, stamp))
         return tuple(shots), frame
 
     def _middle(self, image: str, compressed: bool) -> tuple[np.ndarray | None, int]:
@@ -369,13 +364,10 @@ class Collector:
         if message is None:
             return None, 0
         try:
-            if not compressed:
-                return messages.rgb_from_image(message), stamp
-            flag = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-            decoded = cv2.imdecode(np.frombuffer(bytes(message.data), np.uint8), flag)
-        except (GeometryError, cv2.error):
+            picture = messages.picture(message)
+            return images.decode(picture) if isinstance(picture, bytes) else picture, stamp
+        except (GeometryError, PictureError):
             return None, 0
-        return (None, 0) if decoded is None else (cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), stamp)
 
     def _lidar(self, topic: TopicRecord) -> LidarRecord:
         clouds, frame, fields, problem = [], "", (), ""
@@ -426,40 +418,29 @@ def _after_header(data: bytes) -> bytes:
     return bytes(data[12:])
 
 
-def _compressed_shot(message: CompressedImage, stamp: int) -> Shot:
+def _shot(message: CompressedImage | Image, stamp: int) -> Shot:
+    """What is to be known of a message's picture."""
     data = bytes(message.data)
-    form = _format_of(data) or message.format or "unknown"
     digest = zlib.crc32(data)
-    encoded = np.frombuffer(data, np.uint8)
-    size = _jpeg_size(data)
-    width = size[0] if size else 0
-    factor = max((step for step in _REDUCED if width // step >= _WIDTH), default=1)
-    flag = _REDUCED.get(factor, cv2.IMREAD_GRAYSCALE) | cv2.IMREAD_IGNORE_ORIENTATION
+    raw = isinstance(message, Image)
+    size = (message.width, message.height) if raw else (0, 0)
+    form = message.encoding if raw else (images.kind_of(data) or message.format or "unknown").lower()
     try:
-        gray = cv2.imdecode(encoded, flag) if len(encoded) else None
-    except cv2.error:
-        gray = None
-    if gray is None:
-        said = f"format {message.format!r}" if form not in ("jpeg", "png") else f"a damaged {form.upper()}"
-        problem = (
-            f"its compressed images ({said}, {len(data)} bytes) cannot be decoded; publish JPEG or PNG "
-            f"(image_transport's compressed), or set image_transport to raw"
-        )
-        return Shot(stamp, form, digest=digest, problem=problem)
-    if size is None:
-        size = gray.shape[1], gray.shape[0]
-    return Shot(stamp, form, *size, gray=_small(gray), digest=digest)
-
-
-def _raw_shot(message: Image, stamp: int) -> Shot:
-    digest = zlib.crc32(bytes(message.data))
-    try:
-        rgb = messages.rgb_from_image(message)
-    except GeometryError as error:
-        text = str(error).removeprefix(f"{message.header.frame_id}: ")
-        return Shot(stamp, message.encoding, message.width, message.height, None, digest, text)
-    gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-    return Shot(stamp, message.encoding, message.width, message.height, _small(gray), digest)
+        picture = messages.picture(message)
+        if isinstance(picture, bytes):
+            header = images.inspect(picture)
+            size = header.width, header.height
+            drawn = images.preview(picture, _WIDTH)
+            if drawn is None:
+                drawn = images.decode(picture, header)
+        else:
+            size, drawn = (picture.shape[1], picture.shape[0]), picture
+    except (GeometryError, PictureError) as error:
+        problem = str(error).removeprefix(f"{message.header.frame_id}: ")
+        return Shot(stamp, form, *size, digest=digest, problem=problem)
+    gray = _small(cv2.cvtColor(drawn, cv2.COLOR_RGB2GRAY))
+    note = messages.image_note(message).removeprefix(f"{message.header.frame_id}: ")
+    return Shot(stamp, form, *size, gray, digest, note=note)
 
 
 def _small(gray: np.ndarray) -> np.ndarray:
@@ -469,25 +450,3 @@ def _small(gray: np.ndarray) -> np.ndarray:
         return gray
     size = gray.shape[1] // factor, gray.shape[0] // factor
     return cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
-
-
-def _format_of(data: bytes) -> str:
-    for start, form in ((b"\xff\xd8", "jpeg"), (b"\x89PNG", "png"), (b"BM", "bmp")):
-        if data.startswith(start):
-            return form
-    return "webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else ""
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in the frame header of a JPEG (ITU-T T.81, B.2.2), None where there is none."""
-    at = 2
-    while data.startswith(b"\xff\xd8") and at + 9 < len(data) and data[at] == 0xFF:
-        kind = data[at + 1]
-        if kind in (0xFF, 0x01) or 0xD0 <= kind <= 0xD7:
-            at += 1 if kind == 0xFF else 2
-            continue
-        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack_from(">HH", data, at + 5)
-            return width, height
-        at += 2 + struct.unpack_from(">H", data, at + 2)[0]
-    return None

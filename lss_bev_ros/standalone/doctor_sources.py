@@ -46,7 +46,8 @@ def of_bag(path: Path, **options: object) -> Recording:
             collector.topic(topic.name, topic.type, offers)
         for name, stamp, data in bag.messages():
             collector.message(name, stamp, data)
-    return collector.recording(str(path), **told)
+        losses = (*bag.lost, *map(str, bag.passed_over))
+    return collector.recording(str(path), losses=losses, **told)
 
 
 def of_topics(seconds: float, **options: object) -> Recording:
