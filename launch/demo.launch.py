@@ -6,13 +6,22 @@ The launch ends with the replay, or with the first node that fails. The page is 
 
 from launch import LaunchContext, LaunchDescription
 from launch.action import Action
-from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandler
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetLaunchConfiguration,
+)
 from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
 from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration, PythonExpression
 
+from lss_bev_ros.dataset.contents import camera_names
+from lss_bev_ros.errors import DatasetError
+from lss_bev_ros.geometry import CAMERA_NAMES
 from lss_bev_ros.nodes.launching import include, rviz
 
 
@@ -42,6 +51,7 @@ def generate_launch_description() -> LaunchDescription:
                 description="of image and LiDAR subscriptions; on one machine nothing need be lost",
             ),
             DeclareLaunchArgument("dashboard", default_value="true", description="the page in the browser"),
+            OpaqueFunction(function=_cameras),
             RegisterEventHandler(OnProcessExit(on_exit=_stop)),
             include("inference.launch.py"),
             include("evaluation.launch.py"),
@@ -50,6 +60,23 @@ def generate_launch_description() -> LaunchDescription:
             *rviz(),
         ]
     )
+
+
+def _cameras(context: LaunchContext) -> list[Action]:
+    """Name the data set's cameras to the nodes where they are not nuScenes' six."""
+    given = {
+        name: LaunchConfiguration(name, default="").perform(context)
+        for name in ("cameras", "dataroot", "version")
+    }
+    if given["cameras"] or not given["dataroot"]:
+        return []
+    try:
+        names = camera_names(given["dataroot"], given["version"])
+    except DatasetError:
+        return []  # the replay says what is wrong with it
+    if not names or set(names) == set(CAMERA_NAMES):
+        return []
+    return [SetLaunchConfiguration("cameras", f"[{', '.join(names)}]")]
 
 
 def _stop(event: ProcessExited, context: LaunchContext) -> list[Action]:

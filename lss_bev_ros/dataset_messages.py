@@ -19,10 +19,11 @@ from visualization_msgs.msg import MarkerArray
 
 from . import messages
 from .dataset import CameraShot, Keyframe, LidarScan
+from .dataset.picture_file import image_format
 from .dataset.raster import vehicle_raster
-from .dataset.timeline import Event
+from .dataset.timeline import Event, Mounting, mounted_at
 from .errors import DatasetError
-from .geometry import CAMERA_NAMES, BevGrid
+from .geometry import CAMERA_NAMES, BevGrid, Pose
 
 LIDAR_TOPIC = "lidar_top/points"
 TRUTH_TOPIC = "ground_truth/occupancy"
@@ -52,7 +53,7 @@ class Topic:
 
 
 def image_topic(camera: str) -> str:
-    """Topic of a camera's JPEG images."""
+    """Topic of a camera's images as their files have them: JPEG, PNG or WebP."""
     return f"{camera}/image_raw/compressed"
 
 
@@ -66,14 +67,21 @@ def info_topic(camera: str) -> str:
     return f"{camera}/camera_info"
 
 
-def topics(raw: bool = False, clock: bool = False) -> tuple[Topic, ...]:
-    """Every topic of a replay: with decoded images where `raw`, with /clock where `clock`."""
-    found = [
-        Topic(image_topic(name), CompressedImage, "sensor_msgs/msg/CompressedImage") for name in CAMERA_NAMES
-    ]
-    found += [Topic(info_topic(name), CameraInfo, "sensor_msgs/msg/CameraInfo") for name in CAMERA_NAMES]
+def topics(
+    raw: bool = False, clock: bool = False, cameras: Iterable[str] = CAMERA_NAMES
+) -> tuple[Topic, ...]:
+    """Every topic of a replay.
+
+    Args:
+        raw: with decoded images.
+        clock: with /clock.
+        cameras: names of the cameras.
+    """
+    cameras = tuple(cameras)
+    found = [Topic(image_topic(name), CompressedImage, "sensor_msgs/msg/CompressedImage") for name in cameras]
+    found += [Topic(info_topic(name), CameraInfo, "sensor_msgs/msg/CameraInfo") for name in cameras]
     if raw:
-        found += [Topic(raw_image_topic(name), Image, "sensor_msgs/msg/Image") for name in CAMERA_NAMES]
+        found += [Topic(raw_image_topic(name), Image, "sensor_msgs/msg/Image") for name in cameras]
     found += [
         Topic(LIDAR_TOPIC, PointCloud2, "sensor_msgs/msg/PointCloud2"),
         Topic(TRUTH_TOPIC, OccupancyGrid, "nav_msgs/msg/OccupancyGrid", latched=True, depth=1),
@@ -88,15 +96,21 @@ def topics(raw: bool = False, clock: bool = False) -> tuple[Topic, ...]:
 
 
 def mounting(events: Iterable[Event], stamp: int) -> TFMessage:
-    """Where each sensor of a scene sits on the car, for `/tf_static`."""
-    mounted = {}
+    """Where each sensor sits on the car after these events, for `/tf_static`."""
+    poses: dict[str, Pose] = {}
     for event in events:
-        if isinstance(event.item, CameraShot):
-            mounted.setdefault(event.item.name, event.item.camera.pose)
-        elif isinstance(event.item, LidarScan):
-            mounted.setdefault(event.item.name, event.item.pose)
+        if isinstance(event.item, (CameraShot, LidarScan)):
+            poses[event.item.name] = mounted_at(event.item)
+    return mounted(Mounting(stamp, poses), stamp)
+
+
+def mounted(item: Mounting, stamp: int) -> TFMessage:
+    """Where each sensor sits on the car from now on, for `/tf_static`.
+
+    All of them, since the topic keeps one message for those who come late.
+    """
     return TFMessage(
-        transforms=[messages.transform(pose, "base_link", name, stamp) for name, pose in mounted.items()]
+        transforms=[messages.transform(pose, "base_link", name, stamp) for name, pose in item.poses.items()]
     )
 
 
@@ -117,26 +131,29 @@ def recording(
         raw: decoded images too.
 
     Returns:
-        topic names of `topics` and messages, in the order in which they are to be published.
+        topic names of `topics` and messages, in the order in which they are to be published. Truth that
+        nobody knows is -1 everywhere.
 
     Raises:
         DatasetError: a file that is missing or damaged.
     """
     if isinstance(item, Keyframe):
         truth = vehicle_raster(item.boxes, grid).astype(np.int8) * 100
+        if not item.annotated:
+            truth[:] = -1  # nobody knows; an empty grid would say that there is no vehicle
         return [
             (TRUTH_TOPIC, messages.occupancy_grid(truth, grid, stamp)),
             (BOXES_TOPIC, messages.box_markers(item.boxes, stamp)),
         ]
     if isinstance(item, LidarScan):
         return [(LIDAR_TOPIC, messages.point_cloud(item.points(), stamp, item.name))]
-    jpeg = item.jpeg()
+    encoded = item.encoded()
     made = [
         (info_topic(item.name), messages.camera_info(item.camera, stamp)),
-        (image_topic(item.name), messages.compressed_image(jpeg, stamp, item.name)),
+        (image_topic(item.name), messages.compressed_image(encoded, stamp, item.name, image_format(encoded))),
     ]
     if raw:
-        decoded = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        decoded = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
         if decoded is None:
             raise DatasetError(f"{item.path}: cannot be decoded; replace the file")
         rgb = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)

@@ -21,6 +21,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from .camera_info import CameraReading, camera_from_info, read_camera_info
 from .errors import GeometryError
 from .geometry import BevGrid, Box, Camera, Pose
+from .geometry.category import PERSON, TWO_WHEELER, VEHICLE, kind_of
 
 __all__ = [
     "POINT_DTYPE",
@@ -164,13 +165,21 @@ def camera_info(camera: Camera, stamp: int) -> CameraInfo:
 
 
 def point_cloud(points: np.ndarray, stamp: int, frame: str) -> PointCloud2:
-    """Wrap (N, 5) float32 x, y, z, intensity, ring of `frame`, metres."""
+    """Wrap (N, 5) float32 x, y, z, intensity, ring of `frame`, metres.
+
+    Where no ring is known (-1), the cloud has no such field, but the same layout. Points without a return are
+    NaN; the cloud is dense where it has none of them.
+    """
     packed = np.zeros(len(points), POINT_DTYPE)
-    for column, name in enumerate(POINT_DTYPE.names):
+    for column, name in enumerate(POINT_DTYPE.names[:4]):
         packed[name] = points[:, column]
+    ring = points[:, 4]
+    known = ring >= 0  # neither -1 nor NaN
+    packed["ring"][known] = ring[known]
     fields = [
         PointField(name=name, offset=offset, datatype=_FIELD_TYPES[dtype], count=1)
         for name, (dtype, offset) in POINT_DTYPE.fields.items()
+        if name != "ring" or known.any() or not len(points)
     ]
     return PointCloud2(
         header=header(stamp, frame),
@@ -181,7 +190,7 @@ def point_cloud(points: np.ndarray, stamp: int, frame: str) -> PointCloud2:
         point_step=POINT_DTYPE.itemsize,
         row_step=POINT_DTYPE.itemsize * len(points),
         data=to_array(packed, "B"),
-        is_dense=True,
+        is_dense=bool(np.isfinite(points[:, :3]).all()),
     )
 
 
@@ -299,8 +308,8 @@ def boxes_from_markers(message: MarkerArray) -> list[Box]:
 
 
 def _box_color(category: str) -> tuple[float, float, float]:
-    kind = category.split(".")[0]
-    return {"vehicle": _VEHICLE_COLOR, "human": _PERSON_COLOR}.get(kind, _OBJECT_COLOR)
+    colors = {VEHICLE: _VEHICLE_COLOR, TWO_WHEELER: _VEHICLE_COLOR, PERSON: _PERSON_COLOR}
+    return colors.get(kind_of(category), _OBJECT_COLOR)
 
 
 def diagnostic_status(

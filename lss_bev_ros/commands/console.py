@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -18,3 +18,8 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def listed(given: Iterable[str] | None) -> tuple[str, ...]:
+    """What an option that may be repeated, or hold several things between commas, names."""
+    return tuple(part.strip() for entry in given or () for part in entry.split(",") if part.strip())

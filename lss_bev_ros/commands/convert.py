@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .console import console, progress
+from .console import console, listed, progress
 
 _SHOWN = 10
 
@@ -33,6 +33,10 @@ def convert(
     compression: Annotated[
         Compression, typer.Option(help="zstd shrinks LiDAR and grids, not JPEG images.")
     ] = Compression.none,
+    vehicle_categories: Annotated[
+        list[str] | None,
+        typer.Option(help="Categories that count as vehicles, A,B or repeated; by default names tell."),
+    ] = None,
     max_bag_size: Annotated[int, typer.Option(help="Bytes of a bag's file, 0 for no limit.")] = 0,
 ) -> None:
     """Write scenes straight to rosbag2 bags (MCAP): what a replay would publish, without waiting for it."""
@@ -41,7 +45,9 @@ def convert(
     from ..standalone.bag.storage import StorageOptions
 
     packed = "chunk" if compression is Compression.zstd else "none"
-    reader = NuScenesReader(dataroot, version, tuple(scenes or ()))
+    reader = NuScenesReader(dataroot, version, tuple(scenes or ()), listed(vehicle_categories))
+    for notice in reader.notices:
+        console.print(f"note        {notice}", soft_wrap=True)
     began = time.monotonic()
     with progress("converting") as bar:
         made = run(

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-from .console import console, progress
+from ..errors import EvaluationError
+from .console import console, listed, progress
+
+_SHOWN = 5
 
 
 def evaluate(
@@ -21,12 +24,17 @@ def evaluate(
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads, 0 leaves it to torch.")] = 0,
     threshold: Annotated[float, typer.Option(help="Probability from which a cell is predicted.")] = 0.5,
+    vehicle_categories: Annotated[
+        list[str] | None,
+        typer.Option(help="Categories that count as vehicles, A,B or repeated; by default names tell."),
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Report file.")] = None,
     study: Annotated[Path | None, typer.Option(help="Folder for curves and a contact sheet.")] = None,
 ) -> None:
     """Score the network on a data set, with the numbers that the evaluation node would give.
 
-    With --split or --study also: vehicles that LiDAR sees apart, calibration, and recall by visibility.
+    With --split or --study also: vehicles that LiDAR sees apart, calibration, and recall by visibility. Ends
+    with exit code 1 where no keyframe could be read, or none has anything to score it against.
     """
     from ..dataset import NuScenesReader
     from ..dataset.split import scenes_of_split
@@ -34,7 +42,9 @@ def evaluate(
     from ..runtime import create_engine
     from ..visualization.study import write_study_pictures
 
-    reader = NuScenesReader(dataroot, version, tuple(scenes or ()))
+    reader = NuScenesReader(dataroot, version, tuple(scenes or ()), listed(vehicle_categories))
+    for notice in reader.notices:
+        console.print(f"note        {notice}", soft_wrap=True)
     if split:
         scenes = [name for name in scenes_of_split(reader, split) if not scenes or name in scenes]
     engine = create_engine(backend, weights, threads, precision)
@@ -51,6 +61,7 @@ def evaluate(
         )
     engine.close()
     console.print(report_table(report))
+    unscored = _tell(report)
     if closer:
         report["study"] = closer.report()
         console.print(study_table(report["study"]))
@@ -59,3 +70,25 @@ def evaluate(
     if study and closer:
         for path in write_study_pictures(closer, study):
             console.print(f"picture     {path}")
+    if unscored:
+        raise EvaluationError(f"{dataroot}: {unscored}")
+
+
+def _tell(report: dict) -> str:
+    """Print what could not be read or scored; return why nothing at all was, or nothing."""
+    data, frames = report["data"], report["frames"]
+    for line in data["damaged"][:_SHOWN]:
+        console.print(f"unreadable  {line}", soft_wrap=True)
+    if data["damaged_files"]:
+        console.print(f"{data['damaged_files']} files could not be read")
+    if not frames["evaluated"]:
+        return "no keyframe could be read, so nothing is scored"
+    if not (frames["with_annotations"] or frames["with_lidar"]):
+        return "there are neither annotated vehicles nor LiDAR scans to score against"
+    for count, what in ((frames["with_annotations"], "annotated vehicles"), (frames["with_lidar"], "LiDAR")):
+        if count < frames["evaluated"]:
+            missing = frames["evaluated"] - count
+            console.print(
+                f"note        {missing} of {frames['evaluated']} frames are not scored against {what}"
+            )
+    return ""

@@ -59,6 +59,8 @@ def render(
         raise EvaluationError("--weights recorded: a data set holds no predictions, only a bag does")
     # Before the network, which takes seconds to load.
     reader = None if is_bag else NuScenesReader(source, version, (scene,) if scene else ())
+    for notice in reader.notices if reader else ():
+        console.print(f"note        {notice}", soft_wrap=True)
     engine = _engine(backend, weights)
     still = kind in STILLS
     first = frame if still else 0
@@ -149,7 +151,7 @@ def _of_dataset(
             images = {}
             for name, shot in keyframe.cameras.items():
                 try:
-                    images[name] = shot.jpeg()
+                    images[name] = shot.encoded()
                 except DatasetError as error:
                     console.print(f"left out    {error}", soft_wrap=True)
             if not images:
@@ -170,7 +172,7 @@ def _of_dataset(
                 images=images,
                 occupancy=prediction.occupancy,
                 grid=prediction.grid,
-                truth=vehicle_raster(keyframe.boxes, prediction.grid) if reader.annotated(scene) else None,
+                truth=vehicle_raster(keyframe.boxes, prediction.grid) if keyframe.annotated else None,
                 boxes=keyframe.boxes,
                 points=points,
                 **({} if scan is None else {"lidar_origin": scan.pose.translation}),

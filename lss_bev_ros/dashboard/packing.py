@@ -10,6 +10,7 @@ import numpy as np
 
 from ..geometry import Camera, Lens
 from ..geometry.box import corners_of
+from ..geometry.category import PERSON, TWO_WHEELER, VEHICLE, kind_of
 from .scene import Frame
 
 MAX_POINTS = 8192
@@ -81,11 +82,17 @@ def pack_frame(frame: Frame, jpegs: Mapping[str, bytes], order: tuple[str, ...])
     if frame.occupancy is not None:
         blobs["occupancy"] = np.ascontiguousarray(frame.occupancy, dtype=np.int8).tobytes()
     if frame.boxes is not None:
-        header["categories"] = [box.category for box in frame.boxes]
+        header["categories"] = [_category(box.category) for box in frame.boxes]
         blobs["boxes"] = corners_of(frame.boxes).astype("<f4").tobytes()
     if frame.points is not None:
         blobs["points"] = _points(frame).tobytes()
     return pack(header, blobs)
+
+
+def _category(name: str) -> str:
+    """A category with its root as the page knows it: `car` of a data set with flat names is vehicle.car."""
+    root = {VEHICLE: "vehicle", TWO_WHEELER: "vehicle", PERSON: "human"}.get(kind_of(name), "")
+    return name if not root or name.split(".")[0] == root else f"{root}.{name}"
 
 
 def _points(frame: Frame) -> np.ndarray:

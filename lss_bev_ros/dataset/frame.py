@@ -10,13 +10,11 @@ import numpy as np
 
 from ..errors import DatasetError
 from ..geometry import Box, Camera, Pose, Rig
+from .lidar_file import read_points
+from .picture_file import damage, read_file
 
 LIDAR_NAME = "lidar_top"
 """Frame and topic name of nuScenes' LiDAR."""
-
-_START_OF_IMAGE = b"\xff\xd8"
-_END_OF_IMAGE = b"\xff\xd9"
-_POINT_BYTES = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +24,7 @@ class CameraShot:
     Attributes:
         name: camera frame, such as `cam_front`.
         stamp: nanoseconds, time of the data set.
-        path: the JPEG file.
+        path: the image file.
         camera: calibration; its pose takes the optical frame to base_link.
         ego: base_link to map at `stamp`.
         is_key: whether the shot belongs to an annotated keyframe.
@@ -39,18 +37,20 @@ class CameraShot:
     ego: Pose
     is_key: bool
 
-    def jpeg(self) -> bytes:
-        """The file's bytes as they are; DatasetError where it is missing, no JPEG or cut short."""
-        data = _read(self.path)
-        if not data.startswith(_START_OF_IMAGE):
-            raise DatasetError(f"{self.path}: not a JPEG file; download the file again")
-        # Some writers pad the file with zeros after the end marker; decoders accept that.
-        if not data.endswith(_END_OF_IMAGE) and not data.rstrip(b"\0").endswith(_END_OF_IMAGE):
-            raise DatasetError(
-                f"{self.path}: truncated JPEG, {len(data)} bytes without an end marker; "
-                f"download the file again"
-            )
+    def encoded(self) -> bytes:
+        """The file's bytes as they are: JPEG, PNG or WebP.
+
+        Raises DatasetError where it is missing, cut short or no such image.
+        """
+        data = read_file(self.path)
+        problem = damage(data)
+        if problem:
+            raise DatasetError(f"{self.path}: {problem}; download the file again")
         return data
+
+    def jpeg(self) -> bytes:
+        """`encoded`, under its name from when all images were JPEG."""
+        return self.encoded()
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +59,11 @@ class LidarScan:
 
     Attributes:
         stamp: nanoseconds, time of the data set, the end of the turn.
-        path: the `.pcd.bin` file.
-        pose: lidar_top to base_link.
+        path: the file, see `lidar_file`.
+        pose: the LiDAR to base_link.
         ego: base_link to map at `stamp`.
         is_key: whether the scan belongs to an annotated keyframe.
+        name: frame of the LiDAR, such as `lidar_top`.
     """
 
     stamp: int
@@ -73,17 +74,12 @@ class LidarScan:
     name: str = LIDAR_NAME
 
     def points(self) -> np.ndarray:
-        """(N, 5) float32: x, y, z in metres in lidar_top, intensity 0 to 255, ring index.
+        """(N, 5) float32: x, y, z in metres in the LiDAR's frame, intensity and ring index as recorded.
 
-        Raises DatasetError where the file is missing, empty or not a whole number of points.
+        Points without a return may be NaN, the ring is -1 where nobody recorded it. Raises DatasetError where
+        the file is missing, empty, cut short or not of a layout that can be told for certain.
         """
-        data = _read(self.path)
-        if not data or len(data) % _POINT_BYTES:
-            raise DatasetError(
-                f"{self.path}: truncated LiDAR file, {len(data)} bytes are not a whole number of "
-                f"{_POINT_BYTES}-byte points; download the file again"
-            )
-        return np.frombuffer(data, dtype="<f4").reshape(-1, 5).astype(np.float32, copy=False)
+        return read_points(self.path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,11 +90,14 @@ class Keyframe:
         token: nuScenes sample token.
         scene: name of the scene.
         stamp: nanoseconds, the sample's time, which is that of its LiDAR scan.
-        rig: every camera of the car, those without a shot in this frame included.
-        cameras: camera name to shot, in the order of Lift-Splat-Shoot; an absent camera is not in it.
+        rig: every camera of the scene as calibrated for this instant; one without a shot in this frame as it
+            was for its shot nearest in time. Equal calibrations are the identical Rig.
+        cameras: camera name to shot, in the rig's order; an absent camera is not in it.
         lidar: the scan, None where the data set has none.
         boxes: every annotation, in base_link at the time of the scan.
         ego: base_link to map at the time of the scan (of the camera nearest to `stamp` without a scan).
+        annotated: whether there is anything to score against: the scene has annotations, and the data set a
+            category of vehicles. Otherwise an empty raster says nothing.
     """
 
     token: str
@@ -109,14 +108,4 @@ class Keyframe:
     lidar: LidarScan | None
     boxes: tuple[Box, ...] = field(default=())
     ego: Pose = field(default_factory=Pose.identity)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise DatasetError(
-            f"{path}: file is missing; unpack all nuScenes archives into the data root"
-        ) from None
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror}); check permissions and disk") from None
+    annotated: bool = True

@@ -3,38 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from ..errors import DatasetError, GeometryError
-from ..geometry import CAMERA_NAMES, Box, Camera, Pose, Rig
+from ..geometry import Box, Camera, Lens, Pose, Rig
+from ..geometry.category import is_vehicle_category, vehicle_categories
 from .frame import CameraShot, Keyframe, LidarScan
-from .index import Calibration, SceneIndex, build_index, unknown_scene
+from .index import build_index
+from .scene_index import CAMERA, Calibration, SceneIndex
+from .tables import camera_order, unknown_scene
 
 _SCENES_KEPT = 8
 """Scene indices held in memory at once; each takes about half a megabyte for 20 s with sweeps."""
 
 
 class NuScenesReader:
-    """Reads any nuScenes data set: every version, keyframes and sweeps, cameras and LIDAR_TOP.
+    """Reads data sets in nuScenes' format: keyframes and sweeps, every camera, and one LiDAR.
 
-    Tables are resolved by nuscenes-devkit when the reader is made (see `index`); images and point clouds
-    are read only when a frame's `jpeg()` or `points()` is called, so that one damaged file costs one frame.
+    The tables are read when the reader is made (see `index`); images and point clouds are read only when a
+    frame's `encoded()` or `points()` is called, so that one damaged file costs one frame.
 
     Attributes:
         dataroot: folder that holds `samples`, `sweeps` and the version folder.
         version: such as `v1.0-mini`.
+        categories: names of the data set's categories.
+        vehicle_categories: those of them that count as vehicles.
     """
 
-    def __init__(self, dataroot: str | Path, version: str = "v1.0-mini", scenes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        dataroot: str | Path,
+        version: str = "v1.0-mini",
+        scenes: Sequence[str] = (),
+        vehicles: Sequence[str] = (),
+    ) -> None:
         """Open a data set.
 
         Args:
             dataroot: folder that holds `samples`, `sweeps` and the version folder.
             version: version folder; "" takes the only one there is.
             scenes: the scenes to open, all where none are named; fewer open faster.
+            vehicles: categories that count as vehicles, see `is_vehicle_category`; where none are given,
+                their names tell.
 
         Raises DatasetError where root, version, scene or table is missing, or a table is damaged.
         """
@@ -42,27 +57,57 @@ class NuScenesReader:
         self.version = find_version(self.dataroot, version)
         self._index = build_index(self.dataroot, self.version, tuple(scenes))
         self._scene = lru_cache(maxsize=_SCENES_KEPT)(self._index.load)
-        self._cameras: dict[str, Camera] = {}
+        self._vehicles = tuple(vehicles)
+        self.categories = self._index.categories
+        self.vehicle_categories = vehicle_categories(self.categories, self._vehicles)
+        if vehicles and self.categories and not self.vehicle_categories:
+            raise DatasetError(
+                f"{self.dataroot}: no category is among the vehicle categories {', '.join(vehicles)}; "
+                f"it has {', '.join(self.categories)}"
+            )
+        self._cameras: dict[tuple, Camera] = {}
+        self._rigs: dict[tuple[int, ...], Rig] = {}
+        self._sizes: dict[Calibration, tuple[int, int]] = {}
 
     @property
     def scenes(self) -> tuple[str, ...]:
         """Names of the opened scenes, in the order of scene.json."""
         return self._index.scenes
 
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of every camera of the opened scenes: nuScenes' six first, others by name."""
+        names = {c.name for scene in self.scenes for c in self._load(scene).calibrations if c.kind == CAMERA}
+        return tuple(sorted(names, key=camera_order))
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the user should know of the data set, one line each: what was taken in another way than
+        nuScenes has it, and why nothing can be scored.
+        """
+        notices = list(self._index.notices)
+        if self.categories and not self.vehicle_categories and any(map(self._has_boxes, self.scenes)):
+            notices.append(
+                f"no category is a vehicle, so there is nothing to score against; name some of "
+                f"{', '.join(self.categories[:30])} by --vehicle-categories or vehicle_categories:="
+            )
+        return tuple(f"{self.dataroot}: {notice}" for notice in notices)
+
     def keyframes(self, scene: str) -> Iterator[Keyframe]:
         """Yield the annotated instants of a scene in time order."""
         index = self._load(scene)
-        rig = self.first_rig(scene)
         for row in range(len(index.sample_tokens)):
-            yield self._keyframe(index, row, rig)
+            yield self._keyframe(index, row)
 
     def count_keyframes(self, scene: str) -> int:
         """Number of keyframes of a scene."""
         return len(self._load(scene).sample_tokens)
 
     def annotated(self, scene: str) -> bool:
-        """Whether a scene has annotations; those of v1.0-test have none."""
-        return len(self._load(scene).box_sample) > 0
+        """Whether there is anything to score a scene against: v1.0-test has no annotations, and annotations
+        without a category of vehicles say nothing of vehicles.
+        """
+        return self._has_boxes(scene) and bool(self.vehicle_categories)
 
     def shots(self, scene: str, sweeps: bool) -> list[CameraShot | LidarScan]:
         """All camera shots and LiDAR scans of a scene in time order, only keyframes' without `sweeps`."""
@@ -70,13 +115,17 @@ class NuScenesReader:
         return [self._shot(index, i) for i in range(len(index.stamps)) if sweeps or index.is_key[i]]
 
     def first_rig(self, scene: str) -> Rig:
-        """Every camera that the scene has, in the order of Lift-Splat-Shoot, as first calibrated."""
+        """Every camera that the scene has, as first calibrated."""
         index = self._load(scene)
-        first: dict[str, Calibration] = {}
-        for row in index.calibration:
-            calibration = index.calibrations[row]
-            first.setdefault(calibration.name, calibration)
-        return Rig(tuple(self._camera(first[name]) for name in CAMERA_NAMES if name in first))
+        first = {}
+        for i in range(len(index.stamps)):
+            calibration = index.calibrations[index.calibration[i]]
+            if calibration.kind == CAMERA and calibration.name not in first:
+                first[calibration.name] = self._camera(index, i)
+        return self._rig(first)
+
+    def _has_boxes(self, scene: str) -> bool:
+        return len(self._load(scene).box_sample) > 0
 
     def _load(self, scene: str) -> SceneIndex:
         try:
@@ -84,35 +133,57 @@ class NuScenesReader:
         except KeyError:
             raise DatasetError(unknown_scene(self.dataroot / self.version, scene, self.scenes)) from None
 
-    def _keyframe(self, index: SceneIndex, row: int, rig: Rig) -> Keyframe:
+    def _keyframe(self, index: SceneIndex, row: int) -> Keyframe:
         token, stamp = index.sample_tokens[row], int(index.sample_stamps[row])
-        shots = [self._shot(index, i) for i in np.flatnonzero((index.sample == row) & index.is_key)]
+        rows = np.flatnonzero((index.sample == row) & index.is_key)
+        # Two recordings of one sensor: the nearer one counts.
+        rows = rows[np.argsort(np.abs(index.stamps[rows] - stamp), kind="stable")]
+        shots = [self._shot(index, i) for i in rows]
         if not shots:
             raise DatasetError(
                 f"{self.dataroot / self.version}/sample_data.json: sample {token} of {index.name} has "
-                f"neither a camera nor LIDAR_TOP; unpack the nuScenes metadata again"
+                f"no image and no scan with is_key_frame; unpack the metadata again"
             )
-        cameras = {shot.name: shot for shot in shots if isinstance(shot, CameraShot)}
+        cameras: dict[str, CameraShot] = {}
+        for shot in shots:
+            if isinstance(shot, CameraShot):
+                cameras.setdefault(shot.name, shot)
         lidar = next((shot for shot in shots if isinstance(shot, LidarScan)), None)
-        ego = (lidar or min(shots, key=lambda shot: abs(shot.stamp - stamp))).ego
+        ego = (lidar or shots[0]).ego
         return Keyframe(
             token=token,
             scene=index.name,
             stamp=stamp,
-            rig=rig,
-            cameras={name: cameras[name] for name in CAMERA_NAMES if name in cameras},
+            rig=self._rig_at(index, stamp, {name: shot.camera for name, shot in cameras.items()}),
+            cameras={name: cameras[name] for name in sorted(cameras, key=camera_order)},
             lidar=lidar,
             boxes=self._boxes(index, row, ego),
             ego=ego,
+            annotated=self.annotated(index.name),
         )
+
+    def _rig_at(self, index: SceneIndex, stamp: int, here: dict[str, Camera]) -> Rig:
+        """The cameras of an instant, and those without a shot in it as they are at their nearest."""
+        names = np.array([entry.name if entry.kind == CAMERA else "" for entry in index.calibrations])
+        cameras = dict(here)
+        for name in set(names.tolist()) - {"", *here}:
+            rows = np.flatnonzero((names == name)[index.calibration])
+            nearest = rows[np.argmin(np.abs(index.stamps[rows] - stamp))]
+            cameras[name] = self._camera(index, int(nearest))
+        return self._rig(cameras)
+
+    def _rig(self, cameras: dict[str, Camera]) -> Rig:
+        # Equal calibrations are one Rig, so that what was computed for it is found again.
+        ordered = tuple(cameras[name] for name in sorted(cameras, key=camera_order))
+        return self._rigs.setdefault(tuple(map(id, ordered)), Rig(ordered))
 
     def _shot(self, index: SceneIndex, i: int) -> CameraShot | LidarScan:
         calibration = index.calibrations[index.calibration[i]]
         stamp, path, is_key = int(index.stamps[i]), self.dataroot / index.files[i], bool(index.is_key[i])
         ego = self._pose("ego_pose.json", f"pose of {index.files[i]}", index.ego[i, 3:], index.ego[i, :3])
-        if calibration.name in CAMERA_NAMES:
-            return CameraShot(calibration.name, stamp, path, self._camera(calibration), ego, is_key)
-        return LidarScan(stamp, path, self._mounting(calibration), ego, is_key)
+        if calibration.kind == CAMERA:
+            return CameraShot(calibration.name, stamp, path, self._camera(index, i), ego, is_key)
+        return LidarScan(stamp, path, self._mounting(calibration), ego, is_key, calibration.name)
 
     def _boxes(self, index: SceneIndex, row: int, ego: Pose) -> tuple[Box, ...]:
         to_base = ego.inverse()
@@ -133,24 +204,43 @@ class NuScenesReader:
                     velocity=(to_base.rotation @ velocity)[:2],
                     visibility=int(index.box_counts[i, 0]),
                     num_lidar_pts=int(index.box_counts[i, 1]),
+                    vehicle=is_vehicle_category(index.box_category[i], self._vehicles),
                 )
             )
         return tuple(boxes)
 
-    def _camera(self, calibration: Calibration) -> Camera:
-        # Shots of one calibration share one Camera: a scene has hundreds of shots a camera.
-        key = f"{calibration.token} {calibration.size}"
+    def _camera(self, index: SceneIndex, i: int) -> Camera:
+        # Shots of equal calibration share one Camera, whatever its token: a scene has hundreds of shots.
+        calibration = index.calibrations[index.calibration[i]]
+        width, height = (int(side) for side in index.sizes[i])
+        if not (width and height):
+            width, height = self._size(calibration, self.dataroot / index.files[i])
+        key = (replace(calibration, token=""), width, height)
         if key not in self._cameras:
             pose = self._mounting(calibration)
             try:
                 intrinsics = np.array(calibration.intrinsics, dtype=np.float64)
-                self._cameras[key] = Camera(calibration.name, intrinsics, *calibration.size, pose)
+                self._cameras[key] = Camera(
+                    calibration.name, intrinsics, width, height, pose, _lens(calibration)
+                )
             except (GeometryError, ValueError) as error:
                 raise DatasetError(
                     f"{self.dataroot / self.version}/calibrated_sensor.json: record {calibration.token} "
-                    f"cannot be a camera ({error}); unpack the nuScenes metadata again"
+                    f"cannot be a camera ({error}); correct it, or unpack the metadata again"
                 ) from None
         return self._cameras[key]
+
+    def _size(self, calibration: Calibration, path: Path) -> tuple[int, int]:
+        """Width and height of an image whose record does not say; all of one calibration are alike."""
+        if calibration not in self._sizes:
+            picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+            if picture is None:
+                raise DatasetError(
+                    f"{self.dataroot / self.version}/sample_data.json: width and height of {path.name} are "
+                    f"missing, and the image cannot be read; write them there"
+                )
+            self._sizes[calibration] = (picture.shape[1], picture.shape[0])
+        return self._sizes[calibration]
 
     def _mounting(self, calibration: Calibration) -> Pose:
         return self._pose(
@@ -166,8 +256,17 @@ class NuScenesReader:
         except GeometryError as error:
             raise DatasetError(
                 f"{self.dataroot / self.version}/{table}: {what} is no pose ({error}); "
-                f"unpack the nuScenes metadata again"
+                f"unpack the metadata again"
             ) from None
+
+
+def _lens(calibration: Calibration) -> Lens:
+    """The lens that a record describes.
+
+    T4 has OpenCV's coefficients without a name: 4 or 5 are plumb_bob, 8 and more rational_polynomial.
+    """
+    model = calibration.distortion_model or ("plumb_bob" if any(calibration.distortion) else "pinhole")
+    return Lens(model, calibration.distortion)
 
 
 def find_version(dataroot: Path, version: str) -> str:
@@ -180,6 +279,15 @@ def find_version(dataroot: Path, version: str) -> str:
     there = sorted(path.parent.name for path in dataroot.glob("*/sample_data.json"))
     # A version whose very sample_data.json is lost is still that version; the missing table is named later.
     there = there or sorted(path.parent.name for path in dataroot.glob("v*/scene.json"))
+    if not there and (dataroot / "sample_data.json").is_file():
+        raise DatasetError(
+            f"dataroot {dataroot}: is the folder of the tables; name that which holds it, {dataroot.parent}"
+        )
+    below = next(iter(sorted(dataroot.glob("*/*/sample_data.json"))), None)
+    if not there and below is not None:
+        raise DatasetError(
+            f"dataroot {dataroot}: not a nuScenes root, but {below.parents[1]} in it is one; name that"
+        )
     if not there:
         raise DatasetError(
             f"dataroot {dataroot}: not a nuScenes root, it has no folder with tables such as v1.0-mini; "

@@ -20,7 +20,7 @@ def vehicle_raster(boxes: Iterable[Box], grid: BevGrid, min_lidar_pts: int = 0) 
     Args:
         boxes: annotations in base_link; only vehicles count.
         grid: cells of the raster.
-        min_lidar_pts: leave out vehicles with fewer LiDAR returns; LSS keeps all.
+        min_lidar_pts: leave out vehicles with fewer LiDAR returns, where they were counted; LSS keeps all.
 
     Returns:
         (nx, ny) bool, indexed [x, y].
@@ -29,7 +29,7 @@ def vehicle_raster(boxes: Iterable[Box], grid: BevGrid, min_lidar_pts: int = 0) 
     raster = np.zeros(grid.shape, dtype=np.uint8)
     origin = np.array([grid.x_min, grid.y_min])
     for box in boxes:
-        if not box.is_vehicle or box.num_lidar_pts < min_lidar_pts:
+        if not box.is_vehicle or 0 <= box.num_lidar_pts < min_lidar_pts:
             continue
         corners = box.corners()[:4, :2]
         # Centre of the first cell and half a cell cancel to the origin, up to float32 rounding in LSS.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from ..geometry import Pose
 from .frame import CameraShot, Keyframe, LidarScan
 
 _GAP_NS = 500_000_000
@@ -12,18 +15,33 @@ _GAP_NS = 500_000_000
 
 
 @dataclass(frozen=True, eq=False)
+class Mounting:
+    """Where sensors sit on the car from an instant on.
+
+    Attributes:
+        stamp: nanoseconds, time of the data set.
+        poses: frame name to pose in base_link, of every sensor of the scene.
+        is_key: never part of a keyframe.
+    """
+
+    stamp: int
+    poses: Mapping[str, Pose]
+    is_key: bool = False
+
+
+@dataclass(frozen=True, eq=False)
 class Event:
     """One thing to publish.
 
     Attributes:
-        item: an image, a scan, or a keyframe's annotations (a Keyframe).
+        item: an image, a scan, a keyframe's annotations (a Keyframe), or where sensors sit.
         due: nanoseconds after the start of the replay, wall time.
         stamp: nanoseconds after the start of the replay, on the recording's clock: offsets between the
             sensors of one turn are the real ones whatever the rate.
         ends_step: whether a single step of the replay ends here (the last event of a keyframe).
     """
 
-    item: CameraShot | LidarScan | Keyframe
+    item: CameraShot | LidarScan | Keyframe | Mounting
     due: int
     stamp: int
     ends_step: bool
@@ -73,3 +91,73 @@ def timeline(
 def next_start(events: Sequence[Event], rate: float = 1.0) -> int:
     """Nanoseconds after the start of the replay at which a scene that follows `events` begins."""
     return events[-1].due + round(_GAP_NS / rate)
+
+
+def with_mountings(events: Sequence[Event], rate: float = 1.0) -> list[Event]:
+    """Add where the sensors sit: at the start of a scene, and again wherever some are mounted otherwise.
+
+    A change is due halfway between the last recording before it and the first one after it; sensors that
+    change in one turn change together. Whoever takes the newest mounting for each image, as tf2 gives it,
+    then has time to finish what came before, and never pairs an image with the mounting before it.
+
+    Args:
+        events: one scene's, as `timeline` gives them.
+        rate: as given to `timeline`.
+
+    Returns:
+        the same with events of Mounting in between, in the order of `due`.
+    """
+    changes: list[_Change] = []
+    newest: dict[str, Event] = {}
+    poses: dict[str, Pose] = {}
+    for event in events:
+        if not isinstance(event.item, (CameraShot, LidarScan)):
+            continue
+        name, pose = event.item.name, mounted_at(event.item)
+        before = newest.get(name)
+        newest[name] = event
+        if before is None:
+            poses[name] = pose
+        elif not _same(mounted_at(before.item), pose):
+            change = _Change(before, event, {name: pose})
+            last = changes[-1] if changes else None
+            if last is not None and before.due < last.after.due:
+                changes[-1] = last.joined(change)
+            else:
+                changes.append(change)
+    if not newest:
+        return list(events)
+    lead = min(events[0].due, round(_GAP_NS / 2 / rate))
+    first = Mounting(events[0].item.stamp - round(lead * rate), dict(poses))
+    added = [Event(first, events[0].due - lead, events[0].stamp - lead, False)]
+    for change in changes:
+        poses |= change.poses
+        before, after = change.before, change.after
+        item = Mounting((before.item.stamp + after.item.stamp) // 2, dict(poses))
+        added.append(Event(item, (before.due + after.due) // 2, (before.stamp + after.stamp) // 2, False))
+    # Before all else that is due at the same time.
+    return sorted([*added, *events], key=lambda event: event.due)
+
+
+@dataclass(frozen=True, eq=False)
+class _Change:
+    """New poses, from some time after `before` on and before `after`."""
+
+    before: Event
+    after: Event
+    poses: dict[str, Pose]
+
+    def joined(self, other: _Change) -> _Change:
+        before = max(self.before, other.before, key=lambda event: event.due)
+        after = min(self.after, other.after, key=lambda event: event.due)
+        return _Change(before, after, self.poses | other.poses)
+
+
+def mounted_at(item: CameraShot | LidarScan) -> Pose:
+    """Where the sensor of a recording sat."""
+    return item.camera.pose if isinstance(item, CameraShot) else item.pose
+
+
+def _same(a: Pose, b: Pose) -> bool:
+    same = np.array_equal(a.rotation, b.rotation) and np.array_equal(a.translation, b.translation)
+    return a is b or same

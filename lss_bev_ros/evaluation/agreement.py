@@ -7,6 +7,8 @@
 | lidar_recall | LiDAR-occupied cells inside annotated vehicles that are predicted / all such cells |
 | lidar_observed | cells that LiDAR knows, occupied or free / all cells |
 
+A scan that tells of no cell that it is free has no part in the contradiction.
+
 Support and contradiction add up to at most 1; the rest of the predicted cells is out of LiDAR's sight.
 LiDAR sees walls and trees too, so support is not precision: it says that something stands there.
 """
@@ -32,8 +34,8 @@ class LidarScore:
 
     def reset(self) -> None:
         """Forget all frames."""
-        self._last = np.zeros(7, dtype=np.int64)
-        self._sum = np.zeros(7, dtype=np.int64)
+        self._last = np.zeros(8, dtype=np.int64)
+        self._sum = np.zeros(8, dtype=np.int64)
         self.frames = 0
 
     def update(
@@ -62,6 +64,7 @@ class LidarScore:
             in_vehicle,
             in_vehicle & predicted,
             lidar.occupied | lidar.free,
+            predicted if lidar.free.any() else np.zeros_like(predicted),
         ]
         self._last = np.array([*map(np.count_nonzero, counts), predicted.size], dtype=np.int64)
         self._sum = self._sum + self._last
@@ -80,10 +83,10 @@ class LidarScore:
 
 
 def _scores(counts: np.ndarray) -> dict[str, float]:
-    predicted, supported, contradicted, in_vehicle, found, observed, cells = counts.tolist()
+    predicted, supported, contradicted, in_vehicle, found, observed, deniable, cells = counts.tolist()
     return {
         "lidar_support": ratio(supported, predicted),
-        "lidar_contradiction": ratio(contradicted, predicted),
+        "lidar_contradiction": ratio(contradicted, deniable),
         "lidar_recall": ratio(found, in_vehicle),
         "lidar_observed": ratio(observed, cells),
     }

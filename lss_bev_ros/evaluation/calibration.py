@@ -75,8 +75,10 @@ class Calibration:
         ]
 
     def best(self) -> dict[str, float]:
-        """The entry of `curve` with the largest IoU."""
-        return max(self.curve(), key=lambda row: -1.0 if np.isnan(row["iou"]) else row["iou"])
+        """The entry of `curve` with the largest IoU; NaN throughout where there is none."""
+        rows = [row for row in self.curve() if not np.isnan(row["iou"])]
+        nothing = dict.fromkeys(("threshold", "precision", "recall", "iou"), float("nan"))
+        return max(rows, key=lambda row: row["iou"], default=nothing)
 
     def average_precision(self) -> float:
         """Area under the precision-recall curve, by the trapezoidal rule over recall from 0."""

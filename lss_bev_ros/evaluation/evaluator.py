@@ -99,7 +99,7 @@ class Evaluator:
             truth: (nx, ny) bool, annotated vehicles at that time, None where there are none to be had.
             boxes: annotations in base_link to make `truth` from, where that is not given.
             scan: LiDAR points (N, 3 or more) in base_link and the LiDAR's place (3,) there, metres; None
-                without a scan.
+                without a scan. One without a return counts as none.
             latency_ms: from image to prediction, milliseconds.
             facts: anything that the report should list with the frame, such as the scene.
         """
@@ -113,10 +113,13 @@ class Evaluator:
             self.missing["annotations"] += 1
         else:
             metrics.update(self.annotation.update(occupancy, truth))
-        if scan is None:
+        if scan is not None:
+            lidar = self.reference.observe(*scan)
+            if not len(lidar.points):  # a scan without a return has seen nothing
+                lidar = None
+        if lidar is None:
             self.missing["lidar"] += 1
         else:
-            lidar = self.reference.observe(*scan)
             metrics.update(self.agreement.update(occupancy, lidar, truth))
         self.frames += 1
         score = FrameScore(int(stamp), metrics, lidar, latency_ms, facts)

@@ -21,6 +21,10 @@ _ELEVATIONS = 360
 _CHECKS = 4
 """Places along the low part of a beam at which its height is compared with the ground's."""
 
+_LOWEST = 0.15
+"""Metres above ground below which no LiDAR sits. A scan with such an origin was put together from several and
+moved to base_link, as T4's LIDAR_CONCAT; where its beams went is not known, so nothing is seen to be free."""
+
 _EGO_MARGIN = 0.2
 """Metres around the ego vehicle in which returns are its own: mirrors, roof rack, calibration."""
 
@@ -132,6 +136,8 @@ class LidarReference:
         # Returns from below ground are mirror images: their beams did not go where they seem to.
         low = (heights < self.free_height) & (heights > -0.5)
         points, heights, blocked = points[low], heights[low], blocked[low]
+        if float(origin[2] - ground.height(origin[None])[0]) < _LOWEST:
+            return np.zeros(self.grid.shape, dtype=bool)
         offset = points[:, :2] - origin[:2]
         distance = np.hypot(offset[:, 0], offset[:, 1])
         fall = self._low_from(points, heights, origin, ground)

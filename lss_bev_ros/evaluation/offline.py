@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..dataset import Keyframe, NuScenesReader, vehicle_raster
@@ -12,6 +13,8 @@ from .evaluator import Evaluator, FrameScore
 
 if TYPE_CHECKING:
     from ..runtime import Engine, Prediction
+
+_MESSAGES = 20
 
 Observer = Callable[[Keyframe, "Prediction", FrameScore], None]
 
@@ -28,7 +31,8 @@ def evaluate_dataset(
     """Predict and score the keyframes of a data set.
 
     A damaged or missing image is left out as a lost camera would be, a damaged scan as a lost LiDAR; both
-    are counted in the report under `frames.missing`, with the first messages under `damaged`.
+    are counted in the report under `frames.missing`. `data.damaged` has the first messages and
+    `data.damaged_files` how many files there are. What has no annotations is not scored against them.
 
     Args:
         reader: the data set.
@@ -50,14 +54,13 @@ def evaluate_dataset(
     total = total if limit is None else min(total, limit)
     if not total:
         raise EvaluationError(f"{reader.dataroot}: scenes {', '.join(names) or 'none'} have no keyframe")
-    damaged: list[str] = []
+    damaged = _Damage()
     done = 0
     for name in names:
-        annotated = reader.annotated(name)
         for keyframe in reader.keyframes(name):
             if done == total:
                 break
-            _evaluate_keyframe(keyframe, annotated, engine, evaluator, damaged, observer)
+            _evaluate_keyframe(keyframe, engine, evaluator, damaged, observer)
             done += 1
             if progress:
                 progress(done, total)
@@ -66,18 +69,31 @@ def evaluate_dataset(
             "dataroot": str(reader.dataroot),
             "version": reader.version,
             "scenes": list(names),
-            "damaged": damaged[:20],
+            "damaged": damaged.messages[:_MESSAGES],
+            "damaged_files": damaged.files,
+            "notices": list(reader.notices),
         },
         engine={"backend": engine.name, "weights": engine.weights},
     )
 
 
+@dataclass
+class _Damage:
+    """Files that could not be used, and why."""
+
+    messages: list[str] = field(default_factory=list)
+    files: int = 0
+
+    def add(self, message: str, files: int = 1) -> None:
+        self.messages.append(message)
+        self.files += files
+
+
 def _evaluate_keyframe(
     keyframe: Keyframe,
-    annotated: bool,
     engine: Engine,
     evaluator: Evaluator,
-    damaged: list[str],
+    damaged: _Damage,
     observer: Observer | None,
 ) -> None:
     images: dict[str, bytes] = {}
@@ -85,9 +101,9 @@ def _evaluate_keyframe(
         shot = keyframe.cameras.get(name)
         try:
             if shot is not None:
-                images[name] = shot.jpeg()
+                images[name] = shot.encoded()
         except DatasetError as error:
-            damaged.append(str(error))
+            damaged.add(str(error))
         if name not in images:
             evaluator.miss("images")
     if not images:
@@ -99,7 +115,7 @@ def _evaluate_keyframe(
             pose = keyframe.lidar.pose
             scan = (pose.apply(keyframe.lidar.points()[:, :3]), pose.translation)
     except DatasetError as error:
-        damaged.append(str(error))
+        damaged.add(str(error))
     from ..runtime import FrameSet  # with it comes torch, which the evaluation node does without
 
     stamp = max(keyframe.cameras[name].stamp for name in images)
@@ -107,18 +123,19 @@ def _evaluate_keyframe(
     try:
         prediction, problems = engine.infer_usable(FrameSet(stamp, keyframe.rig, images))
     except ImageError as error:
-        damaged.append(str(error))
+        damaged.add(f"{keyframe.cameras[error.camera].path}: {error}", len(images))
         evaluator.miss("images", len(images))
         evaluator.miss("predictions")
         return
-    damaged.extend(f"{keyframe.cameras[name].path}: {problem}" for name, problem in problems.items())
+    for name, problem in problems.items():
+        damaged.add(f"{keyframe.cameras[name].path}: {problem}")
     if problems:
         evaluator.miss("images", len(problems))
     latency_ms = (time.perf_counter() - started) * 1e3
     score = evaluator.update(
         stamp=stamp,
         occupancy=prediction.occupancy,
-        truth=vehicle_raster(keyframe.boxes, evaluator.grid) if annotated else None,
+        truth=vehicle_raster(keyframe.boxes, evaluator.grid) if keyframe.annotated else None,
         scan=scan,
         latency_ms=latency_ms,
         scene=keyframe.scene,

@@ -68,16 +68,22 @@ class Study:
         self.frames: list[StudiedFrame] = []
 
     def __call__(self, keyframe: Keyframe, prediction: Prediction, score: FrameScore) -> None:
-        """Take a frame in."""
+        """Take a frame in; one without annotations says nothing here.
+
+        Where nobody counted the LiDAR returns of some vehicle, it is not known which vehicles LiDAR sees.
+        """
+        if not keyframe.annotated:
+            return
         occupancy = prediction.occupancy
         everything = vehicle_raster(keyframe.boxes, self._grid)
         seen = vehicle_raster(keyframe.boxes, self._grid, self._least)
-        metrics = self._seen.update(occupancy, seen)
-        self._near.update(occupancy, seen)
-        self._everything.update(occupancy, everything)
+        metrics = self._everything.update(occupancy, everything)
         self._near_all.update(occupancy, everything)
-        self._calibration.update(occupancy, seen)
         self._calibration_all.update(occupancy, everything)
+        if all(box.num_lidar_pts >= 0 for box in keyframe.boxes if box.is_vehicle):
+            metrics = self._seen.update(occupancy, seen)
+            self._near.update(occupancy, seen)
+            self._calibration.update(occupancy, seen)
         self._visibility.update(occupancy, keyframe.boxes)
         if np.count_nonzero(seen) >= self._min_cells:
             self.frames.append(StudiedFrame(keyframe, occupancy, score, metrics["iou"]))

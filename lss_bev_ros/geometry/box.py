@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .category import is_vehicle_category
 from .pose import Pose
 
 
@@ -17,11 +18,12 @@ class Box:
     Attributes:
         pose: box frame (x forward, y left, z up, origin at the centre) to the frame of whoever holds the box.
         size: (3,) float64 length (x), width (y), height (z), metres.
-        category: nuScenes category, such as `vehicle.car`.
+        category: as the data set names it, such as `vehicle.car` or `car`.
         instance: token of the physical object, the same in every frame.
         velocity: (2,) float64 m/s in the holder's frame, NaN where unknown.
         visibility: nuScenes level 1 (0 to 40 %) to 4 (80 to 100 %), 0 where unknown.
-        num_lidar_pts: LiDAR returns inside the box.
+        num_lidar_pts: LiDAR returns inside the box, -1 where nobody counted them.
+        vehicle: whether it counts as a vehicle; None lets the category tell.
     """
 
     pose: Pose
@@ -31,11 +33,12 @@ class Box:
     velocity: np.ndarray | None = None
     visibility: int = 0
     num_lidar_pts: int = 0
+    vehicle: bool | None = None
 
     @property
     def is_vehicle(self) -> bool:
-        """Whether LSS counts it as a vehicle: every category below `vehicle`, bicycles included."""
-        return self.category.split(".")[0] == "vehicle"
+        """Whether it counts as a vehicle: in nuScenes, as in LSS, all below `vehicle`, bicycles included."""
+        return is_vehicle_category(self.category) if self.vehicle is None else self.vehicle
 
     def corners(self) -> np.ndarray:
         """(8, 3) float64, metres: the bottom four corners counter-clockwise from front left, then the top."""

@@ -52,6 +52,9 @@ class ReplayParameters:
     dataroot: str = parameter("", "nuScenes data root: the folder that holds v1.0-*, samples and sweeps")
     version: str = parameter("", "data set version, such as v1.0-mini; empty takes the one that is there")
     scenes: list[str] = parameter([""], "scenes to replay in this order; empty replays all")
+    vehicle_categories: list[str] = parameter(
+        [""], "categories that count as vehicles in ground_truth/occupancy; empty lets their names tell"
+    )
     rate: float = parameter(1.0, "playback speed, 1.0 is real time", 0.01, 100.0)
     loop: bool = parameter(False, "start again at the end, for ever")
     repeat: int = parameter(1, "times to play everything before exiting, without loop", 1, 1000000)

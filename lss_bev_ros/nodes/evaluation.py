@@ -147,7 +147,8 @@ class EvaluationNode(Node):
 
     def _score(self, match: Match) -> None:
         message, latency_ms = match.prediction
-        if match.truth is None and match.scan is None:
+        known = match.truth is not None and any(value >= 0 for value in match.truth.data)
+        if not known and match.scan is None:
             self._evaluator.miss("references")
             return
         occupancy, grid = messages.cells_from_grid(message)
@@ -158,7 +159,7 @@ class EvaluationNode(Node):
                 )
             self._evaluator = Evaluator(grid, self.config.threshold, self._thresholds)
         truth = None
-        if match.truth is not None:
+        if known:
             cells, truth_grid = messages.cells_from_grid(match.truth)
             if truth_grid != grid:
                 raise EvaluationError(f"ground_truth/occupancy is on {truth_grid}, bev/occupancy on {grid}")
@@ -216,7 +217,21 @@ class EvaluationNode(Node):
         if failed:
             below = ", ".join(f"{v.metric} {v.value:.3f} < {v.threshold:.2f}" for v in failed)
             return Status("metrics", WARN, f"below threshold: {below}", values)
-        return Status("metrics", OK, f"{self._evaluator.frames} frames", values)
+        return Status("metrics", OK, f"{self._evaluator.frames} frames{self._unscored()}", values)
+
+    def _unscored(self) -> str:
+        """What the frames so far could not be scored against."""
+        missing = self._evaluator.missing
+        if not self._evaluator.frames:
+            return (
+                ": nothing to score against, neither annotations nor LiDAR" if missing["references"] else ""
+            )
+        against = {
+            "annotations": self._evaluator.annotation.frames,
+            "LiDAR": self._evaluator.agreement.frames,
+        }
+        absent = [name for name, frames in against.items() if not frames]
+        return f", without {' and '.join(absent)}" if absent else ""
 
 
 def main(args: list[str] | None = None) -> None:

@@ -16,7 +16,7 @@ from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
 from .. import dataset_messages, messages
 from ..dataset import CameraShot, Keyframe, LidarScan, NuScenesReader
-from ..dataset.timeline import Event, next_start, timeline
+from ..dataset.timeline import Event, Mounting, next_start, timeline, with_mountings
 from ..dataset_messages import CLOCK_TOPIC, LIDAR_TOPIC, TF_STATIC_TOPIC, TF_TOPIC, image_topic
 from ..errors import DatasetError
 from ..geometry import CAMERA_NAMES, BevGrid
@@ -56,11 +56,15 @@ class ReplayNode(Node):
                 "parameter dataroot: no data root given; set it to a nuScenes folder, or make one with "
                 "'lss-bev synthesize OUT'"
             )
-        self._reader = NuScenesReader(self.config.dataroot, self.config.version, tuple(self.config.scenes))
+        self._reader = NuScenesReader(
+            self.config.dataroot, self.config.version, self.config.scenes, self.config.vehicle_categories
+        )
         self._scenes = tuple(self.config.scenes) or self._reader.scenes
+        self._cameras = self._reader.cameras
+        self._tell()
         self._grid = BevGrid()
         self._create_publishers()
-        self._rates = {name: Rate() for name in (*CAMERA_NAMES, LIDAR_TOPIC)}
+        self._rates = {name: Rate() for name in (*self._cameras, LIDAR_TOPIC)}
         self._errors = 0
         self._broken = ("", -math.inf)
         self._progress = "waiting"
@@ -88,6 +92,26 @@ class ReplayNode(Node):
             self._control.notify_all()
         self._thread.join(timeout=5.0)
 
+    def _tell(self) -> None:
+        """Log what of the data set is not as in nuScenes."""
+        for notice in self._reader.notices:
+            self.get_logger().warning(notice)
+        if not set(self._cameras) <= set(CAMERA_NAMES):
+            names = ", ".join(self._cameras)
+            self.get_logger().warning(
+                f"the cameras are {names}: start the nodes that take them with cameras:='[{names}]'"
+            )
+        unscored = [
+            name
+            for name in self._scenes
+            if self._reader.count_keyframes(name) and not self._reader.annotated(name)
+        ]
+        if unscored:
+            shown = ", ".join(unscored[:5]) + (", ..." if len(unscored) > 5 else "")
+            self.get_logger().warning(
+                f"no annotated vehicles in {shown}: ground_truth/occupancy is unknown (-1) there"
+            )
+
     # -- publishers ---------------------------------------------------------------------------------
 
     def _create_publishers(self) -> None:
@@ -96,10 +120,10 @@ class ReplayNode(Node):
             topic.name: self.create_publisher(
                 topic.kind, topic.name, latched_qos(topic.depth) if topic.latched else RELIABLE
             )
-            for topic in dataset_messages.topics(self.config.publish_raw, clock)
+            for topic in dataset_messages.topics(self.config.publish_raw, clock, self._cameras)
             if topic.name not in (TF_TOPIC, TF_STATIC_TOPIC)
         }
-        self._images = {name: self._outputs[image_topic(name)] for name in CAMERA_NAMES}
+        self._images = {name: self._outputs[image_topic(name)] for name in self._cameras}
         self._clock_publisher = self._outputs.get(CLOCK_TOPIC)
         self._tf = TransformBroadcaster(self)
         self._tf_static = StaticTransformBroadcaster(self)
@@ -173,20 +197,18 @@ class ReplayNode(Node):
             for scene in self._scenes:
                 self._progress = scene
                 shots = self._reader.shots(scene, self.config.sweeps)
-                events = timeline(shots, self._reader.keyframes(scene), self.config.rate, start)
+                recordings = timeline(shots, self._reader.keyframes(scene), self.config.rate, start)
+                events = with_mountings(recordings, self.config.rate)
                 if not events:
                     self.get_logger().warning(f"{scene}: no recordings, skipped")
                     continue
                 if run_number == 0:
                     seconds = (events[-1].due - events[0].due) / 1e9
                     self.get_logger().info(f"{scene}: {len(events)} messages in {seconds:.1f} s")
-                for index, event in enumerate(events):
+                for event in events:
                     if not self._wait_until(event):
                         return
-                    stamp = self._stamp(event)
-                    if index == 0:
-                        self._tf_static.sendTransform(dataset_messages.mounting(events, stamp).transforms)
-                    self._publish(event.item, stamp)
+                    self._publish(event.item, self._stamp(event))
                 start = next_start(events, self.config.rate)
             if start == 0:
                 raise DatasetError(f"{self.config.dataroot}: no recordings in {', '.join(self._scenes)}")
@@ -233,7 +255,10 @@ class ReplayNode(Node):
             now = event.item.stamp - round(remaining * self.config.rate * 1e9)
             self._clock_publisher.publish(Clock(clock=messages.to_stamp(now)))
 
-    def _publish(self, item: CameraShot | LidarScan | Keyframe, stamp: int) -> None:
+    def _publish(self, item: CameraShot | LidarScan | Keyframe | Mounting, stamp: int) -> None:
+        if isinstance(item, Mounting):
+            self._tf_static.sendTransform(dataset_messages.mounted(item, stamp).transforms)
+            return
         self._tf.sendTransform(dataset_messages.motion(item, stamp).transforms)
         try:
             made = dataset_messages.recording(item, stamp, self._grid, self.config.publish_raw)

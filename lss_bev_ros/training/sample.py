@@ -54,6 +54,8 @@ def pack_raster(boxes: Iterable[Box], grid: BevGrid) -> np.ndarray:
     raster = np.zeros(grid.shape, np.uint8)
     for box in boxes:
         if box.is_vehicle:
-            value = 128 + min(max(box.num_lidar_pts, 0), RETURNS_SHOWN)
+            # Where nobody counted, a vehicle is as good as seen: it was annotated.
+            returns = RETURNS_SHOWN if box.num_lidar_pts < 0 else box.num_lidar_pts
+            value = 128 + min(returns, RETURNS_SHOWN)
             np.maximum(raster, vehicle_raster([box], grid).astype(np.uint8) * np.uint8(value), out=raster)
     return raster

@@ -9,6 +9,7 @@ import queue
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -211,12 +212,21 @@ class DatasetSource(Source):
 
         self._layout = layout
         self._reader = NuScenesReader(dataroot, version)
-        train, val = split_scenes(self._reader)
+        train, val = (self._annotated(names) for names in split_scenes(self._reader))
+        if not train or not val:
+            raise TrainingError(
+                f"{self._reader.dataroot}: too few scenes with annotated vehicles to train and validate on; "
+                f"{'; '.join(self._reader.notices) or 'choose a version with annotations'}"
+            )
         self._jobs = [("val", name) for name in val] + [("train", name) for name in train]
         self._rank, self._ranks = rank, ranks
         self._samples = self._read()
         counts = {name: self._reader.count_keyframes(name) for name in val}
         self.validation_samples = sum(len(range(rank, count, ranks)) for count in counts.values())
+
+    def _annotated(self, names: Sequence[str]) -> list[str]:
+        """Those with something to learn from: an empty raster would teach that there are no vehicles."""
+        return [name for name in names if self._reader.annotated(name)]
 
     def take(self, wait: float) -> tuple[str, Sample] | None:
         """As `Source.take`."""
@@ -230,7 +240,10 @@ class DatasetSource(Source):
 
 
 def keyframe_sample(keyframe, layout: SampleLayout) -> Sample:
-    """A keyframe's pictures at the stored size, without depth; cameras of any image size."""
+    """A keyframe's pictures at the stored size, straightened, without depth; cameras of any image size.
+
+    nuScenes' six cameras have places of their own, others take those that are left, in the rig's order.
+    """
     import cv2
 
     from ..runtime.image_decoder import decode_image
@@ -243,17 +256,42 @@ def keyframe_sample(keyframe, layout: SampleLayout) -> Sample:
     cameras = []
     known = {camera.name: camera for camera in keyframe.rig.cameras}
     fallback = next(iter(known.values()))
-    for k, name in enumerate(CAMERA_NAMES):
+    for k, name in enumerate(_places(keyframe.rig.names, layout.cameras)):
         shot = keyframe.cameras.get(name)
         camera = known.get(name, fallback)
         cameras.append(_full_size(camera, name))
         if shot is None:
             continue
-        pixels = decode_image(shot.camera, shot.jpeg())
+        pixels = _straighten(shot.camera, decode_image(shot.camera, shot.encoded()))
         images[k] = cv2.resize(pixels, (layout.width, layout.height), interpolation=cv2.INTER_AREA)
         present[k] = True
     calibration = pack_calibration(Rig(tuple(cameras)))
     return Sample(images, depth, pack_raster(keyframe.boxes, layout.grid), calibration, present)
+
+
+def _places(names: Sequence[str], count: int) -> list[str]:
+    """The camera of each place: its name, or that of one that is missing."""
+    strangers = iter(name for name in names if name not in CAMERA_NAMES)
+    known = [*CAMERA_NAMES[:count], *(f"none_{k}" for k in range(len(CAMERA_NAMES), count))]
+    return [name if name in names else next(strangers, name) for name in known]
+
+
+def _straighten(camera: Camera, pixels: np.ndarray) -> np.ndarray:
+    """(H, W, 3) as `camera.straight` would have seen it, black where the lens saw nothing."""
+    import cv2
+
+    if camera.lens.is_pinhole:
+        return pixels
+    return cv2.remap(pixels, *_lookup(camera), cv2.INTER_LINEAR)
+
+
+@lru_cache(maxsize=16)
+def _lookup(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W) float32 columns and rows of the image for every pixel of the straight one."""
+    columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+    places = camera.image(camera.straight.rays(np.stack([columns, rows], axis=-1)))
+    places = np.nan_to_num(places, nan=-1e6).astype(np.float32)
+    return places[..., 0], places[..., 1]
 
 
 def _full_size(camera: Camera, name: str) -> Camera:

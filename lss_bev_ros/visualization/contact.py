@@ -38,8 +38,10 @@ def contact_sheet(frames: Sequence[tuple[str, StudiedFrame]], grid: BevGrid) -> 
         color = tuple(int(v) for v in palette.TEXT)
         cv2.putText(page, text, (GAP, top + LABEL - 9), cv2.FONT_HERSHEY_SIMPLEX, 0.55, color, 1, cv2.LINE_AA)
         top += LABEL
-        for n, name in enumerate(CAMERA_NAMES):
-            shot = frame.keyframe.cameras.get(name)
+        cameras = frame.keyframe.cameras
+        names = CAMERA_NAMES if set(CAMERA_NAMES) & set(cameras) else tuple(cameras)[: len(CAMERA_NAMES)]
+        for n, name in enumerate(names):
+            shot = cameras.get(name)
             if shot is None:
                 continue
             x = GAP + (n % 3) * (CAMERA_WIDTH + GAP)

@@ -33,16 +33,24 @@ def study_curves(study: Mapping[str, object]) -> np.ndarray:
     for point in reliability:
         x, y = _at(left, point)
         draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=LINE)
-    rows = [r for r in study["curve"] if r["precision"] is not None and not np.isnan(r["precision"])]
+    rows = [row for row in study["curve"] if _measured(row["precision"], row["recall"])]
     right = (2 * MARGIN + SIDE, MARGIN)
     _axes(draw, right, "Precision and recall", "recall", "precision")
     _line(draw, right, [(r["recall"], r["precision"]) for r in rows], LINE, 3)
     best = study["vehicles_with_lidar"]["best"]
-    x, y = _at(right, (best["recall"], best["precision"]))
-    draw.ellipse((x - 6, y - 6, x + 6, y + 6), outline=tuple(palette.TRUTH), width=3)
-    label = f"best IoU {best['iou']:.3f} at {best['threshold']:.2f}"
-    draw.text((x - 12, y + 14), label, tuple(palette.TEXT), _font(16), anchor="rm")
+    if _measured(best["precision"], best["recall"], best["iou"]):
+        x, y = _at(right, (best["recall"], best["precision"]))
+        draw.ellipse((x - 6, y - 6, x + 6, y + 6), outline=tuple(palette.TRUTH), width=3)
+        label = f"best IoU {best['iou']:.3f} at {best['threshold']:.2f}"
+        draw.text((x - 12, y + 14), label, tuple(palette.TEXT), _font(16), anchor="rm")
+    for corner, drawn in ((left, reliability), (right, rows)):
+        if not drawn:
+            draw.text(_at(corner, (0.5, 0.5)), "nothing to score", palette.TEXT_DIM, _font(18), anchor="mm")
     return np.asarray(page).copy()
+
+
+def _measured(*values: float | None) -> bool:
+    return all(value is not None and not np.isnan(value) for value in values)
 
 
 def _at(corner: tuple[int, int], point: Sequence[float]) -> tuple[float, float]:

@@ -99,12 +99,21 @@ class FilmPainter:
         draw.text((gap, self._px(24)), frame.title, palette.TEXT, self._font(21), anchor="lm")
         right = (self.size[0] - gap, self._px(24))
         draw.text(right, self._subtitle, palette.TEXT_DIM, self._font(16), anchor="rm")
-        for name, place in self._places.items():
+        for name, place in self._names(frame).items():
             page.paste(self._round(self._camera(frame, name)), place, self._mask(self._camera_size))
             at = (place[0] + self._px(9), place[1] + self._px(9))
             self._tag(draw, at, name.removeprefix("cam_").replace("_", " "))
         self._grid(page, draw, frame)
         return np.asarray(page).copy()
+
+    def _names(self, frame: FilmFrame) -> dict[str, tuple[int, int]]:
+        """Camera to place: nuScenes' six have their own, others take those that are left."""
+        own = {name: place for name, place in self._places.items() if name in frame.rig.names}
+        strangers = [name for name in frame.rig.names if name not in self._places]
+        left = [place for name, place in self._places.items() if name not in own]
+        places = own | dict(zip(strangers, left, strict=False))
+        rest = {name: place for name, place in self._places.items() if place not in places.values()}
+        return places | rest
 
     def _camera(self, frame: FilmFrame, name: str) -> np.ndarray:
         width, height = self._camera_size

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..geometry.category import PERSON as PERSON_KIND
+from ..geometry.category import TWO_WHEELER, VEHICLE, kind_of
+
 Color = tuple[int, int, int]
 
 PAGE: Color = (14, 17, 23)
@@ -38,5 +41,5 @@ def probability_colors() -> np.ndarray:
 
 
 def box_color(category: str) -> Color:
-    """Colour of an annotated object's box by its nuScenes category."""
-    return {"vehicle": TRUTH, "human": PERSON}.get(category.split(".")[0], OBJECT)
+    """Colour of an annotated object's box by its category."""
+    return {VEHICLE: TRUTH, TWO_WHEELER: TRUTH, PERSON_KIND: PERSON}.get(kind_of(category), OBJECT)

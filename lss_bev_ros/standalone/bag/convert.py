@@ -21,7 +21,7 @@ from rosbags.interfaces import (
 
 from ... import dataset_messages
 from ...dataset import CameraShot, LidarScan, NuScenesReader
-from ...dataset.timeline import Event, next_start, timeline
+from ...dataset.timeline import Event, Mounting, next_start, timeline, with_mountings
 from ...errors import DatasetError, StandaloneError
 from ...geometry import BevGrid
 from .storage import BagStorage, StorageOptions
@@ -98,10 +98,10 @@ def convert(
             raise StandaloneError(f"bag {target} exists already; convert to another folder or remove it")
         unfinished = target.with_name(f".{target.name}.partial-{os.getpid()}")
         try:
-            bag = _Bag(unfinished, target.name, options, made)
+            bag = _Bag(unfinished, target.name, options, made, reader.cameras)
             start = 0
             for scene in together:
-                events = timeline(shots[scene], reader.keyframes(scene), start=start)
+                events = with_mountings(timeline(shots[scene], reader.keyframes(scene), start=start))
                 bag.add(events, count)
                 start = next_start(events)
             bag.close()
@@ -118,10 +118,12 @@ def convert(
 class _Bag:
     """One bag of scenes that follow each other."""
 
-    def __init__(self, folder: Path, name: str, options: StorageOptions, made: Conversion) -> None:
+    def __init__(
+        self, folder: Path, name: str, options: StorageOptions, made: Conversion, cameras: Sequence[str]
+    ) -> None:
         self._storage = BagStorage(folder, name, options)
         self._topics: dict[str, Connection] = {}
-        for topic in dataset_messages.topics():
+        for topic in dataset_messages.topics(cameras=cameras):
             # In a bag names are absolute.
             full = f"/{topic.name.removeprefix('/')}"
             self._topics[topic.name] = self._storage.add_topic(
@@ -132,13 +134,15 @@ class _Bag:
         self._begin: int | None = None
 
     def add(self, events: Sequence[Event], count: Callable[[], None]) -> None:
-        """Write a scene; `count` is called after each event."""
+        """Write a scene; `count` is called after each recording."""
         if self._begin is None:
             self._begin = events[0].item.stamp
-        for index, event in enumerate(events):
+        for event in events:
             stamp = self._begin + event.stamp
-            if index == 0:
-                self._write(dataset_messages.TF_STATIC_TOPIC, stamp, dataset_messages.mounting(events, stamp))
+            if isinstance(event.item, Mounting):
+                mounted = dataset_messages.mounted(event.item, stamp)
+                self._write(dataset_messages.TF_STATIC_TOPIC, stamp, mounted)
+                continue
             self._write(dataset_messages.TF_TOPIC, stamp, dataset_messages.motion(event.item, stamp))
             try:
                 for topic, message in dataset_messages.recording(event.item, stamp, self._grid):

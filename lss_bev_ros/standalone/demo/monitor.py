@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -15,21 +15,25 @@ from std_srvs.srv import Trigger
 
 from ...geometry import CAMERA_NAMES
 
-_TOPICS = (
-    *(f"{name}/image_raw/compressed" for name in CAMERA_NAMES),
-    *(f"{name}/camera_info" for name in CAMERA_NAMES),
-    "lidar_top/points",
-    "ground_truth/occupancy",
-    "bev/occupancy",
-)
-"""What a node of the demonstration subscribes to."""
-
 
 class Monitor:
     """Listens to /diagnostics on a thread of its own and calls the replay's services."""
 
-    def __init__(self, namespace: str = "") -> None:
-        """Start listening; `namespace` is that of the nodes."""
+    def __init__(self, namespace: str = "", cameras: Sequence[str] = CAMERA_NAMES) -> None:
+        """Start listening.
+
+        Args:
+            namespace: of the nodes.
+            cameras: names of the cameras that they take.
+        """
+        # What a node of the demonstration subscribes to.
+        self._topics = (
+            *(f"{name}/image_raw/compressed" for name in cameras),
+            *(f"{name}/camera_info" for name in cameras),
+            "lidar_top/points",
+            "ground_truth/occupancy",
+            "bev/occupancy",
+        )
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)  # Ctrl-C is the caller's
         self._node = rclpy.create_node("demo_monitor", namespace=namespace or "/")
         self._statuses: dict[str, DiagnosticStatus] = {}
@@ -63,7 +67,7 @@ class Monitor:
     def ready(self, subscribers: int) -> bool:
         """Whether every node has spoken and every topic between them has so many subscribers."""
         heard = all(name in self._statuses for name in ("replay", "network", "metrics"))
-        return heard and all(self._node.count_subscribers(topic) >= subscribers for topic in _TOPICS)
+        return heard and all(self._node.count_subscribers(topic) >= subscribers for topic in self._topics)
 
     def resume(self, timeout: float = 5.0) -> bool:
         """Start the paused replay; whether it answered within `timeout` seconds."""

@@ -19,7 +19,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ...dataset.contents import count_keyframes
+from ...dataset.contents import camera_names, count_keyframes
 from ...errors import LssBevError, StandaloneError
 from ...evaluation import report_table
 from ..launching import parse_arguments
@@ -93,13 +93,14 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
     files = DemoFiles(_fresh(runs / "demo"))
     given["report"] = str(files.report)
     given["paused"] = "true"  # until everyone listens
+    cameras = camera_names(given["dataroot"], given.get("version", ""))
     listeners = _LISTENERS + (given.get("dashboard", "true").lower() in ("true", "1"))
     interrupted = False
     with _process("bag", ["bag", "record", "--all", "--output", str(files.bag)], files):
         launch = ["launch", "demo.launch.py", *(f"{name}:={value}" for name, value in given.items())]
         with _process("launch", launch, files) as nodes:
             try:
-                seen = _watch(nodes, listeners, given.get("namespace", ""), console)
+                seen = _watch(nodes, listeners, given.get("namespace", ""), cameras, console)
             except KeyboardInterrupt:
                 interrupted = True
                 seen = {}
@@ -180,9 +181,11 @@ def _process(name: str, command: list[str], files: DemoFiles) -> Iterator[subpro
                         process.wait(_STOP_TIMEOUT)
 
 
-def _watch(nodes: subprocess.Popen, listeners: int, namespace: str, console: Console) -> dict[str, str]:
+def _watch(
+    nodes: subprocess.Popen, listeners: int, namespace: str, cameras: Sequence[str], console: Console
+) -> dict[str, str]:
     """Show the live status until the nodes end; return what the network said of itself last."""
-    monitor = Monitor(namespace)
+    monitor = Monitor(namespace, cameras)
     started = time.monotonic()
     phase, shown, page = "starting", 0.0, ""
     try:

@@ -1,0 +1,78 @@
+"""What is kept of the tables: a compact index of each scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+CAMERA, LIDAR = "camera", "lidar"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """One record of calibrated_sensor.json: where a sensor sits and, for a camera, how it projects.
+
+    Attributes:
+        token: of the record.
+        name: frame name, lower case.
+        kind: `camera` or `lidar`.
+        channel: as the data set names the sensor.
+        translation: (3,) metres, the sensor's origin in base_link.
+        rotation: quaternion w x y z, sensor to base_link.
+        intrinsics: (3, 3) pixels, empty for a LiDAR.
+        distortion: coefficients in OpenCV's order, empty for a LiDAR and for images that are straight.
+        distortion_model: as the data set names it, empty where it does not.
+    """
+
+    token: str
+    name: str
+    kind: str
+    channel: str
+    translation: tuple[float, ...]
+    rotation: tuple[float, ...]
+    intrinsics: tuple[tuple[float, ...], ...]
+    distortion: tuple[float, ...] = ()
+    distortion_model: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class SceneIndex:
+    """Everything the reader needs of one scene, by row.
+
+    Attributes:
+        name: scene name.
+        calibrations: those that occur in the scene.
+        stamps: (M,) int64 ns, one a camera shot or LiDAR scan, ascending.
+        files: M file names relative to the data root.
+        sizes: (M, 2) int32 image width and height, pixels, 0 where the tables do not say.
+        calibration: (M,) int32 rows of `calibrations`.
+        sample: (M,) int32 rows of `sample_tokens`.
+        is_key: (M,) bool.
+        ego: (M, 7) float64, base_link to map: x y z in metres, then quaternion w x y z.
+        sample_tokens: S sample tokens, by time.
+        sample_stamps: (S,) int64 ns.
+        box_sample: (B,) int32 rows of `sample_tokens`, ascending.
+        boxes: (B, 13) float64: centre x y z in map, width, length, height, quaternion w x y z box to map,
+            velocity x y z in map in m/s (NaN where unknown).
+        box_category: B category names.
+        box_instance: B instance tokens.
+        box_counts: (B, 2) int32: visibility level (0 unknown) and LiDAR points inside (-1 unknown).
+    """
+
+    name: str
+    calibrations: tuple[Calibration, ...]
+    stamps: np.ndarray
+    files: tuple[str, ...]
+    sizes: np.ndarray
+    calibration: np.ndarray
+    sample: np.ndarray
+    is_key: np.ndarray
+    ego: np.ndarray
+    sample_tokens: tuple[str, ...]
+    sample_stamps: np.ndarray
+    box_sample: np.ndarray
+    boxes: np.ndarray
+    box_category: tuple[str, ...]
+    box_instance: tuple[str, ...]
+    box_counts: np.ndarray
