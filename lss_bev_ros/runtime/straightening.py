@@ -64,7 +64,7 @@ class Straightening:
         )
         v = ((np.arange(rows) + 0.5) * (height / rows) - MARGIN + t.top) * camera.height / t.resized_height
         # What is not in the image is the nearest of its edge; the splat takes nothing from there.
-        u, v = camera.bend((u - 0.5)[None], (v - 0.5)[:, None], hold=True)
+        u, v = np.broadcast_arrays(*camera.bend((u - 0.5)[None], (v - 0.5)[:, None], hold=True))
         u = np.clip(u, 0.0, camera.width - 1.0).astype(np.float32)
         v = np.clip(v, 0.0, camera.height - 1.0).astype(np.float32)
         return cls(height, width, *cv2.convertMaps(u, v, cv2.CV_16SC2))
