@@ -117,12 +117,12 @@ class Camera:
         rays = self.lens.undistort(bent)
         return np.concatenate([rays, np.ones((*rays.shape[:-1], 1))], axis=-1)
 
-
     def bend(self, u: np.ndarray, v: np.ndarray, hold: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Where pixels of `straight`'s image are in the camera's own.
 
         Args:
-            u: columns, and `v` rows, of any shapes that broadcast.
+            u: columns.
+            v: rows; any shapes that broadcast.
             hold: hold what is beyond the lens's reach at its edge.
 
         Returns:
