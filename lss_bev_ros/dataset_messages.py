@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from nav_msgs.msg import OccupancyGrid
 from rosgraph_msgs.msg import Clock
@@ -17,12 +16,11 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
-from . import messages
+from . import images, messages
 from .dataset import CameraShot, Keyframe, LidarScan
-from .dataset.picture_file import image_format
 from .dataset.raster import vehicle_raster
 from .dataset.timeline import Event, Mounting, mounted_at
-from .errors import DatasetError
+from .errors import DatasetError, PictureError
 from .geometry import CAMERA_NAMES, BevGrid, Pose
 
 LIDAR_TOPIC = "lidar_top/points"
@@ -148,14 +146,15 @@ def recording(
     if isinstance(item, LidarScan):
         return [(LIDAR_TOPIC, messages.point_cloud(item.points(), stamp, item.name))]
     encoded = item.encoded()
+    kind = (images.kind_of(encoded) or "jpeg").lower()
     made = [
         (info_topic(item.name), messages.camera_info(item.camera, stamp)),
-        (image_topic(item.name), messages.compressed_image(encoded, stamp, item.name, image_format(encoded))),
+        (image_topic(item.name), messages.compressed_image(encoded, stamp, item.name, kind)),
     ]
     if raw:
-        decoded = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-        if decoded is None:
-            raise DatasetError(f"{item.path}: cannot be decoded; replace the file")
-        rgb = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
+        try:
+            rgb = images.decode(encoded)
+        except PictureError as error:
+            raise DatasetError(f"{item.path}: {error}; replace the file") from None
         made.append((raw_image_topic(item.name), messages.image(rgb, stamp, item.name)))
     return made

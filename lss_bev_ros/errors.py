@@ -15,6 +15,10 @@ class GeometryError(LssBevError):
     """A calibration, pose or grid that no camera or map can have."""
 
 
+class PictureError(LssBevError):
+    """Bytes that make no picture; it names no camera and no file, which whoever asked for it adds."""
+
+
 class DatasetError(LssBevError):
     """A data set that is missing, incomplete or damaged."""
 

@@ -18,6 +18,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, Poi
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
+from .camera_image import image_note, picture, rgb_from_image
 from .camera_info import CameraReading, camera_from_info, read_camera_info
 from .errors import GeometryError
 from .geometry import BevGrid, Box, Camera, Pose
@@ -37,7 +38,9 @@ __all__ = [
     "from_stamp",
     "header",
     "image",
+    "image_note",
     "occupancy_grid",
+    "picture",
     "point_cloud",
     "pose_from_transform",
     "read_camera_info",
@@ -69,6 +72,8 @@ _FIELD_TYPES = {
     np.dtype("<f8"): PointField.FLOAT64,
 }
 _DTYPES = {number: dtype for dtype, number in _FIELD_TYPES.items()}
+# INT64 and UINT64, which PointField has from ROS 2 Lyrical.
+_DTYPES.update({9: np.dtype("<i8"), 10: np.dtype("<u8")})
 
 _VEHICLE_COLOR = (1.0, 0.62, 0.11)
 _PERSON_COLOR = (0.16, 0.50, 0.98)
@@ -115,32 +120,6 @@ def image(rgb: np.ndarray, stamp: int, frame: str) -> Image:
         step=width * 3,
         data=to_array(rgb, "B"),
     )
-
-
-def rgb_from_image(message: Image) -> np.ndarray:
-    """(H, W, 3) uint8 RGB of an rgb8, bgr8, rgba8, bgra8 or mono8 image.
-
-    Raises:
-        GeometryError: another encoding, or data that does not fit height, width and step.
-    """
-    channels = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}.get(message.encoding)
-    if channels is None:
-        raise GeometryError(
-            f"{message.header.frame_id}: image encoding {message.encoding!r} is not supported; "
-            f"publish rgb8, bgr8, rgba8, bgra8 or mono8"
-        )
-    if message.step < message.width * channels or len(message.data) != message.step * message.height:
-        raise GeometryError(
-            f"{message.header.frame_id}: {len(message.data)} bytes do not make a {message.width}x"
-            f"{message.height} {message.encoding} image with a step of {message.step}"
-        )
-    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
-    pixels = rows[:, : message.width * channels].reshape(message.height, message.width, channels)
-    if message.encoding.startswith("bgr"):
-        return np.ascontiguousarray(pixels[..., 2::-1])
-    if channels == 1:
-        return np.repeat(pixels, 3, axis=2)
-    return np.ascontiguousarray(pixels[..., :3])
 
 
 def camera_info(camera: Camera, stamp: int) -> CameraInfo:
@@ -197,28 +176,59 @@ def point_cloud(points: np.ndarray, stamp: int, frame: str) -> PointCloud2:
 def xyz_from_cloud(message: PointCloud2) -> np.ndarray:
     """(N, 3) float32 finite points of a cloud that has x, y and z fields, in its own frame.
 
+    Fields may be in any order, of any numeric type and either byte order, with any bytes between them. Rows
+    begin at `row_step` where the data is as long as that says; a `row_step` that does not go with data
+    without padding is ignored, since many drivers leave it wrong.
+
     Raises:
-        GeometryError: no such fields, big-endian data, or data that does not fit the layout.
+        GeometryError: no such fields, or data that does not fit the layout.
     """
     frame = message.header.frame_id
-    fields = {field.name: field for field in message.fields}
-    known = {name for name, field in fields.items() if field.datatype in _DTYPES}
-    if not {"x", "y", "z"} <= known or message.is_bigendian:
-        raise GeometryError(f"{frame}: a point cloud needs little-endian numeric fields x, y and z")
-    count = message.width * message.height
-    if message.point_step == 0 or len(message.data) < count * message.point_step:
-        raise GeometryError(f"{frame}: {len(message.data)} bytes do not hold {count} points")
-    layout = np.dtype(
-        {
-            "names": ["x", "y", "z"],
-            "formats": [_DTYPES[fields[name].datatype] for name in "xyz"],
-            "offsets": [fields[name].offset for name in "xyz"],
-            "itemsize": message.point_step,
-        }
-    )
-    packed = np.frombuffer(message.data, layout, count=count)
-    points = np.column_stack([packed[name].astype(np.float32) for name in "xyz"])
-    return points[np.isfinite(points).all(axis=1)]
+    fields = {field.name: field for field in reversed(message.fields) if field.datatype in _DTYPES}
+    if not {"x", "y", "z"} <= set(fields):
+        found = ", ".join(f"{field.name} (type {field.datatype})" for field in message.fields) or "none"
+        raise GeometryError(
+            f"{frame}: a point cloud needs numeric fields x, y and z, and this one has {found}: "
+            f"let the driver publish Cartesian points"
+        )
+    width, height, step = message.width, message.height, message.point_step
+    if not width * height:
+        return np.empty((0, 3), np.float32)
+    dtypes = {}
+    for name in "xyz":
+        dtypes[name] = _DTYPES[fields[name].datatype].newbyteorder(">" if message.is_bigendian else "<")
+        end = fields[name].offset + dtypes[name].itemsize
+        if end > step:
+            raise GeometryError(
+                f"{frame}: field {name} of the point cloud ends at byte {end} of a point, beyond its "
+                f"point_step of {step}: the driver's fields and point_step do not agree"
+            )
+    row = _row_step(message)
+    points = np.empty((height, width, 3), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # float64 may hold what float32 cannot
+        for column, name in enumerate("xyz"):
+            layout = (height, width), dtypes[name], message.data, fields[name].offset, (row, step)
+            points[..., column] = np.ndarray(*layout)
+    points = points.reshape(-1, 3)
+    finite = np.isfinite(points).all(axis=1)
+    return points if finite.all() else points[finite]
+
+
+def _row_step(message: PointCloud2) -> int:
+    """Bytes from one row of a cloud to the next."""
+    given, size = message.row_step, len(message.data)
+    tight = message.width * message.point_step
+    padded = message.height > 1 and given > tight
+    # The last row's padding may be left out.
+    if padded and size >= given * (message.height - 1) + tight:
+        return given
+    if size < tight * message.height or (padded and size != tight * message.height):
+        raise GeometryError(
+            f"{message.header.frame_id}: {size} bytes do not hold a point cloud of {message.height} rows of "
+            f"{message.width} points of {message.point_step} bytes (row_step {given}): part of it is lost, "
+            f"or the driver's sizes are wrong"
+        )
+    return tight
 
 
 def transform(pose: Pose, parent: str, child: str, stamp: int) -> TransformStamped:

@@ -6,28 +6,32 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "lss_bev_ros"
 ROS = {"rclpy", "launch", "launch_ros", "tf2_ros", "cv_bridge", "ament_index_python", "rosidl_runtime_py"}
-KNOW_ROS = ("nodes", "standalone", "messages.py", "camera_info.py", "dataset_messages.py")
+KNOW_ROS = ("nodes", "standalone", "messages.py", "camera_info.py", "camera_image.py", "dataset_messages.py")
 LAYERS = {
     "geometry": set(),
+    "images": set(),
     "model": {"geometry"},
-    "runtime": {"geometry", "model"},
-    "dataset": {"geometry"},
+    "runtime": {"geometry", "images", "model"},
+    "dataset": {"geometry", "images"},
     "evaluation": {"geometry", "dataset", "runtime"},
-    "visualization": {"geometry", "dataset", "evaluation"},
-    "dashboard": {"geometry", "visualization"},
+    "visualization": {"geometry", "dataset", "evaluation", "images"},
+    "dashboard": {"geometry", "images", "visualization"},
     "nodes": {
         "dashboard",
         "geometry",
         "dataset",
+        "images",
         "runtime",
         "evaluation",
         "visualization",
         "messages",
+        "camera_image",
         "camera_info",
         "dataset_messages",
     },
@@ -81,3 +85,15 @@ def test_a_process_loads_no_library_that_it_does_not_use(module, without):
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout.split() == []
+
+
+def test_the_package_depends_on_what_it_imports_of_ros():
+    """On a ROS 2 with no more than that, every command must find its messages."""
+    manifest = ElementTree.parse(PACKAGE.parent / "package.xml")
+    named = {element.text for element in manifest.iter("exec_depend")}
+    optional = {"cv_bridge", "rosidl_runtime_py"}  # taken where it is there; comes with rclpy's interfaces
+    for path in FILES:
+        for name in imports(path):
+            root = name.partition(".")[0]
+            if root in ROS - optional or root.endswith(("_msgs", "_srvs", "_interfaces")):
+                assert {"tf2_ros": "tf2_ros_py"}.get(root, root) in named, f"{path} imports {name}"

@@ -5,10 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-console = Console()
+_ENDLESS = 100_000
+
+
+class CommandConsole(Console):
+    """A console whose lines are as long as they have to be where the output is no terminal.
+
+    Rich would take the width of another terminal of the process, or 80, and cut the cells of a table that a
+    file or another command is to read.
+    """
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        """Width and height in characters."""
+        known = super().size
+        return known if self._is_seen else ConsoleDimensions(_ENDLESS, known.height)
+
+    @property
+    def _is_seen(self) -> bool:
+        """Whether somebody looks at it: a pipe is no terminal, be it coloured or not."""
+        try:
+            return self.file.isatty()
+        except (AttributeError, ValueError):
+            return False
+
+
+console = CommandConsole()
 
 
 @contextmanager

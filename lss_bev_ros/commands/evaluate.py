@@ -80,7 +80,8 @@ def _tell(report: dict) -> str:
     for line in data["damaged"][:_SHOWN]:
         console.print(f"unreadable  {line}", soft_wrap=True)
     if data["damaged_files"]:
-        console.print(f"{data['damaged_files']} files could not be read")
+        count = data["damaged_files"]
+        console.print(f"{count} file{'s' * (count > 1)} could not be read")
     if not frames["evaluated"]:
         return "no keyframe could be read, so nothing is scored"
     if not (frames["with_annotations"] or frames["with_lidar"]):

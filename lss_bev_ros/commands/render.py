@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import DatasetError, EvaluationError
+from ..errors import DatasetError, EvaluationError, ImageError
 from .console import console, progress
 
 if TYPE_CHECKING:
@@ -22,6 +23,38 @@ if TYPE_CHECKING:
     from ..visualization.film import FilmFrame
 
 _RECORDED = "recorded"
+_SHOWN = 20
+"""Lines of what was left out that are printed; the rest is counted."""
+
+
+@dataclass
+class _LeftOut:
+    """What of the source could not be read.
+
+    Attributes:
+        items: images, scans and frames.
+        frames: those of which no image could be used.
+    """
+
+    items: int = 0
+    frames: int = 0
+
+    def item(self, problem: object) -> None:
+        """An image or a scan, which the frame goes without."""
+        self.items += 1
+        if self.items <= _SHOWN:
+            console.print(f"left out    {problem}", soft_wrap=True)
+
+    def frame(self, stamp: int, problem: object) -> None:
+        """A frame, which the film goes on without."""
+        self.frames += 1
+        self.item(f"the frame at {stamp / 1e9:.3f} s: no image of it can be used ({problem})")
+
+    def summary(self) -> str:
+        """One line, or nothing where nothing was left out."""
+        rest = self.items - self.frames
+        parts = [f"{self.frames} frames"] * bool(self.frames) + [f"{rest} images or scans"] * bool(rest)
+        return f"{' and '.join(parts)} were left out: they cannot be read" if parts else ""
 
 
 def render(
@@ -44,15 +77,24 @@ def render(
     frame: Annotated[
         int | None, typer.Option(help="Of a still: which frame, from 0; the middle one.")
     ] = None,
+    namespace: Annotated[
+        str | None, typer.Option(help="Of a bag with several cars: the namespace of the one to show.")
+    ] = None,
+    base_frame: Annotated[
+        str, typer.Option(help="Of a bag: the car's frame; that of its grids, or base_link, by default.")
+    ] = "",
     max_mb: Annotated[float, typer.Option(help="A GIF is shrunk until it is no larger; 0 for any.")] = 3.0,
 ) -> None:
-    """Make a film of a scene, or a still: the cameras with what is predicted in them, and the grid."""
+    """Make a film of a scene, or a still: the cameras with what is predicted in them, and the grid.
+
+    What cannot be read is left out and said, and the exit code is then 1.
+    """
     from ..dataset import NuScenesReader
     from ..visualization.film import FilmPainter
     from ..visualization.video import STILLS, check_target, write_film, write_still
 
     kind = check_target(out)
-    is_bag = source.suffix == ".mcap" or (source / "metadata.yaml").is_file() or any(source.glob("*.mcap*"))
+    is_bag = _is_bag(source)
     if not weights:
         weights = _RECORDED if is_bag else "builtin"
     if weights == _RECORDED and not is_bag:
@@ -64,26 +106,30 @@ def render(
     engine = _engine(backend, weights)
     still = kind in STILLS
     first = frame if still else 0
+    left_out = _LeftOut()
     if reader is None:
-        count, frames = _of_bag(source, engine, first)
+        count, frames = _of_bag(source, engine, first, left_out, namespace, base_frame)
     else:
-        count, frames = _of_dataset(reader, scene, engine, first)
+        count, frames = _of_dataset(reader, scene, engine, first, left_out)
     subtitle = "" if engine is None else f"weights: {engine.weights}"
     painter = FilmPainter(size, threshold, subtitle, boxes)
     try:
         if still:
             one = next(frames, None)
-            if one is None:
+            if one is None or (frame is not None and left_out.frames):
                 raise EvaluationError(f"{source}: no image of that frame can be read; choose another --frame")
             write_still(out, painter.paint(one))
             console.print(f"still       {out}", soft_wrap=True)
-            return
-        count = min(count, limit) if limit > 0 else count
-        with progress("rendering") as bar:
-            pictures = (painter.paint(one) for one in _first(frames, count, bar))
-            written = write_film(out, pictures, fps, round(max_mb * 1e6))
-        megabytes = out.stat().st_size / 1e6
-        console.print(f"film        {out}: {written} frames, {megabytes:.1f} MB", soft_wrap=True)
+        else:
+            count = min(count, limit) if limit > 0 else count
+            with progress("rendering") as bar:
+                pictures = (painter.paint(one) for one in _first(frames, count, bar))
+                written = write_film(out, pictures, fps, round(max_mb * 1e6))
+            megabytes = out.stat().st_size / 1e6
+            console.print(f"film        {out}: {written} frames, {megabytes:.1f} MB", soft_wrap=True)
+        if left_out.items:
+            console.print(left_out.summary(), soft_wrap=True)
+            raise typer.Exit(1)
     finally:
         if engine is not None:
             engine.close()
@@ -106,19 +152,47 @@ def _first(frames: Iterable[FilmFrame], count: int, bar) -> Iterator[FilmFrame]:
     bar(count, count)
 
 
-def _of_bag(source: Path, engine: Engine | None, first: int | None) -> tuple[int, Iterator[FilmFrame]]:
+def _is_bag(source: Path) -> bool:
+    if source.name.endswith((".mcap", ".mcap.zstd", ".db3", ".db3.zstd")):
+        return True
+    return (source / "metadata.yaml").is_file() or any((*source.glob("*.mcap*"), *source.glob("*.db3*")))
+
+
+def _of_bag(
+    source: Path,
+    engine: Engine | None,
+    first: int | None,
+    left_out: _LeftOut,
+    namespace: str | None,
+    base_frame: str,
+) -> tuple[int, Iterator[FilmFrame]]:
     from ..standalone.bag.frames import film_frames
 
-    predict = None if engine is None else partial(_predict, engine)
-    count, _ = film_frames(source, predict)
-    return film_frames(source, predict, _chosen(first, count, source))
+    def warn(line: str) -> None:
+        console.print(f"warning     {line}", soft_wrap=True, markup=False)
+
+    predict = None if engine is None else partial(_predict, engine, left_out)
+    count, _ = film_frames(source, predict, namespace=namespace)
+    return film_frames(source, predict, _chosen(first, count, source), namespace, base_frame, warn)
 
 
-def _predict(engine: Engine, stamp: int, rig: Rig, images: dict[str, bytes]) -> tuple[np.ndarray, BevGrid]:
+def _predict(
+    engine: Engine, left_out: _LeftOut, stamp: int, rig: Rig, images: Mapping[str, bytes]
+) -> tuple[np.ndarray, BevGrid] | None:
+    """The grid of a frame; None where no image of it can be used."""
     from ..runtime import FrameSet
 
-    images = {name: image for name, image in images.items() if name in rig.names}
-    prediction, _ = engine.infer_usable(FrameSet(stamp, rig, images))
+    known = {name: image for name, image in images.items() if name in rig.names}
+    if not known:
+        left_out.frame(stamp, "no camera_info and transform of their cameras has come before them")
+        return None
+    try:
+        prediction, problems = engine.infer_usable(FrameSet(stamp, rig, known))
+    except ImageError as error:
+        left_out.frame(stamp, error)
+        return None
+    for problem in problems.values():
+        left_out.item(problem)
     return prediction.occupancy, prediction.grid
 
 
@@ -133,10 +207,9 @@ def _chosen(first: int | None, count: int, source: Path) -> int:
 
 
 def _of_dataset(
-    reader: NuScenesReader, scene: str, engine: Engine, first: int | None
+    reader: NuScenesReader, scene: str, engine: Engine, first: int | None, left_out: _LeftOut
 ) -> tuple[int, Iterator[FilmFrame]]:
     from ..dataset.raster import vehicle_raster
-    from ..runtime import FrameSet
     from ..visualization.film import FilmFrame
 
     scene = scene or next(iter(reader.scenes), "")
@@ -153,26 +226,28 @@ def _of_dataset(
                 try:
                     images[name] = shot.encoded()
                 except DatasetError as error:
-                    console.print(f"left out    {error}", soft_wrap=True)
+                    left_out.item(error)
             if not images:
+                left_out.frame(keyframe.stamp, "there is none")
                 continue
-            prediction, problems = engine.infer_usable(FrameSet(keyframe.stamp, keyframe.rig, images))
-            for problem in problems.values():
-                console.print(f"left out    {problem}", soft_wrap=True)
+            predicted = _predict(engine, left_out, keyframe.stamp, keyframe.rig, images)
+            if predicted is None:
+                continue
+            occupancy, grid = predicted
             scan = keyframe.lidar
             points = None
             if scan is not None:
                 try:
                     points = scan.pose.apply(scan.points()[:, :3])
                 except DatasetError as error:
-                    console.print(f"left out    {error}", soft_wrap=True)
+                    left_out.item(error)
             yield FilmFrame(
                 stamp=keyframe.stamp,
                 rig=keyframe.rig,
                 images=images,
-                occupancy=prediction.occupancy,
-                grid=prediction.grid,
-                truth=vehicle_raster(keyframe.boxes, prediction.grid) if keyframe.annotated else None,
+                occupancy=occupancy,
+                grid=grid,
+                truth=vehicle_raster(keyframe.boxes, grid) if keyframe.annotated else None,
                 boxes=keyframe.boxes,
                 points=points,
                 **({} if scan is None else {"lidar_origin": scan.pose.translation}),

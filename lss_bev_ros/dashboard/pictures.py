@@ -6,12 +6,17 @@ import cv2
 import numpy as np
 
 from ..geometry import BevGrid, Camera
+from ..images import preview
 from ..visualization import bev_image, palette
 from ..visualization.overlay import CameraOverlay
 from .packing import pack_frame
 from .scene import Frame
 
 _GAP = 6
+_BEV_SIDE = 1000
+_MOST_SCALE = 4
+"""Pixels of the grid's picture, along its longer side, and of one of its cells, at most."""
+
 _ASPECT = 9 / 16
 
 
@@ -57,8 +62,9 @@ class Pictures:
             _write(tile, label)
         return self._encode(sheet)
 
-    def bev(self, frame: Frame, scale: int = 4) -> bytes:
-        """JPEG of the grid with LiDAR and annotated vehicles."""
+    def bev(self, frame: Frame) -> bytes:
+        """JPEG of the grid with LiDAR and annotated vehicles, of fewer pixels a cell where cells are many."""
+        scale = max(1, min(_MOST_SCALE, _BEV_SIDE // max(frame.grid.shape)))
         occupancy = frame.occupancy
         if occupancy is None:
             occupancy = np.full(frame.grid.shape, -1, np.int8)
@@ -68,29 +74,21 @@ class Pictures:
     def _images(self, frame: Frame) -> dict[str, np.ndarray]:
         """The frame's images, small, (height, width, 3) uint8 BGR; damaged ones are left out."""
         if frame is not self._frame:
-            widths = {camera.name: camera.width for camera in frame.rig.cameras}
-            small = {name: self._shrunk(image, widths.get(name, 0)) for name, image in frame.images.items()}
+            small = {name: self._shrunk(image) for name, image in frame.images.items()}
             self._small = {name: image for name, image in small.items() if image is not None}
             self._frame = frame
         return self._small
 
-    def _shrunk(self, image: bytes | np.ndarray, full_width: int) -> np.ndarray | None:
-        if isinstance(image, np.ndarray):
-            decoded = image[..., ::-1]
-        else:
-            # A JPEG decoder makes a half or a quarter of the size in a fraction of the time.
-            flag = cv2.IMREAD_COLOR
-            for factor, reduced in ((2, cv2.IMREAD_REDUCED_COLOR_2), (4, cv2.IMREAD_REDUCED_COLOR_4)):
-                flag = reduced if full_width >= factor * self._width else flag
-            data = np.frombuffer(image, np.uint8)
-            decoded = cv2.imdecode(data, flag) if len(data) else None
-            if decoded is None:
-                return None
-        height, width = decoded.shape[:2]
+    def _shrunk(self, image: bytes | np.ndarray) -> np.ndarray | None:
+        """The image as BGR, no wider than is shown; None where it is damaged, whatever its bytes are."""
+        picture = preview(image, self._width)
+        if picture is None or not picture.size:
+            return None
+        height, width = picture.shape[:2]
         if width > self._width:
             size = (self._width, max(1, round(height * self._width / width)))
-            decoded = cv2.resize(decoded, size, interpolation=cv2.INTER_AREA)
-        return decoded
+            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        return cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
 
     def _overlaid(self, frame: Frame, name: str, image: np.ndarray) -> np.ndarray:
         camera = next((camera for camera in frame.rig.cameras if camera.name == name), None)

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from ..errors import GeometryError
 from ..geometry import BevGrid, Box, Rig
 
 T = TypeVar("T")
@@ -25,6 +26,12 @@ _RESTART_NS = 1_000_000_000
 _FIRST_GRID = 1.0
 _NEXT_GRID = 6.0
 """Seconds to wait for the first and for a further grid before images are shown without one."""
+
+
+_MOST_CELLS = 1_000_000
+_FINEST = 0.01
+_LONGEST = 2_000.0
+"""What is drawn of a grid: its cells, a cell's side and the grid's own, metres."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,14 +123,20 @@ class Scene:
     def add_prediction(
         self, stamp: int, occupancy: np.ndarray, grid: BevGrid, latency_ms: float | None = None
     ) -> None:
-        """Take a grid (nx, ny) int8; it brings the frame that is shown next."""
+        """Take a grid (nx, ny) int8; it brings the frame that is shown next.
+
+        Raises:
+            GeometryError: a grid that nobody could see or that would stop the page.
+        """
+        _check_drawable(occupancy, grid)
         with self._lock:
             self._prediction = (stamp, occupancy, grid, latency_ms)
             self._images_since = None
         self._changed()
 
     def add_truth(self, stamp: int, truth: np.ndarray, grid: BevGrid) -> None:
-        """Take annotated vehicles (nx, ny) bool."""
+        """Take annotated vehicles (nx, ny) bool; GeometryError for a grid as in `add_prediction`."""
+        _check_drawable(truth, grid)
         with self._lock:
             self._truths.add(stamp, (truth, grid))
 
@@ -173,3 +186,14 @@ class Scene:
 
     def _changed(self) -> None:
         self.on_change()
+
+
+def _check_drawable(cells: np.ndarray, grid: BevGrid) -> None:
+    sides = grid.x_max - grid.x_min, grid.y_max - grid.y_min
+    if cells.size > _MOST_CELLS or grid.resolution < _FINEST or max(sides) > _LONGEST:
+        raise GeometryError(
+            f"a grid of {' x '.join(map(str, cells.shape))} cells of {grid.resolution:g} m is not drawn: it "
+            f"may have {_MOST_CELLS} cells, of {_FINEST:g} m or more, and sides of {_LONGEST:g} m"
+        )
+    if cells.shape != grid.shape:
+        raise GeometryError(f"a grid of {grid.shape} cells cannot hold {cells.shape}")

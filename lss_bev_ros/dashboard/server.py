@@ -26,6 +26,13 @@ _SETTLING = 0.06
 """Seconds after a grid in which the annotations and the scan of its instant may still come."""
 
 _STATE_PERIOD = 1.0
+
+_FAILING = 3
+"""Frames in a row that could not be drawn; from then on it is not the frame's fault."""
+
+_STUCK = 10.0
+"""Seconds after which a frame that is still being drawn counts as one that cannot be."""
+
 _ANSWER_TIMEOUT = 10.0
 _BOUNDARY = "frame"
 _PAGE_TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
@@ -68,6 +75,9 @@ class DashboardServer:
         self._wake = asyncio.Event()
         self._changes = 0
         self._drawn: dict[Channel, int] = {}
+        self._problems: dict[str, str] = {}
+        self._failures = 0
+        self._drawing_since: float | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="drawing")
         self._page = Channel("page", self._wake.set)
         self._cam = Channel("cam", self._wake.set)
@@ -99,6 +109,23 @@ class DashboardServer:
     def clients(self) -> int:
         """Streams that are open."""
         return sum(channel.clients for channel in self.channels)
+
+    @property
+    def problem(self) -> str:
+        """Why something of the newest frame could not be drawn, one line; empty where all was."""
+        if self._under_way > _STUCK:
+            return f"a frame has been under way for {self._under_way:.0f} s"
+        return "; ".join(self._problems.values())
+
+    @property
+    def failing(self) -> bool:
+        """Whether frame after frame could not be drawn."""
+        return self._failures >= _FAILING or self._under_way > _STUCK
+
+    @property
+    def _under_way(self) -> float:
+        """Seconds that the present frame takes so far."""
+        return 0.0 if self._drawing_since is None else self._loop.time() - self._drawing_since
 
     def _route(self) -> None:
         router = self.app.router
@@ -134,12 +161,24 @@ class DashboardServer:
             started = self._loop.time()
             changes = self._changes
             wanted = [each for each in self.channels if each.clients and not self._is_drawn(each, changes)]
-            frame = self._scene.compose() if wanted else None
+            try:
+                frame = self._scene.compose() if wanted else None
+            except Exception as error:  # whatever a message held: the next frame may be good
+                self._problems, frame = {"frame": _reason("frame", error)}, None
+                self._failures += 1
             if frame is None:
                 continue
+            self._drawing_since = started
             payloads = await self._loop.run_in_executor(self._thread, self._render, frame, wanted)
+            self._drawing_since = None
+            self._problems = {
+                channel.name: _reason(channel.name, payload)
+                for channel, payload in zip(wanted, payloads, strict=True)
+                if isinstance(payload, Exception)
+            }
+            self._failures = self._failures + 1 if self._problems else 0
             for channel, payload in zip(wanted, payloads, strict=True):
-                if channel.clients:
+                if channel.clients and not isinstance(payload, Exception):
                     channel.publish(payload)
                     self._drawn[channel] = changes
             await asyncio.sleep(max(0.0, self._period - (self._loop.time() - started)))
@@ -148,9 +187,16 @@ class DashboardServer:
         """Whether the channel's clients have this already, since they joined while it was drawn."""
         return channel.ready and self._drawn.get(channel) == changes
 
-    def _render(self, frame: Frame, wanted: Sequence[Channel]) -> list[bytes]:
+    def _render(self, frame: Frame, wanted: Sequence[Channel]) -> list[bytes | Exception]:
+        """Each channel's payload, or why there is none: one that fails costs the others nothing."""
         make = {self._page: self._pictures.page, self._cam: self._pictures.cam, self._bev: self._pictures.bev}
-        return [make[channel](frame) for channel in wanted]
+        payloads: list[bytes | Exception] = []
+        for channel in wanted:
+            try:
+                payloads.append(make[channel](frame))
+            except Exception as error:  # such as a picture that no memory can hold
+                payloads.append(error)
+        return payloads
 
     async def _tell(self) -> None:
         while True:
@@ -159,7 +205,11 @@ class DashboardServer:
 
     def _publish_state(self) -> None:
         if self._state.clients:
-            self._state.publish(_json(self.state()))
+            try:
+                text = _json(self.state())
+            except Exception as error:  # a value that no JSON can hold
+                text = _json({"problem": _reason("state", error)})
+            self._state.publish(text)
 
     def state(self) -> dict[str, object]:
         """What the page shows besides frames."""
@@ -175,6 +225,7 @@ class DashboardServer:
                 "paused": replay.get("paused") == "True",
                 "scene": replay.get("scene", ""),
             },
+            "problem": self.problem,
             "clients": self.clients,
             "uptime": round(self._vitals.uptime, 1),
         }
@@ -206,16 +257,18 @@ class DashboardServer:
         return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
     async def _health(self, _request: web.Request) -> web.Response:
-        """Alive, since it answers; and what the page waits for."""
+        """Alive, since it answers; whether it can draw, and what the page waits for."""
         topics = self._vitals.topics()
         return _json_response(
             {
-                "status": "ok",
+                "status": "cannot draw" if self.failing else "ok",
+                "problem": self.problem,
                 "uptime": round(self._vitals.uptime, 1),
                 "clients": self.clients,
                 "waiting": [row["name"] for row in topics if row["state"] == "waiting"],
                 "silent": [row["name"] for row in topics if row["state"] == "silent"],
-            }
+            },
+            503 if self.failing else 200,
         )
 
     async def _control(self, request: web.Request) -> web.Response:
@@ -307,6 +360,12 @@ class DashboardServer:
                 request.transport.abort()
             return False
         return True
+
+
+def _reason(what: str, error: Exception) -> str:
+    """One line on what could not be drawn."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    return f"{what} cannot be drawn: {words[:200]}"
 
 
 def _page_files() -> dict[str, bytes]:

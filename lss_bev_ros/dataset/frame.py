@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DatasetError
+from ..errors import DatasetError, PictureError
 from ..geometry import Box, Camera, Pose, Rig
+from ..images import inspect
+from .data_file import read_file
 from .lidar_file import read_points
-from .picture_file import damage, read_file
 
 LIDAR_NAME = "lidar_top"
 """Frame and topic name of nuScenes' LiDAR."""
@@ -43,9 +44,10 @@ class CameraShot:
         Raises DatasetError where it is missing, cut short or no such image.
         """
         data = read_file(self.path)
-        problem = damage(data)
-        if problem:
-            raise DatasetError(f"{self.path}: {problem}; download the file again")
+        try:
+            inspect(data)
+        except PictureError as error:
+            raise DatasetError(f"{self.path}: {error}") from None
         return data
 
     def jpeg(self) -> bytes:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DatasetError
-from .picture_file import read_file
+from .data_file import read_file
 
 _REMEDY = (
     "write it as nuScenes does, points.astype('<f4').tofile(path) of x, y, z, intensity, ring, or as PCD "

@@ -120,9 +120,9 @@ def with_mountings(events: Sequence[Event], rate: float = 1.0) -> list[Event]:
             poses[name] = pose
         elif not _same(mounted_at(before.item), pose):
             change = _Change(before, event, {name: pose})
-            last = changes[-1] if changes else None
-            if last is not None and before.due < last.after.due:
-                changes[-1] = last.joined(change)
+            together = changes[-1].joined(change) if changes else change
+            if changes and together.time > min(change.time, changes[-1].time) / 4:
+                changes[-1] = together
             else:
                 changes.append(change)
     if not newest:
@@ -130,11 +130,11 @@ def with_mountings(events: Sequence[Event], rate: float = 1.0) -> list[Event]:
     lead = min(events[0].due, round(_GAP_NS / 2 / rate))
     first = Mounting(events[0].item.stamp - round(lead * rate), dict(poses))
     added = [Event(first, events[0].due - lead, events[0].stamp - lead, False)]
-    for change in changes:
+    for change in sorted(changes, key=lambda change: change.due):
         poses |= change.poses
         before, after = change.before, change.after
         item = Mounting((before.item.stamp + after.item.stamp) // 2, dict(poses))
-        added.append(Event(item, (before.due + after.due) // 2, (before.stamp + after.stamp) // 2, False))
+        added.append(Event(item, change.due, (before.stamp + after.stamp) // 2, False))
     # Before all else that is due at the same time.
     return sorted([*added, *events], key=lambda event: event.due)
 
@@ -146,6 +146,16 @@ class _Change:
     before: Event
     after: Event
     poses: dict[str, Pose]
+
+    @property
+    def time(self) -> int:
+        """Nanoseconds in which it may be told."""
+        return self.after.due - self.before.due
+
+    @property
+    def due(self) -> int:
+        """The middle of them."""
+        return (self.before.due + self.after.due) // 2
 
     def joined(self, other: _Change) -> _Change:
         before = max(self.before, other.before, key=lambda event: event.due)

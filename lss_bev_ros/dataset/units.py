@@ -14,6 +14,9 @@ _EXPONENTS = {"seconds": 9, "milliseconds": 6, MICROSECONDS: 3, "nanoseconds": 0
 _EPOCH = (3e8, 1e10)
 """Seconds since 1970 of any recording: 1979 to 2286. A thousandth or a thousandfold of them is outside."""
 
+_LONGEST = 86_400.0
+"""Seconds between keyframes of one scene, at the very most."""
+
 _SPACING = (0.015, 15.0)
 """Seconds between keyframes: 66 Hz to one in 15 s, a thousandfold apart, so that one unit fits at most."""
 
@@ -29,10 +32,14 @@ def unit_of(stamps: np.ndarray, spacing: float) -> str:
         spacing: median distance of consecutive keyframes in the table's unit, NaN where unknown.
     """
     typical = float(np.median(stamps)) if len(stamps) else 0.0
-    for value, (low, high) in ((typical, _EPOCH), (spacing, _SPACING)):
-        for name, exponent in _EXPONENTS.items():
-            if low <= value / 10.0 ** (9 - exponent) < high:
-                return name
+    scales = {name: 10.0 ** (exponent - 9) for name, exponent in _EXPONENTS.items()}
+    for name, scale in scales.items():
+        since_1970 = _EPOCH[0] <= typical * scale < _EPOCH[1]
+        if since_1970 and (np.isnan(spacing) or 0.0 <= spacing * scale < _LONGEST):
+            return name
+    for name, scale in scales.items():
+        if _SPACING[0] <= spacing * scale < _SPACING[1]:
+            return name
     return MICROSECONDS
 
 

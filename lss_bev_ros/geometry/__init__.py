@@ -5,5 +5,16 @@ from .grid import BevGrid
 from .lens import Lens
 from .pose import Pose
 from .rig import CAMERA_NAMES, Camera, Rig, check_intrinsics
+from .transform_tree import TransformTree
 
-__all__ = ["CAMERA_NAMES", "BevGrid", "Box", "Camera", "Lens", "Pose", "Rig", "check_intrinsics"]
+__all__ = [
+    "CAMERA_NAMES",
+    "BevGrid",
+    "Box",
+    "Camera",
+    "Lens",
+    "Pose",
+    "Rig",
+    "TransformTree",
+    "check_intrinsics",
+]

@@ -25,13 +25,16 @@ class LiftSplatShoot(nn.Module):
     def __init__(self, config: ModelConfig | None = None):
         super().__init__()
         self.config = config or ModelConfig()
-        dx, bx, nx = voxel_layout(self.config)
-        self.register_buffer("dx", dx)
-        self.register_buffer("bx", bx)
-        self.register_buffer("nx", nx)
-        self.register_buffer("frustum", create_frustum(self.config))
+        for name, constant in self.constants(self.config).items():
+            self.register_buffer(name, constant)
         self.camencode = CameraEncoder(self.config)
         self.bevencode = BevEncoder(self.config)
+
+    @staticmethod
+    def constants(config: ModelConfig) -> dict[str, torch.Tensor]:
+        """The part of the state dict that follows from the configuration, by name."""
+        dx, bx, nx = voxel_layout(config)
+        return {"dx": dx, "bx": bx, "nx": nx, "frustum": create_frustum(config)}
 
     def forward(self, images: torch.Tensor, calibration: Calibration) -> torch.Tensor:
         """Predict the BEV grid.

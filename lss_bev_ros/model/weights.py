@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +15,26 @@ import torch
 
 from ..errors import ModelError
 from .bev_encoder import BasicBlock
-from .config import ModelConfig
+from .config import DOWNSAMPLE, ModelConfig
 from .efficientnet import MBConvBlock
 from .lift_splat import LiftSplatShoot
 from .widths import Widths
 
 CONSTANTS = ("dx", "bx", "nx", "frustum")
 """State that follows from the configuration and is no parameter."""
+
+_NEVER_RUN = ("camencode.trunk._conv_head.", "camencode.trunk._bn1.", "camencode.trunk._fc.")
+"""Names of the classification head, which official checkpoints carry and no prediction reads."""
+
+_COUNTER = ".num_batches_tracked"
+_LAST = "bevencode.up2.4.weight"
+"""The convolution that makes the outputs."""
+
+_ENCODERS = re.compile(r"(?:^|(?<=\.))(?:camencode|bevencode)\.")
+_WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+"""What DataParallel, torch.compile, FSDP and activation checkpointing put into names."""
+
+_AVERAGE = re.compile(r"(?:^|[._])(?:ema|average|averaged|avg|swa)(?:$|[._])", re.IGNORECASE)
 
 _SHIPPED = Path(__file__).parent / "builtin"
 BUILTIN = {
@@ -123,10 +137,13 @@ def _gain(name: str) -> float:
 
 
 def read_checkpoint(path: Path, config: ModelConfig | None = None) -> LiftSplatShoot:
-    """Make the network of a state dict, strictly, without running any code that the file may hold.
+    """Make the network of a state dict, without running any code that the file may hold.
 
-    A state dict inside {"state_dict": ...} and names that begin with "module." (DataParallel) are accepted,
-    as are half-precision tensors.
+    The state dict may lie in whatever a training script puts around it (`{"state_dict": ...}`, `model`,
+    `ema`, ...), at any depth, its names may carry what DataParallel, torch.compile, FSDP or a Lightning
+    module put into them, and its numbers may be of any floating-point type. Of a network beside its moving
+    average the average is taken. What never changes a prediction may be missing: the classification head,
+    which never runs, and the counters of batch normalisation.
 
     Args:
         path: of the file.
@@ -135,10 +152,16 @@ def read_checkpoint(path: Path, config: ModelConfig | None = None) -> LiftSplatS
     Raises:
         ModelError: the file is missing, damaged or no checkpoint, or its names or shapes are not the model's.
     """
-    state = _unwrap(path, _load(path))
-    model = LiftSplatShoot(replace(config or ModelConfig(), widths=Widths.of_state(state)))
+    config = config or ModelConfig()
+    state = _state_dict(path, _load(path))
+    absent = [name for name in CONSTANTS if name not in state]
+    if not absent:
+        _check_sizes(path, state, config)
+    model = LiftSplatShoot(replace(config, widths=Widths.of_state(state)))
     expected = model.state_dict()
-    missing = [name for name in expected if name not in state]
+    missing = [name for name in expected if name not in state and name not in CONSTANTS]
+    if all(name.startswith(_NEVER_RUN) or name.endswith(_COUNTER) for name in missing):
+        missing = []
     extra = [name for name in state if name not in expected]
     shaped = [n for n, t in expected.items() if n in state and state[n].shape != t.shape]
     problems = []
@@ -149,7 +172,7 @@ def read_checkpoint(path: Path, config: ModelConfig | None = None) -> LiftSplatS
     if shaped:
         first = shaped[0]
         problems.append(
-            f"{_some(shaped)} of another shape ({first} is {tuple(state[first].shape)}, "
+            f"has {_some(shaped)} of another shape ({first} is {tuple(state[first].shape)}, "
             f"not {tuple(expected[first].shape)})"
         )
     if problems:
@@ -157,23 +180,83 @@ def read_checkpoint(path: Path, config: ModelConfig | None = None) -> LiftSplatS
             f"checkpoint {path} {'; '.join(problems)}: it is not of this Lift-Splat-Shoot configuration; "
             f"use an official checkpoint or one that `lss-bev train` wrote"
         )
-    constants = {name: expected[name] for name in CONSTANTS}
-    moved = [
-        name
-        for name, constant in constants.items()
-        if not torch.allclose(state[name].double(), constant.double(), rtol=1e-3, atol=1e-3)
-    ]
-    if moved:
+    if absent:
+        raise ModelError(
+            f"checkpoint {path} lacks {_some(absent)}, which say what grid and depth range it was made for: "
+            f"save it with all that model.state_dict() holds"
+        )
+    fitted = {n: _cast(path, n, state[n], t) if n in state else _unused(n, t) for n, t in expected.items()}
+    broken = [name for name, tensor in fitted.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise ModelError(
+            f"checkpoint {path} holds NaN or infinity, or numbers beyond float32, in {_some(broken)}: "
+            f"take an earlier one"
+        )
+    model.load_state_dict(fitted | {name: expected[name] for name in CONSTANTS}, strict=True)
+    return model
+
+
+def _cast(path: Path, name: str, tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """A tensor in the network's own precision."""
+    if like.is_floating_point() and not tensor.is_floating_point():
+        raise ModelError(
+            f"checkpoint {path} has {name} as {str(tensor.dtype).removeprefix('torch.')}, which are no "
+            f"weights that can be run: save it before it is quantised"
+        )
+    return tensor.to(like.dtype)
+
+
+def _unused(name: str, like: torch.Tensor) -> torch.Tensor:
+    """What stands for a tensor that no prediction depends on."""
+    return torch.ones_like(like) if name.endswith("running_var") else torch.zeros_like(like)
+
+
+def _check_sizes(path: Path, state: Mapping[str, torch.Tensor], config: ModelConfig) -> None:
+    """Say in the user's words what the network was made for, where that is something else.
+
+    Raises:
+        ModelError: it is for another grid, image size, depth range or number of outputs.
+    """
+    shell = LiftSplatShoot.constants(config)
+    differ = []
+    for name, constant in shell.items():
+        given = state[name]
+        # Half the distance of two neighbours: what rounding to the file's precision may have changed.
+        close = max(1e-3, torch.finfo(given.dtype).eps) if given.is_floating_point() else 1e-3
+        if given.shape != constant.shape or not torch.allclose(
+            given.double(), constant.double(), rtol=close, atol=1e-3
+        ):
+            differ.append(name)
+    if differ:
         raise ModelError(
             f"checkpoint {path} was made for another grid, image size or depth range "
-            f"({', '.join(moved)} differ): configure the model as it was trained"
+            f"({', '.join(differ)} differ): it is for {_made_for(state)}, and the network is configured for "
+            f"{_made_for(shell)}; configure it as it was trained, or use another checkpoint"
         )
-    broken = [n for n in expected if not torch.isfinite(state[n]).all()]
-    if broken:
-        raise ModelError(f"checkpoint {path} holds NaN or infinity in {_some(broken)}: take an earlier one")
-    fitted = {name: state[name].to(tensor.dtype) for name, tensor in expected.items()}
-    model.load_state_dict(fitted | constants, strict=True)
-    return model
+    last = state.get(_LAST)
+    if last is not None and last.ndim == 4 and last.shape[0] > config.outputs:
+        row = "k:k+1"
+        raise ModelError(
+            f"checkpoint {path} has {last.shape[0]} outputs, not {config.outputs}, and does not say which of "
+            f"them are vehicles: keep the row k that is, state['{_LAST}'] = state['{_LAST}'][{row}] and the "
+            f"same of '{_LAST.removesuffix('weight')}bias', and save that"
+        )
+
+
+def _made_for(constants: Mapping[str, torch.Tensor]) -> str:
+    """Grid, depth range and input size by the constants of a state dict."""
+    try:
+        size, centre, count = ([float(v) for v in constants[name].flatten()] for name in ("dx", "bx", "nx"))
+        frustum = constants["frustum"].double()
+        bins, rows, columns, _ = frustum.shape
+        depth = frustum[:, 0, 0, 2]
+        step = float(depth[1] - depth[0]) if bins > 1 else 0.0
+        low = [centre[axis] - size[axis] / 2 for axis in range(2)]
+        grid = f"{count[0]:.0f} x {count[1]:.0f} cells of {size[0]:g} m from ({low[0]:g}, {low[1]:g})"
+        image = f"images of {rows * DOWNSAMPLE} x {columns * DOWNSAMPLE}"
+        return f"{grid}, {bins} depths from {float(depth[0]):g} m every {step:g} m, {image}"
+    except (ValueError, IndexError, RuntimeError):
+        return "sizes that cannot be read"
 
 
 def _load(path: Path) -> object:
@@ -188,9 +271,10 @@ def _load(path: Path) -> object:
         raise ModelError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
     except Exception as error:  # the unpickler raises whatever the bytes lead it to
         if "weights_only" in str(error) and zipfile.is_zipfile(path):
+            named = re.search(r"GLOBAL ([\w.]+)", str(error))
             raise ModelError(
-                f"checkpoint {path} holds more than tensors and is not unpickled, for safety: "
-                f"save it again as torch.save(model.state_dict(), path)"
+                f"checkpoint {path} holds more than tensors{f' ({named[1]})' if named else ''} and is not "
+                f"unpickled, for safety: save it again as torch.save(model.state_dict(), path)"
             ) from error
         raise ModelError(
             f"{path} is no PyTorch checkpoint, or it is truncated: download or copy it again"
@@ -210,23 +294,93 @@ def _load_safetensors(path: Path) -> object:
         raise ModelError(f"{path} is no safetensors file, or it is truncated: copy it again") from error
 
 
-def _unwrap(path: Path, content: object) -> dict[str, torch.Tensor]:
-    """Take the state dict out of what a training script may have put around it."""
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
-    if not isinstance(content, Mapping) or not content:
+def _state_dict(path: Path, content: object) -> dict[str, torch.Tensor]:
+    """Take the network out of what a training script may have put around it."""
+    found = list(_networks(content, ""))
+    if not found:
+        if any(True for _ in _tensors(content)):
+            some = [name for name, _ in itertools.islice(_tensors(content), 4)]
+            raise ModelError(
+                f"checkpoint {path} is of another network, with {_some(some)}: use an official "
+                f"Lift-Splat-Shoot checkpoint or one that `lss-bev train` wrote"
+            )
         raise ModelError(
             f"checkpoint {path} holds no state dict: save it as torch.save(model.state_dict(), path)"
         )
-    wrong = [str(name) for name, value in content.items() if not isinstance(value, torch.Tensor)]
+    # A part of the network alone, such as the averages of what was trained, does not make one.
+    most = max(_needed(state) for _, state in found)
+    whole = [(where, state) for where, state in found if _needed(state) == most]
+    averaged = [(where, state) for where, state in whole if _AVERAGE.search(where)]
+    (where, state), *others = averaged or whole
+    different = [other for other, beside in others if not _same(state, beside)]
+    if different:
+        raise ModelError(
+            f"checkpoint {path} holds several networks ({_some([where or 'the outermost', *different])}): "
+            f"save the state dict of the one to run alone"
+        )
+    wrong = [name for name, value in state.items() if not isinstance(value, torch.Tensor)]
     if wrong:
         raise ModelError(
             f"checkpoint {path} has entries that are no tensors ({_some(wrong)}): "
             f"save it as torch.save(model.state_dict(), path)"
         )
-    names = [str(name) for name in content]
-    prefix = "module." if all(name.startswith("module.") for name in names) else ""
-    return {name[len(prefix) :]: content[key] for name, key in zip(names, content, strict=True)}
+    return state  # type: ignore[return-value]
+
+
+def _networks(content: object, where: str, depth: int = 0) -> Iterator[tuple[str, dict[str, object]]]:
+    """Every state dict of a network of ours inside of something, and where it is.
+
+    What a Lightning module or an average keeps beside the network, a loss's buffers say, is left out.
+    """
+    if not isinstance(content, Mapping) or depth > 4:
+        return
+    plain = {_plain(str(name)): value for name, value in content.items()}
+    prefixes = {}
+    for name in plain:
+        mark = _ENCODERS.search(name)
+        if mark:
+            prefixes[name[: mark.start()]] = None
+    plain = {name: value for name, value in plain.items() if not isinstance(value, Mapping)}
+    for prefix in prefixes:
+        inner = {name[len(prefix) :]: value for name, value in plain.items() if name.startswith(prefix)}
+        if not prefix:
+            inner = {n: v for n, v in inner.items() if n != "n_averaged" and not _is_beside(n, prefixes)}
+        if any(isinstance(value, torch.Tensor) for value in inner.values()):
+            yield f"{where}.{prefix}".strip("."), inner
+    for name, value in content.items():
+        yield from _networks(value, f"{where}.{name}".strip("."), depth + 1)
+
+
+def _needed(state: Mapping[str, object]) -> int:
+    """How many entries predictions depend on."""
+    return sum(not name.startswith(_NEVER_RUN) and not name.endswith(_COUNTER) for name in state)
+
+
+def _is_beside(name: str, prefixes: Mapping[str, None]) -> bool:
+    return any(prefix and name.startswith(prefix) for prefix in prefixes)
+
+
+def _plain(name: str) -> str:
+    """A parameter's name without what wrappers of modules put into it, wherever they did."""
+    return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
+
+
+def _tensors(content: object, depth: int = 0) -> Iterator[tuple[str, torch.Tensor]]:
+    """Every named tensor inside of something."""
+    if isinstance(content, Mapping) and depth <= 4:
+        for name, value in content.items():
+            if isinstance(value, torch.Tensor):
+                yield str(name), value
+            else:
+                yield from _tensors(value, depth + 1)
+
+
+def _same(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    """Whether two state dicts are of equal content."""
+    if set(one) != set(other):
+        return False
+    pairs = ((one[name], other[name]) for name in one)
+    return all(isinstance(b, torch.Tensor) and torch.equal(a, b) for a, b in pairs if torch.is_tensor(a))
 
 
 def _seed(spec: str) -> int | None:

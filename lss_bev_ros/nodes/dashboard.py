@@ -6,6 +6,7 @@ import contextlib
 import os
 import queue
 import sys
+import time
 from concurrent.futures import Future
 from functools import partial
 
@@ -38,6 +39,9 @@ _GRID, _POINTS = "bev/occupancy", "lidar_top/points"
 _TRUTH, _BOXES = "ground_truth/occupancy", "ground_truth/boxes"
 
 _NICENESS = 3
+
+_REFUSAL_SHOWN = 5.0
+"""Seconds that a message which cannot be shown stays in the diagnostics, since the next one may be good."""
 
 _PLAUSIBLE_MS = 60_000.0
 """An older grid tells of a clock that is not ours, such as that of a bag."""
@@ -84,6 +88,7 @@ class DashboardNode(Node):
         self._subscribe(CompressedImage if compressed else Image)
         self._replay = _ReplayServices(self, self.config.replay)
         self._second = self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._refused = ("", -_REFUSAL_SHOWN)
         self._serving = Serving(self._make_server, self.config.host, self.config.port, self._report)
         self._diagnostics = DiagnosticsPublisher(self, self._statuses)
 
@@ -136,12 +141,16 @@ class DashboardNode(Node):
         try:
             callback(message)
         except (GeometryError, TransformException) as error:
-            self.get_logger().warning(f"{topic}: {error}", throttle_duration_sec=5.0)
+            self._refuse(f"{topic}: {error}")
+        except Exception as error:  # whatever a message holds, the page stays
+            self._refuse(f"{topic}: not shown ({type(error).__name__}: {' '.join(str(error).split())[:200]})")
+
+    def _refuse(self, line: str) -> None:
+        self._refused = line, time.monotonic()
+        self.get_logger().warning(line, throttle_duration_sec=5.0)
 
     def _on_image(self, name: str, message: CompressedImage | Image) -> None:
-        compressed = isinstance(message, CompressedImage)
-        image = bytes(message.data) if compressed else messages.rgb_from_image(message)
-        self._scene.add_image(name, messages.from_stamp(message.header.stamp), image)
+        self._scene.add_image(name, messages.from_stamp(message.header.stamp), messages.picture(message))
 
     def _on_info(self, name: str, message: CameraInfo) -> None:
         self._calibration.update(name, message)
@@ -157,6 +166,8 @@ class DashboardNode(Node):
 
     def _on_truth(self, message: OccupancyGrid) -> None:
         cells, grid = messages.cells_from_grid(message)
+        if not (cells >= 0).any():
+            return  # nobody knows
         self._scene.add_truth(messages.from_stamp(message.header.stamp), cells > 50, grid)
 
     def _on_boxes(self, message: MarkerArray) -> None:
@@ -189,10 +200,16 @@ class DashboardNode(Node):
         if self._serving.problem:
             return [Status("page", WARN, self._serving.problem)]
         server = self._serving.server
+        line, when = self._refused
+        problem = (server.problem if server is not None else "") or (
+            line if time.monotonic() - when < _REFUSAL_SHOWN else ""
+        )
         channels = server.channels if server is not None else ()
         values: dict[str, object] = {"address": self._serving.address}
         values |= {f"{channel.name}_clients": channel.clients for channel in channels}
         values |= {f"{channel.name}_skipped": channel.skipped for channel in channels}
+        if problem:
+            return [Status("page", WARN, problem, values)]
         return [Status("page", OK, self._serving.address, values)]
 
 

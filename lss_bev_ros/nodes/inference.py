@@ -25,7 +25,7 @@ from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Latencies
 from .latest import LatestSlot
 from .parameters import declare
 from .process import guard, run
-from .qos import RELIABLE, sensor_qos
+from .qos import RELIABLE, latched_qos, sensor_qos
 
 _PROBLEM_SHOWN = 5.0
 """Seconds that a frame's failure stays in the diagnostics, since the next one may be good."""
@@ -85,7 +85,7 @@ class InferenceNode(Node):
         self._compressed = self.create_publisher(CompressedImage, "bev/image/compressed", RELIABLE)
         self._subscribe()
         # Last, so that whoever sees it knows that the cameras are subscribed to.
-        self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", RELIABLE)
+        self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", latched_qos())
         self._diagnostics = DiagnosticsPublisher(self, self._statuses)
         self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
@@ -139,14 +139,17 @@ class InferenceNode(Node):
     def _serve(self, camera_set: CameraSet) -> None:
         stamps = {name: messages.from_stamp(item.header.stamp) for name, item in camera_set.items.items()}
         reading = self._calibration.rig(stamps)
-        rig, self._unusable, self._notes = reading.rig, dict(reading.problems), reading.notes
+        rig, self._unusable, notes = reading.rig, dict(reading.problems), dict(reading.notes)
         images = {}
         for name in rig.names:
             if name in camera_set.items:
                 try:
-                    images[name] = _pixels(camera_set.items[name])
+                    images[name] = messages.picture(camera_set.items[name])
+                    if said := messages.image_note(camera_set.items[name]):
+                        notes.setdefault(name, said)
                 except GeometryError as error:
                     self._unusable[name] = str(error)
+        self._notes = notes
         if len(images) < self.config.min_cameras:
             reason = next(iter(self._unusable.values()), "too few images")
             self._report(f"{len(images)} of {len(self.config.cameras)} cameras usable: {reason}")
@@ -225,12 +228,6 @@ class InferenceNode(Node):
         for note in self._notes.values():
             return Status("cameras", WARN, note, values)
         return Status("cameras", OK, f"{len(self.config.cameras)} cameras", values)
-
-
-def _pixels(message: CompressedImage | Image) -> bytes | object:
-    if isinstance(message, CompressedImage):
-        return bytes(message.data)
-    return messages.rgb_from_image(message)
 
 
 def main(args: list[str] | None = None) -> None:

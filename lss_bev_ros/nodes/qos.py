@@ -5,11 +5,15 @@ from __future__ import annotations
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
-"""Of every publisher, so that any subscriber fits."""
+"""Of publishers of what is past when the next message comes, whatever the subscriber's reliability."""
 
 
 def latched_qos(depth: int = 1) -> QoSProfile:
-    """Of what a late subscriber must not miss: the publisher keeps the last `depth` messages for it."""
+    """Of what a late subscriber must not miss: the publisher keeps the last `depth` messages for it.
+
+    Maps are of this kind: nav2's static layer and rviz's Map ask for transient local, and a publisher that
+    offers less is not heard at all. Volatile subscribers hear it too.
+    """
     return QoSProfile(
         depth=depth, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
     )

@@ -12,7 +12,7 @@ import rclpy
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from std_srvs.srv import Trigger
-from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
+from tf2_ros import TransformBroadcaster
 
 from .. import dataset_messages, messages
 from ..dataset import CameraShot, Keyframe, LidarScan, NuScenesReader
@@ -121,12 +121,11 @@ class ReplayNode(Node):
                 topic.kind, topic.name, latched_qos(topic.depth) if topic.latched else RELIABLE
             )
             for topic in dataset_messages.topics(self.config.publish_raw, clock, self._cameras)
-            if topic.name not in (TF_TOPIC, TF_STATIC_TOPIC)
+            if topic.name != TF_TOPIC
         }
         self._images = {name: self._outputs[image_topic(name)] for name in self._cameras}
         self._clock_publisher = self._outputs.get(CLOCK_TOPIC)
         self._tf = TransformBroadcaster(self)
-        self._tf_static = StaticTransformBroadcaster(self)
 
     # -- services -----------------------------------------------------------------------------------
 
@@ -257,7 +256,8 @@ class ReplayNode(Node):
 
     def _publish(self, item: CameraShot | LidarScan | Keyframe | Mounting, stamp: int) -> None:
         if isinstance(item, Mounting):
-            self._tf_static.sendTransform(dataset_messages.mounted(item, stamp).transforms)
+            # Not by tf2_ros' StaticTransformBroadcaster: it keeps the first transform of a frame for good.
+            self._outputs[TF_STATIC_TOPIC].publish(dataset_messages.mounted(item, stamp))
             return
         self._tf.sendTransform(dataset_messages.motion(item, stamp).transforms)
         try:

@@ -20,7 +20,7 @@ class FrameSet:
     Attributes:
         stamp: nanoseconds, the newest image's time; every output made from the set carries it.
         rig: every camera of the car, those without an image included.
-        images: camera name to (height, width, 3) uint8 RGB, or to encoded JPEG bytes. A camera that is
+        images: camera name to (height, width, 3) uint8 RGB, or to a JPEG, PNG or WebP file. A camera that is
             missing here contributes nothing to the splat, and what only it sees is unknown.
     """
 
@@ -49,15 +49,26 @@ class Prediction:
 
     @property
     def probability(self) -> np.ndarray:
-        """(nx, ny) float32 vehicle probability, 0 to 1, unseen cells included."""
-        return (1.0 / (1.0 + np.exp(-self.logits.astype(np.float64)))).astype(np.float32)
+        """(nx, ny) float32 vehicle probability, 0 to 1, unseen cells included; NaN where the logit is."""
+        with np.errstate(over="ignore"):  # the exponential of a huge logit is infinity, and its inverse 0
+            return (1.0 / (1.0 + np.exp(-self.logits.astype(np.float64)))).astype(np.float32)
 
     @property
     def occupancy(self) -> np.ndarray:
         """(nx, ny) int8 as in nav_msgs/OccupancyGrid: 0 to 100 percent, -1 where no camera sees.
 
         The percentage is rounded down, so `occupancy >= 50` holds exactly where the probability is at
-        least one half, and a score over the topic equals the score over the logits.
+        least one half, and a score over the topic equals the score over the logits. A logit that is NaN or
+        infinite says nothing, and its cell is unknown too.
         """
-        percent = np.floor(self.probability * 100.0).astype(np.int8)
-        return np.where(self.visible, percent, np.int8(UNKNOWN))
+        known = self.visible & np.isfinite(self.logits)
+        percent = np.floor(np.where(known, self.probability, 0.0) * 100.0).astype(np.int8)
+        return np.where(known, percent, np.int8(UNKNOWN))
+
+    @property
+    def unknown_by_nan(self) -> int:
+        """Cells that a camera sees and that are unknown all the same: their logits are NaN or infinite.
+
+        Above 0 something is wrong with the weights, or their numbers are too large for half precision.
+        """
+        return int(np.count_nonzero(self.visible & ~np.isfinite(self.logits)))

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import cv2
 import numpy as np
 
-from ..errors import ImageError, RuntimeBackendError
+from .. import images
+from ..errors import ImageError, PictureError, RuntimeBackendError
 from ..geometry import Camera
 from .frame_set import FrameSet
-
-_START, _END = b"\xff\xd8", b"\xff\xd9"
-_TRAILER = 1024
-"""Bytes after the end marker that some cameras append."""
 
 
 class ImageDecoder:
@@ -69,10 +65,14 @@ def decode_image(camera: Camera, image: np.ndarray | bytes) -> np.ndarray:
 
     Args:
         camera: that took it.
-        image: JPEG bytes, or (height, width, 3) uint8 RGB.
+        image: a JPEG, PNG or WebP file, or (height, width, 3) uint8 RGB.
 
     Returns:
         (height, width, 3) uint8 RGB.
+
+    Raises:
+        ImageError: it is damaged, or of another size than its camera's calibration says. A file of another
+            size is not decoded.
     """
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -80,11 +80,20 @@ def decode_image(camera: Camera, image: np.ndarray | bytes) -> np.ndarray:
                 camera.name,
                 f"an image must be (height, width, 3) uint8 RGB, not {image.shape} {image.dtype}: convert it",
             )
-        pixels = image
-    else:
-        pixels = _decode_jpeg(camera.name, bytes(image))
-    check_size(camera, pixels.shape)
-    return pixels
+        check_size(camera, image.shape)
+        return image
+    data = bytes(image)
+    return _decode_jpeg(camera.name, data, inspect_image(camera, data))
+
+
+def inspect_image(camera: Camera, data: bytes) -> images.Header:
+    """Look at a file's header and for its end, and check the size that it claims against its camera's."""
+    try:
+        header = images.inspect(data)
+    except PictureError as error:
+        raise ImageError(camera.name, str(error)) from None
+    check_size(camera, (header.height, header.width))
+    return header
 
 
 def check_size(camera: Camera, shape: Sequence[int]) -> None:
@@ -98,24 +107,9 @@ def check_size(camera: Camera, shape: Sequence[int]) -> None:
         )
 
 
-def check_jpeg(name: str, data: bytes) -> None:
-    """Raise ImageError where bytes do not begin and end as a JPEG does; `name` is the camera's."""
-    if not data.startswith(_START):
-        raise ImageError(name, f"image is no JPEG ({len(data)} bytes): publish JPEG or raw images")
-    # libjpeg fills what is missing with grey and carries on, so the end is looked for here.
-    if data.rfind(_END, max(0, len(data) - _TRAILER)) < 0:
-        raise ImageError(
-            name, f"JPEG is truncated ({len(data)} bytes, no end marker): check the file or the link"
-        )
-
-
-def _decode_jpeg(name: str, data: bytes) -> np.ndarray:
-    check_jpeg(name, data)
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+def _decode_jpeg(name: str, data: bytes, header: images.Header | None = None) -> np.ndarray:
+    """Decode a file, most often a JPEG; `name` is the camera's."""
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
-    except cv2.error:
-        pixels = None
-    if pixels is None:
-        raise ImageError(name, f"JPEG of {len(data)} bytes cannot be decoded: it is damaged")
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
+        return images.decode(data, header)
+    except PictureError as error:
+        raise ImageError(name, str(error)) from None

@@ -92,7 +92,8 @@ class SegmentTables:
             if getattr(need, name) > getattr(sizes, name):
                 raise RuntimeBackendError(
                     f"the rig needs splat tables of {getattr(need, name)} {name}, but the model was exported "
-                    f"for {getattr(sizes, name)}: export it again with `--dynamic tables`"
+                    f"or built for {getattr(sizes, name)}: export it again with `--dynamic tables`, and "
+                    f"where an engine is built of it, with a `--shape` of the tables that is large enough"
                 )
         # Point i of a hit goes to place i of the hit's run of segments.
         first = np.cumsum(each) - each

@@ -15,8 +15,11 @@ from ..errors import StandaloneError
 
 bag = typer.Typer(help="Record and play rosbag2 bags, as `ros2 bag` does.", no_args_is_help=True)
 
-BagPath = Annotated[Path, typer.Argument(help="Bag folder or .mcap file.")]
+BagPath = Annotated[Path, typer.Argument(help="Bag folder, .mcap or .db3 file.")]
 Names = list[str] | None
+Overrides = Annotated[
+    Path | None, typer.Option("--qos-profile-overrides-path", help="YAML: QoS policies by topic.")
+]
 _SECONDS = 1e9
 
 
@@ -98,15 +101,18 @@ def record(
     ] = Preset.none,
     storage: Annotated[str, typer.Option("--storage", "-s", help="mcap.")] = "mcap",
     duration: Annotated[float | None, typer.Option("--duration", help="Seconds to record.")] = None,
+    qos_overrides: Overrides = None,
 ) -> None:
     """Record topics until Ctrl-C."""
     from datetime import datetime
 
+    from .bag.qos import read_overrides
     from .bag.recorder import record as run
     from .bag.selection import Selection
     from .bag.storage import StorageOptions
 
-    _only_mcap(storage)
+    if storage != "mcap":
+        raise StandaloneError(f"storage {storage} is not supported; bags are written as mcap")
     if compression_format not in ("", "zstd"):
         raise StandaloneError(f"compression format {compression_format!r} is not known; it is zstd")
     if compression_format and compression_mode is Mode.none:
@@ -126,6 +132,7 @@ def record(
         hidden=hidden,
         duration=duration,
         options=StorageOptions(packed, max_bag_size, max_bag_duration),
+        qos_overrides={} if qos_overrides is None else read_overrides(qos_overrides),
     )
     print(f"{folder}: {sum(counts.values())} messages of {len(counts)} topics")
 
@@ -162,15 +169,17 @@ def play(
     no_keys: Annotated[
         bool, typer.Option("--disable-keyboard-controls", help="Leave the keyboard alone.")
     ] = False,
-    storage: Annotated[str, typer.Option("--storage", "-s", help="mcap.")] = "mcap",
+    qos_overrides: Overrides = None,
+    storage: Annotated[str, typer.Option("--storage", "-s", help="mcap or sqlite3; the bag tells it.")] = "",
 ) -> None:
     """Publish what a bag holds as it was recorded."""
-    from .bag.player import PlayOptions
-    from .bag.player import play as run
+    from .bag.player import PlayOptions, play_bag
+    from .bag.qos import read_overrides
     from .bag.selection import Selection
     from .launching import parse_arguments
 
-    _only_mcap(storage)
+    if storage not in ("", "mcap", "sqlite3"):
+        raise StandaloneError(f"storage {storage} is not supported; bags are read as mcap and sqlite3")
     if playback_until_sec >= 0 and playback_until_nsec >= 0:
         raise StandaloneError("give --playback-until-sec or --playback-until-nsec, not both")
     until = round(playback_until_sec * _SECONDS) if playback_until_sec >= 0 else playback_until_nsec
@@ -185,9 +194,12 @@ def play(
         clock=clock,
         delay=delay,
         start_paused=start_paused,
+        qos_overrides={} if qos_overrides is None else read_overrides(qos_overrides),
     )
-    played = run(path, options=options, keyboard=not no_keys)
-    print(f"{path}: {played} messages played")
+    played = play_bag(path, options=options, keyboard=not no_keys)
+    print(f"{path}: {played.messages} messages played")
+    if played.lost:
+        raise StandaloneError(f"bag {path} was not played whole; lost: {'; '.join(played.lost)}")
 
 
 @bag.command("info")
@@ -199,11 +211,6 @@ def info(
     from .bag import describe, summarise
 
     print(json.dumps(summarise(path)) if as_json else describe(path))
-
-
-def _only_mcap(storage: str) -> None:
-    if storage != "mcap":
-        raise StandaloneError(f"storage {storage} is not supported; bags are written and read as mcap")
 
 
 def _is_number(text: str) -> bool:

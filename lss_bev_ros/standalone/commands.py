@@ -17,6 +17,28 @@ topic = typer.Typer(help="Look at topics, as `ros2 topic` does.", no_args_is_hel
 
 Topic = Annotated[str, typer.Argument(help="Topic name.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Reliability = Annotated[
+    str, typer.Option("--qos-reliability", help="reliable or best_effort; as published by default.")
+]
+Durability = Annotated[
+    str, typer.Option("--qos-durability", help="transient_local or volatile; as published by default.")
+]
+Profile = Annotated[str, typer.Option("--qos-profile", help="Preset, such as sensor_data.")]
+Depth = Annotated[int | None, typer.Option("--qos-depth", min=0, help="Messages that may wait.")]
+History = Annotated[str, typer.Option("--qos-history", help="keep_last or keep_all.")]
+Liveliness = Annotated[str, typer.Option("--qos-liveliness", help="automatic or manual_by_topic.")]
+Lease = Annotated[
+    float | None,
+    typer.Option(
+        "--qos-liveliness-lease-duration-seconds", help="Seconds in which publishers show that they live."
+    ),
+]
+Filter = Annotated[
+    str | None,
+    typer.Option(
+        "--filter", help="Only messages for which it holds, such as 'm.header.frame_id == \"map\"'."
+    ),
+]
 Window = Annotated[int, typer.Option("--window", "-w", help="Messages that the figures are of, at most.")]
 
 
@@ -45,8 +67,13 @@ def list_(
 @topic.command()
 def echo(
     name: Topic,
+    type_name: Annotated[
+        str, typer.Argument(metavar="[TYPE]", help="Message type; that of the topic by default.")
+    ] = "",
     once: Annotated[bool, typer.Option("--once", help="Stop after the first message.")] = False,
-    field: Annotated[str | None, typer.Option("--field", help="Only this field, such as pose.x.")] = None,
+    field: Annotated[
+        str | None, typer.Option("--field", help="Only this field, such as transforms[0].child_frame_id.")
+    ] = None,
     no_arr: Annotated[bool, typer.Option("--no-arr", help="Leave arrays out.")] = False,
     no_str: Annotated[bool, typer.Option("--no-str", help="Leave texts out.")] = False,
     full_length: Annotated[bool, typer.Option("--full-length", "-f", help="Long arrays whole.")] = False,
@@ -55,10 +82,23 @@ def echo(
     ] = 128,
     timeout: Annotated[float | None, typer.Option("--timeout", help="Seconds to listen.")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="The bytes as they came.")] = False,
+    filter_: Filter = None,
+    qos_profile: Profile = "",
+    qos_reliability: Reliability = "",
+    qos_durability: Durability = "",
+    qos_depth: Depth = None,
+    qos_history: History = "",
+    qos_liveliness: Liveliness = "",
+    qos_lease: Lease = None,
+    no_lost_messages: Annotated[
+        bool, typer.Option("--no-lost-messages", help="Lost messages are never reported here.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Print the messages of a topic."""
     from .topic.echo import echo as show
+    from .topic.request import Request
 
     form = "json" if as_json else "csv" if csv else "yaml"
     length = None if full_length else truncate_length
@@ -71,23 +111,56 @@ def echo(
         no_str=no_str,
         length=length,
         timeout=timeout,
+        condition=filter_,
+        raw=raw,
+        request=Request(
+            type_name,
+            qos_profile,
+            qos_reliability,
+            qos_durability,
+            qos_history,
+            qos_depth,
+            qos_liveliness,
+            qos_lease,
+        ),
     )
 
 
 @topic.command()
-def hz(name: Topic, window: Window = 10000, as_json: Json = False) -> None:
+def hz(
+    name: Topic,
+    window: Window = 10000,
+    filter_: Filter = None,
+    qos_profile: Profile = "",
+    qos_reliability: Reliability = "",
+    qos_durability: Durability = "",
+    qos_depth: Depth = None,
+    as_json: Json = False,
+) -> None:
     """Print how often a topic is published."""
     from .topic.rate import rate
+    from .topic.request import Request
 
-    rate(name, window=window, **_report(as_json))
+    request = Request("", qos_profile, qos_reliability, qos_durability, depth=qos_depth)
+    rate(name, window=window, condition=filter_, request=request, **_report(as_json))
 
 
 @topic.command()
-def bw(name: Topic, window: Window = 100, as_json: Json = False) -> None:
+def bw(
+    name: Topic,
+    window: Window = 100,
+    qos_profile: Profile = "",
+    qos_reliability: Reliability = "",
+    qos_durability: Durability = "",
+    qos_depth: Depth = None,
+    as_json: Json = False,
+) -> None:
     """Print how many bytes a second a topic takes."""
     from .topic.rate import bandwidth
+    from .topic.request import Request
 
-    bandwidth(name, window=window, **_report(as_json))
+    request = Request("", qos_profile, qos_reliability, qos_durability, depth=qos_depth)
+    bandwidth(name, window=window, request=request, **_report(as_json))
 
 
 @topic.command()

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from cyclonedds import core
 from cyclonedds.builtin import BuiltinDataReader, BuiltinTopicDcpsPublication, BuiltinTopicDcpsSubscription
 from cyclonedds.qos import Policy
 
@@ -18,7 +19,7 @@ from lss_bev_ros.standalone import cdr, idl
 from lss_bev_ros.standalone.endpoint_qos import EndpointQos
 from lss_bev_ros.standalone.interfaces import type_hash
 from lss_bev_ros.standalone.message import Message, message_class
-from lss_bev_ros.standalone.transport import Participant, Reader, Writer, parse_user_data
+from lss_bev_ros.standalone.transport import Participant, Reader, Writer, delete, parse_user_data
 
 _INFO = "rmw_dds_common/msg/ParticipantEntitiesInfo"
 _TOPIC = "ros_discovery_info"
@@ -177,6 +178,36 @@ class Graph:
             ],
         )
         self._writer.write(cdr.serialize(info))
+
+
+class Arrivals:
+    """Readers or writers of ROS topics as discovery finds them; wakes a `WaitSet`."""
+
+    def __init__(self, participant: Participant, readers: bool) -> None:
+        """Begin with those that are there already.
+
+        Args:
+            participant: who looks.
+            readers: whether for readers; else for writers.
+        """
+        topic = BuiltinTopicDcpsSubscription if readers else BuiltinTopicDcpsPublication
+        self._reader = BuiltinDataReader(participant.entity, topic)
+        any_state = core.SampleState.Any | core.ViewState.Any | core.InstanceState.Any
+        self.condition = core.ReadCondition(self._reader, any_state)
+
+    def take(self) -> list[Endpoint]:
+        """Those that came since the last call."""
+        found = []
+        while taken := self._reader.take(_BATCH):
+            for each in taken:
+                if each.sample_info.valid_data:
+                    found.append(_ros_endpoint(each.key.bytes, each))
+        return [endpoint for endpoint in found if endpoint is not None and endpoint.prefix == TOPIC]
+
+    def close(self) -> None:
+        """Stop."""
+        delete(self.condition)
+        delete(self._reader)
 
 
 class _Found:

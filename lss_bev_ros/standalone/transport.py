@@ -6,11 +6,16 @@ a `WaitSet`, outside the interpreter lock, and nothing that Cyclone's own thread
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import re
+import sys
+import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from cyclonedds import core, domain, pub, sub, topic
 from cyclonedds._clayer import ddspy_take
@@ -24,6 +29,9 @@ from lss_bev_ros.standalone.endpoint_qos import EndpointQos
 
 _ANY = core.SampleState.Any | core.ViewState.Any | core.InstanceState.Any
 _INFINITE = (1 << 63) - 1
+# The policies by which endpoints may not fit, with the names of rmw; by DDS' numbers (dds_qos_policy_id).
+# The type counts as one where both ends describe theirs, which ROS 2's own nodes do not.
+_POLICIES = {2: "DURABILITY", 4: "DEADLINE", 8: "LIVELINESS", 11: "RELIABILITY", 24: "TYPE"}
 # Handles are unsigned; the binding gives some of them with a sign.
 _HANDLES = (1 << 64) - 1
 
@@ -47,8 +55,31 @@ class _Bytes(ctypes.Structure):
 _dds_write = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int32, ctypes.c_void_p)(("dds_write", DDS._dll_handle))
 
 # DDS has one configuration a domain and process, made by the first participant and kept until exit.
-_domains: dict[int, domain.Domain] = {}
+_domains: dict[int, _Domain] = {}
 _domains_lock = threading.Lock()
+
+# A line of Cyclone's log: seconds, domain, thread, text.
+_LOG_LINE = re.compile(rb"^ *\d+\.\d{6} \[\d*\] .{10}: ?(.*)$")
+_REMEDIES = (
+    ("open configuration file", "correct or unset CYCLONEDDS_URI"),
+    ("config: ", "correct CYCLONEDDS_URI"),
+    ("watermark", "correct Internal/Watermarks in CYCLONEDDS_URI: WhcLow <= WhcHighInit <= WhcHigh"),
+    ("socket receive buffer", "raise net.core.rmem_max (sysctl) or lower Internal/SocketReceiveBufferSize"),
+    ("socket send buffer", "raise net.core.wmem_max (sysctl) or lower Internal/SocketSendBufferSize"),
+    ("free participant index", "end other processes of this domain or set ROS_DOMAIN_ID to another number"),
+    ("interface", "correct General/Interfaces in CYCLONEDDS_URI"),
+    ("port number", "set ROS_DOMAIN_ID to another number or correct Discovery/Ports in CYCLONEDDS_URI"),
+)
+"""What to do about a reason that Cyclone gives, by words of it; the first that fits."""
+
+
+class _Domain(domain.Domain):
+    """A domain with its configuration; the binding's own takes ASCII alone."""
+
+    def __init__(self, domain_id: int, configuration: str) -> None:
+        self._id = domain_id
+        number = dds_c_t.domainid(domain_id)
+        core.Entity.__init__(self, self._create_domain(number, os.fsencode(configuration)))
 
 
 class Participant:
@@ -56,18 +87,14 @@ class Participant:
 
     def __init__(self, discovery: Discovery) -> None:
         self.domain_id = discovery.domain_id
+        said: list[str] = []
         try:
-            with _domains_lock:
+            with _domains_lock, _cyclone_words(said):
                 if self.domain_id not in _domains:
-                    _domains[self.domain_id] = domain.Domain(
-                        self.domain_id, discovery.configuration(os.getpid())
-                    )
-            self.entity = domain.DomainParticipant(self.domain_id)
+                    _domains[self.domain_id] = _Domain(self.domain_id, discovery.configuration(os.getpid()))
+                self.entity = domain.DomainParticipant(self.domain_id)
         except core.DDSException as error:
-            raise StandaloneError(
-                f"ROS domain {self.domain_id} cannot be opened ({_reason(error)}): its ports are in use or "
-                "the network settings are wrong; set ROS_DOMAIN_ID to another number or check CYCLONEDDS_URI"
-            ) from None
+            raise StandaloneError(_no_domain(discovery, said, _reason(error))) from None
         self._topics: dict[tuple[str, type[IdlStruct]], topic.Topic] = {}
         self._lock = threading.Lock()
 
@@ -102,7 +129,7 @@ class Participant:
     def close(self) -> None:
         """Leave the domain. Others see it at once."""
         self._topics.clear()
-        _delete(self.entity)
+        delete(self.entity)
 
 
 class Endpoint:
@@ -115,7 +142,7 @@ class Endpoint:
 
     def close(self) -> None:
         """Stop; calls after this one fail."""
-        _delete(self.entity)
+        delete(self.entity)
 
 
 class Writer(Endpoint):
@@ -187,8 +214,33 @@ class Reader(Endpoint):
 
     def close(self) -> None:
         """Stop; calls after this one fail."""
-        _delete(self.condition)
+        delete(self.condition)
         super().close()
+
+
+class Incompatibility:
+    """Wakes a `WaitSet` when an endpoint's QoS does not fit another's, so that DDS never connects them."""
+
+    def __init__(self, endpoint: Reader | Writer) -> None:
+        self.condition = endpoint.entity
+        if isinstance(endpoint, Reader):
+            status, self._get = (
+                core.DDSStatus.RequestedIncompatibleQos,
+                self.condition.get_requested_incompatible_qos_status,
+            )
+        else:
+            status, self._get = (
+                core.DDSStatus.OfferedIncompatibleQos,
+                self.condition.get_offered_incompatible_qos_status,
+            )
+        self.condition.set_status_mask(status)
+
+    def take(self) -> tuple[int, int, str] | None:
+        """How many did not fit so far, how many since the last call, the last one's policy; None for 0."""
+        status = self._get()
+        if not status.total_count_change:
+            return None
+        return status.total_count, status.total_count_change, _POLICIES.get(status.last_policy_id, "INVALID")
 
 
 class Guard:
@@ -207,17 +259,23 @@ class Guard:
 
     def close(self) -> None:
         """Free it."""
-        _delete(self.condition)
+        delete(self.condition)
+
+
+class Waited(Protocol):
+    """What a `WaitSet` waits for: a reader, a guard, or anything else with a DDS condition."""
+
+    condition: core.Entity
 
 
 class WaitSet:
-    """Waits for any of a changing set of readers and guards."""
+    """Waits for any of a changing set of readers, guards and events."""
 
     def __init__(self, participant: Participant) -> None:
         self._entity = core.WaitSet(participant.entity)
         self._attached: dict[int, object] = {}
 
-    def set_conditions(self, waited: Iterable[Reader | Guard]) -> None:
+    def set_conditions(self, waited: Iterable[Waited]) -> None:
         """Wait for these from now on."""
         wanted = {source.condition._ref: source for source in waited}
         for reference in self._attached.keys() - wanted.keys():
@@ -226,7 +284,7 @@ class WaitSet:
             self._entity._waitset_attach(self._entity._ref, reference, reference)
         self._attached = wanted
 
-    def wait(self, timeout: int | None) -> list[Reader | Guard]:
+    def wait(self, timeout: int | None) -> list[Waited]:
         """Wait at most `timeout` ns (None: for ever) and return what is ready, perhaps nothing."""
         ready = (dds_c_t.attach * len(self._attached))()
         timeout = _INFINITE if timeout is None else max(0, timeout)
@@ -238,7 +296,48 @@ class WaitSet:
         for reference in self._attached:
             self._entity._waitset_detach(self._entity._ref, reference)
         self._attached.clear()
-        _delete(self._entity)
+        delete(self._entity)
+
+
+@contextlib.contextmanager
+def _cyclone_words(said: list[str]) -> Iterator[None]:
+    """Note what Cyclone writes to the error output meanwhile; where nothing fails, it is written after all.
+
+    Its library exports no call for that, so the process' error output goes to a file for this moment.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            kept = os.dup(2)
+            stack.callback(os.close, kept)
+            file = stack.enter_context(tempfile.TemporaryFile())
+        except OSError:  # no error output, or no room for a file
+            yield
+            return
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        os.dup2(file.fileno(), 2)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            os.dup2(kept, 2)
+            file.seek(0)
+            for line in file.read().splitlines(keepends=True):
+                match = _LOG_LINE.match(line.rstrip())
+                if match and failed:
+                    said.append(match[1].decode(errors="replace").strip())
+                else:
+                    os.write(2, line)
+
+
+def _no_domain(discovery: Discovery, said: list[str], reason: str) -> str:
+    """One line on a domain that cannot be opened: what Cyclone said of it and what to do."""
+    words = re.sub(r"CYCLONEDDS_URI\+\d+", "CYCLONEDDS_URI", "; ".join(dict.fromkeys(said))) or reason
+    fits = (remedy for part, remedy in _REMEDIES if part in words.lower())
+    unknown = "correct CYCLONEDDS_URI" if discovery.extra else "set ROS_DOMAIN_ID to another number"
+    remedy = next(fits, unknown)
+    return f"ROS domain {discovery.domain_id} cannot be opened: {words}; {remedy}"
 
 
 def _user_data(endpoint: object) -> dict[str, str]:
@@ -252,7 +351,7 @@ def parse_user_data(data: bytes) -> dict[str, str]:
     return {key: value for key, separator, value in pairs if separator}
 
 
-def _delete(entity: core.Entity) -> None:
+def delete(entity: core.Entity) -> None:
     """Delete a DDS entity now; the binding has no call for it but its destructor, which may run twice."""
     entity.__del__()
 

@@ -27,7 +27,7 @@ def train(
         # Not --start alone, which torchrun takes for its own --start-method.
         str, typer.Option("--weights", "--start", help="To begin with: seed:N, builtin, or a path.")
     ] = "seed:0",
-    workers: Annotated[int, typer.Option(help="Processes that draw worlds; 0: by the processors.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes that draw, or threads that read; 0: all.")] = 0,
     memory: Annotated[float, typer.Option(help="GB of the device for samples; 0: by what is free.")] = 0.0,
     teacher: Annotated[str, typer.Option(help="Weights whose predictions are learned too.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",

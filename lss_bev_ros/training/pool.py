@@ -69,7 +69,10 @@ class SamplePool:
 
     def add(self, sample: Sample) -> None:
         """Take a sample in."""
-        k = self.added % self.capacity
+        self.put(self.added % self.capacity, sample)
+
+    def put(self, k: int, sample: Sample) -> None:
+        """Take a sample in at a place of one's own choice."""
         for field in ("images", "depth", "raster", "calibration", "present"):
             getattr(self, f"_{field}")[k].copy_(torch.from_numpy(getattr(sample, field)))
         self.added += 1

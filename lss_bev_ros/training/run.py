@@ -50,8 +50,10 @@ def train(
         data: `synthetic` for worlds drawn as the network trains, or a nuScenes data root.
         config: the recipe.
         version: of the nuScenes root, the one that is there by default.
-        workers: processes that draw worlds, of this rank; 0 for one a processor of the rank's share.
-        memory_gb: of the device for samples, 0 for what is free but 32 GB.
+        workers: processes that draw worlds, or threads that read a data set which does not fit into memory,
+            of this rank; 0 for one a processor of the rank's share.
+        memory_gb: of the device for samples; 0 for what is free but 32 GB on a GPU, at least 1 GB, and for
+            2 GB on the CPU. A data set that is larger is read again every epoch, see `Windows`.
         device: `auto`, `cpu` or `cuda`.
         resume: go on with the run in `out`.
         message: takes lines for the user.
@@ -90,6 +92,7 @@ def train(
         source = ParcelSource(layout, plans, target) if cuda else SyntheticSource(layout, plans)
     else:
         source = DatasetSource(data, version, layout, rank, ranks)
+    trainer: Trainer | None = None
     try:
         if cuda:
             torch.cuda.set_device(target)
@@ -121,12 +124,20 @@ def train(
             model=model,
             teacher=teacher,
             watch=watch,
+            readers=workers or share,
         )
         if rank == 0:
             facts = {"data": data, "ranks": ranks, "recipe": config.description()}
             (Path(out) / "run.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
         return trainer.run(pause)
+    except torch.cuda.OutOfMemoryError as error:
+        raise TrainingError(
+            f"{target}: too little memory for batches of {config.batch} beside {memory_gb:.1f} GB of "
+            f"samples: take a smaller --batch or --memory"
+        ) from error
     finally:
+        if trainer is not None:
+            trainer.close()
         source.close()
         if dist.is_initialized():
             dist.destroy_process_group()

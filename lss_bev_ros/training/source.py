@@ -6,10 +6,13 @@ import itertools
 import multiprocessing
 import os
 import queue
+import threading
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +20,9 @@ from ..errors import TrainingError
 from ..geometry import CAMERA_NAMES, Camera, Rig
 from .config import SampleLayout
 from .sample import NO_DEPTH, Sample, pack_calibration, pack_depth, pack_raster
+
+if TYPE_CHECKING:
+    from ..dataset import Keyframe
 
 TRAINING_SEED = 2**31
 """First number of the seeds of training worlds. `synthesize` takes seeds below it, so that no data set that
@@ -43,6 +49,22 @@ class Source(ABC):
 
     def close(self) -> None:  # noqa: B027
         """Stop what works in the background, if anything does."""
+
+
+class IndexedSource(Source):
+    """A finite source whose samples can be read in any order, so that not all have to be held at once."""
+
+    endless = False
+    training_samples: int
+    """How many of them are for training in all."""
+
+    @abstractmethod
+    def pieces(self) -> list[range]:
+        """The numbers of all training samples, those together that are best read together."""
+
+    @abstractmethod
+    def sample(self, use: str, number: int) -> Sample:
+        """Read a sample, `train` or `val`, by its number from 0; several threads may."""
 
 
 @dataclass(frozen=True)
@@ -195,16 +217,21 @@ def synthetic_samples(
         )
 
 
-class DatasetSource(Source):
-    """The keyframes of a nuScenes root, read once.
+SCENES_KEPT = 16
+"""Scenes whose keyframes are kept, without their images, while samples are read in shuffled order."""
+
+PIECE = 10
+"""Keyframes of a scene that are read together: its tables are looked up once for them."""
+
+
+class DatasetSource(IndexedSource):
+    """The keyframes of a nuScenes root.
 
     Args:
         dataroot, version: as for the reader.
         layout: of the samples.
         rank, ranks: each rank takes its share of the keyframes.
     """
-
-    endless = False
 
     def __init__(self, dataroot, version: str, layout: SampleLayout, rank: int = 0, ranks: int = 1):
         from ..dataset import NuScenesReader
@@ -221,6 +248,8 @@ class DatasetSource(Source):
         self._jobs = [("val", name) for name in val] + [("train", name) for name in train]
         self._rank, self._ranks = rank, ranks
         self._samples = self._read()
+        self._lock = threading.Lock()
+        self._scenes: OrderedDict[str, list[Keyframe]] = OrderedDict()
         counts = {name: self._reader.count_keyframes(name) for name in val}
         self.validation_samples = sum(len(range(rank, count, ranks)) for count in counts.values())
 
@@ -237,6 +266,41 @@ class DatasetSource(Source):
             for k, keyframe in enumerate(self._reader.keyframes(scene)):
                 if k % self._ranks == self._rank:
                     yield use, keyframe_sample(keyframe, self._layout)
+
+    @cached_property
+    def _frames(self) -> dict[str, list[tuple[str, int]]]:
+        """Scene and place in it of every sample of this rank, by use."""
+        frames: dict[str, list[tuple[str, int]]] = {"train": [], "val": []}
+        for use, scene in self._jobs:
+            places = range(self._rank, self._reader.count_keyframes(scene), self._ranks)
+            frames[use].extend((scene, place) for place in places)
+        return frames
+
+    @property
+    def training_samples(self) -> int:  # type: ignore[override]
+        """See `IndexedSource`."""
+        return len(self._frames["train"])
+
+    def pieces(self) -> list[range]:
+        """See `IndexedSource`."""
+        found, first = [], 0
+        for _, scene in itertools.groupby(self._frames["train"], key=lambda frame: frame[0]):
+            last = first + len(list(scene))
+            found.extend(range(k, min(k + PIECE, last)) for k in range(first, last, PIECE))
+            first = last
+        return found
+
+    def sample(self, use: str, number: int) -> Sample:
+        """See `IndexedSource`."""
+        scene, place = self._frames[use][number]
+        with self._lock:
+            if scene not in self._scenes:
+                self._scenes[scene] = list(self._reader.keyframes(scene))
+                if len(self._scenes) > SCENES_KEPT:
+                    self._scenes.popitem(last=False)
+            self._scenes.move_to_end(scene)
+            keyframe = self._scenes[scene][place]
+        return keyframe_sample(keyframe, self._layout)
 
 
 def keyframe_sample(keyframe, layout: SampleLayout) -> Sample:

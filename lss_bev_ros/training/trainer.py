@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +28,10 @@ from .parcels import SampleBlock
 from .pool import SamplePool, sample_bytes
 from .report import Interval, Rates, line
 from .schedule import learning_rate
-from .source import Source
+from .source import IndexedSource, Source
 from .teacher import Teacher
 from .validation import count_logits, network_input
+from .windows import Share, WindowFeed, Windows, share, spread, too_little
 
 SHARED_EVERY = 10
 """Steps between agreements of the ranks on how far the run is."""
@@ -57,6 +59,10 @@ class Trainer:
         model: to train instead of `config.start`, changed in place; its layers may have any widths.
         teacher: a network whose predictions the model learns too, see `Teacher`.
         watch: takes each log line's figures and the run's `progress`, 0 to 1; rank 0 only.
+        readers: threads that read samples which are not all held at once.
+
+    Raises:
+        TrainingError: too little memory, or nothing to resume.
     """
 
     def __init__(
@@ -76,6 +82,7 @@ class Trainer:
         model: LiftSplatShoot | None = None,
         teacher: LiftSplatShoot | None = None,
         watch: Watch | None = None,
+        readers: int = 2,
     ):
         self._config, self._source, self._out = config, source, Path(out)
         self._device = torch.device(device)
@@ -106,19 +113,32 @@ class Trainer:
             self._wrapped = nn.parallel.DistributedDataParallel(
                 self._wrapped, device_ids=ids, broadcast_buffers=False, gradient_as_bucket_view=True
             )
-        each = sample_bytes(self._layout, model_config)
-        self._validation = SamplePool(
-            max(source.validation_samples, 1), self._layout, model_config, self._device
-        )
-        room = int((memory - each * source.validation_samples) // each)
-        if room < config.batch:
-            raise TrainingError(
-                f"{memory / 1e9:.1f} GB hold {room} samples, less than a batch of {config.batch}: give more"
-            )
-        self._pool = SamplePool(room, self._layout, model_config, self._device)
+        held = self._share(memory, model_config)
+        self._validation = SamplePool(max(held.validation, 1), self._layout, model_config, self._device)
+        self._validated = held.validation
+        self._pool = SamplePool(max(held.training, 1), self._layout, model_config, self._device)
+        self._feed: WindowFeed | None = None
+        if held.streamed:
+            assert isinstance(source, IndexedSource)
+            windows = Windows(source.pieces(), held.training, config.seed, rank)
+            self._feed = WindowFeed(windows, self._pool, partial(source.sample, "train"), readers)
         self._as_used = no_augmentation(model_config, config.batch, self._layout.cameras).to(self._device)
         self._exhausted = False
         self._overlap = torch.zeros(2, dtype=torch.int64, device=self._device)
+
+    def _share(self, memory: float, model: ModelConfig) -> Share:
+        """How much of the device's memory training and validation get."""
+        source, batch = self._source, self._config.batch
+        each = sample_bytes(self._layout, model)
+        room = int(memory // each)
+        if isinstance(source, IndexedSource):
+            held = share(room, batch, source.training_samples, source.validation_samples)
+        else:
+            places = room - source.validation_samples
+            held = Share(places, source.validation_samples, False) if places >= batch else None
+        if held is None:
+            raise too_little(memory, room, each, batch)
+        return held
 
     def _prepare(self, model: LiftSplatShoot) -> LiftSplatShoot:
         model = model.train().requires_grad_(True)
@@ -155,7 +175,7 @@ class Trainer:
         config = self._config
         journal = Journal(self._out, self._device, self._rank, self._step, self._message, self._watch)
         self.load()
-        self._message(f"{len(self._pool)} training samples a rank at the start")
+        self._message(self._what_is_held())
         # However short the session, it takes some steps and leaves what it can be resumed from.
         progress, done = self._shared_progress()
         lines = Interval(config.log_every)
@@ -171,7 +191,7 @@ class Trainer:
             if lines.due(self._seconds) and not self._rank:
                 row = rates.row(self._step, self._seconds, config.batch, self._pool.added, self._ranks)
                 journal.trained(row | self._figures(figures), progress)
-            complete = self._validation.added >= self._source.validation_samples
+            complete = self._validation.added >= self._validated
             if self._agree(complete and (validations.due(self._seconds) or done)):
                 result = self.validate()
                 journal.validated(self._step, self._seconds, result)
@@ -179,6 +199,21 @@ class Trainer:
                 self.save()
         journal.close()
         return result
+
+    def _what_is_held(self) -> str:
+        """How many samples there are and where they are, so that nobody has to guess what is trained on."""
+        source, held = self._source, len(self._pool)
+        if not isinstance(source, IndexedSource):
+            return f"{held} training samples a rank at the start"
+        said = f"{source.training_samples} training samples a rank, all of them on {self._device}"
+        if self._feed is not None:
+            said = (
+                f"{source.training_samples} training samples a rank, more than {self._device} holds: each is "
+                f"read once an epoch, {self._pool.capacity // 2} a window"
+            )
+        if self._validated < source.validation_samples:
+            return f"{said}; validation on {self._validated} of {source.validation_samples}, evenly spread"
+        return f"{said}; validation on {self._validated}"
 
     def _figures(self, figures: tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]) -> dict[str, float]:
         both, either = self._overlap.tolist()
@@ -217,7 +252,10 @@ class Trainer:
         return float(shared.item())
 
     def load(self) -> None:
-        """Take samples until a run can start: all that there are, or enough of an endless source."""
+        """Take samples until a run can start: all that there are or fit, or enough of an endless source."""
+        if self._feed is not None or self._validated < self._source.validation_samples:
+            self._load_indexed()
+            return
         enough = min(START_SAMPLES, self._pool.capacity)
         while True:
             if self._source.endless and len(self._pool) >= enough:
@@ -225,11 +263,34 @@ class Trainer:
             if not self._take(1.0) and not self._source.endless:
                 self._exhausted = True
                 break
+        if self._pool.added > self._pool.capacity:
+            raise TrainingError(
+                f"{self._pool.added} training samples came, and there is room for {self._pool.capacity}: "
+                f"give more --memory, or take a smaller --scale"
+            )
         if len(self._pool) < 1:
             raise TrainingError("the data has no sample to train on: check the data root")
 
+    def _load_indexed(self) -> None:
+        """Take the validation samples that fit, and the training samples where all of them do."""
+        source = self._source
+        assert isinstance(source, IndexedSource)
+        self._exhausted = True
+        for number in spread(source.validation_samples, self._validated):
+            self._validation.add(source.sample("val", number))
+        if self._feed is None:
+            for number in range(source.training_samples):
+                self._pool.add(source.sample("train", number))
+
+    def close(self) -> None:
+        """Stop what reads in the background."""
+        if self._feed is not None:
+            self._feed.close()
+
     def _drain(self) -> None:
         """Take in what has come since the last step."""
+        if self._feed is not None:
+            self._feed.drain()
         while not self._exhausted and self._source.endless and self._take(0.0):
             pass
 
@@ -250,7 +311,11 @@ class Trainer:
         """
         config = self._config
         order = StepOrder(config.seed, self._step, self._rank)
-        batch = self._pool.batch(order.index(len(self._pool), config.batch, self._source.endless))
+        if self._feed is not None:
+            index = self._feed.index(self._step, config.batch)
+        else:
+            index = order.index(len(self._pool), config.batch, self._source.endless)
+        batch = self._pool.batch(index)
         settled = config.settled(progress)
         augmentation = draw_augmentation(
             narrowed(config.augmentation, self._model.config, settled),

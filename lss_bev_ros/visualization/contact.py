@@ -10,6 +10,7 @@ import numpy as np
 from ..dataset.raster import vehicle_raster
 from ..evaluation.study import StudiedFrame
 from ..geometry import CAMERA_NAMES, BevGrid
+from ..images import preview
 from . import palette
 from .bev import bev_image
 
@@ -46,16 +47,13 @@ def contact_sheet(frames: Sequence[tuple[str, StudiedFrame]], grid: BevGrid) -> 
                 continue
             x = GAP + (n % 3) * (CAMERA_WIDTH + GAP)
             y = top + (n // 3) * (CAMERA_HEIGHT + GAP)
-            page[y : y + CAMERA_HEIGHT, x : x + CAMERA_WIDTH] = _picture(shot.jpeg())
+            picture = preview(shot.jpeg(), CAMERA_WIDTH)
+            if picture is not None:
+                size = (CAMERA_WIDTH, CAMERA_HEIGHT)
+                place = page[y : y + CAMERA_HEIGHT, x : x + CAMERA_WIDTH]
+                place[...] = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
         truth = vehicle_raster(frame.keyframe.boxes, grid, 1)
         bev = bev_image(frame.occupancy, grid, 4, truth)
         x = GAP + 3 * (CAMERA_WIDTH + GAP)
         page[top : top + side, x : x + side] = cv2.resize(bev, (side, side), interpolation=cv2.INTER_AREA)
     return page
-
-
-def _picture(jpeg: bytes) -> np.ndarray:
-    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_REDUCED_COLOR_4)
-    return cv2.cvtColor(
-        cv2.resize(image, (CAMERA_WIDTH, CAMERA_HEIGHT), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB
-    )

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ..errors import EvaluationError
 from ..evaluation.lidar import LidarReference
 from ..geometry import BevGrid, Box, Rig
+from ..images import preview
 from . import palette
 from .bev import bev_image
 from .overlay import CameraOverlay
@@ -33,7 +34,7 @@ class FilmFrame:
     Attributes:
         stamp: nanoseconds.
         rig: calibration of the cameras; one that is missing here shows its image without an overlay.
-        images: camera name to JPEG bytes.
+        images: camera name to a JPEG, PNG or WebP file, or to (height, width, 3) uint8 RGB.
         occupancy: (nx, ny) integers over `grid`, -1 unknown, 0 to 100 percent.
         grid: the cells.
         truth: (nx, ny) bool, annotated vehicles; None without annotations.
@@ -45,7 +46,7 @@ class FilmFrame:
 
     stamp: int
     rig: Rig
-    images: Mapping[str, bytes]
+    images: Mapping[str, bytes | np.ndarray]
     occupancy: np.ndarray
     grid: BevGrid
     truth: np.ndarray | None = None
@@ -199,14 +200,7 @@ class FilmPainter:
         return ImageFont.load_default(max(8, size * self._unit))
 
 
-def _decode(jpeg: bytes | None, size: tuple[int, int]) -> np.ndarray | None:
-    """A JPEG at a size as (height, width, 3) uint8 RGB; None where there is none or it is damaged."""
-    if not jpeg:
-        return None
-    data = np.frombuffer(jpeg, np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_REDUCED_COLOR_2)
-    if picture is not None and picture.shape[1] < size[0]:
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    if picture is None:
-        return None
-    return cv2.cvtColor(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
+def _decode(image: bytes | np.ndarray | None, size: tuple[int, int]) -> np.ndarray | None:
+    """An image at a size as (height, width, 3) uint8 RGB; None where there is none or it is damaged."""
+    picture = preview(image, size[0])
+    return None if picture is None else cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..evaluation.lidar import LidarGrid
 from ..geometry import CAMERA_NAMES, BevGrid
+from ..images import preview
 from . import palette
 from .bev import bev_image, lidar_image, truth_image
 
@@ -47,7 +48,7 @@ def frame_sheet(
     """Compose a frame's picture.
 
     Args:
-        images: camera name to (height, width, 3) uint8 RGB or JPEG bytes; an absent camera is shown as such.
+        images: camera name to (height, width, 3) uint8 RGB or a file; an absent camera is shown as such.
         occupancy: (nx, ny) integers, -1 unknown, 0 to 100 percent.
         grid: cells of occupancy, lidar and truth.
         lidar: what the scan says of the grid.
@@ -112,10 +113,7 @@ def _camera(
     name: str,
     image: np.ndarray | bytes | None,
 ) -> None:
-    if isinstance(image, (bytes, bytearray, memoryview)):
-        decoded = cv2.imdecode(np.frombuffer(image, dtype=np.uint8), cv2.IMREAD_COLOR)
-        image = None if decoded is None else cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-    _paste(page, draw, place, size, image, "no image")
+    _paste(page, draw, place, size, preview(image, size[0]), "no image")
     font = _font(18)
     tag = (place[0] + 10, place[1] + 10)
     box = draw.textbbox((tag[0] + 9, tag[1] + 13), name, font, anchor="lm")

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lss_bev_ros.dashboard.scene import Scene
+from lss_bev_ros.errors import GeometryError
 from lss_bev_ros.geometry import BevGrid
 
 S = 1_000_000_000
@@ -97,3 +99,31 @@ def test_annotations_on_another_grid_are_left_out():
     scene.add_truth(0, np.zeros((20, 20), bool), BevGrid(-5, 5, -5, 5, 0.5))
     scene.add_prediction(0, CELLS, GRID)
     assert scene.compose().truth is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "resolution"),
+    [((1001, 1000), 0.5), ((200, 200), 1e-3), ((200, 200), 1e6), ((1, 4001), 0.5)],
+)
+def test_a_grid_that_would_stop_the_page_is_refused_and_the_last_one_stays(shape, resolution):
+    scene = Scene(["a"])
+    scene.add_prediction(S, CELLS, GRID)
+    nx, ny = shape
+    grid = BevGrid(0.0, nx * resolution, 0.0, ny * resolution, resolution)
+    with pytest.raises(GeometryError, match="is not drawn"):
+        scene.add_prediction(2 * S, np.zeros(shape, np.int8), grid)
+    with pytest.raises(GeometryError, match="is not drawn"):
+        scene.add_truth(2 * S, np.zeros(shape, bool), grid)
+    assert scene.compose().stamp == S
+
+
+def test_cells_that_are_not_those_of_their_grid_are_refused():
+    with pytest.raises(GeometryError):
+        Scene(["a"]).add_prediction(S, CELLS[:-1], GRID)
+
+
+def test_a_fine_grid_of_the_usual_size_is_drawn():
+    scene = Scene(["a"])
+    grid = BevGrid(resolution=0.1)
+    scene.add_prediction(S, np.zeros(grid.shape, np.int8), grid)
+    assert scene.compose().occupancy.shape == (1000, 1000)

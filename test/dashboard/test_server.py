@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
+from lss_bev_ros.dashboard.guard import same_origin
 from lss_bev_ros.dashboard.packing import unpack
 
 S = 1_000_000_000
@@ -101,6 +102,86 @@ def test_a_damaged_image_costs_only_itself(dashboard):
     (message,) = asyncio.run(frames(dashboard, 1))
     assert "cam_front" in unpack(message)[1]
     assert watch(dashboard, "/cam")
+
+
+def break_drawing(dashboard, *names, error=None):
+    """Have some of the drawings fail until the returned function is called."""
+    whole = {name: getattr(dashboard.pictures, name) for name in names}
+
+    def fail(_frame):
+        raise error or MemoryError("no room for a picture\nof 65500 x 65500")
+
+    for name in names:
+        setattr(dashboard.pictures, name, fail)
+    return lambda: [setattr(dashboard.pictures, name, draw) for name, draw in whole.items()]
+
+
+def health(dashboard):
+    status, _, body = ask(dashboard, "/healthz")
+    return status, json.loads(body)
+
+
+def test_a_frame_that_cannot_be_drawn_costs_only_itself(dashboard):
+    """Whatever the reason; the next one is drawn, and other streams do not notice."""
+    mend = break_drawing(dashboard, "page")
+
+    async def go():
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{dashboard.address}/live") as live,
+        ):
+            assert (await live.receive_json(timeout=60.0))["hello"]
+            dashboard.publish(S)
+            problem = ""
+            while not problem:
+                problem = (await live.receive_json(timeout=60.0))["problem"]
+            assert problem == "page cannot be drawn: no room for a picture of 65500 x 65500"
+            await asyncio.to_thread(watch, dashboard, "/bev")
+            mend()
+            dashboard.publish(2 * S)
+            while (message := await live.receive(timeout=60.0)).type != aiohttp.WSMsgType.BINARY:
+                pass
+            assert unpack(message.data)[0]["stamp"] == 2.0
+            while (await live.receive_json(timeout=60.0))["problem"]:
+                pass
+
+    asyncio.run(go())
+    assert health(dashboard)[0] == 200
+
+
+def test_health_tells_when_frame_after_frame_cannot_be_drawn(dashboard):
+    mend = break_drawing(dashboard, "bev", error=ValueError())
+
+    async def go():
+        async with aiohttp.ClientSession() as session, session.get(f"{dashboard.address}/bev") as answer:
+            reader = aiohttp.MultipartReader.from_response(answer)
+            stamp = 0
+            while (told := await asyncio.to_thread(health, dashboard))[0] == 200:
+                stamp += S
+                dashboard.publish(stamp)
+                await asyncio.sleep(0.05)
+            assert told[0] == 503
+            assert told[1]["status"] == "cannot draw"
+            assert told[1]["problem"] == "bev cannot be drawn: ValueError"
+            mend()
+            dashboard.publish(stamp + S)
+            assert await (await reader.next()).read()
+
+    asyncio.run(go())
+    status, told = health(dashboard)
+    assert (status, told["status"], told["problem"]) == (200, "ok", "")
+
+
+def test_a_scene_that_cannot_be_composed_does_not_end_the_drawing(dashboard):
+    rig = dashboard.scene.rig
+    dashboard.scene.rig = lambda: 1 / 0
+    dashboard.publish(S)
+    with pytest.raises(asyncio.TimeoutError):
+        asyncio.run(asyncio.wait_for(frames(dashboard, 1), 1.0))
+    assert health(dashboard)[1]["problem"] == "frame cannot be drawn: division by zero"
+    dashboard.scene.rig = rig
+    dashboard.publish(2 * S)
+    assert asyncio.run(frames(dashboard, 1))
 
 
 @pytest.mark.parametrize("path", ["/cam", "/bev"])
@@ -246,6 +327,65 @@ def test_a_page_of_another_site_can_neither_see_nor_be_mistaken_for_ours(dashboa
     for path in ("/", "/live", "/bev", "/eval.json", "/metrics"):
         assert ask(dashboard, path, headers={"Host": "evil.example:8080"})[0] == 421
         assert ask(dashboard, path, headers={"Origin": "http://evil.example"})[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "is_same"),
+    [
+        ("https://localhost", "localhost:443", True),
+        ("https://localhost:443", "localhost", True),
+        ("http://robot", "robot:80", True),
+        ("http://robot:80", "robot", True),
+        ("wss://robot", "robot:443", True),
+        ("ws://robot", "robot:80", True),
+        ("https://robot", "robot", True),
+        ("HTTPS://Robot", "ROBOT:443", True),
+        ("https://[::1]", "[::1]:443", True),
+        ("http://robot:8080", "robot:8080", True),
+        ("http://robot", "robot:443", False),
+        ("https://robot", "robot:80", False),
+        ("https://robot:8443", "robot", False),
+        ("http://robot", "robot:8080", False),
+        ("http://robot:8080", "robot:80", False),
+        ("http://robot.evil.example", "robot", False),
+        ("http://robot@evil.example", "robot", False),
+        ("http://evil.example", "robot@evil.example", False),
+        ("http://robot/", "robot", False),
+        ("http://robot:x", "robot", False),
+        ("http://robot:99999", "robot:99999", False),
+        ("ftp://robot", "robot", False),
+        ("file://", "", False),
+        ("null", "null", False),
+        ("", "", False),
+        (None, "robot", False),
+        ("http://robot", None, False),
+    ],
+)
+def test_an_origin_is_that_of_a_host_with_the_default_port_or_without(origin, host, is_same):
+    """As a reverse proxy makes of it what the browser sent."""
+    assert same_origin(origin, host) is is_same
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "localhost:443", "Origin": "https://localhost"}, 200),
+        ({"Host": "localhost", "Origin": "https://localhost"}, 200),
+        ({"X-Forwarded-Host": "car.local", "Origin": "https://car.local"}, 200),
+        ({"X-Forwarded-Host": "car.local:443, proxy", "Origin": "https://car.local"}, 200),
+        ({"Host": "car.local", "X-Forwarded-Port": "8443", "Origin": "https://car.local:8443"}, 200),
+        ({"Host": "car.local", "Origin": "https://car.local:8443"}, 403),
+        ({"Host": "car.local", "X-Forwarded-Port": "8443", "Origin": "https://car.local:9999"}, 403),
+        ({"X-Forwarded-Host": "car.local", "Origin": "https://evil.example"}, 403),
+        ({"X-Forwarded-Host": "evil.example", "Origin": "https://evil.example"}, 421),
+        ({"Host": "evil.example", "X-Forwarded-Host": "car.local", "Origin": "https://car.local"}, 421),
+        ({"Host": "evil@car.local", "Origin": "https://car.local"}, 421),
+    ],
+)
+def test_behind_a_reverse_proxy_the_page_is_its_own_and_no_other_is(make_dashboard, headers, status):
+    dashboard = make_dashboard(allowed_hosts=["car.local"])
+    assert ask(dashboard, "/state.json", headers=headers)[0] == status
+    assert ask(dashboard, "/replay/pause", "POST", headers)[0] == status
 
 
 def test_names_can_be_allowed(make_dashboard):

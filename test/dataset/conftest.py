@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
-JPEG = b"\xff\xd8 not an image, but its first and last bytes are a JPEG's \xff\xd9"
+JPEG = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
 
 CHANNELS = (
     "CAM_BACK",

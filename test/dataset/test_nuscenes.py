@@ -112,8 +112,8 @@ def test_damaged_file_costs_its_frame_only(tmp_path, maker):
     first.cameras["cam_back_left"].path.unlink()
     first.lidar.path.write_bytes(b"\0" * 39)
     for name, says in (
-        ("cam_front", "truncated JPEG"),
-        ("cam_back", "not a JPEG"),
+        ("cam_front", "JPEG is truncated"),
+        ("cam_back", "JPEG, PNG or WebP"),
         ("cam_back_left", "missing"),
     ):
         with pytest.raises(DatasetError, match=says) as caught:

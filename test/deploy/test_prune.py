@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from lss_bev_ros.deploy.prune import PruneOptions, save_weights
+from lss_bev_ros.deploy.prune import run as run_file
 from lss_bev_ros.deploy.prune.allocation import FLOOR, allocate
 from lss_bev_ros.deploy.prune.channels import axes, narrow
+from lss_bev_ros.deploy.prune.comparison import Speed
 from lss_bev_ros.deploy.prune.examples import read_examples
 from lss_bev_ros.deploy.prune.importance import Example, channel_importance, writers
 from lss_bev_ros.deploy.prune.latency import LatencyTable, MeasuredPart, measure_latency
 from lss_bev_ros.deploy.prune.parts import network_parts
 from lss_bev_ros.deploy.prune.reconstruction import reconstruct
-from lss_bev_ros.deploy.prune.run import shrink
+from lss_bev_ros.deploy.prune.run import Pruned, shrink
 from lss_bev_ros.errors import DeployError
 from lss_bev_ros.geometry import BevGrid
 from lss_bev_ros.model import LiftSplatShoot, ModelConfig, Widths, build_model
@@ -218,6 +220,69 @@ def test_a_network_is_pruned_saved_and_built_again(model, examples, tmp_path, mo
     torch.testing.assert_close(
         logits(again, examples[0]), logits(pruned.model, examples[0]), atol=0.05, rtol=0.05
     )
+
+
+def measured(monkeypatch, *speedups):
+    """The whole network is so many times faster, attempt by attempt."""
+    left = iter(speedups)
+    monkeypatch.setattr(run_file, "compare_speed", lambda *_, **__: Speed(10.0, 5.0, next(left)))
+    monkeypatch.setattr(run_file, "reconstruct", lambda *_: None)
+    goals = []
+
+    def allocated(importance, table, speedup, multiple):
+        goals.append(speedup)
+        return allocate(importance, table, speedup, multiple)
+
+    monkeypatch.setattr(run_file, "allocate", allocated)
+    return goals
+
+
+def pruned_for(model, examples, speedup):
+    widths = {name: model.config.widths.named()[name] for name in SHRINKING}
+    return shrink(model, examples, linear_table(widths), PruneOptions(speedup=speedup, multiple=1))
+
+
+def test_the_first_network_that_is_fast_enough_is_kept(model, examples, monkeypatch):
+    goals = measured(monkeypatch, 1.4, 1.6)
+    pruned = pruned_for(model, examples, 1.5)
+    assert pruned.speed.speedup == 1.6
+    assert pruned.missed == ""
+    assert pruned.report["goal_met"] is True
+    assert goals[1:] == pytest.approx([1.5, 1.5 * 1.02 * 1.5 / 1.4])
+
+
+def test_a_missed_goal_keeps_the_fastest_network_and_says_so(model, examples, monkeypatch):
+    measured(monkeypatch, 1.2, 1.45, 1.3, 1.1)
+    pruned = pruned_for(model, examples, 1.5)
+    assert pruned.speed.speedup == 1.45
+    assert "missed: the network is 1.45 times faster, not 1.5" in pruned.missed
+    assert "\n" not in pruned.missed
+    assert pruned.report["goal_met"] is False
+    assert pruned.report["measured"]["speedup"] == 1.45
+
+
+def test_an_attempt_that_asks_for_too_much_does_not_lose_the_ones_before(model, examples, monkeypatch):
+    # The table cannot give 1.5 * 1.02 * 1.5 / 0.1.
+    measured(monkeypatch, 0.1)
+    pruned = pruned_for(model, examples, 1.5)
+    assert pruned.speed.speedup == 0.1
+    assert pruned.missed
+
+
+@pytest.mark.parametrize(("speedup", "code"), [(1.9, 1), (2.0, 0)])
+def test_the_command_ends_with_1_where_the_goal_is_missed(model, tmp_path, monkeypatch, speedup, code):
+    import lss_bev_ros.deploy.prune as library
+    from lss_bev_ros.cli import app
+
+    widths = model.config.widths.named()
+    report = {"parameters": [2, 1], "device": "cpu", "parts": [], "table_ms": [2.0, 1.0], "weights": "seed:0"}
+    made = Pruned(model, linear_table(widths), Speed(10.0, 5.0, speedup), 2.0, report)
+    monkeypatch.setattr(library, "prune", lambda *_: made)
+    out = tmp_path / "pruned.safetensors"
+    result = CliRunner().invoke(app, ["prune", str(out), "--dataroot", str(tmp_path), "--minutes", "0"])
+    assert result.exit_code == code, result.output
+    assert ("goal is missed" in result.output) == bool(code)
+    assert out.is_file()
 
 
 def test_what_is_left_takes_over_the_work_of_what_was_taken_out(model, examples):

@@ -12,9 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lss_bev_ros.errors import ModelError
+from lss_bev_ros.geometry import BevGrid
 from lss_bev_ros.model import ModelConfig, build_model, describe_weights
 from lss_bev_ros.model.lift_splat import LiftSplatShoot
-from lss_bev_ros.model.weights import BUILTIN, read_checkpoint, seed_state
+from lss_bev_ros.model.weights import BUILTIN, CONSTANTS, read_checkpoint, seed_state
 
 SEED_0_STEM = [-0.0197997726, -0.0748723149, 0.0412840731]
 
@@ -44,17 +45,129 @@ def test_a_checkpoint_loads_strictly(lss_checkpoint, state):
     assert describe_weights(lss_checkpoint) == str(lss_checkpoint)
 
 
-@pytest.mark.parametrize(
-    "wrap", [lambda s: {"state_dict": s}, lambda s: {f"module.{k}": v for k, v in s.items()}]
-)
+def named(state, prefix):
+    return {prefix + name: tensor for name, tensor in state.items()}
+
+
+WRAPPINGS = {
+    "state_dict": lambda s: {"state_dict": s, "epoch": 3},
+    "model_state_dict": lambda s: {"model_state_dict": s, "optimizer_state_dict": {"state": {0: {}}}},
+    "model": lambda s: {"model": s, "args": {"rate": 1e-3}},
+    "nested": lambda s: {"checkpoint": {"net": {"weights": s}}},
+    "ema": lambda s: {"ema": s, "decay": 0.999},
+    "DataParallel": lambda s: named(s, "module."),
+    "compiled": lambda s: named(s, "_orig_mod."),
+    "compiled DataParallel": lambda s: named(s, "module._orig_mod."),
+    "a compiled encoder": lambda s: {
+        n.replace("bevencode.", "bevencode._orig_mod."): t for n, t in s.items()
+    },
+    "Lightning": lambda s: {"state_dict": named(s, "model.") | {"loss.pos_weight": torch.ones(1)}},
+    "compiled Lightning": lambda s: {"state_dict": named(s, "net.lss._orig_mod.")},
+    "AveragedModel": lambda s: named(s, "module.") | {"n_averaged": torch.tensor(4)},
+    "the same twice": lambda s: {"model": s, "state_dict": named(s, "module.")},
+    "a part beside it": lambda s: {"best": s, "camera": {k: t for k, t in s.items() if "camencode" in k}},
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPINGS.values(), ids=WRAPPINGS)
 def test_what_training_scripts_wrap_around_a_state_dict_is_taken_off(tmp_path, state, wrap):
     loaded = build_model(save(tmp_path, wrap(state))).state_dict()
-    assert torch.equal(loaded["bevencode.up2.4.bias"], state["bevencode.up2.4.bias"])
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in state.items())
 
 
-def test_half_precision_is_widened(tmp_path, state):
-    half = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
-    assert build_model(save(tmp_path, half)).bevencode.conv1.weight.dtype == torch.float32
+@pytest.mark.parametrize("name", ["ema", "state_dict_ema", "model_ema.", "average", "swa_model."])
+def test_of_a_network_and_its_average_the_average_is_taken(tmp_path, state, name):
+    average = dict(state, **{"bevencode.up2.4.bias": torch.tensor([-1.25])})
+    content = (
+        named(state, "model.") | named(average, name) if name[-1] == "." else {"model": state, name: average}
+    )
+    loaded = build_model(save(tmp_path, content))
+    assert loaded.bevencode.up2[4].bias.item() == -1.25
+
+
+def test_networks_of_which_none_is_to_be_preferred_are_named(tmp_path, state):
+    other = dict(state, **{"bevencode.up2.4.bias": torch.tensor([-1.25])})
+    message = refused(save(tmp_path, {"student": state, "teacher": other}))
+    assert "several networks (student, teacher)" in message
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_any_floating_point_type_becomes_single_precision(tmp_path, state, dtype):
+    cast = {
+        name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in state.items()
+    }
+    model = build_model(save(tmp_path, cast))
+    assert model.bevencode.conv1.weight.dtype == torch.float32
+    assert torch.equal(model.bevencode.conv1.weight, cast["bevencode.conv1.weight"].float())
+    # What follows from the configuration is never rounded.
+    assert torch.equal(model.frustum, state["frustum"])
+
+
+def test_weights_that_single_precision_does_not_hold_are_refused(tmp_path, state):
+    large = dict(state, **{"bevencode.conv1.weight": state["bevencode.conv1.weight"].double() * 1e300})
+    assert "beyond float32, in bevencode.conv1.weight" in refused(save(tmp_path, large))
+
+
+def test_whole_numbers_are_no_weights(tmp_path, state):
+    name = "bevencode.conv1.weight"
+    message = refused(save(tmp_path, dict(state, **{name: state[name].to(torch.int8)})))
+    assert f"{name} as int8" in message
+    assert "before it is quantised" in message
+
+
+def test_what_no_prediction_reads_may_be_missing(tmp_path, state):
+    head = ("trunk._conv_head.", "trunk._bn1.", "trunk._fc.", "num_batches_tracked")
+    less = {name: tensor for name, tensor in state.items() if not any(part in name for part in head)}
+    loaded = build_model(save(tmp_path, less)).state_dict()
+    assert len(loaded) == len(state) > len(less)
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in less.items())
+
+
+def test_without_its_constants_nothing_says_which_grid_a_checkpoint_is_for(tmp_path, state):
+    less = {name: tensor for name, tensor in state.items() if name not in CONSTANTS}
+    assert "lacks dx, bx, nx and 1 more, which say what grid" in refused(save(tmp_path, less))
+
+
+def test_a_network_of_several_classes_is_refused_with_the_row_to_keep(tmp_path, state):
+    name = "bevencode.up2.4"
+    weight, bias = state[f"{name}.weight"], state[f"{name}.bias"]
+    several = dict(state, **{f"{name}.weight": torch.cat([weight * k for k in range(4)])})
+    several[f"{name}.bias"] = torch.arange(4.0)
+    path = save(tmp_path, several)
+    message = refused(path)
+    assert "4 outputs, not 1" in message
+    assert f"state['{name}.weight'][k:k+1]" in message
+    for key in (f"{name}.weight", f"{name}.bias"):
+        several[key] = several[key][2:3]
+    kept = build_model(save(tmp_path, several))
+    assert torch.equal(kept.bevencode.up2[4].weight, weight * 2)
+    assert kept.bevencode.up2[4].bias.item() == 2.0
+    assert bias.shape == (1,)
+
+
+def test_a_network_of_several_classes_is_run_where_they_are_asked_for(tmp_path):
+    config = ModelConfig(outputs=3)
+    model = LiftSplatShoot(config)
+    assert build_model(save(tmp_path, model.state_dict()), config).bevencode.up2[4].out_channels == 3
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (ModelConfig(grid=BevGrid(-25.0, 25.0, -25.0, 25.0, 0.25)), "cells of 0.25 m from (-25, -25)"),
+        (ModelConfig(depth_min=4.0, depth_max=60.0, depth_step=0.5), "112 depths from 4 m every 0.5 m"),
+        (ModelConfig(image_height=256, image_width=704), "images of 256 x 704"),
+    ],
+)
+def test_what_a_checkpoint_was_made_for_is_said(tmp_path, config, words):
+    message = refused(save(tmp_path, LiftSplatShoot(config).state_dict()))
+    assert words in message
+    assert "configured for 200 x 200 cells of 0.5 m from (-50, -50), 41 depths from 4 m" in message
+
+
+def test_another_network_is_said_to_be_one(tmp_path):
+    message = refused(save(tmp_path, {"state_dict": {"backbone.conv1.weight": torch.zeros(3)}}))
+    assert "of another network, with backbone.conv1.weight" in message
 
 
 def test_a_seed_gives_the_same_weights_everywhere():
@@ -117,7 +230,7 @@ def test_a_truncated_checkpoint_is_named(tmp_path, lss_checkpoint, share):
 
 def test_code_in_a_checkpoint_is_not_run(tmp_path):
     path = save(tmp_path, {"state_dict": Trap()})
-    assert "more than tensors" in refused(path)
+    assert "more than tensors (" in refused(path)
 
 
 class Trap:

@@ -15,7 +15,13 @@ import urllib.request
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+from nav_msgs.msg import MapMetaData, OccupancyGrid
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import CameraInfo, CompressedImage, PointCloud2
 from std_srvs.srv import Trigger
+from visualization_msgs.msg import Marker, MarkerArray
+
+from lss_bev_ros import messages
 
 aiohttp = pytest.importorskip("aiohttp", reason="the dashboard needs aiohttp; pip install aiohttp")
 
@@ -245,6 +251,51 @@ def test_a_topic_that_never_comes_is_named(processes):
     address = address_of(processes, node)
     waiting = get(f"{address}/healthz")["waiting"]
     assert {"bev/occupancy", "lidar_top/points", "cam_front/image_raw/compressed"} <= set(waiting)
+
+
+def absurd_messages():
+    """Topic, and a message that no driver should send."""
+    stamp = messages.header(1_000_000_000, "base_link")
+
+    def grid(width, height, resolution):
+        info = MapMetaData(resolution=resolution, width=width, height=height)
+        return OccupancyGrid(header=stamp, info=info, data=[0] * min(width * height, 40_000))
+
+    return [
+        ("bev/occupancy", grid(200, 200, 1e6)),
+        ("bev/occupancy", grid(200, 200, 1e-30)),
+        ("bev/occupancy", grid(200, 200, float("nan"))),
+        ("bev/occupancy", grid(2**31, 2**31, 0.5)),
+        ("ground_truth/occupancy", grid(40_000, 1, 0.5)),
+        ("ground_truth/boxes", MarkerArray(markers=[Marker(type=Marker.CUBE)])),
+        ("lidar_top/points", PointCloud2(header=stamp, width=2**31, height=2**31, point_step=0)),
+        ("cam_front/image_raw/compressed", CompressedImage(header=stamp, data=b"\xff\xd8\xff")),
+        ("cam_front/camera_info", CameraInfo(header=stamp, k=[float("nan")] * 9)),
+    ]
+
+
+def test_no_message_ends_the_node_or_its_page(processes, listener):
+    listener.listen(DiagnosticArray, "/diagnostics")
+    node = processes.node("dashboard", port=0, reliability="reliable")
+    address = address_of(processes, node)
+    latched = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    sent = [
+        (listener.node.create_publisher(type(message), topic, latched), message)
+        for topic, message in absurd_messages()
+    ]
+    for publisher, message in sent:
+        deadline = time.monotonic() + 60
+        while not publisher.get_subscription_count():
+            assert time.monotonic() < deadline, f"nobody hears {publisher.topic_name}"
+            time.sleep(0.05)
+        publisher.publish(message)
+    status = listener.wait_for(
+        lambda got: (status := page_status(got, b"\x01")) and "bev/occupancy" in status.message and status
+    )
+    assert "not drawn" in status.message or "grid" in status.message
+    listener.wait_for(lambda got: page_status(got, b"\x00"))
+    assert get(f"{address}/healthz")["status"] == "ok"
+    assert node.poll() is None
 
 
 def test_a_taken_port_is_reported_and_the_node_goes_on(processes, listener):

@@ -133,6 +133,24 @@ def test_the_grid_is_that_of_the_engine(car, grids, processes, listener):
     listener.wait_for(lambda _: "splat_ms" in messages.diagnostic_values(statuses(listener, ": network")[-1]))
 
 
+def test_who_comes_late_gets_the_last_grid_if_it_asks_for_it(grids, processes, listener):
+    """As nav2's static layer does; who does not ask hears the next one."""
+    processes.node("inference", precision="fp32", reliability="reliable", deadline=PATIENT)
+    grids()
+    late = {latched: [] for latched in (True, False)}
+    for latched, heard in late.items():
+        durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
+        qos = QoSProfile(depth=1, durability=durability)
+        listener.node.create_subscription(OccupancyGrid, "bev/occupancy", heard.append, qos)
+    deadline = time.monotonic() + 30.0
+    while not late[True] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(late[True]) == 1
+    assert late[True][0].header.stamp == listener.received["bev/occupancy"][-1].header.stamp
+    late[False].clear()
+    grids(lambda message: bool(late[False]))
+
+
 def test_the_first_set_waits_for_a_late_camera_info(car, grids, processes):
     car.late = ("cam_back_right",)
     processes.node("inference", precision="fp32", reliability="reliable", deadline=PATIENT)

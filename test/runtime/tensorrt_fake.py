@@ -6,15 +6,36 @@ too many arguments, a property that cannot be set. What it does is scripted.
 
 from __future__ import annotations
 
+import ctypes
 import enum
 import json
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
+NUMPY = {"FLOAT": "float32", "HALF": "float16", "INT32": "int32"}
 SIGNATURES = json.loads(Path(__file__).with_name("tensorrt_signatures.json").read_text())
 VERSIONS = tuple(SIGNATURES["versions"])
+
+
+@dataclass
+class Plan:
+    """An engine that the stand-in opens and runs.
+
+    Attributes:
+        tensors: name, `INPUT` or `OUTPUT`, shape and TensorRT's type; a size that is free is its name.
+        profiles: of inputs with free sizes, smallest, usual and largest shape.
+        compute: makes the outputs of the inputs; None leaves them as they are.
+    """
+
+    tensors: tuple[tuple[str, str, tuple[int | str, ...], str], ...]
+    profiles: dict[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
+    compute: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
 
 
 @dataclass
@@ -27,6 +48,7 @@ class Script:
     opens: bool = True
     inputs: tuple[tuple[str, tuple[int, ...]], ...] = (("images", (6, 3, 128, 352)),)
     tensors: tuple[tuple[str, str, tuple[int, ...], str], ...] = ()
+    plans: dict[bytes, Plan] = field(default_factory=dict)
     dla_cores: int = 0
     flags: set[str] = field(default_factory=lambda: {"TF32"})
     network_flags: int = 0
@@ -129,10 +151,53 @@ def _behaviour(trt: SimpleNamespace, script: Script) -> dict[str, dict[str, Any]
     def open_plan(self: Any, plan: bytes) -> Any:
         for line in script.says:
             self._logger.log(trt.ILogger.Severity.ERROR, line)
-        return trt.ICudaEngine() if script.opens else None
+        if not script.opens:
+            return None
+        engine = trt.ICudaEngine()
+        engine._plan = script.plans.get(plan) or Plan(script.tensors)
+        return engine
 
-    def find(name: str) -> tuple[str, str, tuple[int, ...], str]:
-        return next(one for one in script.tensors if one[0] == name)
+    def find(self: Any, name: str) -> tuple[str, str, tuple[int | str, ...], str]:
+        return next(one for one in self._plan.tensors if one[0] == name)
+
+    def make_context(self: Any) -> Any:
+        context = trt.IExecutionContext()
+        context._plan, context._sizes, context._addresses = self._plan, {}, {}
+        return context
+
+    def set_shape(self: Any, name: str, shape: tuple[int, ...]) -> bool:
+        wanted = find(self, name)[2]
+        low, _, high = self._plan.profiles.get(name, (shape, shape, shape))
+        inside = all(a <= b <= c for a, b, c in zip(low, shape, high, strict=True))
+        if len(shape) != len(wanted) or not inside:
+            return False
+        for size, given in zip(wanted, shape, strict=True):
+            if isinstance(size, str):
+                self._sizes[size] = given
+            elif size != given:
+                return False
+        return True
+
+    def known_shape(self: Any, name: str) -> tuple[int, ...]:
+        return tuple(self._sizes.get(size, size) for size in find(self, name)[2])
+
+    def set_address(self: Any, name: str, address: int) -> bool:
+        self._addresses[name] = address
+        return True
+
+    def execute(self: Any, stream: int) -> bool:
+        if self._plan.compute is None:
+            return True
+        arrays = {}
+        for name, _, _, kind in self._plan.tensors:
+            dtype, shape = np.dtype(NUMPY[kind]), known_shape(self, name)
+            size = dtype.itemsize * math.prod(shape)
+            memory = (ctypes.c_byte * size).from_address(self._addresses[name])
+            arrays[name] = np.frombuffer(memory, dtype).reshape(shape)
+        inputs = {one[0]: arrays[one[0]] for one in self._plan.tensors if one[1] == "INPUT"}
+        for name, values in self._plan.compute(inputs).items():
+            arrays[name][...] = values
+        return True
 
     cache = SimpleNamespace(serialize=lambda: script.cache + b"+")
     return {
@@ -173,17 +238,45 @@ def _behaviour(trt: SimpleNamespace, script: Script) -> dict[str, dict[str, Any]
             "num_DLA_cores": lambda self: script.dla_cores,
         },
         "ICudaEngine": {
-            "num_io_tensors": lambda self: len(script.tensors),
-            "get_tensor_name": lambda self, index: script.tensors[index][0],
-            "get_tensor_mode": lambda self, name: trt.TensorIOMode[find(name)[1]],
-            "get_tensor_shape": lambda self, name: find(name)[2],
-            "get_tensor_dtype": lambda self, name: trt.DataType[find(name)[3]],
-            "create_execution_context": lambda self: trt.IExecutionContext(),
+            "num_io_tensors": lambda self: len(self._plan.tensors),
+            "get_tensor_name": lambda self, index: self._plan.tensors[index][0],
+            "get_tensor_mode": lambda self, name: trt.TensorIOMode[find(self, name)[1]],
+            "get_tensor_shape": lambda self, name: tuple(
+                -1 if isinstance(size, str) else size for size in find(self, name)[2]
+            ),
+            "get_tensor_dtype": lambda self, name: trt.DataType[find(self, name)[3]],
+            "get_tensor_profile_shape": lambda self, name, profile_index: list(self._plan.profiles[name]),
+            "create_execution_context": make_context,
         },
         "IExecutionContext": {
-            "set_input_shape": lambda self, name, shape: True,
-            "set_tensor_address": lambda self, name, address: True,
-            "execute_async_v3": lambda self, stream: True,
-            "get_tensor_shape": lambda self, name: find(name)[2],
+            "set_input_shape": set_shape,
+            "set_tensor_address": set_address,
+            "execute_async_v3": execute,
+            "get_tensor_shape": known_shape,
         },
     }
+
+
+def plan_of_onnx(content: bytes, profiles: dict[str, tuple[tuple[int, ...], ...]] | None = None) -> Plan:
+    """A plan that runs an ONNX file, on the CPU."""
+    import onnx
+
+    from lss_bev_ros.runtime.onnxruntime_session import OnnxSession
+
+    graph = onnx.load_from_string(content).graph
+    kinds = {
+        onnx.TensorProto.FLOAT: "FLOAT",
+        onnx.TensorProto.FLOAT16: "HALF",
+        onnx.TensorProto.INT32: "INT32",
+    }
+    tensors = [
+        (
+            value.name,
+            mode,
+            tuple(d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim),
+            kinds[value.type.tensor_type.elem_type],
+        )
+        for mode, values in (("INPUT", graph.input), ("OUTPUT", graph.output))
+        for value in values
+    ]
+    return Plan(tuple(tensors), profiles or {}, OnnxSession(content, "plan", 1).run)

@@ -22,7 +22,8 @@ from lss_bev_ros.model import IMAGE_MEAN, IMAGE_STD, ImageTransform, ModelConfig
 from lss_bev_ros.runtime import FrameSet, Prediction, create_engine
 from lss_bev_ros.runtime.calibration_tables import CalibrationTables
 from lss_bev_ros.runtime.cuda.engine import cuda_missing
-from lss_bev_ros.runtime.cuda.percent import percent_thresholds
+from lss_bev_ros.runtime.cuda.image_loader import baseline_jpegs
+from lss_bev_ros.runtime.cuda.percent import count_percent, percent_thresholds
 from lss_bev_ros.runtime.cuda.plain_network import fold_normalisation
 from lss_bev_ros.runtime.cuda.prediction import DevicePrediction
 from lss_bev_ros.runtime.cuda.preprocessor import DevicePreprocessor, rig_shape
@@ -49,6 +50,27 @@ def test_counting_thresholds_is_the_rule_of_the_occupancy():
     logits = np.concatenate([thresholds[:100], *near, np.linspace(-30, 30, 5001, dtype=np.float32)])
     expected = Prediction(0, BevGrid(), logits[None], np.ones((1, len(logits)), bool)).occupancy[0]
     np.testing.assert_array_equal(np.searchsorted(thresholds, logits, side="right"), expected)
+
+
+BROKEN = np.array([[np.nan, np.inf, -np.inf, 0.0], [-np.nan, 3e38, -3e38, np.nan]], np.float32)
+SEEN = np.array([[True, True, True, True], [True, True, True, False]])
+GRID_OF_BROKEN = np.array([[-1, -1, -1, 50], [-1, 100, 0, -1]])
+
+
+def test_a_logit_that_is_no_finite_number_is_an_unknown_cell_and_counted():
+    plain = Prediction(0, BevGrid(), BROKEN, SEEN)
+    with np.errstate(invalid="raise", over="raise"):
+        np.testing.assert_array_equal(plain.occupancy, GRID_OF_BROKEN)
+    assert plain.unknown_by_nan == 4
+    on_device = DevicePrediction(0, BevGrid(), torch.from_numpy(BROKEN), plain.occupancy, SEEN, {})
+    assert on_device.unknown_by_nan == 4
+    assert Prediction(0, BevGrid(), np.zeros((2, 4), np.float32), SEEN).unknown_by_nan == 0
+
+
+def test_counting_thresholds_leaves_out_what_is_no_finite_number():
+    seen = torch.from_numpy(SEEN.reshape(-1).view(np.uint8))
+    counted = count_percent(torch.from_numpy(BROKEN), torch.from_numpy(percent_thresholds()), seen)
+    np.testing.assert_array_equal(counted.numpy(), GRID_OF_BROKEN)
 
 
 @pytest.mark.parametrize(
@@ -436,6 +458,37 @@ def test_a_damaged_image_leaves_the_engine_ready(engines, real_frame):
     whole = ours.infer(real_frame)
     assert_close(whole, theirs.infer(real_frame))
     assert not np.array_equal(prediction.visible, whole.visible)
+
+
+def test_the_gpu_decodes_baseline_jpegs_and_the_host_all_else(ring, pictures):
+    def file(suffix, *options):
+        return cv2.imencode(suffix, pictures["cam_front"], options)[1].tobytes()
+
+    files = [
+        file(".jpg"),
+        file(".jpg") + bytes(5000),
+        file(".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+        file(".png"),
+        file(".webp"),
+        pictures["cam_front"],
+    ]
+    frame = FrameSet(1, ring, dict(zip(ring.names, files, strict=True)))
+    assert baseline_jpegs(list(enumerate(ring.cameras)), frame) == {0: files[0], 1: files[0]}
+
+
+@needs_gpu
+def test_files_of_any_kind_are_read_side_by_side(engines, ring, pictures):
+    ours, theirs = engines
+    smooth = {name: cv2.GaussianBlur(picture, (0, 0), 4) for name, picture in pictures.items()}
+    kinds = [".jpg", ".png", ".webp", ".jpg", ".jpg"]
+    options = [[], [], [cv2.IMWRITE_WEBP_QUALITY, 101], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1], []]
+    files = {
+        name: cv2.imencode(kind, smooth[name], each)[1].tobytes()
+        for name, kind, each in zip(ring.names, kinds, options, strict=False)
+    }
+    files[ring.names[4]] += bytes(5000)
+    frame = FrameSet(1, ring, {**files, ring.names[5]: smooth[ring.names[5]]})
+    assert_close(ours.infer(frame), theirs.infer(frame))
 
 
 @needs_gpu

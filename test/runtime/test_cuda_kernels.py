@@ -164,8 +164,9 @@ def test_occupancy_follows_the_rule_to_the_last_bit(stride):
 
     edges = percent_thresholds()[:100]
     values = [edges, np.nextafter(edges, np.float32(-99)), np.nextafter(edges, np.float32(99))]
-    values.append(np.random.default_rng(0).normal(0, 4, 720).astype(np.float32))
-    values.append(np.array([0.0, -0.0, -300.0, 300.0], dtype=np.float32))
+    values.append(np.random.default_rng(0).normal(0, 4, 712).astype(np.float32))
+    special = [0.0, -0.0, -300.0, 300.0, np.nan, -np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-45, -1e-45]
+    values.append(np.array(special, dtype=np.float32))
     logits = np.concatenate(values).reshape(16, -1)
     visible = np.random.default_rng(1).random(logits.shape) < 0.9
     spread = np.zeros((*logits.shape, stride), dtype=np.float32)

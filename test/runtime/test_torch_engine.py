@@ -149,8 +149,8 @@ def jpeg(frame: FrameSet, name: str = "cam_front") -> bytes:
     [
         (lambda data: data[: len(data) // 2], "truncated"),
         (lambda data: data[:-2], "truncated"),
-        (lambda data: b"", "no JPEG"),
-        (lambda data: b"\x89PNG" + data, "no JPEG"),
+        (lambda data: b"", "image is empty"),
+        (lambda data: b"\x89PNG" + data, "publish JPEG, PNG or WebP"),
         (lambda data: b"\xff\xd8 nothing in here \xff\xd9", "cannot be decoded"),
     ],
 )

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
-from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+from rosbags.rosbag2 import Reader
 
 from lss_bev_ros.errors import StandaloneError
 from lss_bev_ros.standalone.bag import Bag, BagWriter, describe, summarise
@@ -100,14 +100,15 @@ def test_what_is_no_bag_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "text.mcap").write_text("not an MCAP file")
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "metadata.yaml").write_text("something: else")
-    with Writer(tmp_path / "sqlite", version=8, storage_plugin=StoragePlugin.SQLITE3):
-        pass
+    (tmp_path / "other").mkdir()
+    metadata = "{storage_identifier: other, relative_file_paths: [a.other]}"
+    (tmp_path / "other" / "metadata.yaml").write_text(f"rosbag2_bagfile_information: {metadata}")
     for name, message in {
         "nothing": "no bag at",
         "empty": "no metadata.yaml and no MCAP file",
         "text.mcap": "is no MCAP file",
         "odd": "is no rosbag2 metadata",
-        "sqlite": "storage sqlite3; only mcap is supported",
+        "other": "storage other; only mcap and sqlite3 are supported",
     }.items():
         with pytest.raises(StandaloneError, match=message) as caught:
             Bag(tmp_path / name)
@@ -200,7 +201,8 @@ def test_of_a_split_bag_with_a_cut_and_a_missing_file_the_rest_is_read(tmp_path:
     assert re.search(r"Lost: bag_1.mcap: its index and the last \d+ bytes", told)
     assert "Lost: bag_2.mcap: the file is missing" in told
     assert "Lost: bag_3.mcap: no MCAP file" in told
-    assert len(summarise(path)["lost"]) == 3
+    assert f"Lost: /a: metadata.yaml claims 400 messages, the files hold {len(read)}" in told
+    assert len(summarise(path)["lost"]) == 4
 
 
 def test_messages_of_a_cut_bag_come_in_the_order_of_their_stamps(tmp_path: Path) -> None:
@@ -214,7 +216,8 @@ def test_messages_of_a_cut_bag_come_in_the_order_of_their_stamps(tmp_path: Path)
     file.write_bytes(file.read_bytes()[:-50])
     with Bag(file) as bag:
         assert [stamp for _, stamp, _ in bag.messages()] == list(range(1, 101))
-        assert bag.lost
+        assert not bag.complete
+        assert not bag.lost, "only the index was cut"
 
 
 @given(
@@ -384,3 +387,44 @@ def test_wrong_arguments_are_told_in_one_line(tmp_path: Path, call: str, message
     names = {"play": play, "record": record, "PlayOptions": PlayOptions, "Selection": Selection}
     with pytest.raises(StandaloneError, match=message):
         eval(call, {**names, "path": str(tmp_path / "bag")})
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("no such thing"), OSError(28, "No space left on device"), MemoryError()]
+)
+def test_any_failure_of_the_writer_is_reported_and_what_was_written_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    write = BagStorage.write
+
+    def failing(storage: BagStorage, topic: object, stamp: int, data: bytes) -> None:
+        if stamp == 50:
+            raise error
+        write(storage, topic, stamp, data)
+
+    monkeypatch.setattr(BagStorage, "write", failing)
+    writer = BagWriter(tmp_path / "bag")
+    topic = writer.add_topic("/a", STRING)
+    for stamp in range(1, 51):
+        assert writer.write(topic, stamp, cdr(str(stamp)))
+    while writer.failure is None:
+        time.sleep(0.01)
+    assert not writer.write(topic, 51, cdr("late"))
+    with pytest.raises(StandaloneError, match=r"bag .* is incomplete: .*(no such|No space|MemoryError)"):
+        writer.close()
+    assert writer.dropped == 2
+    assert not (tmp_path / "bag" / "metadata.yaml").exists()
+    with Bag(tmp_path / "bag") as bag:
+        assert not bag.complete
+        assert [stamp for _, stamp, _ in bag.messages()] == list(range(1, 50))
+
+
+def test_a_message_that_is_none_does_not_spoil_its_neighbours(tmp_path: Path) -> None:
+    writer = BagWriter(tmp_path / "bag")
+    topic = writer.add_topic("/a", STRING)
+    writer.write(topic, 1, cdr("good"))
+    writer.write(topic, -1, cdr("before all time"))
+    writer._thread.join(10)
+    with pytest.raises(StandaloneError, match="is incomplete"):
+        writer.close()
+    assert recorded(tmp_path / "bag", "/a") == [cdr("good")]

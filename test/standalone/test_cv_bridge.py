@@ -10,7 +10,9 @@ import pytest
 from cv_bridge import CvBridge, CvBridgeError
 from hypothesis import given
 from hypothesis import strategies as st
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
+
+from lss_bev_ros import images
 
 BRIDGE = CvBridge()
 GRADIENT = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
@@ -49,6 +51,36 @@ def test_colours_are_converted() -> None:
     assert np.array_equal(BRIDGE.imgmsg_to_cv2(message, "mono8"), cv2.cvtColor(GRADIENT, cv2.COLOR_BGR2GRAY))
 
 
+@pytest.mark.parametrize("mosaic", ["bayer_rggb", "bayer_bggr", "bayer_gbrg", "bayer_grbg"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_mosaics_have_the_colours_that_the_nodes_see(mosaic: str, bits: int) -> None:
+    raw = np.random.default_rng(0).integers(0, 2**bits, (6, 8)).astype(f"u{bits // 8}")
+    message = BRIDGE.cv2_to_imgmsg(raw, f"{mosaic}{bits}")
+
+    assert np.array_equal(BRIDGE.imgmsg_to_cv2(message, "rgb8"), images.convert(raw, f"{mosaic}{bits}"))
+    assert BRIDGE.imgmsg_to_cv2(message, "mono8").shape == (6, 8)
+    with pytest.raises(CvBridgeError):
+        BRIDGE.imgmsg_to_cv2(message, "bayer_rggb8" if mosaic != "bayer_rggb" else "bayer_bggr8")
+
+
+def test_luma_and_chroma_have_the_colours_that_the_nodes_see() -> None:
+    raw = np.random.default_rng(0).integers(0, 256, (6, 8, 2), np.uint8)
+    message = BRIDGE.cv2_to_imgmsg(raw, "yuv422")
+
+    assert np.array_equal(BRIDGE.imgmsg_to_cv2(message, "rgb8"), images.convert(raw, "yuv422"))
+    assert np.array_equal(BRIDGE.imgmsg_to_cv2(message, "mono8"), raw[..., 1])
+
+
+def test_16_bits_become_8_and_back() -> None:
+    levels = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+
+    eight = BRIDGE.imgmsg_to_cv2(BRIDGE.cv2_to_imgmsg(levels, "mono16"), "mono8")
+    sixteen = BRIDGE.imgmsg_to_cv2(BRIDGE.cv2_to_imgmsg(eight, "mono8"), "mono16")
+
+    assert np.array_equal(eight, (levels.astype(int) + 128) // 257)
+    assert np.array_equal(sixteen, eight.astype(np.uint16) * 257)
+
+
 def test_rows_may_be_padded() -> None:
     padded = np.zeros((6, 30), np.uint8)
     padded[:, :24] = GRADIENT.reshape(6, 24)
@@ -79,3 +111,9 @@ def test_what_cannot_be_converted_is_refused() -> None:
         BRIDGE.cv2_to_imgmsg(GRADIENT, "mono8")
     with pytest.raises((TypeError, CvBridgeError)):
         BRIDGE.imgmsg_to_cv2(Image(height=4, width=4, step=4, encoding="mono8", data=bytes(3)))
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", b"\xff\xd8 nothing in here \xff\xd9"])
+def test_bytes_that_are_no_picture_are_refused(data: bytes) -> None:
+    with pytest.raises((TypeError, CvBridgeError)):
+        BRIDGE.compressed_imgmsg_to_cv2(CompressedImage(format="jpeg", data=data), "bgr8")

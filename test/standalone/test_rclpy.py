@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 import rclpy
@@ -14,6 +16,7 @@ from builtin_interfaces.msg import Time as TimeMessage
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.exceptions import (
     InvalidNamespaceException,
     InvalidNodeNameException,
@@ -22,7 +25,14 @@ from rclpy.exceptions import (
 )
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSPolicyKind,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_profile_sensor_data,
+)
 from rclpy.serialization import deserialize_message, serialize_message
 from rclpy.task import Future
 from rclpy.time import Time
@@ -129,6 +139,27 @@ class TestTopics:
             assert spin_until(lambda: bool(heard), node, late)
             assert heard == ["new"]
 
+    def test_what_is_latched_is_kept_no_longer_than_its_depth(
+        self, open_node: OpenNode, spin_until: Spin
+    ) -> None:
+        heard: list[int] = []
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        with open_node("node") as node:
+            publisher = node.create_publisher(String, "map", latched)
+            node.create_subscription(String, "map", lambda m: heard.append(len(m.data)), 10)
+            assert spin_until(matched(publisher), node)
+
+            def publish(count: int) -> int:
+                for _ in range(count):
+                    publisher.publish(String(data="x" * 100_000))
+                    assert spin_until(lambda: bool(heard), node)
+                    heard.clear()
+                pages = int(Path("/proc/self/statm").read_text().split()[1])
+                return pages * resource.getpagesize()
+
+            before = publish(50)
+            assert publish(500) - before < 20_000_000
+
     def test_depth_keeps_the_newest(self, open_node: OpenNode, spin_until: Spin) -> None:
         heard: list[int] = []
         with open_node("node") as node:
@@ -157,6 +188,109 @@ class TestTopics:
             assert not node.destroy_publisher(publisher)
             with pytest.raises(Exception, match=r"."):
                 publisher.publish(String())
+
+
+@pytest.mark.usefixtures("ros")
+class TestMismatches:
+    """Two ends of a topic that do not fit hear nothing of each other: both say so."""
+
+    @pytest.mark.parametrize(
+        ("offered", "requested", "policy"),
+        [
+            ({"reliability": ReliabilityPolicy.BEST_EFFORT}, {}, "RELIABILITY"),
+            ({}, {"durability": DurabilityPolicy.TRANSIENT_LOCAL}, "DURABILITY"),
+            ({"deadline": Duration(seconds=2)}, {"deadline": Duration(seconds=1)}, "DEADLINE"),
+        ],
+    )
+    def test_qos_that_does_not_fit_is_warned_of_on_both_sides(
+        self,
+        open_node: OpenNode,
+        spin_until: Spin,
+        capfd: pytest.CaptureFixture[str],
+        offered: dict[str, object],
+        requested: dict[str, object],
+        policy: str,
+    ) -> None:
+        with open_node("talker") as talker, open_node("listener") as listener:
+            talker.create_publisher(String, "/chatter", QoSProfile(depth=5, **offered))
+            listener.create_subscription(String, "/chatter", print, QoSProfile(depth=5, **requested))
+            said = read_until(capfd, spin_until, 2, talker, listener)
+        assert said == [
+            "[listener]: New publisher discovered on topic '/chatter', offering incompatible QoS. No "
+            f"messages will be received from it. Last incompatible policy: {policy}",
+            "[talker]: New subscription discovered on topic '/chatter', requesting incompatible QoS. No "
+            f"messages will be sent to it. Last incompatible policy: {policy}",
+        ]
+
+    def test_what_fits_is_not_warned_of(
+        self, open_node: OpenNode, spin_until: Spin, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        with open_node("talker") as talker, open_node("listener") as listener:
+            publisher = talker.create_publisher(String, "/map", latched)
+            for qos in (latched, QoSProfile(depth=1), qos_profile_sensor_data):
+                listener.create_subscription(String, "/map", lambda m: None, qos)
+            assert spin_until(lambda: publisher.get_subscription_count() == 3, talker, listener)
+            assert read_until(capfd, spin_until, 1, talker, listener, timeout=0.3) == []
+
+    def test_events_can_be_taken_instead(
+        self, open_node: OpenNode, spin_until: Spin, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        offers: list[object] = []
+        requests: list[object] = []
+        with open_node("node") as node:
+            publisher = node.create_publisher(
+                String,
+                "/chatter",
+                qos_profile_sensor_data,
+                event_callbacks=PublisherEventCallbacks(incompatible_qos=requests.append),
+            )
+            subscription = node.create_subscription(
+                String,
+                "/chatter",
+                print,
+                10,
+                event_callbacks=SubscriptionEventCallbacks(incompatible_qos=offers.append),
+            )
+            assert spin_until(lambda: bool(offers and requests), node)
+            for event in (offers[0], requests[0]):
+                assert (event.total_count, event.total_count_change) == (1, 1)
+                assert event.last_policy_kind == QoSPolicyKind.RELIABILITY
+            silent = SubscriptionEventCallbacks(use_default_callbacks=False)
+            node.create_subscription(String, "/chatter", print, 10, event_callbacks=silent)
+            assert spin_until(lambda: len(requests) == 2, node)
+            assert node.destroy_subscription(subscription)
+            assert node.destroy_publisher(publisher)
+        assert capfd.readouterr().err == ""
+
+    def test_another_type_is_warned_of_on_both_sides(
+        self, open_node: OpenNode, spin_until: Spin, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        if "overlay" not in rclpy.__file__:
+            pytest.skip("rclpy on Cyclone DDS does not tell of it")
+        with open_node("talker") as talker, open_node("listener") as listener:
+            talker.create_publisher(Int32, "/chatter", 5)
+            listener.create_subscription(String, "/chatter", print, 5)
+            said = read_until(capfd, spin_until, 2, talker, listener)
+        line = "Incompatible type on topic '/chatter', no messages will be sent to it"
+        assert said == [
+            f"[listener]: {line}: std_msgs/msg/String here, std_msgs/msg/Int32 there",
+            f"[talker]: {line}: std_msgs/msg/Int32 here, std_msgs/msg/String there",
+        ]
+
+
+def read_until(
+    capfd: pytest.CaptureFixture[str], spin_until: Spin, count: int, *nodes: object, timeout: float = 10.0
+) -> list[str]:
+    """Warnings, without their times and in the order of the alphabet, until there are so many."""
+    lines: list[str] = []
+
+    def enough() -> bool:
+        lines.extend(line.split("] ", 2)[2] for line in capfd.readouterr().err.splitlines())
+        return len(lines) >= count
+
+    spin_until(enough, *nodes, timeout=timeout)
+    return sorted(lines)
 
 
 @pytest.mark.usefixtures("ros")

@@ -108,6 +108,71 @@ def test_echo_prints_a_message_as_yaml_csv_and_json(talker: None) -> None:
     )
 
 
+def test_echo_takes_type_qos_index_and_filter(talker: None) -> None:
+    out = run(
+        """
+        from lss_bev_ros.standalone.topic.request import Request
+        String = "std_msgs/msg/String"
+        echo.echo("/latched", once=True, request=Request(String, durability="transient_local", depth=1))
+        print(echo.echo("/latched", once=True, timeout=1.0, request=Request(String, durability="volatile")))
+        print(echo.echo("/latched", once=True, timeout=1.0, request=Request(profile="sensor_data")))
+        echo.echo("/point", once=True, field="header.stamp", condition="m.sec < 1 and m.nanosec == 0")
+        print(echo.echo("/chatter", once=True, timeout=1.0, condition="'bye' in m.data"))
+        rate.rate("chatter", duration=1.2, condition="len(m.data) > 3", request=Request(depth=2))
+        print(echo.echo("/nobody", once=True, timeout=1.0, request=Request("std_msgs/String")))
+        """
+    )
+    lines = out.splitlines()
+    assert lines[:2] == ["data: latched", "---"]
+    assert lines[2:4] == ["0", "0"]
+    assert lines[4:8] == ["sec: 0", "nanosec: 0", "---", "0"]
+    assert lines[8].startswith("average rate: ")
+    assert lines[-1] == "0"
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"profile": "best"}, "qos-profile 'best' is not one of default, system_default, sensor_data"),
+        ({"reliability": "unknown"}, "qos-reliability 'unknown' is not one of system_default, reliable"),
+        ({"depth": -1}, "qos-depth -1 is below 0"),
+    ],
+)
+def test_qos_that_is_none_is_told_with_those_there_are(asked: dict, message: str) -> None:
+    from lss_bev_ros.errors import StandaloneError
+    from lss_bev_ros.standalone.topic.request import Request
+
+    with pytest.raises(StandaloneError, match=message):
+        Request(**asked)
+
+
+def test_the_command_takes_the_options_of_ros_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from lss_bev_ros.standalone.commands import topic
+    from lss_bev_ros.standalone.topic import echo
+    from lss_bev_ros.standalone.topic.request import Request
+
+    seen: list[tuple] = []
+    monkeypatch.setattr(echo, "echo", lambda name, **options: seen.append((name, options)))
+    asked = "/tf tf2_msgs/msg/TFMessage --once --field transforms[0].child_frame_id --qos-profile sensor_data"
+    asked += " --qos-reliability reliable --qos-durability volatile --qos-depth 3 --qos-history keep_last"
+    asked += " --no-arr --truncate-length 5 --csv --filter m --no-lost-messages"
+    result = CliRunner().invoke(topic, ["echo", *asked.split()])
+    assert result.exit_code == 0, result.output
+    ((name, options),) = seen
+    assert name == "/tf"
+    assert options["request"] == Request(
+        "tf2_msgs/msg/TFMessage", "sensor_data", "reliable", "volatile", "keep_last", 3
+    )
+    assert (options["field"], options["form"], options["length"]) == (
+        "transforms[0].child_frame_id",
+        "csv",
+        5,
+    )
+    assert (options["condition"], options["no_arr"], options["once"]) == ("m", True, True)
+
+
 def test_echo_waits_for_the_topic_and_ends_with_ctrl_c(talker: None) -> None:
     process = python(START + "from lss_bev_ros.standalone.topic.echo import echo\nprint(echo('/nothing'))")
     assert process.stdout.readline() == "WARNING: topic [/nothing] does not appear to be published yet\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import threading
 import time
@@ -150,21 +151,82 @@ def test_what_is_no_message_is_refused(participant: Participant) -> None:
         writer.write(b"\x00\x01\x00\x00\xff\xff\xff\xff")
 
 
+# Opens a domain with each of the configurations on its input, and prints "open" or why not.
+OPENER = """
+import json, os, sys
+from lss_bev_ros.errors import StandaloneError
+from lss_bev_ros.standalone.discovery import Discovery
+from lss_bev_ros.standalone.transport import Participant
+for number, environment in enumerate(json.load(sys.stdin)):
+    # A process has one configuration a domain.
+    domain_id = (int(os.environ["ROS_DOMAIN_ID"]) + 37 * number) % 100
+    try:
+        Participant(Discovery.from_environment({**os.environ, **environment}, domain_id)).close()
+        print("open")
+    except StandaloneError as error:
+        print(error)
+"""
+
+
+def opened(start: Callable[..., subprocess.Popen], environments: list[dict[str, str]]) -> list[str]:
+    process = start(OPENER)
+    output, errors = process.communicate(json.dumps(environments), timeout=60)
+    assert process.returncode == 0, errors
+    assert all("deprecated" in line for line in errors.splitlines())  # Cyclone's own warnings are kept
+    assert output.count("\n") == len(environments)
+    return output.splitlines()
+
+
+def domain(settings: str) -> dict[str, str]:
+    return {"CYCLONEDDS_URI": f"<CycloneDDS><Domain>{settings}</Domain></CycloneDDS>"}
+
+
+def test_what_is_valid_for_cyclone_is_valid_here(start: Callable[..., subprocess.Popen]) -> None:
+    """Whatever it is checked against, and on either range."""
+    valid = [
+        domain("<Internal><Watermarks><WhcHigh>500kB</WhcHigh></Watermarks></Internal>"),
+        domain(
+            "<Internal><Watermarks><WhcHighInit>9MB</WhcHighInit><WhcHigh>9MB</WhcHigh></Watermarks></Internal>"
+        ),
+        domain('<General><Interfaces><NetworkInterface name="lo"/></Interfaces></General>'),
+        domain('<General><Interfaces><NetworkInterface autodetermine="true"/></Interfaces></General>'),
+        domain("<General><NetworkInterfaceAddress>127.0.0.1</NetworkInterfaceAddress></General>"),
+        domain("<General><AllowMulticast>true</AllowMulticast></General><!-- \u00fc -->"),
+        domain('<Internal><SocketReceiveBufferSize min="64kB" max="128kB"/></Internal>'),
+        domain('<Discovery><Peers><Peer address="localhost"/></Peers></Discovery>'),
+        domain('<Discovery><Peers><Peer address="127.0.0.1:7412"/></Peers></Discovery>'),
+        {"CYCLONEDDS_URI": "<Gen><AllowM>false</></>"},
+        {"CYCLONEDDS_URI": "<General><UseIPv6>true</></>", "ROS_STATIC_PEERS": "::1"},
+        {"CYCLONEDDS_URI": "<General><Transport>none</></>", "ROS_STATIC_PEERS": "127.0.0.1"},
+        {"ROS_STATIC_PEERS": "127.0.0.1; 127.0.0.2;0.0.0.0;10.0.0.0/24;nobody.invalid"},
+    ]
+    ranges = ("LOCALHOST", "SUBNET")
+    each = [{**given, "ROS_AUTOMATIC_DISCOVERY_RANGE": reach} for given in valid for reach in ranges]
+
+    assert opened(start, each) == ["open"] * len(each)
+
+
 def test_a_domain_that_cannot_be_opened_is_one_line(start: Callable[..., subprocess.Popen]) -> None:
-    code = (
-        "import os\n"
-        "from lss_bev_ros.errors import StandaloneError\n"
-        "from lss_bev_ros.standalone.discovery import Discovery\n"
-        "from lss_bev_ros.standalone.transport import Participant\n"
-        "try:\n    Participant(Discovery.from_environment(os.environ))\n"
-        "except StandaloneError as error:\n    print(error)\n"
-    )
-    nowhere = (
-        '<CycloneDDS><Domain><General><Interfaces><NetworkInterface address="203.0.113.9"/>'
-        "</Interfaces></General></Domain></CycloneDDS>"
-    )
+    """It names the setting and says what Cyclone says."""
+    twice = '<NetworkInterface name="lo"/>' * 2
+    refused = {
+        "203.0.113.9: does not match an available interface": domain(
+            '<General><Interfaces><NetworkInterface address="203.0.113.9"/></Interfaces></General>'
+        ),
+        "selected twice; correct General/Interfaces in CYCLONEDDS_URI": domain(
+            f"<General><Interfaces>{twice}</Interfaces></General>"
+        ),
+        "correct Internal/Watermarks in CYCLONEDDS_URI": domain(
+            "<Internal><Watermarks><WhcHigh>1kB</WhcHigh><WhcLow>2kB</WhcLow></Watermarks></Internal>"
+        ),
+        "Genral: unknown element": domain("<Genral/>"),
+        "parser error": {"CYCLONEDDS_URI": "<CycloneDDS><Domain"},
+        "/nowhere/a.xml": {"CYCLONEDDS_URI": "file:///nowhere/a.xml"},
+        "'nobody.invalid' cannot be resolved": domain(
+            '<Discovery><Peers><Peer address="nobody.invalid"/></Peers></Discovery>'
+        ),
+    }
 
-    output, _ = start(code, CYCLONEDDS_URI=nowhere).communicate(timeout=20)
-
-    assert output.startswith("ROS domain ")
-    assert output.count("\n") == 1
+    for line, words in zip(opened(start, list(refused.values())), refused, strict=True):
+        assert words in line
+        assert "CYCLONEDDS_URI" in line

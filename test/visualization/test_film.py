@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from lss_bev_ros.dataset import NuScenesReader
 from lss_bev_ros.dataset.raster import vehicle_raster
@@ -174,6 +177,58 @@ def test_the_command_films_a_scene(street, tmp_path):
     with Image.open(out) as film:
         assert film.n_frames == 2
         assert film.size == (320, 180)
+
+
+@pytest.fixture(scope="module")
+def damaged(street, tmp_path_factory):
+    """The scene with all images of its second frame cut short and one of its third no image at all."""
+    root = tmp_path_factory.mktemp("damaged") / "street"
+    shutil.copytree(street, root)
+    _, second, third, *_ = NuScenesReader(root).keyframes("scene-0001")
+    for shot in second.cameras.values():
+        shot.path.write_bytes(shot.path.read_bytes()[:300] + b"\xff\xd9")
+    third.cameras["cam_back"].path.write_bytes(b"\xff\xd8 no image at all \xff\xd9")
+    return root
+
+
+@pytest.mark.parametrize("kind", ["data set", "bag"])
+def test_a_film_goes_on_where_all_images_of_a_frame_are_damaged(damaged, street, tmp_path, kind):
+    from lss_bev_ros.cli import app
+
+    frames = NuScenesReader(street).count_keyframes("scene-0001")
+    source = damaged
+    if kind == "bag":
+        (source,) = convert(NuScenesReader(damaged), tmp_path / "bags").bags
+    out = tmp_path / "film.gif"
+    words = ["render", str(source), str(out), "--weights", "seed:0", "--size", "320"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 1, result.output
+    with Image.open(out) as film:
+        assert film.n_frames == frames - 1
+    said = " ".join(result.output.split())
+    assert "no image of it can be used" in said
+    assert "left out cam_back: " in said
+    assert "1 frames and 1 images or scans were left out: they cannot be read" in said
+
+
+def test_a_still_of_a_damaged_frame_is_refused_where_it_was_asked_for(damaged, tmp_path):
+    from lss_bev_ros.cli import app
+
+    words = ["render", str(damaged), str(tmp_path / "still.png"), "--weights", "seed:0", "--size", "320"]
+    result = CliRunner().invoke(app, [*words, "--frame", "1"])
+    assert isinstance(result.exception, EvaluationError)
+    assert "no image of that frame can be read; choose another --frame" in str(result.exception)
+
+
+def test_a_picture_whose_header_is_beyond_all_sizes_is_drawn_as_none(street):
+    frame = of_dataset(street)[0]
+    jpeg = bytearray(frame.images["cam_front"])
+    start = jpeg.index(b"\xff\xc0") + 5
+    jpeg[start : start + 4] = (65500).to_bytes(2, "big") * 2
+    images = {**frame.images, "cam_front": bytes(jpeg)}
+    shown = FilmPainter(320).paint(replace(frame, images=images))
+    without = FilmPainter(320).paint(replace(frame, images={**images, "cam_front": b""}))
+    assert np.array_equal(shown, without)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,11 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden && ne
 // -- state -----------------------------------------------------------------------------------------
 
 function show(next) {
+  if (!next.topics) { // the node could not say more than this
+    find("notice").textContent = next.problem;
+    find("notice").hidden = false;
+    return;
+  }
   state = next;
   const { replay, topics, diagnostics, latencies, rates } = state;
   const suffix = /\/image_raw(\/compressed)?$/;
@@ -83,7 +88,8 @@ function notice() {
   const list = names => names.length > 4 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
   const text = !linked ? "No connection to the node; trying again."
     : waiting.length && state.uptime > 3 ? `Nothing came yet on ${list(waiting)}.`
-    : silent.length ? `Silent: ${list(silent)}.` : "";
+    : silent.length ? `Silent: ${list(silent)}.`
+    : state?.problem ? `${state.problem}.` : "";
   find("notice").textContent = text;
   find("notice").hidden = !text;
 }

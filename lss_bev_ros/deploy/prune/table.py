@@ -23,12 +23,8 @@ def prune_table(pruned: Pruned) -> Table:
     total = report["table_ms"]
     table.add_section()
     table.add_row("sum of parts", f"{total[0]:.0f}", f"{total[1]:.0f}", f"{total[0] / total[1]:.2f} times")  # type: ignore[index]
-    if pruned.speed:
-        speed = pruned.speed
-        table.add_row(
-            "whole network",
-            f"{speed.before:.0f}",
-            f"{speed.after:.0f}",
-            f"{speed.speedup:.2f} times, in turns",
-        )
+    speed = pruned.speed
+    table.add_row(
+        "whole network", f"{speed.before:.1f}", f"{speed.after:.1f}", f"{speed.speedup:.2f} times, in turns"
+    )
     return table

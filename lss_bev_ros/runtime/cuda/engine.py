@@ -87,7 +87,7 @@ class CudaEngine(Engine):
         self._exact = exact
         # Rounded images alone would move logits by 0.02.
         self._image_dtype = torch.float32 if exact else self._dtype
-        self._device = torch.device("cuda", torch.cuda.current_device())
+        self._device = this_gpu()
         self.reason = f"{reason}; {self._about()}"
         self._stream = torch.cuda.Stream(self._device)
         self._host = ThreadPoolExecutor(min(6, os.cpu_count() or 1), thread_name_prefix="decode")
@@ -158,9 +158,9 @@ class CudaEngine(Engine):
         with self._lock:
             return self._session(tables.cameras).run(images, tables, watch)
 
-    def plan(self, cameras: int = CAMERAS) -> Network:
-        """The network that runs for a number of cameras, for profiles."""
-        return self._session(cameras).network
+    def plan(self, cameras: int | None = None) -> Network:
+        """The network that runs for a number of cameras, by default the usual one, for profiles."""
+        return self._session(cameras or self._usual_cameras()).network
 
     def close(self) -> None:
         """See `Engine.close`."""
@@ -196,15 +196,14 @@ class CudaEngine(Engine):
 
     def _warm_up(self) -> None:
         """Run once on nothing, so that kernels are compiled and captured before the first frame."""
-        forward = Pose(
-            np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]), np.array([0.0, 0.0, 1.5])
-        )
+        rig = warm_up_rig(self._usual_cameras())
         width, height = WARM_UP_SIZE
-        intrinsics = np.array([[width, 0.0, width / 2], [0.0, width, height / 2], [0.0, 0.0, 1.0]])
-        cameras = [Camera(f"cam_{i}", intrinsics, width, height, forward) for i in range(CAMERAS)]
         blank = cv2.imencode(".jpg", np.zeros((height, width, 3), dtype=np.uint8))[1].tobytes()
-        rig = Rig(tuple(cameras))
-        self.infer(FrameSet(0, rig, {camera.name: blank for camera in cameras}))
+        self.infer(FrameSet(0, rig, dict.fromkeys(rig.names, blank)))
+
+    def _usual_cameras(self) -> int:
+        """The number of cameras to be ready for."""
+        return CAMERAS
 
     @staticmethod
     def _timings(watch: Stopwatch, marks: list[torch.cuda.Event]) -> Mapping[str, float]:
@@ -231,14 +230,18 @@ class CudaEngine(Engine):
         """The network for a number of cameras, captured when it is new."""
         if cameras not in self._sessions:
             with torch.no_grad(), torch.cuda.stream(self._stream):
-                tables = DeviceTables(self.config, cameras, self._device)
-                network = self._network(cameras, tables)
+                network, tables = self._build(cameras)
             self._stream.synchronize()
             self._sessions[cameras] = Session(network, tables, self.config, self._stream, self._captures)
             if len(self._sessions) > SESSIONS:
                 self._sessions.popitem(last=False)
         self._sessions.move_to_end(cameras)
         return self._sessions[cameras]
+
+    def _build(self, cameras: int) -> tuple[Network, DeviceTables]:
+        """The network for a number of cameras and the tables that it reads."""
+        tables = DeviceTables(self.config, cameras, self._device)
+        return self._network(cameras, tables), tables
 
     def _network(self, cameras: int, tables: DeviceTables) -> Network:
         if self._kernels != "triton":
@@ -263,6 +266,25 @@ class CudaEngine(Engine):
         kernels = {"triton": "our own kernels", "torch": "PyTorch's kernels", "compile": "torch.compile"}
         jpeg = "nvImageCodec" if self._gpu_jpeg else "the CPU (pip install nvidia-nvimgcodec-cu13[nvjpeg])"
         return f"{kernels[self._kernels]} on {torch.cuda.get_device_name(self._device)}; JPEG by {jpeg}"
+
+
+def warm_up_rig(cameras: int) -> Rig:
+    """Cameras all round a car: several at one place would need larger tables than any car's."""
+    optical = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+    width, height = WARM_UP_SIZE
+    intrinsics = np.array([[width, 0.0, width / 2], [0.0, width, height / 2], [0.0, 0.0, 1.0]])
+    poses = [Pose.from_yaw(2 * np.pi * k / cameras).rotation @ optical for k in range(cameras)]
+    place = np.array([0.0, 0.0, 1.5])
+    return Rig(
+        tuple(
+            Camera(f"cam_{k}", intrinsics, width, height, Pose(turn, place)) for k, turn in enumerate(poses)
+        )
+    )
+
+
+def this_gpu() -> torch.device:
+    """The GPU that engines run on."""
+    return torch.device("cuda", torch.cuda.current_device())
 
 
 def cuda_missing() -> str | None:

@@ -10,7 +10,7 @@ import torch
 
 from ...geometry import Camera, Rig
 from ..frame_set import FrameSet
-from ..image_decoder import check_names, decode_image
+from ..image_decoder import check_names, decode_image, inspect_image
 from .jpeg_decoder import GpuJpegDecoder
 
 
@@ -53,18 +53,14 @@ class ImageLoader:
         """
         check_names(frame_set.rig.names, frame_set.images)
         named = [(place, c) for place, c in enumerate(frame_set.rig.cameras) if c.name in frame_set.images]
-        encoded = [
-            (place, camera)
-            for place, camera in named
-            if not isinstance(frame_set.images[camera.name], np.ndarray)
-        ]
+        jpegs = {} if self._decoder is None else baseline_jpegs(named, frame_set)
         with torch.cuda.stream(self.stream):
-            if self._decoder is not None and encoded:
-                jpegs = [bytes(frame_set.images[camera.name]) for _, camera in encoded]
-                decoded = self._decoder([camera for _, camera in encoded], jpegs)
-                for (place, _), image in zip(encoded, decoded, strict=True):
+            if self._decoder is not None and jpegs:
+                cameras = [camera for place, camera in named if place in jpegs]
+                decoded = self._decoder(cameras, list(jpegs.values()))
+                for place, image in zip(jpegs, decoded, strict=True):
                     self.images[place].copy_(image)
-                named = [item for item in named if item not in encoded]
+                named = [(place, camera) for place, camera in named if place not in jpegs]
             self._upload(named, [frame_set.images[camera.name] for _, camera in named])
             self.loaded.record()
 
@@ -76,6 +72,23 @@ class ImageLoader:
                 self._staging[place] = torch.empty(image.shape, dtype=torch.uint8).pin_memory()
             self._staging[place].numpy()[:] = image
             self.images[place].copy_(self._staging[place], non_blocking=True)
+
+
+def baseline_jpegs(named: Sequence[tuple[int, Camera]], frame_set: FrameSet) -> dict[int, bytes]:
+    """The files that the GPU decodes, without what follows their ends, by place; all else is for the host.
+
+    Raises:
+        ImageError: a file that is cut short, or of another size than its camera's calibration says.
+    """
+    found = {}
+    for place, camera in named:
+        image = frame_set.images[camera.name]
+        if not isinstance(image, np.ndarray):
+            data = bytes(image)
+            header = inspect_image(camera, data)
+            if header.baseline:
+                found[place] = data if len(data) == header.end else data[: header.end]
+    return found
 
 
 def image_sizes(rig: Rig) -> dict[tuple[int, int], tuple[int, ...]]:

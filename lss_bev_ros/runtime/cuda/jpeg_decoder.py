@@ -10,7 +10,7 @@ import torch
 
 from ...errors import ImageError
 from ...geometry import Camera
-from ..image_decoder import check_jpeg, check_size
+from ..image_decoder import check_size
 
 THREADS = 6
 """Of the host, for the parts of decoding that a chip without decoder units leaves to it."""
@@ -49,14 +49,16 @@ class GpuJpegDecoder:
     def __call__(self, cameras: Sequence[Camera], jpegs: Sequence[bytes]) -> list[torch.Tensor]:
         """Decode and check, on the current stream.
 
+        Args:
+            cameras: that took the images.
+            jpegs: baseline JPEGs (`images.Header.baseline`) without bytes behind their ends.
+
         Returns:
             (height, width, 3) uint8 RGB on the GPU for each, good until the next call.
 
         Raises:
             ImageError: one is damaged or of another size than its camera's calibration says.
         """
-        for camera, jpeg in zip(cameras, jpegs, strict=True):
-            check_jpeg(camera.name, jpeg)
         images = self.decode(jpegs)
         for camera, jpeg, image in zip(cameras, jpegs, images, strict=True):
             if image is None:

@@ -28,5 +28,6 @@ def occupancy_kernel(
     for halving in tl.static_range(7):
         step = 64 >> halving
         reached = tl.where(logit >= tl.load(thresholds + reached + step - 1), reached + step, reached)
-    seen = tl.load(visible + i, mask=mask, other=0) != 0
-    tl.store(out + i, tl.where(seen, reached, -1).to(tl.int8), mask=mask)
+    # NaN is not below infinity either.
+    known = (tl.load(visible + i, mask=mask, other=0) != 0) & (tl.abs(logit) < float("inf"))
+    tl.store(out + i, tl.where(known, reached, -1).to(tl.int8), mask=mask)

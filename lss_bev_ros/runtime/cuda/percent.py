@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import torch
 
 from ...geometry import BevGrid
-from ..frame_set import Prediction
+from ..frame_set import UNKNOWN, Prediction
 
 
 @functools.cache
@@ -30,6 +31,22 @@ def percent_thresholds() -> np.ndarray:
     thresholds = np.full(128, np.inf, dtype=np.float32)
     thresholds[:100] = _value(high)
     return thresholds
+
+
+def count_percent(logits: torch.Tensor, thresholds: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+    """`Prediction.occupancy` with PyTorch's operators.
+
+    Args:
+        logits: (nx, ny) float32.
+        thresholds: `percent_thresholds`, on their device.
+        seen: (nx * ny,) uint8, whether a camera sees the cell.
+
+    Returns:
+        (nx, ny) int64: 0 to 100, -1 where no camera sees and where the logit is no finite number.
+    """
+    reached = torch.bucketize(logits, thresholds, right=True)
+    known = seen.view(logits.shape).bool() & logits.isfinite()
+    return torch.where(known, reached, UNKNOWN)
 
 
 def _percent(logits: np.ndarray) -> np.ndarray:

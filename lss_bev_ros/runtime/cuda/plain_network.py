@@ -13,6 +13,7 @@ from ...model.bev_encoder import BasicBlock, BevEncoder
 from ...model.efficientnet import EfficientNetTrunk, MBConvBlock
 from ...model.merge import Up
 from ..convolution import fold
+from .percent import count_percent
 from .splat import splat_kernels
 from .splat_tables import DeviceTables
 
@@ -78,9 +79,8 @@ class PlainNetwork:
         self.logits.copy_(self._bevencode(self.bev.permute(2, 0, 1).unsqueeze(0))[0])
 
     def _quantise(self) -> None:
-        reached = torch.bucketize(self.logits[0], self._tables.thresholds, right=True)
-        seen = self._tables.seen.view(reached.shape).bool()
-        self.occupancy.copy_(torch.where(seen, reached, -1))
+        tables = self._tables
+        self.occupancy.copy_(count_percent(self.logits[0], tables.thresholds, tables.seen))
 
 
 def fold_normalisation(model: LiftSplatShoot) -> LiftSplatShoot:

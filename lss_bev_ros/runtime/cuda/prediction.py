@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ...geometry import BevGrid
-from ..frame_set import Prediction
+from ..frame_set import UNKNOWN, Prediction
 
 
 class DevicePrediction(Prediction):
@@ -48,3 +48,8 @@ class DevicePrediction(Prediction):
     def occupancy(self) -> np.ndarray:
         """See `Prediction.occupancy`: the same values, made on the GPU."""
         return self._occupancy
+
+    @property
+    def unknown_by_nan(self) -> int:
+        """See `Prediction.unknown_by_nan`: read off the grid, so that no logits are fetched."""
+        return int(np.count_nonzero(self.visible & (self.occupancy == UNKNOWN)))

@@ -27,7 +27,10 @@ class Network(Protocol):
     bev: torch.Tensor
     logits: torch.Tensor
     occupancy: torch.Tensor
-    stages: Mapping[str, Sequence[Callable[[], None]]]
+
+    @property
+    def stages(self) -> Mapping[str, Sequence[Callable[[], object]]]:
+        """What is launched, in order, by the name of the stage."""
 
 
 class Session:
@@ -197,6 +200,6 @@ class Session:
         return graph
 
 
-def _launch(launches: Sequence[Callable[[], None]]) -> None:
+def _launch(launches: Sequence[Callable[[], object]]) -> None:
     for launch in launches:
         launch()

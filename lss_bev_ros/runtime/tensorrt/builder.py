@@ -52,12 +52,21 @@ class BuildOptions:
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """An input or output of an engine; `dtype` is numpy's name, a free size is -1."""
+    """An input or output of an engine.
+
+    Attributes:
+        name: of the tensor.
+        is_input: or an output.
+        shape: a free size is -1.
+        dtype: numpy's name.
+        profile: smallest, usual and largest shape of an input with free sizes, else empty.
+    """
 
     name: str
     is_input: bool
     shape: tuple[int, ...]
     dtype: str
+    profile: tuple[tuple[int, ...], ...] = ()
 
 
 def import_tensorrt() -> Any:
@@ -144,14 +153,14 @@ def tensors_of(engine: Any, trt: Any = None) -> list[TensorInfo]:
     found = []
     for index in range(engine.num_io_tensors):
         name = engine.get_tensor_name(index)
-        found.append(
-            TensorInfo(
-                name,
-                engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT,
-                tuple(int(size) for size in engine.get_tensor_shape(name)),
-                np.dtype(_numpy_name(trt, engine.get_tensor_dtype(name))).name,
-            )
-        )
+        is_input = engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT
+        shape = tuple(int(size) for size in engine.get_tensor_shape(name))
+        profile: tuple[tuple[int, ...], ...] = ()
+        if is_input and min(shape, default=1) < 0:
+            shapes = engine.get_tensor_profile_shape(name, 0)
+            profile = tuple(tuple(int(size) for size in one) for one in shapes)
+        dtype = np.dtype(_numpy_name(trt, engine.get_tensor_dtype(name))).name
+        found.append(TensorInfo(name, is_input, shape, dtype, profile))
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ import torch
 
 from ...errors import RuntimeBackendError
 from ...model import LiftSplatShoot, ModelConfig
-from ..cuda.engine import CudaEngine, cuda_missing
-from ..cuda.session import Network, Session
+from ..cuda.engine import CudaEngine, cuda_missing, this_gpu
+from ..cuda.session import Network
 from ..cuda.splat_tables import CameraTables, DeviceTables
 from ..engine import Engine
 from ..frame_set import FrameSet
@@ -21,30 +20,11 @@ from ..onnx import OnnxDescription, OnnxOptions, write_network
 from ..options import EngineOptions
 from .builder import BuildOptions, TensorRtError, import_tensorrt
 from .building import ensure_engine, this_machine
-from .engine_file import SUFFIX, read_engine
+from .engine_file import SUFFIX, EngineNote, read_engine
+from .layout import CAMERAS, EngineLayout, Part, in_order
 from .module import TensorRtModule
-from .network import EncodersNetwork, SegmentDeviceTables, WholeNetwork
+from .network import assemble
 from .torch2trt_file import read_torch2trt
-
-CAMERAS = 6
-"""That engines of weights are built for; a file may have another number."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One engine that is ready to be loaded.
-
-    Attributes:
-        path: of its file.
-        plan: the serialised engine.
-        description: of the ONNX it was built from; None for torch2trt's, which say nothing.
-        dla: core of the deep-learning accelerator, or None.
-    """
-
-    path: Path
-    plan: bytes
-    description: OnnxDescription | None
-    dla: int | None = None
 
 
 class TensorRtEngine(CudaEngine):
@@ -71,66 +51,40 @@ class TensorRtEngine(CudaEngine):
         config: ModelConfig | None = None,
         trt: Any = None,
     ):
-        self._parts = _in_order(parts)
+        self._parts = in_order(parts)
         self._trt = trt
-        described = [part.description for part in self._parts if part.description is not None]
-        sizes = described[0].config if described else config or ModelConfig()
-        if any(one.config != sizes or one.weights_sha256 != described[0].weights_sha256 for one in described):
-            raise RuntimeBackendError(
-                "the engines are of different weights or sizes: build both of one export"
-            )
-        self._described = described
-        modules = self._load()
-        images = next(info for info in modules[0].info.values() if info.is_input)
-        # The batch of the camera encoder, or the second axis of (1, N, 3, H, W).
-        self._cameras = images.shape[0] if len(images.shape) == 4 else images.shape[1]
-        precision = "fp16" if images.dtype == "float16" else "fp32"
-        del modules
+        self._layout = EngineLayout.of(self._parts, [one.info for one in self._load()], config)
         # Nothing but sizes is read of it, so it holds no memory.
         with torch.device("meta"):
-            shell = LiftSplatShoot(sizes)
-        super().__init__(shell, weights, precision, reason, kernels="tensorrt")
-        self.name = f"tensorrt-{described[0].precision if described else precision}"
+            shell = LiftSplatShoot(self._layout.config)
+        super().__init__(shell, weights, self._layout.precision, reason, kernels="tensorrt")
+        described = self._parts[0].description
+        self.name = f"tensorrt-{described.precision if described else self._layout.precision}"
 
     def tables(self, frame_set: FrameSet) -> CameraTables:
         """See `CudaEngine.tables`."""
-        description = self._described[0] if self._described else None
-        if description is not None and description.tables == "constant":
-            rig = frame_set.rig
-            if rig.fingerprint != description.rig or len(frame_set.images) != len(rig):
-                raise RuntimeBackendError(
-                    f"{self._parts[0].path} holds the splat's tables of another calibration, or of "
-                    f"all cameras: export it again without `--rig`"
-                )
+        self._layout.check_frame(frame_set)
         return super().tables(frame_set)
 
+    def _warm_up(self) -> None:
+        if self._layout.rig:
+            # No other rig than its own fits the file, so its first frame is captured when it comes.
+            self._session(self._layout.usual)
+        else:
+            super()._warm_up()
+
+    def _usual_cameras(self) -> int:
+        return self._layout.usual
+
     def _load(self) -> list[TensorRtModule]:
-        device = torch.device("cuda", torch.cuda.current_device())
+        device = this_gpu()
         return [
             TensorRtModule(part.plan, part.path.name, part.dla, device, self._trt) for part in self._parts
         ]
 
-    def _session(self, cameras: int) -> Session:
-        if self._cameras not in (cameras, -1):
-            raise RuntimeBackendError(
-                f"{self._parts[0].path} is for {self._cameras} cameras, and the rig has {cameras}: "
-                f"export it with `--cameras {cameras}` and build it again"
-            )
-        if len(self._parts) == 2:
-            return super()._session(cameras)
-        if cameras not in self._sessions:
-            with torch.no_grad(), torch.cuda.stream(self._stream):
-                (module,) = self._load()
-                module.allocate()
-                tables = SegmentDeviceTables(self.config, cameras, module, self._device)
-                network = WholeNetwork(module, self.config, cameras, tables)
-            self._stream.synchronize()
-            self._sessions[cameras] = Session(network, tables, self.config, self._stream)
-        return self._sessions[cameras]
-
-    def _network(self, cameras: int, tables: DeviceTables) -> Network:
-        camera, bev = self._load()
-        return EncodersNetwork(camera, bev, self.config, cameras, tables)
+    def _build(self, cameras: int) -> tuple[Network, DeviceTables]:
+        self._layout.check_cameras(cameras)
+        return assemble(self._load(), self._layout, cameras, self._device)
 
     def _about(self) -> str:
         version = getattr(self._trt or import_tensorrt(), "__version__", "")
@@ -192,7 +146,7 @@ def load_part(path: Path, trt: Any = None) -> Part:
     changed = hashlib.sha256(onnx.read_bytes()).hexdigest() if onnx.is_file() else ""
     problem = note.problem(machine, changed)
     if not problem:
-        return Part(path, plan, OnnxDescription.read(note.metadata, str(path)), note.options.get("dla"))
+        return _part(path, plan, note)
     if not onnx.is_file():
         raise RuntimeBackendError(
             f"{path} is not loaded: {problem}, and {note.onnx} is not beside it to build it again: "
@@ -200,7 +154,13 @@ def load_part(path: Path, trt: Any = None) -> Part:
         )
     built = ensure_engine(onnx, path.parent, BuildOptions(**note.options), trt=trt)  # type: ignore[arg-type]
     plan, note = read_engine(built.path)
-    return Part(built.path, plan, OnnxDescription.read(note.metadata, str(path)), note.options.get("dla"))
+    return _part(built.path, plan, note)
+
+
+def _part(path: Path, plan: bytes, note: EngineNote) -> Part:
+    dla = note.options.get("dla")
+    description = OnnxDescription.read(note.metadata, str(path))
+    return Part(path, plan, description, dla if isinstance(dla, int) else None)
 
 
 def cache_folder() -> Path:
@@ -248,16 +208,3 @@ def _write(path: Path, content: bytes) -> None:
 def _weights_of(parts: tuple[Part, ...]) -> str:
     description = parts[0].description
     return description.weights if description is not None else "unknown (torch2trt)"
-
-
-def _in_order(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """The camera encoder before the BEV encoder; torch2trt's files are taken in the order given."""
-    names = [part.description.part if part.description else "" for part in parts]
-    if names == ["network"] or names in (["camera", "bev"], ["", ""]):
-        return parts
-    if names == ["bev", "camera"]:
-        return parts[::-1]
-    raise RuntimeBackendError(
-        f"engines of {' + '.join(name or 'unknown' for name in names)} make no network: "
-        f"give camera{SUFFIX}+bev{SUFFIX}, or the network's"
-    )

@@ -6,26 +6,50 @@ operators: `WholeNetwork`. Both are stages of launches on fixed tensors, which t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
 from ...errors import RuntimeBackendError
 from ...model import ModelConfig, SplatTable
+from ..cuda.percent import count_percent
 from ..cuda.splat import splat_kernels
 from ..cuda.splat_tables import CameraTables, DeviceTables
 from ..segment_tables import NAMES, SegmentSizes, SegmentTables
+from .layout import EngineLayout
 from .module import TensorRtModule
 
-Stages = dict[str, list[Callable[[], None]]]
+Stages = dict[str, list[Callable[[], object]]]
+
+
+def assemble(
+    modules: Sequence[TensorRtModule], layout: EngineLayout, cameras: int, device: torch.device
+) -> tuple[EncodersNetwork | WholeNetwork, DeviceTables]:
+    """Allocate the tensors of the engines and put them together, for a number of cameras.
+
+    Returns:
+        The network and the tables that it reads.
+
+    Raises:
+        RuntimeBackendError: the engines are not for so many cameras, or do not fit the network.
+    """
+    for module, shapes in zip(modules, layout.shapes(cameras), strict=True):
+        module.allocate(shapes)
+    config = layout.config
+    if len(modules) == 1:
+        tables: DeviceTables = SegmentDeviceTables(config, cameras, modules[0], device)
+        return WholeNetwork(modules[0], config, cameras, tables), tables
+    camera, bev = modules
+    tables = DeviceTables(config, cameras, device)
+    return EncodersNetwork(camera, bev, config, cameras, tables), tables
 
 
 class EncodersNetwork:
     """Two engines and the splat kernel between them.
 
     Args:
-        camera: the camera encoder. Images are channels first; depth and features are pixels first, or
-            channels first where torch2trt made them of the plain modules.
+        camera: the camera encoder, its tensors allocated. Images are channels first; depth and features are
+            pixels first, or channels first where torch2trt made them of the plain modules.
         bev: the BEV encoder; its input likewise.
         config: sizes of the network.
         cameras: number of them.
@@ -45,8 +69,6 @@ class EncodersNetwork:
         height, width = config.image_height, config.image_width
         rows, columns = config.feature_shape
         nx, ny = config.grid.shape
-        camera.allocate({_first(camera, True): (cameras, 3, height, width)})
-        bev.allocate()
         self._planar = _shaped(camera, _first(camera, True), (cameras, 3, height, width))
         device, dtype = self._planar.device, self._planar.dtype
         self.images = torch.zeros(cameras, height, width, 3, dtype=dtype, device=device)
@@ -60,7 +82,9 @@ class EncodersNetwork:
         channels_first = tuple(given.shape) == (1, config.channels, nx, ny)
         if channels_first:
             self.bev = torch.zeros(nx, ny, config.channels, dtype=dtype, device=device)
-            self._place_bev: Callable[[], None] = lambda: given.copy_(self.bev.permute(2, 0, 1).unsqueeze(0))
+            self._place_bev: Callable[[], object] = lambda: given.copy_(
+                self.bev.permute(2, 0, 1).unsqueeze(0)
+            )
         else:
             self.bev = _shaped(bev, _first(bev, True), (1, nx, ny, config.channels))[0]
             self._place_bev = _nothing
@@ -85,22 +109,21 @@ class EncodersNetwork:
 
     def _decide(self) -> None:
         self.logits.copy_(self._found)
-        decide(self.logits, self._tables, self.occupancy)
+        tables = self._tables
+        self.occupancy.copy_(count_percent(self.logits[0], tables.thresholds, tables.seen))
 
 
 class WholeNetwork:
     """One engine, whose splat reads `SegmentTables`.
 
     Args:
-        network: the engine of the part `network`.
+        network: the engine of the part `network`, its tensors allocated.
         config: sizes of the network.
         cameras: number of them.
         tables: whose segments the engine's inputs are.
     """
 
-    def __init__(
-        self, network: TensorRtModule, config: ModelConfig, cameras: int, tables: SegmentDeviceTables
-    ):
+    def __init__(self, network: TensorRtModule, config: ModelConfig, cameras: int, tables: DeviceTables):
         self._tables = tables
         height, width = config.image_height, config.image_width
         nx, ny = config.grid.shape
@@ -119,7 +142,8 @@ class WholeNetwork:
 
     def _decide(self) -> None:
         self.logits.copy_(self._found)
-        decide(self.logits, self._tables, self.occupancy)
+        tables = self._tables
+        self.occupancy.copy_(count_percent(self.logits[0], tables.thresholds, tables.seen))
 
 
 class SegmentDeviceTables(DeviceTables):
@@ -165,13 +189,6 @@ def host_table(tables: CameraTables, config: ModelConfig) -> SplatTable:
     return SplatTable((nx, ny), weights // config.depth_bins, weights, cells, starts, offsets)
 
 
-def decide(logits: torch.Tensor, tables: DeviceTables, occupancy: torch.Tensor) -> None:
-    """Occupancy in percent of the first output's logits, -1 where no camera sees."""
-    reached = torch.bucketize(logits[0], tables.thresholds, right=True)
-    seen = tables.seen.view(reached.shape).bool()
-    occupancy.copy_(torch.where(seen, reached, -1))
-
-
 def _first(module: TensorRtModule, is_input: bool) -> str:
     return next(info.name for info in module.info.values() if info.is_input == is_input)
 
@@ -194,7 +211,7 @@ def _shaped(module: TensorRtModule, name: str, shape: tuple[int, ...]) -> torch.
 
 def _last(
     module: TensorRtModule, name: str, pixels: tuple[int, int, int], channels: int, dtype: torch.dtype
-) -> tuple[torch.Tensor, Callable[[], None]]:
+) -> tuple[torch.Tensor, Callable[[], object]]:
     """A camera encoder's output as (pixels, channels), and what brings it there."""
     tensor = module.tensors[name]
     cameras, rows, columns = pixels

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rclpy.serialization import deserialize_message
-from rosidl_runtime_py.utilities import get_message
 
 from ... import dataset_messages, messages
-from ...errors import StandaloneError
-from ...geometry import CAMERA_NAMES, BevGrid, Box, Camera, Pose, Rig
+from ...errors import GeometryError, StandaloneError
+from ...geometry import CAMERA_NAMES, BevGrid, Box, Pose, Rig
 from ...visualization.film import FilmFrame
 from .reader import Bag
+from .robot import PREDICTION_TOPIC, Car, Mounting, Warn, decoded, find_car
 
-_PREDICTION = "bev/occupancy"
 _NEAR_NS = 60_000_000
 """Recordings this near to an instant belong to it, as with the demonstration's picture."""
 
 _LATE_NS = 2_000_000_000
 """How much later than its instant a recording may come in the bag: a slow network's grid, say."""
 
-Predict = Callable[[int, Rig, dict[str, bytes]], tuple[np.ndarray, BevGrid]]
-"""Makes cells of a stamp, a rig and JPEG images."""
+Predict = Callable[[int, Rig, dict[str, bytes | np.ndarray]], tuple[np.ndarray, BevGrid] | None]
+"""Makes cells of a stamp, a rig and the cameras' images; None leaves the frame out."""
 
 
 @dataclass
@@ -46,74 +44,71 @@ class _Instant:
 
 
 def film_frames(
-    path: Path, predict: Predict | None = None, first: int = 0
+    path: Path,
+    predict: Predict | None = None,
+    first: int = 0,
+    namespace: str | None = None,
+    base_frame: str = "",
+    warn: Callable[[str], None] = lambda line: None,
 ) -> tuple[int, Iterator[FilmFrame]]:
     """Put the instants of a bag together: one a predicted grid, or one a keyframe where there is none.
 
     Args:
-        path: bag folder or .mcap file, with the topics of the replay below any namespace.
+        path: bag folder or storage file, with the topics of the replay below any namespace.
         predict: makes the grid of each instant; None takes the grids that were recorded.
         first: how many instants to pass over, without predicting them.
+        namespace: of the car to show, where there are several; None for the only one.
+        base_frame: the car's frame, in which grids are; by default that of the recorded grids, or base_link.
+        warn: told of each camera or scan that cannot be placed, and why, and of what the bag has lost.
 
     Returns:
         how many there are in the bag, and the frames; one whose cameras are not in the bag is left out.
 
     Raises:
-        StandaloneError: no bag, or one without images, or without grids where none are to be made.
+        StandaloneError: no bag, one without images, or without grids where none are to be made; several
+            cars and none chosen; no camera that can be placed.
     """
     with Bag(path) as bag:
-        names = _names(bag)
-        anchor = _PREDICTION if predict is None else _anchor(names, path)
+        car = find_car(bag, namespace, PREDICTION_TOPIC if predict is None else "")
+        names = car.names
+        anchor = PREDICTION_TOPIC if predict is None else _anchor(names, path)
         if anchor not in names:
             raise StandaloneError(
-                f"bag {path} has no {_PREDICTION}; give --weights to predict the grids from its images"
+                f"bag {path} has no {PREDICTION_TOPIC}; give --weights to predict the grids from its images"
             )
         if not any(dataset_messages.image_topic(name) in names for name in CAMERA_NAMES):
             raise StandaloneError(f"bag {path} has no <camera>/image_raw/compressed, so nothing to show")
-        types = {topic.name: topic.type for topic in bag.topics}
-        kind = get_message(types[names[anchor]])
-        stamps = sorted(
-            {
-                messages.from_stamp(deserialize_message(data, kind).header.stamp)
-                for _, _, data in bag.messages([names[anchor]])
-            }
-        )
-    return len(stamps), _frames(path, names, types, stamps[first:], predict)
+        say = Warn(warn)
+        headers = [message.header for _, message in decoded(bag, [names[anchor]], say)]
+        stamps = sorted({messages.from_stamp(header.stamp) for header in headers})
+        if predict is None and headers:
+            base_frame = base_frame or headers[0].frame_id
+    return len(stamps), _frames(path, car, stamps[first:], predict, base_frame, say)
 
 
-def _names(bag: Bag) -> dict[str, str]:
-    """Relative topic name to its name in the bag."""
-    wanted = {_PREDICTION, *(topic.name.removeprefix("/") for topic in dataset_messages.topics())}
-    found = {}
-    for topic in bag.topics:
-        for name in wanted:
-            if topic.count and (topic.name == f"/{name}" or topic.name.endswith(f"/{name}")):
-                found[name] = topic.name
-    return found
-
-
-def _anchor(names: dict[str, str], path: Path) -> str:
-    for name in (dataset_messages.TRUTH_TOPIC, _PREDICTION, dataset_messages.image_topic("cam_front")):
+def _anchor(names: Mapping[str, str], path: Path) -> str:
+    for name in (dataset_messages.TRUTH_TOPIC, PREDICTION_TOPIC, dataset_messages.image_topic("cam_front")):
         if name in names:
             return name
     raise StandaloneError(f"bag {path} has neither grids nor images of cam_front, so nothing to show")
 
 
 def _frames(
-    path: Path, names: dict[str, str], types: dict[str, str], stamps: list[int], predict: Predict | None
+    path: Path, car: Car, stamps: list[int], predict: Predict | None, base_frame: str, warn: Warn
 ) -> Iterator[FilmFrame]:
     instants = [_Instant(stamp) for stamp in stamps]
-    relative = {full: name for name, full in names.items()}
-    mounted: dict[str, Pose] = {}
-    cameras: dict[str, Camera] = {}
-    infos: dict[str, Any] = {}
+    relative = {full: name for name, full in car.names.items()}
     done = 0
     with Bag(path) as bag:
-        for full, _, data in bag.messages([full for name, full in names.items() if name != "tf"]):
-            topic, message = relative[full], deserialize_message(data, get_message(types[full]))
+        for line in bag.lost:
+            warn(f"lost: {line}")
+        mounting = Mounting(bag, car, warn, base_frame)
+        infos = _first_infos(bag, car, warn)
+        _check_placed(infos, mounting, stamps, path, warn)
+        for full, message in decoded(bag, [full for name, full in car.names.items() if name != "tf"], warn):
+            topic = relative[full]
             if topic == "tf_static":
-                for transform in message.transforms:
-                    mounted[transform.child_frame_id] = messages.pose_from_transform(transform)
+                mounting.take(message.transforms, is_static=True)
                 continue
             stamp = _stamp(message)
             if stamp is None:
@@ -125,16 +120,37 @@ def _frames(
             for instant in instants[first : bisect.bisect_right(stamps, stamp + _NEAR_NS)]:
                 instant.offer(topic, stamp, message)
             while done < len(instants) and stamps[done] < stamp - _LATE_NS:
-                if (
-                    frame := _frame(instants[done], _rig(cameras, infos, mounted), mounted, predict)
-                ) is not None:
+                if (frame := _frame(instants[done], infos, mounting, predict)) is not None:
                     yield frame
                 instants[done].found.clear()
                 done += 1
     for instant in instants[done:]:
-        if (frame := _frame(instant, _rig(cameras, infos, mounted), mounted, predict)) is not None:
+        if (frame := _frame(instant, infos, mounting, predict)) is not None:
             yield frame
         instant.found.clear()
+
+
+def _first_infos(bag: Bag, car: Car, warn: Warn) -> dict[str, Any]:
+    """The first camera_info of each camera, which may come after its first images."""
+    found = {}
+    for name in CAMERA_NAMES:
+        full = car.names.get(dataset_messages.info_topic(name))
+        for _, message in decoded(bag, [full], warn) if full is not None else ():
+            found[name] = message
+            break
+    return found
+
+
+def _check_placed(
+    infos: dict[str, Any], mounting: Mounting, stamps: list[int], path: Path, warn: Warn
+) -> None:
+    """Raise StandaloneError where no camera can be placed, so that nothing could be drawn."""
+    stamp = stamps[0] if stamps else 0
+    if stamps and not any(mounting.camera(name, info, stamp) for name, info in infos.items()):
+        why = warn.lines[-1] if warn.lines else "the bag has no camera_info"
+        raise StandaloneError(
+            f"bag {path}: no camera can be placed on the car, so nothing can be shown; {why}"
+        )
 
 
 def _stamp(message: Any) -> int | None:
@@ -145,36 +161,38 @@ def _stamp(message: Any) -> int | None:
     return None if header is None else messages.from_stamp(header.stamp)
 
 
-def _rig(cameras: dict[str, Camera], infos: dict[str, Any], mounted: dict[str, Pose]) -> Rig:
-    """The cameras whose calibration is known; the same objects while nothing changes."""
-    for name in CAMERA_NAMES:
-        if name in infos and infos[name].header.frame_id in mounted:
-            new = messages.camera_from_info(infos[name], name, mounted[infos[name].header.frame_id])
-            if name not in cameras or Rig((new,)).fingerprint != Rig((cameras[name],)).fingerprint:
-                cameras[name] = new
-    return Rig(tuple(cameras[name] for name in CAMERA_NAMES if name in cameras))
-
-
 def _frame(
-    instant: _Instant, rig: Rig, mounted: dict[str, Pose], predict: Predict | None
+    instant: _Instant, infos: dict[str, Any], mounting: Mounting, predict: Predict | None
 ) -> FilmFrame | None:
     images = {}
+    cameras = []
     for name in CAMERA_NAMES:
         image = instant.message(dataset_messages.image_topic(name))
         if image is not None:
-            images[name] = bytes(image.data)
+            # What cannot be read stays as it is: it is shown as no image, and an engine says why.
+            try:
+                images[name] = messages.picture(image)
+            except GeometryError:
+                images[name] = bytes(image.data)
+            camera = mounting.camera(name, infos.get(name), messages.from_stamp(image.header.stamp))
+            cameras += [] if camera is None else [camera]
     if not images:
         return None
-    recorded = instant.message(_PREDICTION)
+    rig = Rig(tuple(cameras))
+    recorded = instant.message(PREDICTION_TOPIC)
     if predict is not None:
-        occupancy, grid = predict(instant.stamp, rig, images)
+        predicted = predict(instant.stamp, rig, images)
+        if predicted is None:
+            return None
+        occupancy, grid = predicted
     else:
         occupancy, grid = messages.cells_from_grid(recorded)
     truth, scan = instant.message(dataset_messages.TRUTH_TOPIC), instant.message(dataset_messages.LIDAR_TOPIC)
     points, origin = None, np.zeros(3)
-    if scan is not None and scan.header.frame_id in mounted:
-        pose = mounted[scan.header.frame_id]
-        points, origin = pose.apply(messages.xyz_from_cloud(scan)), pose.translation
+    if scan is not None:
+        pose = mounting.pose(scan.header.frame_id, messages.from_stamp(scan.header.stamp), "the LiDAR")
+        if pose is not None:
+            points, origin = pose.apply(messages.xyz_from_cloud(scan)), pose.translation
     cells = None if truth is None else messages.cells_from_grid(truth)
     return FilmFrame(
         stamp=instant.stamp,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import time
 from pathlib import Path
 from typing import Any
@@ -22,10 +24,15 @@ def summarise(path: Path | str) -> dict[str, Any]:
             "path": str(bag.path),
             "files": [file.name for file in bag.files],
             "size": bag.size,
-            "storage": "mcap",
+            "storage": bag.storage,
             "ros_distro": bag.ros_distro,
             "complete": bag.complete,
             "lost": list(bag.lost),
+            "notes": bag.notes,
+            "passed_over": [dataclasses.asdict(passed) for passed in bag.passed_over],
+            "gaps": [
+                {"start": before[1], "end": after[0]} for before, after in itertools.pairwise(bag.stretches())
+            ],
             "start": bag.start,
             "end": bag.end,
             "duration": bag.end - bag.start,
@@ -61,9 +68,18 @@ def describe(path: Path | str) -> str:
         _row("Messages", str(summary["messages"])),
         _row("Topic information", "\n".join(topics)),
     ]
+    told = []
     if not summary["complete"]:
-        told = ["The recorder was killed or is still at work: this is what has been written."]
-        lines[1:1] = [*told, *(f"Lost: {line}" for line in summary["lost"])]
+        told.append("The recorder was killed or is still at work: this is what has been written.")
+    told += [f"Lost: {line}" for line in summary["lost"]]
+    told += [f"Note: {line}" for line in summary["notes"]]
+    told += [f"Gap: no message from {_date(gap['start'])} to {_date(gap['end'])}" for gap in summary["gaps"]]
+    told += [
+        f"Not of ROS 2: {passed['topic']} ({passed['type'] or 'no type'}, {passed['count']} messages): "
+        f"{passed['reason']}"
+        for passed in summary["passed_over"]
+    ]
+    lines[1:1] = told
     return "\n".join(lines)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rosbag2_interfaces.srv import GetRate, IsPaused, Pause, PlayNext, Resume, SetRate, TogglePaused
 
 from lss_bev_ros.standalone.topic.offers import message_class
 from lss_bev_ros.standalone.topic.session import Session
@@ -132,42 +132,50 @@ class BagClock:
 
 
 def offer_services(node: Node, playback: Playback) -> list[object]:
-    """The player's services that `ros2 bag play` has and that make sense here; keep what is returned."""
+    """The player's services that `ros2 bag play` has and that make sense here; keep what is returned.
 
-    def pause(_: Pause.Request, response: Pause.Response) -> Pause.Response:
+    None where ROS 2 is there without rosbag2_interfaces; that is told.
+    """
+    try:
+        from rosbag2_interfaces import srv
+    except ImportError:
+        node.get_logger().warning("no services to pause and resume: ROS 2 has no rosbag2_interfaces here")
+        return []
+
+    def pause(_: Any, response: Any) -> Any:
         playback.pause()
         return response
 
-    def resume(_: Resume.Request, response: Resume.Response) -> Resume.Response:
+    def resume(_: Any, response: Any) -> Any:
         playback.resume()
         return response
 
-    def toggle(_: TogglePaused.Request, response: TogglePaused.Response) -> TogglePaused.Response:
+    def toggle(_: Any, response: Any) -> Any:
         playback.toggle()
         return response
 
-    def is_paused(_: IsPaused.Request, response: IsPaused.Response) -> IsPaused.Response:
+    def is_paused(_: Any, response: Any) -> Any:
         response.paused = playback.paused
         return response
 
-    def play_next(_: PlayNext.Request, response: PlayNext.Response) -> PlayNext.Response:
+    def play_next(_: Any, response: Any) -> Any:
         response.success = playback.step()
         return response
 
-    def get_rate(_: GetRate.Request, response: GetRate.Response) -> GetRate.Response:
+    def get_rate(_: Any, response: Any) -> Any:
         response.rate = playback.rate
         return response
 
-    def set_rate(request: SetRate.Request, response: SetRate.Response) -> SetRate.Response:
+    def set_rate(request: Any, response: Any) -> Any:
         response.success = playback.set_rate(request.rate)
         return response
 
     return [
-        node.create_service(Pause, "~/pause", pause),
-        node.create_service(Resume, "~/resume", resume),
-        node.create_service(TogglePaused, "~/toggle_paused", toggle),
-        node.create_service(IsPaused, "~/is_paused", is_paused),
-        node.create_service(PlayNext, "~/play_next", play_next),
-        node.create_service(GetRate, "~/get_rate", get_rate),
-        node.create_service(SetRate, "~/set_rate", set_rate),
+        node.create_service(srv.Pause, "~/pause", pause),
+        node.create_service(srv.Resume, "~/resume", resume),
+        node.create_service(srv.TogglePaused, "~/toggle_paused", toggle),
+        node.create_service(srv.IsPaused, "~/is_paused", is_paused),
+        node.create_service(srv.PlayNext, "~/play_next", play_next),
+        node.create_service(srv.GetRate, "~/get_rate", get_rate),
+        node.create_service(srv.SetRate, "~/set_rate", set_rate),
     ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from rosbags.interfaces import Connection
 
 from lss_bev_ros.errors import StandaloneError
@@ -42,6 +43,7 @@ class Recorder:
         selection: Instead of both, what the options of `ros2 bag record` say.
         hidden: Hidden topics too, where all are recorded.
         options: Compression and splitting.
+        qos_overrides: Profiles to request, by full names of topics, instead of what hears all publishers.
 
     Raises:
         StandaloneError: The folder exists already or cannot be made; an expression that is none.
@@ -57,10 +59,12 @@ class Recorder:
         selection: Selection | None = None,
         hidden: bool = False,
         options: StorageOptions = StorageOptions(),
+        qos_overrides: Mapping[str, QoSProfile] = MappingProxyType({}),
     ) -> None:
         self._node = node
         self._selection = Selection(tuple(topics or ()), whole=False) if selection is None else selection
         self._hidden = hidden
+        self._overrides = qos_overrides
         try:
             self._excluded = [re.compile(expression) for expression in exclude]
         except re.error as error:
@@ -70,7 +74,7 @@ class Recorder:
         self._passed_over: set[str] = set()
         self._counts: dict[str, int] = {}
         self._last_stamp = 0
-        self._closed = False
+        self._closed = self._told = False
         self._timer = node.create_timer(_DISCOVERY_SECONDS, self.discover)
         self.discover()
 
@@ -99,7 +103,7 @@ class Recorder:
 
     @property
     def failed(self) -> bool:
-        """Whether the disk has failed, so that nothing more can be recorded."""
+        """Whether writing has failed, so that nothing more can be recorded."""
         return self._writer.failure is not None
 
     def discover(self) -> None:
@@ -113,7 +117,7 @@ class Recorder:
         """Stop and complete the bag; further calls do nothing.
 
         Raises:
-            StandaloneError: The disk failed.
+            StandaloneError: Writing failed; the bag can be read up to there.
         """
         if self._closed:
             return
@@ -144,7 +148,7 @@ class Recorder:
             self._passed_over.add(topic)
             log.warning(f"not recorded: {error}")
             return
-        qos = request_for(self._node, topic, depth=_DEPTH, warn=log.warning)
+        qos = self._overrides.get(topic) or request_for(self._node, topic, depth=_DEPTH, warn=log.warning)
         self._counts[topic] = 0
         self._subscriptions[topic] = self._node.create_subscription(
             kind, topic, partial(self._write, connection), qos, raw=True
@@ -154,8 +158,13 @@ class Recorder:
     def _write(self, connection: Connection, data: bytes) -> None:
         # Readers of a bag without an index want stamps that never go back, which a clock may do.
         self._last_stamp = max(self._last_stamp, time.time_ns())
-        if not self._closed and self._writer.write(connection, self._last_stamp, data):
+        if self._closed:
+            return
+        if self._writer.write(connection, self._last_stamp, data):
             self._counts[connection.topic] += 1
+        elif self.failed and not self._told:
+            self._told = True
+            self._node.get_logger().error(f"recording has ended: {self._writer.failure}")
 
 
 def record(
@@ -167,6 +176,7 @@ def record(
     hidden: bool = False,
     duration: float | None = None,
     options: StorageOptions = StorageOptions(),
+    qos_overrides: Mapping[str, QoSProfile] = MappingProxyType({}),
 ) -> dict[str, int]:
     """Record until SIGINT, SIGTERM or for `duration` seconds; the bag is complete afterwards.
 
@@ -178,12 +188,13 @@ def record(
         hidden: Hidden topics too, where all are recorded.
         duration: Seconds, None for no limit.
         options: Compression and splitting.
+        qos_overrides: Profiles to request by full names of topics.
 
     Returns:
         Messages recorded of each topic.
 
     Raises:
-        StandaloneError: The folder exists already or cannot be made; the disk failed.
+        StandaloneError: The folder exists already or cannot be made; writing failed.
     """
     if topics is not None and not topics:
         raise StandaloneError("no topics to record; name some, or record all with -a")
@@ -197,6 +208,7 @@ def record(
             selection=selection,
             hidden=hidden,
             options=options,
+            qos_overrides=qos_overrides,
         ) as recorder,
     ):
         log = session.node.get_logger()
@@ -208,5 +220,6 @@ def record(
         if missing:
             log.warning(f"never published: {', '.join(missing)}")
         if recorder.dropped:
-            log.warning(f"{recorder.dropped} messages were not recorded: the disk is too slow")
+            why = "writing failed" if recorder.failed else "the disk is too slow"
+            log.warning(f"{recorder.dropped} messages were not recorded: {why}")
         return recorder.counts

@@ -253,15 +253,22 @@ class _Mcap(McapWriter):
 
     def write(self, connection: Connection, timestamp: int, data: bytes | memoryview) -> None:
         chunk = self.chunk
+        at = chunk.bio.tell()
+        try:
+            size = _MESSAGE_HEAD + len(data)
+            chunk.bio.write(_MESSAGE.pack(_MESSAGE_KIND, size, connection.id, 0, timestamp, timestamp))
+            chunk.bio.write(data)
+        except BaseException:
+            # Half a message would make the whole chunk unreadable.
+            chunk.bio.seek(at)
+            chunk.bio.truncate()
+            raise
         self.message_start_time = min(timestamp, self.message_start_time)
         self.message_end_time = max(timestamp, self.message_end_time)
         self.channel_stats[connection.id] += 1
         chunk.message_start_time = min(timestamp, chunk.message_start_time)
         chunk.message_end_time = max(timestamp, chunk.message_end_time)
-        chunk.msgs[connection.id].append((timestamp, chunk.bio.tell()))
-        size = _MESSAGE_HEAD + len(data)
-        chunk.bio.write(_MESSAGE.pack(_MESSAGE_KIND, size, connection.id, 0, timestamp, timestamp))
-        chunk.bio.write(data)
+        chunk.msgs[connection.id].append((timestamp, at))
         if chunk.bio.tell() > _CHUNK_BYTES:
             self.close_chunk()
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
-from rclpy.serialization import deserialize_message
-from rosidl_runtime_py.utilities import get_message
 
 from ... import messages
 from ...errors import StandaloneError
@@ -15,6 +14,7 @@ from ...evaluation import LidarReference
 from ...geometry import CAMERA_NAMES
 from ...visualization.sheet import frame_sheet
 from ..bag import Bag
+from ..bag.robot import Mounting, Warn, decoded, find_car
 
 _NEAR_NS = 60_000_000
 """Recordings this near to a prediction belong to its frame."""
@@ -40,11 +40,13 @@ def picture_from_bag(bag: Path, report: Mapping, target: Path, subtitle: str) ->
     if "bev/occupancy" not in found:
         raise StandaloneError(f"{bag}: no bev/occupancy of stamp {frame['stamp']}")
     occupancy, grid = messages.cells_from_grid(found["bev/occupancy"])
-    truth = found.get("ground_truth/occupancy")
+    truth = None
+    if "ground_truth/occupancy" in found:
+        cells, _ = messages.cells_from_grid(found["ground_truth/occupancy"])
+        truth = cells > 50 if (cells >= 0).any() else None
     lidar = None
-    cloud, mounted = found.get("lidar_top/points"), found.get("tf_static", {})
-    if cloud is not None and cloud.header.frame_id in mounted:
-        pose = mounted[cloud.header.frame_id]
+    cloud, pose = found.get("lidar_top/points"), found.get("lidar_pose")
+    if cloud is not None and pose is not None:
         points = pose.apply(messages.xyz_from_cloud(cloud))
         lidar = LidarReference(grid).observe(points, pose.translation)
     images = {
@@ -57,7 +59,7 @@ def picture_from_bag(bag: Path, report: Mapping, target: Path, subtitle: str) ->
         occupancy,
         grid,
         lidar,
-        None if truth is None else messages.cells_from_grid(truth)[0] > 50,
+        truth,
         title="Lift-Splat-Shoot",
         subtitle=f"weights: {subtitle}",
         metrics={name: value for name, value in frame.items() if isinstance(value, float)},
@@ -66,22 +68,22 @@ def picture_from_bag(bag: Path, report: Mapping, target: Path, subtitle: str) ->
 
 
 def _messages_of(path: Path, stamp: int) -> dict:
-    """Relative topic name to the message nearest to `stamp`; `tf_static` to the sensors' poses by frame."""
+    """Relative topic name to the message nearest to `stamp`; `lidar_pose` to where the LiDAR is."""
     ends = ["bev/occupancy", "ground_truth/occupancy", "lidar_top/points"]
     ends += [f"{name}/image_raw/compressed" for name in CAMERA_NAMES]
-    found: dict = {"tf_static": {}}
+    found: dict = {}
     nearest: dict[str, int] = {}
     with Bag(path) as bag:
-        types = {topic.name: topic.type for topic in bag.topics}
-        wanted = {name: end for name in types for end in ends if name.endswith(f"/{end}")}
-        for topic, _, data in bag.messages([*wanted, "/tf_static"]):
-            message = deserialize_message(data, get_message(types[topic]))
-            if topic == "/tf_static":
-                for transform in message.transforms:
-                    found["tf_static"][transform.child_frame_id] = messages.pose_from_transform(transform)
-                continue
+        car = find_car(bag, needed="bev/occupancy")
+        wanted = {car.names[end]: end for end in ends if end in car.names}
+        warn = Warn(lambda line: print(line, file=sys.stderr))
+        for topic, message in decoded(bag, wanted, warn):
             distance = abs(messages.from_stamp(message.header.stamp) - stamp)
             end = wanted[topic]
             if distance <= nearest.get(end, _NEAR_NS):
                 nearest[end], found[end] = distance, message
+        scan = found.get("lidar_top/points")
+        if scan is not None:
+            mounting = Mounting(bag, car, warn)
+            found["lidar_pose"] = mounting.pose(scan.header.frame_id, stamp, "the LiDAR")
     return found

@@ -7,7 +7,8 @@ from typing import Any
 
 from lss_bev_ros.errors import StandaloneError
 
-from .offers import absolute, message_class, request_for, types_of
+from .offers import absolute, message_class, types_of
+from .request import Request
 from .session import Session
 
 # How long a new node may take to hear of a topic before the user is told that it is not there, seconds.
@@ -29,6 +30,7 @@ def listen(
     depth: int,
     raw: bool = False,
     timeout: float | None = None,
+    request: Request | None = None,
     warn: Callable[[str], None] = print_line,
 ) -> bool:
     """Wait for a topic, then subscribe so that all its publishers are heard.
@@ -40,6 +42,7 @@ def listen(
         depth: Messages that may wait.
         raw: Do not decode messages.
         timeout: Seconds to wait for the topic, None for as long as it takes.
+        request: Type and QoS that are asked for; with a type the topic is not waited for.
         warn: Told that the topic is not there yet, in the words of ros2.
 
     Returns:
@@ -49,22 +52,36 @@ def listen(
         StandaloneError: A topic of several types or of an unknown one.
     """
     node, name = session.node, absolute(topic)
+    request = Request() if request is None else request
+    asked = message_class(request.type_name) if request.type_name else None
 
     def published() -> bool:
         return bool(types_of(node, name))
 
-    if not session.spin(until=published, timeout=_PATIENCE if timeout is None else min(_PATIENCE, timeout)):
+    patience = _PATIENCE if timeout is None else min(_PATIENCE, timeout)
+    if not session.spin(until=published, timeout=patience):
         if session.stopped:
             return False
-        warn(f"WARNING: topic [{topic}] does not appear to be published yet")
-        if not session.spin(until=published, timeout=timeout):
-            return False
+        if asked is None:
+            warn(f"WARNING: topic [{topic}] does not appear to be published yet")
+            if not session.spin(until=published, timeout=timeout):
+                return False
     session.spin(timeout=_SETTLE)
     types = types_of(node, name)
-    if len(types) > 1:
+    if asked is None and len(types) > 1:
         raise StandaloneError(
             f"topic {topic} contains more than one type: [{', '.join(types)}]; stop the wrong publisher"
         )
-    qos = request_for(node, name, depth=depth, warn=warn)
-    node.create_subscription(message_class(types[0]), name, receive, qos, raw=raw)
+    kind = message_class(types[0]) if asked is None else asked
+    if types and asked is not None and kind not in [_class_or_none(each) for each in types]:
+        warn(f"WARNING: topic [{topic}] is published as [{', '.join(types)}], not as {request.type_name}")
+    qos = request.qos(node, name, depth=depth, warn=warn)
+    node.create_subscription(kind, name, receive, qos, raw=raw)
     return True
+
+
+def _class_or_none(type_name: str) -> type | None:
+    try:
+        return message_class(type_name)
+    except StandaloneError:
+        return None

@@ -8,10 +8,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from lss_bev_ros.errors import StandaloneError
 
+from .condition import Condition
 from .listening import listen, print_line
+from .request import Request
 from .session import Session
 
 _DEPTH = 100
@@ -63,6 +66,8 @@ def rate(
     *,
     window: int = 10000,
     duration: float | None = None,
+    condition: str | None = None,
+    request: Request | None = None,
     report: Callable[[Rate], None] = print_line,
 ) -> Rate | None:
     """Report the rate of a topic every second until SIGINT or SIGTERM, or for `duration` seconds.
@@ -71,6 +76,8 @@ def rate(
         topic: Name; waited for if it is not there yet.
         window: Intervals that the figures are of, at most.
         duration: Seconds from the subscription on, None for no limit.
+        condition: Count only messages for which it holds, see `condition`.
+        request: QoS that is asked for, by default what hears all publishers.
         report: Where the figures go.
 
     Returns:
@@ -90,7 +97,13 @@ def rate(
         deviation = math.sqrt(sum((gap - mean) ** 2 for gap in gaps) / len(gaps))
         return Rate(1.0 / mean if mean else 0.0, min(gaps), max(gaps), deviation, len(gaps))
 
-    return _watch(topic, lambda data: stamps.append(time.perf_counter()), figures, duration, report)
+    wanted = Condition(condition) if condition else None
+
+    def receive(message: Any) -> None:
+        if wanted is None or wanted(message):
+            stamps.append(time.perf_counter())
+
+    return _watch(topic, receive, figures, duration, report, request, raw=wanted is None)
 
 
 def bandwidth(
@@ -98,6 +111,7 @@ def bandwidth(
     *,
     window: int = 100,
     duration: float | None = None,
+    request: Request | None = None,
     report: Callable[[Bandwidth], None] = print_line,
 ) -> Bandwidth | None:
     """Report the bytes of a topic every second; arguments, result and errors as of `rate`."""
@@ -111,22 +125,34 @@ def bandwidth(
         span = time.perf_counter() - sample[0][0]
         return Bandwidth(sum(counts) / span, len(counts), sum(counts) / len(counts), min(counts), max(counts))
 
-    return _watch(
-        topic, lambda data: sizes.append((time.perf_counter(), len(data))), figures, duration, report
-    )
+    def receive(data: bytes) -> None:
+        sizes.append((time.perf_counter(), len(data)))
+
+    return _watch(topic, receive, figures, duration, report, request, raw=True)
 
 
 def _watch(
     topic: str,
-    receive: Callable[[bytes], None],
+    receive: Callable[[Any], None],
     figures: Callable[[], Rate | Bandwidth | None],
     duration: float | None,
     report: Callable[[Rate | Bandwidth], None],
+    request: Request | None,
+    raw: bool,
 ) -> Rate | Bandwidth | None:
     """Report figures every second in which they have changed."""
     last = None
     with Session() as session:
-        if not listen(session, topic, receive, depth=_DEPTH, raw=True):
+        failures: list[StandaloneError] = []
+
+        def guarded(message: Any) -> None:
+            try:
+                receive(message)
+            except StandaloneError as error:
+                failures.append(error)
+                session.stop()
+
+        if not listen(session, topic, guarded, depth=_DEPTH, raw=raw, request=request):
             return None
         end = None if duration is None else time.monotonic() + duration
         while not session.stopped and (end is None or time.monotonic() < end):
@@ -139,6 +165,8 @@ def _watch(
                     report(found)
                 except BrokenPipeError:
                     break
+    if failures:
+        raise failures[0]
     return last
 
 

@@ -14,13 +14,15 @@ _PASSTHROUGH = "passthrough"
 _DEPTHS = {"8U": "uint8", "8S": "int8", "16U": "uint16", "16S": "int16", "32S": "int32", "32F": "float32",
            "64F": "float64"}  # fmt: skip
 
-# sensor_msgs/image_encodings: channels and numpy type of the colour encodings.
+# sensor_msgs/image_encodings without the bits: channels, and the name in OpenCV's conversion codes. OpenCV
+# names a mosaic by its second row and column.
 _COLOURS = {
-    "mono8": (1, "uint8"), "mono16": (1, "uint16"),
-    "bgr8": (3, "uint8"), "rgb8": (3, "uint8"), "bgra8": (4, "uint8"), "rgba8": (4, "uint8"),
-    "bgr16": (3, "uint16"), "rgb16": (3, "uint16"), "bgra16": (4, "uint16"), "rgba16": (4, "uint16"),
+    "mono": (1, "GRAY2{}"), "bgr": (3, "BGR2{}"), "rgb": (3, "RGB2{}"), "bgra": (4, "BGRA2{}"),
+    "rgba": (4, "RGBA2{}"), "bayer_rggb": (1, "BayerBG2{}"), "bayer_bggr": (1, "BayerRG2{}"),
+    "bayer_gbrg": (1, "BayerGR2{}"), "bayer_grbg": (1, "BayerGB2{}"),
+    "yuv422": (2, "YUV2{}_UYVY"), "yuv422_yuy2": (2, "YUV2{}_YUY2"),
 }  # fmt: skip
-_OPENCV_NAMES = {"mono": "GRAY", "bgr": "BGR", "rgb": "RGB", "bgra": "BGRA", "rgba": "RGBA"}
+_TARGETS = {"mono": "GRAY", "bgr": "BGR", "rgb": "RGB", "bgra": "BGRA", "rgba": "RGBA"}
 _SUFFIXES = {"jpg": ".jpg", "jpeg": ".jpg", "jpe": ".jpg", "png": ".png", "webp": ".webp", "bmp": ".bmp",
                "tiff": ".tiff", "tif": ".tiff"}  # fmt: skip
 
@@ -74,9 +76,14 @@ class CvBridge:
         self, cmprs_img_msg: CompressedImage, desired_encoding: str = _PASSTHROUGH
     ) -> np.ndarray:
         """Decode a JPEG or PNG; colour images become BGR unless another encoding is asked for."""
-        image = cv2.imdecode(np.frombuffer(cmprs_img_msg.data, np.uint8), cv2.IMREAD_UNCHANGED)
+        data = np.frombuffer(cmprs_img_msg.data, np.uint8)
+        try:
+            # This flag ignores orientation in EXIF too: camera_info is of the pixels as they are stored.
+            image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
+        except cv2.error:
+            image = None
         if image is None:
-            raise CvBridgeError(f"cannot decode {len(cmprs_img_msg.data)} bytes of {cmprs_img_msg.format!r}")
+            raise CvBridgeError(f"cannot decode {len(data)} bytes of {cmprs_img_msg.format!r}")
         if desired_encoding == _PASSTHROUGH:
             return image
         bits = 16 if image.dtype == np.uint16 else 8
@@ -96,26 +103,38 @@ class CvBridge:
     def _convert(image: np.ndarray, encoding: str, desired: str) -> np.ndarray:
         if desired in (_PASSTHROUGH, encoding):
             return image
-        if desired not in _COLOURS or encoding not in _COLOURS:
+        source, target = _colour(encoding), _colour(desired)
+        if source is None or target is None:
             if _layout(desired) == _layout(encoding):
                 return image
             raise CvBridgeError(
                 f"[{encoding}] is not a color format. but [{desired}] is. The conversion does not make sense"
             )
-        source, target = (_OPENCV_NAMES[each.rstrip("0123456789")] for each in (encoding, desired))
         if source != target:
-            image = cv2.cvtColor(image, getattr(cv2, f"COLOR_{source}2{target}"))
-        kind = _COLOURS[desired][1]
+            code = f"COLOR_{_COLOURS[source][1].format(_TARGETS.get(target))}"
+            if not hasattr(cv2, code):
+                raise CvBridgeError(f"Unsupported conversion from [{encoding}] to [{desired}]")
+            image = cv2.cvtColor(image, getattr(cv2, code))
+        kind = _layout(desired)[1]
         if image.dtype == kind:
             return image
         factor = 1 / 257 if kind == "uint8" else 257
         return np.round(image * factor).astype(kind)
 
 
+def _colour(encoding: str) -> str | None:
+    """The encoding without its bits; None where it says nothing of colours."""
+    if encoding in ("yuv422", "yuv422_yuy2"):
+        return encoding
+    match = re.fullmatch(r"(\w+?)(8|16)", encoding)
+    return match[1] if match is not None and match[1] in _COLOURS and "yuv" not in match[1] else None
+
+
 def _layout(encoding: str) -> tuple[int, str]:
     """Channels and numpy type of an encoding."""
-    if encoding in _COLOURS:
-        return _COLOURS[encoding]
+    colour = _colour(encoding)
+    if colour is not None:
+        return _COLOURS[colour][0], "uint16" if encoding.endswith("16") else "uint8"
     match = re.fullmatch(r"(8U|8S|16U|16S|32S|32F|64F)C(\d+)?", encoding)
     if match is None:
         raise CvBridgeError(f"Unrecognized image encoding [{encoding}]")

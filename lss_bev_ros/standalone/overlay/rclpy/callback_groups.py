@@ -14,7 +14,7 @@ class CallbackGroup:
 
     def add_entity(self, entity: object) -> None:
         """Put an entity into the group."""
-        self.entities.add(weakref.ref(entity))
+        self.entities.add(weakref.ref(entity, self.entities.discard))
 
     def has_entity(self, entity: object) -> bool:
         """Whether the group has the entity."""

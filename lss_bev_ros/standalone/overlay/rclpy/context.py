@@ -21,6 +21,7 @@ from lss_bev_ros.standalone.graph import Graph
 from lss_bev_ros.standalone.transport import Participant
 from rclpy import logging
 from rclpy.exceptions import NotInitializedException
+from rclpy.type_watch import TypeWatch
 
 _contexts: weakref.WeakSet[Context] = weakref.WeakSet()
 
@@ -36,6 +37,7 @@ class Context:
         self._discovery: Discovery | None = None
         self._participant: Participant | None = None
         self._graph: Graph | None = None
+        self._type_watch: TypeWatch | None = None
         self._nodes = 0
         self.arguments = Arguments()
         _contexts.add(self)
@@ -60,6 +62,8 @@ class Context:
             self._is_initialized, self._is_shutdown = True, False
             if initialize_logging:
                 logging.configure(arguments.level, arguments.logger_levels, arguments.stdout)
+            for line in self._discovery.warnings:
+                logging.get_logger("rcl").warning(line)
 
     def ok(self) -> bool:
         """Whether it is started and not shut down."""
@@ -126,6 +130,14 @@ class Context:
                 self._graph = Graph(self.participant)
             return self._graph
 
+    @property
+    def type_watch(self) -> TypeWatch:
+        """What warns of topics with several types; not part of rclpy."""
+        with self._lock:
+            if self._type_watch is None:
+                self._type_watch = TypeWatch(self.participant)
+            return self._type_watch
+
     def _add_node(self) -> None:
         with self._lock:
             self._nodes += 1
@@ -139,8 +151,11 @@ class Context:
     def _close(self) -> None:
         """Leave the domain."""
         self._nodes = 0
+        watch, self._type_watch = self._type_watch, None
         graph, self._graph = self._graph, None
         participant, self._participant = self._participant, None
+        if watch is not None:
+            watch.close()
         if graph is not None:
             graph.close()
         if participant is not None:

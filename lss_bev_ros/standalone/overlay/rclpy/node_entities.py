@@ -9,12 +9,15 @@ from lss_bev_ros.standalone.graph import TOPIC, Graph, LocalNode, dds_topic_name
 from lss_bev_ros.standalone.interfaces import type_hash
 from lss_bev_ros.standalone.message import Message
 from lss_bev_ros.standalone.request_reply import ClientChannel, ServerChannel
+from lss_bev_ros.standalone.transport import Reader, Writer
 from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from rclpy.client import Client
 from rclpy.clock import Clock
 from rclpy.context import Context
+from rclpy.event_handler import EventHandler, PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.exceptions import InvalidHandle
 from rclpy.guard_condition import GuardCondition
+from rclpy.logging import RcutilsLogger
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, qos_profile_services_default, to_endpoint
 from rclpy.service import Service
@@ -33,6 +36,7 @@ class EntityOwner:
     _announcement: LocalNode
     _clock: Clock
     _name: str
+    _logger: RcutilsLogger
     resolve_topic_name: Callable[[str], str]
     resolve_service_name: Callable[[str], str]
 
@@ -43,6 +47,7 @@ class EntityOwner:
         self._services: list[Service] = []
         self._clients: list[Client] = []
         self._guards: list[GuardCondition] = []
+        self._events: list[EventHandler] = []
         self._is_destroyed = False
         self._default_callback_group = MutuallyExclusiveCallbackGroup()
 
@@ -83,7 +88,19 @@ class EntityOwner:
 
     def executor_entities(self) -> list[object]:
         """All that an executor waits for; not part of rclpy."""
-        return [*self._timers, *self._subscriptions, *self._guards, *self._clients, *self._services]
+        return [
+            *self._timers,
+            *self._subscriptions,
+            *self._guards,
+            *self._clients,
+            *self._services,
+            *self._events,
+        ]
+
+    def topics_and_types(self, publishers: bool) -> list[tuple[str, str]]:
+        """Topic and type of each publisher, or of each subscription; not part of rclpy."""
+        endpoints = self._publishers if publishers else self._subscriptions
+        return [(each.topic_name, _type_name(each.msg_type)) for each in list(endpoints)]
 
     def create_publisher(
         self,
@@ -92,14 +109,12 @@ class EntityOwner:
         qos_profile: QoSProfile | int,
         *,
         callback_group: CallbackGroup | None = None,
-        event_callbacks: None = None,
+        event_callbacks: PublisherEventCallbacks | None = None,
         qos_overriding_options: None = None,
     ) -> Publisher:
         """Publish messages of a type on a topic; an int for QoS is the depth of a reliable profile."""
         self._check_alive()
-        _refuse(
-            "create_publisher", event_callbacks=event_callbacks, qos_overriding_options=qos_overriding_options
-        )
+        _refuse("create_publisher", qos_overriding_options=qos_overriding_options)
         profile, name, type_name = _profile(qos_profile), self.resolve_topic_name(topic), _type_name(msg_type)
         writer = self._context.participant.writer(
             dds_topic_name(TOPIC, name),
@@ -109,6 +124,7 @@ class EntityOwner:
         )
         publisher = Publisher(writer, msg_type, name, profile)
         self._publishers.append(publisher)
+        self._watch(publisher, writer, event_callbacks or PublisherEventCallbacks(), callback_group)
         self._graph.add_endpoints(self._announcement, writers=[writer])
         return publisher
 
@@ -120,17 +136,13 @@ class EntityOwner:
         qos_profile: QoSProfile | int,
         *,
         callback_group: CallbackGroup | None = None,
-        event_callbacks: None = None,
+        event_callbacks: SubscriptionEventCallbacks | None = None,
         qos_overriding_options: None = None,
         raw: bool = False,
     ) -> Subscription:
         """Call back with each message of a topic, or with its serialised bytes where `raw`."""
         self._check_alive()
-        _refuse(
-            "create_subscription",
-            event_callbacks=event_callbacks,
-            qos_overriding_options=qos_overriding_options,
-        )
+        _refuse("create_subscription", qos_overriding_options=qos_overriding_options)
         profile, name, type_name = _profile(qos_profile), self.resolve_topic_name(topic), _type_name(msg_type)
         reader = self._context.participant.reader(
             dds_topic_name(TOPIC, name),
@@ -141,6 +153,7 @@ class EntityOwner:
         group = self._group(callback_group)
         subscription = Subscription(reader, msg_type, name, callback, group, profile, raw)
         self._add(self._subscriptions, subscription)
+        self._watch(subscription, reader, event_callbacks or SubscriptionEventCallbacks(), group)
         self._graph.add_endpoints(self._announcement, readers=[reader])
         return subscription
 
@@ -246,9 +259,25 @@ class EntityOwner:
         """Stop a guard condition; False where it is not this node's."""
         return self._destroy(self._guards, guard)
 
+    def _watch(
+        self,
+        owner: Publisher | Subscription,
+        endpoint: Writer | Reader,
+        callbacks: PublisherEventCallbacks | SubscriptionEventCallbacks,
+        group: CallbackGroup | None,
+    ) -> None:
+        """Have the executor tell of others on the topic that do not fit."""
+        owner.event_handlers = callbacks.create_event_handlers(
+            self._group(group), endpoint, owner.topic_name, self._logger
+        )
+        for handler in owner.event_handlers:
+            self._add(self._events, handler)
+        self._context.type_watch.look(self)
+
     def _destroy_all(self) -> None:
         """Destroy everything."""
         self._is_destroyed = True
+        self._events.clear()
         owners = (
             self._timers,
             self._subscriptions,
@@ -277,6 +306,8 @@ class EntityOwner:
         if entity not in owned:
             return False
         owned.remove(entity)
+        for handler in getattr(entity, "event_handlers", ()):
+            self._events.remove(handler)
         self._graph.remove_endpoints(
             self._announcement, [each.guid for each in endpoints if each is not None]
         )

@@ -6,6 +6,7 @@ from lss_bev_ros.standalone import cdr
 from lss_bev_ros.standalone.message import Message
 from lss_bev_ros.standalone.transport import Writer
 from rclpy.duration import Duration
+from rclpy.event_handler import EventHandler
 from rclpy.exceptions import InvalidHandle
 from rclpy.qos import QoSProfile
 
@@ -19,6 +20,7 @@ class Publisher:
         self.topic = topic
         self.topic_name = topic
         self.qos_profile = qos_profile
+        self.event_handlers: list[EventHandler] = []
 
     def publish(self, msg: Message | bytes) -> None:
         """Send a message; bytes are CDR as `rclpy.serialization` makes it."""
@@ -43,6 +45,8 @@ class Publisher:
 
     def destroy(self) -> None:
         """Stop publishing. Use `Node.destroy_publisher`."""
+        for handler in self.event_handlers:
+            handler.destroy()
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()

@@ -10,6 +10,26 @@ from rclpy.duration import Duration
 _INFINITE = 2**63 - 1
 
 
+class QoSPolicyKind(IntEnum):
+    """The policies by which endpoints may not fit, with rmw's numbers."""
+
+    INVALID = 1 << 0
+    DURABILITY = 1 << 1
+    DEADLINE = 1 << 2
+    LIVELINESS = 1 << 3
+    RELIABILITY = 1 << 4
+    HISTORY = 1 << 5
+    LIFESPAN = 1 << 6
+    DEPTH = 1 << 7
+    LIVELINESS_LEASE_DURATION = 1 << 8
+    AVOID_ROS_NAMESPACE_CONVENTIONS = 1 << 9
+
+
+def qos_policy_name_from_kind(policy_kind: QoSPolicyKind | int) -> str:
+    """A policy's name."""
+    return QoSPolicyKind(policy_kind).name
+
+
 class InvalidQoSProfileException(Exception):
     """A profile is made of settings that do not go together."""
 

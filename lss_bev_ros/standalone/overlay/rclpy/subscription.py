@@ -10,6 +10,7 @@ from lss_bev_ros.standalone import cdr
 from lss_bev_ros.standalone.message import Message
 from lss_bev_ros.standalone.transport import Reader
 from rclpy.callback_groups import CallbackGroup
+from rclpy.event_handler import EventHandler
 from rclpy.qos import QoSProfile
 
 
@@ -37,6 +38,7 @@ class Subscription:
         self.executor_event = False
         self.qos_profile = qos_profile
         self.raw = raw
+        self.event_handlers: list[EventHandler] = []
         self.callback = callback
 
     @property
@@ -66,6 +68,8 @@ class Subscription:
 
     def destroy(self) -> None:
         """Stop listening. Use `Node.destroy_subscription`."""
+        for handler in self.event_handlers:
+            handler.destroy()
         reader, self.source = self.source, None
         if reader is not None:
             reader.close()

@@ -1,0 +1,114 @@
+"""Warnings of others who use a topic with another type; not part of rclpy.
+
+rclpy has an event for it (`incompatible_type`), which Cyclone DDS never raises.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import Protocol
+
+from lss_bev_ros.standalone.graph import Arrivals
+from lss_bev_ros.standalone.interfaces import type_hash
+from lss_bev_ros.standalone.transport import Guard, Participant, WaitSet
+from rclpy.logging import RcutilsLogger
+
+_END_TIMEOUT = 2.0  # s
+
+
+class Watched(Protocol):
+    """A node."""
+
+    _logger: RcutilsLogger
+
+    def topics_and_types(self, publishers: bool) -> list[tuple[str, str]]:
+        """Topic and type of each of its publishers, or of its subscriptions."""
+
+
+class TypeWatch:
+    """Compares the endpoints of a context's nodes with those that discovery finds.
+
+    On a thread of its own: the DDS binding loses a KeyboardInterrupt that comes while it reads what was
+    found, and that only ever comes to the main thread.
+    """
+
+    def __init__(self, participant: Participant) -> None:
+        self._nodes: weakref.WeakSet[Watched] = weakref.WeakSet()
+        self._known: dict[tuple[bool, str], set[tuple[str, str]]] = {}
+        self._told: set[tuple[bool, str, str, tuple[str, str]]] = set()
+        self._lock = threading.Lock()
+        self._arrivals = {readers: Arrivals(participant, readers) for readers in (False, True)}
+        self._guard, self._waiting = Guard(participant), WaitSet(participant)
+        self._waiting.set_conditions([self._guard, *self._arrivals.values()])
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="rclpy type watch", daemon=True)
+        self._thread.start()
+
+    def look(self, node: Watched) -> None:
+        """Watch a node, from its first endpoint on, and compare the newest one with who is there already."""
+        with self._lock:
+            self._nodes.add(node)
+        self._compare(node)
+
+    def close(self) -> None:
+        """Stop."""
+        self._closing = True
+        self._guard.trigger()
+        self._thread.join(_END_TIMEOUT)
+        if not self._thread.is_alive():
+            self._waiting.close()
+            self._guard.close()
+            for arrivals in self._arrivals.values():
+                arrivals.close()
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._waiting.wait(None)
+            if self._closing:
+                return
+            # Where a node or the whole context ends meanwhile, there is nothing to tell.
+            with contextlib.suppress(Exception):
+                if self._take():
+                    with self._lock:
+                        nodes = list(self._nodes)
+                    for node in nodes:
+                        self._compare(node)
+
+    def _take(self) -> bool:
+        """Note who has come; whether there is anybody."""
+        found = [(readers, each) for readers, arrivals in self._arrivals.items() for each in arrivals.take()]
+        with self._lock:
+            for readers, endpoint in found:
+                kind = endpoint.type_name, endpoint.user_data.get("typehash", "")
+                self._known.setdefault((readers, endpoint.name), set()).add(kind)
+        return bool(found)
+
+    def _compare(self, node: Watched) -> None:
+        for line in self._mismatches(node):
+            node._logger.warning(line)
+
+    def _mismatches(self, node: Watched) -> Iterator[str]:
+        """What does not fit, each once."""
+        for publishers in (False, True):
+            for name, own in node.topics_and_types(publishers):
+                with self._lock:  # a publisher is compared with readers, a subscription with writers
+                    others = sorted(self._known.get((publishers, name), ()))
+                for other in others:
+                    problem, key = _mismatch(own, *other), (publishers, name, own, other)
+                    with self._lock:
+                        is_new = bool(problem) and key not in self._told
+                        self._told.update({key} if is_new else ())
+                    if is_new:
+                        yield f"Incompatible type on topic '{name}', {problem}"
+
+
+def _mismatch(own: str, other: str, other_hash: str) -> str:
+    """What is wrong with another's type on a topic; empty where nothing is."""
+    if other != own:
+        return f"no messages will be sent to it: {own} here, {other} there"
+    if other_hash and other_hash != type_hash(own):
+        return f"messages may be lost or misread: {own} is defined otherwise there ({other_hash})"
+    return ""
