@@ -17,7 +17,7 @@ import numpy as np
 from ..geometry import Camera
 from ..model import ImageTransform, ModelConfig
 
-STEP = 1.82
+STEP = 2.0
 """Pixels of the image between two samples, at most: where the error above is from."""
 
 FINER = 2.0
