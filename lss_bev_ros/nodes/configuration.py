@@ -103,7 +103,7 @@ class InferenceParameters:
     precision: str = parameter(
         "auto",
         "of the network; auto takes the fastest here whose results hold",
-        choices=("auto", "fp32", "bf16", "fp16"),
+        choices=("auto", "fp32", "bf16", "fp16", "int8"),
     )
     threads: int = parameter(0, "CPU threads of the network, 0 leaves it to torch", 0, 256)
     slop: float = parameter(0.05, "seconds between the images of one set, at most", 0.001, 10.0)

@@ -34,6 +34,7 @@ from .diagnostics import OK, WARN, DiagnosticsPublisher, Status
 from .parameters import declare
 from .process import run
 from .qos import RELIABLE, latched_qos, sensor_qos
+from .stamp_age import StampAges
 
 _GRID, _POINTS = "bev/occupancy", "lidar_top/points"
 _TRUTH, _BOXES = "ground_truth/occupancy", "ground_truth/boxes"
@@ -42,9 +43,6 @@ _NICENESS = 3
 
 _REFUSAL_SHOWN = 5.0
 """Seconds that a message which cannot be shown stays in the diagnostics, since the next one may be good."""
-
-_PLAUSIBLE_MS = 60_000.0
-"""An older grid tells of a clock that is not ours, such as that of a bag."""
 
 
 class DashboardNode(Node):
@@ -75,6 +73,7 @@ class DashboardNode(Node):
         topics = (*self._image_topics.values(), *self._info_topics.values(), _POINTS, _GRID, _TRUTH, _BOXES)
         self._vitals = Vitals((*topics, "/diagnostics"), self.config.stale_after)
         self._scene = Scene(self.config.cameras)
+        self._ages = StampAges(self)
         self._buffer = Buffer()
         self._transforms = TransformListener(self._buffer, self)
         self._calibration = LiveCalibration(
@@ -158,8 +157,7 @@ class DashboardNode(Node):
     def _on_grid(self, message: OccupancyGrid) -> None:
         occupancy, grid = messages.cells_from_grid(message)
         stamp = messages.from_stamp(message.header.stamp)
-        age = (self.get_clock().now().nanoseconds - stamp) / 1e6
-        latency = age if 0 <= age < _PLAUSIBLE_MS else None
+        latency = self._ages.milliseconds(stamp)
         if latency is not None:
             self._vitals.add_latency(latency)
         self._scene.add_prediction(stamp, occupancy, grid, latency)

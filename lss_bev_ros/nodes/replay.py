@@ -242,9 +242,9 @@ class ReplayNode(Node):
         return False
 
     def _sleep(self, seconds: float) -> None:
+        """Sleep, whatever services are called meanwhile, until the node closes."""
         with self._control:
-            if not self._closing:
-                self._control.wait(seconds)
+            self._control.wait_for(lambda: self._closing, seconds)
 
     # -- messages -----------------------------------------------------------------------------------
 

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import threading
+
+from lss_bev_ros.nodes.diagnostics import Latencies
+from lss_bev_ros.nodes.latest import LatestSlot
+
+
+def test_latencies_are_summed_up_while_stages_are_added():
+    latencies = Latencies()
+    done = threading.Event()
+
+    def add():
+        for index in range(20_000):
+            latencies.add(f"stage{index % 500}", float(index))
+            if index % 7 == 0:
+                latencies.forget(f"stage{index % 500}")
+        done.set()
+
+    thread = threading.Thread(target=add)
+    thread.start()
+    while not done.is_set():
+        latencies.summary()
+    thread.join()
+    assert latencies.summary()["stage1_ms"] > 0
+
+
+def test_a_stage_that_is_forgotten_is_no_longer_told():
+    latencies = Latencies()
+    latencies.add("latency", 80.0)
+    latencies.add("total", 70.0)
+    latencies.forget("latency")
+    latencies.forget("never")
+    assert latencies.summary() == {"total_ms": 70.0, "total_p95_ms": 70.0}
+
+
+def test_a_slot_holds_the_newest_item_and_counts_the_others():
+    slot = LatestSlot()
+    for item in (1, 2, 3):
+        slot.put(item)
+    assert slot.take() == 3
+    assert slot.dropped == 2
+    slot.close()
+    assert slot.take() is None
