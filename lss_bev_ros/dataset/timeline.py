@@ -122,6 +122,24 @@ def next_start(events: Sequence[Event], rate: float = 1.0) -> int:
     return events[-1].due + round(_GAP_NS / rate)
 
 
+def recorded_time(event: Event, before: Event | None, remaining: int, rate: float = 1.0) -> int:
+    """The time of the recording while the replay waits for an event: it never goes back within a scene.
+
+    Args:
+        event: what is waited for.
+        before: what the scene had before it, None at its start.
+        remaining: nanoseconds until the event is due.
+        rate: as given to `timeline`.
+
+    Returns:
+        nanoseconds, time of the data set.
+    """
+    if before is None or event.due <= before.due:
+        return event.item.stamp - (round(remaining * rate) if before is None else 0)
+    share = min(remaining / (event.due - before.due), 1.0)
+    return event.item.stamp - round(share * (event.item.stamp - before.item.stamp))
+
+
 def with_mountings(events: Sequence[Event], rate: float = 1.0) -> list[Event]:
     """Add where the sensors sit: at the start of a scene, and again wherever some are mounted otherwise.
 

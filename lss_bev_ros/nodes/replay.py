@@ -16,10 +16,11 @@ from tf2_ros import TransformBroadcaster
 
 from .. import dataset_messages, messages
 from ..dataset import CameraShot, Keyframe, LidarScan, NuScenesReader
-from ..dataset.timeline import Event, Mounting, next_start, timeline, with_mountings
-from ..dataset_messages import CLOCK_TOPIC, LIDAR_TOPIC, TF_STATIC_TOPIC, TF_TOPIC, image_topic
+from ..dataset.timeline import Event, Mounting, next_start, recorded_time, timeline, with_mountings
+from ..dataset_messages import CLOCK_TOPIC, LIDAR_TOPIC, TF_STATIC_TOPIC, TF_TOPIC
 from ..errors import DatasetError
 from ..geometry import CAMERA_NAMES, BevGrid
+from .company import Company
 from .configuration import ReplayParameters
 from .diagnostics import ERROR, OK, WARN, DiagnosticsPublisher, Rate, Status
 from .parameters import declare
@@ -64,6 +65,7 @@ class ReplayNode(Node):
         self._tell()
         self._grid = BevGrid()
         self._create_publishers()
+        self._company = Company(self._cameras, self.config.wait_for_subscribers)
         self._rates = {name: Rate() for name in (*self._cameras, LIDAR_TOPIC)}
         self._errors = 0
         self._broken = ("", -math.inf)
@@ -123,7 +125,6 @@ class ReplayNode(Node):
             for topic in dataset_messages.topics(self.config.publish_raw, clock, self._cameras)
             if topic.name != TF_TOPIC
         }
-        self._images = {name: self._outputs[image_topic(name)] for name in self._cameras}
         self._clock_publisher = self._outputs.get(CLOCK_TOPIC)
         self._tf = TransformBroadcaster(self)
 
@@ -177,16 +178,18 @@ class ReplayNode(Node):
                 )
                 break
             self._sleep(0.05)
+        else:
+            if self.config.wait_for_subscribers and (unheard := self._company.unheard()):
+                self.get_logger().info(f"starting; only images are listened to, not {', '.join(unheard)}")
         return not self._closing
 
     def _missing_company(self) -> str:
         topic = self.config.wait_for_publisher
         if topic and not self.count_publishers(self.resolve_topic_name(topic)):
             return f"a publisher of {topic}"
-        wanted = self.config.wait_for_subscribers
-        counts = {name: publisher.get_subscription_count() for name, publisher in self._images.items()}
-        few = [name for name, count in counts.items() if count < wanted]
-        return f"{wanted} subscribers of {', '.join(few)}" if few else ""
+        counts = {name: publisher.get_subscription_count() for name, publisher in self._outputs.items()}
+        few = self._company.missing(counts, time.monotonic())
+        return f"{self.config.wait_for_subscribers} subscribers of {', '.join(few)}" if few else ""
 
     def _play(self) -> None:
         self._started = self.get_clock().now().nanoseconds
@@ -204,9 +207,11 @@ class ReplayNode(Node):
                 if run_number == 0:
                     seconds = (events[-1].due - events[0].due) / 1e9
                     self.get_logger().info(f"{scene}: {len(events)} messages in {seconds:.1f} s")
+                before: Event | None = None
                 for event in events:
-                    if not self._wait_until(event):
+                    if not self._wait_until(event, before):
                         return
+                    before = event
                     self._publish(event.item, self._stamp(event))
                 start = next_start(events, self.config.rate)
             if start == 0:
@@ -218,8 +223,8 @@ class ReplayNode(Node):
             return event.item.stamp
         return self._started + self._stopwatch.stopped + event.stamp
 
-    def _wait_until(self, event: Event) -> bool:
-        """Sleep until the event is due, through any pause; False when the node is closing.
+    def _wait_until(self, event: Event, before: Event | None) -> bool:
+        """Sleep until the event that follows `before` is due, through any pause; False when closing.
 
         A pause begins behind the keyframe that is under way, so that what was sent of it has its truth.
         """
@@ -231,7 +236,7 @@ class ReplayNode(Node):
                     continue
                 self._stopwatch.start()
                 remaining = (event.due - self._stopwatch.elapsed) / 1e9
-                self._publish_clock(event, max(remaining, 0.0))
+                self._publish_clock(event, before, max(remaining, 0.0))
                 if remaining <= 0:
                     if self._paused and self._steps and event.ends_step:
                         self._steps -= 1
@@ -248,10 +253,10 @@ class ReplayNode(Node):
 
     # -- messages -----------------------------------------------------------------------------------
 
-    def _publish_clock(self, event: Event, remaining: float) -> None:
+    def _publish_clock(self, event: Event, before: Event | None, remaining: float) -> None:
         """Publish the recording's present time, `remaining` seconds before the event."""
         if self._clock_publisher is not None:
-            now = event.item.stamp - round(remaining * self.config.rate * 1e9)
+            now = recorded_time(event, before, round(remaining * 1e9), self.config.rate)
             self._clock_publisher.publish(Clock(clock=messages.to_stamp(now)))
 
     def _publish(self, item: CameraShot | LidarScan | Keyframe | Mounting, stamp: int) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lss_bev_ros.dataset import CameraShot, Keyframe, LidarScan
-from lss_bev_ros.dataset.timeline import next_start, timeline
+from lss_bev_ros.dataset.timeline import next_start, recorded_time, timeline, with_mountings
 from lss_bev_ros.geometry import CAMERA_NAMES, Camera, Pose, Rig
 
 MS = 1_000_000
@@ -113,3 +113,14 @@ def test_a_scan_just_before_a_turn_keeps_its_distance_from_it():
     early = LidarScan(shots[0].stamp - 20 * MS, Path("x"), Pose.identity(), Pose.identity(), is_key=False)
     events = timeline([*shots, early], (), rate=0.1)
     assert (events[0].due, events[1].due) == (0, 20 * MS)
+
+
+@given(rate=st.floats(0.05, 10.0))
+def test_the_recorded_time_never_goes_back(rate):
+    events = with_mountings(timeline(*recording(3), rate), rate)
+    times = []
+    for before, event in zip([None, *events], events, strict=False):
+        wait = event.due - (before.due if before else 0)
+        times += [recorded_time(event, before, remaining, rate) for remaining in (wait, wait // 2, 0)]
+        assert times[-1] == event.item.stamp
+    assert times == sorted(times)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from lss_bev_ros import messages
-from lss_bev_ros.dataset import NuScenesReader
+from lss_bev_ros.dataset import CameraShot, Keyframe, NuScenesReader
 from lss_bev_ros.dataset.raster import vehicle_raster
 from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid
+from lss_bev_ros.nodes.replay import ReplayNode
 
 
 @pytest.fixture(scope="session")
@@ -73,18 +75,26 @@ def test_pause_and_step_go_keyframe_by_keyframe(street, processes, listener):
     assert listener.call(clients["pause"], Trigger.Request()).success
 
 
-def test_a_pause_begins_behind_the_keyframe_that_is_under_way(street, processes, listener):
-    images = [f"{name}/image_raw/compressed" for name in CAMERA_NAMES]
-    for topic in images:
-        listener.listen(CompressedImage, topic)
-    listener.listen(OccupancyGrid, "ground_truth/occupancy", latched=True)
-    client = listener.node.create_client(Trigger, "replay/pause")
-    # So slow that there are 1.4 s between the first image and the truth.
-    processes.node("replay", dataroot=street, rate=0.03, wait_for_subscribers=1)
-    listener.wait_for(lambda got: any(got[topic] for topic in images))
-    assert listener.call(client, Trigger.Request()).success
-    listener.wait_for(lambda got: got["ground_truth/occupancy"])
-    assert [len(listener.received[topic]) for topic in images] == [1] * len(images)
+def test_a_pause_begins_behind_the_keyframe_that_is_under_way(street, listener, monkeypatch):
+    published = []
+
+    def publish(node, item, _stamp):
+        published.append(item)
+        if isinstance(item, CameraShot):  # asked for while the keyframe is under way
+            node._on_pause(Trigger.Request(), Trigger.Response())
+
+    monkeypatch.setattr(ReplayNode, "_publish", publish)
+    node = ReplayNode(dataroot=str(street))
+    try:
+        deadline = time.monotonic() + 30
+        while not any(isinstance(item, Keyframe) for item in published) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.7)  # more than a keyframe interval
+    finally:
+        node.close()
+        node.destroy_node()
+    assert sum(isinstance(item, CameraShot) for item in published) == len(CAMERA_NAMES)
+    assert isinstance(published[-1], Keyframe)
 
 
 def test_a_damaged_file_is_named_and_the_replay_goes_on(street, tmp_path, processes, listener):
