@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from ..dataset_messages import TF_STATIC_TOPIC, image_topic, info_topic, raw_image_topic
 
 _PATIENCE = 3.0
-"""Seconds that calibration may be found later than images; who has not asked for it by then takes only images."""
+"""Seconds after the images' subscribers in which those of calibration are found, or there are none."""
 
 _SETTLING = 0.5
 """Seconds without a new subscription after which none is on its way; discovery tells them one by one."""

@@ -68,8 +68,8 @@ class ReplayParameters:
     paused: bool = parameter(False, "start paused; ~/resume or ~/step starts it")
     wait_for_subscribers: int = parameter(
         0,
-        "subscribers that every camera must have before the first frame, raw and compressed together; they are "
-        "given 3 s more to be found on camera_info and /tf_static",
+        "subscribers that every camera must have before the first frame, raw and compressed together; they "
+        "are given 3 s more to be found on camera_info and /tf_static",
         0,
         100,
     )

@@ -30,7 +30,7 @@ from ..dashboard.vitals import Vitals
 from ..errors import GeometryError
 from .calibration import LiveCalibration
 from .configuration import DashboardParameters
-from .diagnostics import OK, WARN, DiagnosticsPublisher, Status
+from .diagnostics import OK, WARN, DiagnosticsPublisher, Status, is_of_another_car
 from .parameters import declare
 from .process import run
 from .qos import RELIABLE, latched_qos, sensor_qos
@@ -183,6 +183,8 @@ class DashboardNode(Node):
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
+            if is_of_another_car(status.name, self.get_namespace()):
+                continue
             level = int.from_bytes(status.level, "little")
             self._vitals.add_diagnostic(
                 status.name, level, status.message, messages.diagnostic_values(status)

@@ -89,7 +89,9 @@ def test_a_slow_replay_publishes_a_turn_in_its_real_time(rate, offsets, scans):
             for event in events
             if isinstance(event.item, CameraShot) and event.item.stamp // (500 * MS) == turn
         ]
-        assert [e.due - images[0].due for e in images] == [e.item.stamp - images[0].item.stamp for e in images]
+        assert [e.due - images[0].due for e in images] == [
+            e.item.stamp - images[0].item.stamp for e in images
+        ]
         assert images[-1].due - images[0].due == (max(of_turn) - min(of_turn)) * MS
     assert events[0].due == 0
     assert [event.due for event in events] == [event.stamp for event in events]

@@ -42,3 +42,23 @@ def test_a_slot_holds_the_newest_item_and_counts_the_others():
     assert slot.dropped == 2
     slot.close()
     assert slot.take() is None
+
+
+@pytest.mark.parametrize(
+    ("status", "namespace", "foreign"),
+    [
+        ("car1/inference: network", "/car1", False),
+        ("car2/inference: network", "/car1", True),
+        ("inference: network", "/car1", True),
+        ("car1/inference: network", "/", True),
+        ("inference: network", "/", False),
+        ("fleet/car1/replay: replay", "/fleet/car1", False),
+        ("fleet/car10/replay: replay", "/fleet/car1", True),
+        ("usb_cam: Device", "/car1", False),  # diagnostic_updater leaves the namespace out
+        ("car1/cam_front/usb_cam: Device", "/car1", False),
+        ("car10/cam_front/usb_cam: Device", "/car1", True),
+        ("cam_front/usb_cam: Device", "/", False),
+    ],
+)
+def test_a_car_reads_its_own_diagnostics(status, namespace, foreign):
+    assert is_of_another_car(status, namespace) is foreign
