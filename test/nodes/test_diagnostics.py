@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import threading
 
-from lss_bev_ros.nodes.diagnostics import Latencies
+import pytest
+
+from lss_bev_ros.nodes.diagnostics import Latencies, is_of_another_car
 from lss_bev_ros.nodes.latest import LatestSlot
 
 
