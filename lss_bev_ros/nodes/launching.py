@@ -116,7 +116,7 @@ def rviz() -> list[Action]:
                 package="rviz2",
                 executable="rviz2",
                 name="rviz2",
-                namespace=LaunchConfiguration("namespace"),
+                namespace=LaunchConfiguration("namespace", default=""),
                 arguments=["-d", share("config", "lss_bev.rviz")],
                 parameters=[{"use_sim_time": use_sim_time}],
                 remappings=_remappings(context),
@@ -133,15 +133,15 @@ def rviz() -> list[Action]:
 def _remappings(context: LaunchContext) -> list[tuple[str, str]]:
     """Put absolute names below the namespace, be it the argument's or one that an outer file has pushed."""
     names = []
-    if _is_true(context, "namespaced_tf"):
+    if _is_true(context, "namespaced_tf", "true"):
         names += ["tf", "tf_static"]
     if _is_true(context, "namespaced_clock"):
         names += ["clock"]
     return [(f"/{name}", name) for name in names]
 
 
-def _is_true(context: LaunchContext, argument: str) -> bool:
-    return LaunchConfiguration(argument).perform(context).strip().lower() in ("true", "1")
+def _is_true(context: LaunchContext, argument: str, default: str = "false") -> bool:
+    return LaunchConfiguration(argument, default=default).perform(context).strip().lower() in ("true", "1")
 
 
 def _describe(field: dataclasses.Field) -> str:
