@@ -28,7 +28,7 @@ from ..dashboard.scene import Scene
 from ..dashboard.serving import Serving
 from ..dashboard.vitals import Vitals
 from ..errors import GeometryError
-from .calibration import LiveCalibration
+from .calibration import LiveCalibration, transforms_elsewhere
 from .configuration import DashboardParameters
 from .diagnostics import OK, WARN, DiagnosticsPublisher, Status, is_of_another_car
 from .parameters import declare
@@ -82,6 +82,7 @@ class DashboardNode(Node):
             self.config.base_frame,
             self.config.image_rectified,
             self.config.camera_frames,
+            partial(transforms_elsewhere, self),
         )
         self._scene.rig = lambda: self._calibration.rig().rig
         self._subscribe(CompressedImage if compressed else Image)

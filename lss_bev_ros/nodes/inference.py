@@ -21,7 +21,7 @@ from ..runtime import FrameSet, Prediction, create_engine
 from ..runtime.camera_clock import CameraFault, summary
 from ..runtime.synchronizer import CameraSet, CameraSynchronizer
 from ..visualization import bev_image
-from .calibration import LiveCalibration
+from .calibration import LiveCalibration, transforms_elsewhere
 from .configuration import InferenceParameters
 from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Latencies, Rate, Status
 from .latest import LatestSlot
@@ -61,6 +61,7 @@ class InferenceNode(Node):
             self.config.base_frame,
             self.config.image_rectified,
             self.config.camera_frames,
+            partial(transforms_elsewhere, self),
         )
         self._synchronizer: CameraSynchronizer[CompressedImage | Image] = CameraSynchronizer(
             self.config.cameras,

@@ -89,7 +89,7 @@ def node_with_arguments(name: str, configuration: type) -> list[Action]:
                 name=name,
                 namespace=LaunchConfiguration("namespace"),
                 parameters=[LaunchConfiguration("params_file"), given],
-                remappings=_remappings(context),
+                remappings=remappings(context),
                 output="screen",
                 emulate_tty=True,
                 additional_env=_ENVIRONMENT.get(name, {}),
@@ -119,7 +119,7 @@ def rviz() -> list[Action]:
                 namespace=LaunchConfiguration("namespace", default=""),
                 arguments=["-d", share("config", "lss_bev.rviz")],
                 parameters=[{"use_sim_time": use_sim_time}],
-                remappings=_remappings(context),
+                remappings=remappings(context),
                 output="screen",
             )
         ]
@@ -130,7 +130,7 @@ def rviz() -> list[Action]:
     ]
 
 
-def _remappings(context: LaunchContext) -> list[tuple[str, str]]:
+def remappings(context: LaunchContext) -> list[tuple[str, str]]:
     """Put absolute names below the namespace, be it the argument's or one that an outer file has pushed."""
     names = []
     if _is_true(context, "namespaced_tf", "true"):
