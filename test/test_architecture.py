@@ -21,9 +21,11 @@ LAYERS = {
     "dataset": {"geometry", "images"},
     "evaluation": {"geometry", "dataset", "runtime"},
     "visualization": {"geometry", "dataset", "evaluation", "images"},
+    "doctor": {"geometry", "evaluation", "images"},
     "dashboard": {"geometry", "images", "visualization"},
     "nodes": {
         "dashboard",
+        "doctor",
         "geometry",
         "dataset",
         "images",

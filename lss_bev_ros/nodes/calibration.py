@@ -13,7 +13,7 @@ from tf2_ros import Buffer, TransformException
 from .. import messages
 from ..camera_info import CameraReading, read_camera_info
 from ..errors import GeometryError
-from ..geometry import Rig
+from ..geometry import Pose, Rig
 
 _RECTIFIED = {"auto": None, "true": True, "false": False}
 """What the parameter `image_rectified` means to `read_camera_info`."""
@@ -33,11 +33,15 @@ class RigReading:
             until a calibration changes, so that tables made for it stay valid.
         problems: camera name to one line, of the others.
         notes: camera name to what was assumed of it, one line.
+        mounts: camera name to the pose of its frame in base_link, before anything was assumed of it.
+        frames: camera name to the name of that frame.
     """
 
     rig: Rig
     problems: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    mounts: Mapping[str, Pose] = field(default_factory=dict)
+    frames: Mapping[str, str] = field(default_factory=dict)
 
 
 class LiveCalibration:
@@ -72,7 +76,7 @@ class LiveCalibration:
         self._rectified = _RECTIFIED[image_rectified]
         self._frames = camera_frames
         self._infos: dict[str, tuple[CameraInfo, ...]] = {}
-        self._cameras: dict[str, tuple[tuple, CameraReading]] = {}
+        self._cameras: dict[str, tuple[tuple, CameraReading, Pose]] = {}
         self._rig: Rig | None = None
         self._known: set[str] = set()
         self._why = why
@@ -98,7 +102,7 @@ class LiveCalibration:
             stamps: camera name to the stamp of its image, nanoseconds: the camera_info of that stamp counts
                 where it came, and the newest one elsewhere.
         """
-        cameras, problems, notes = [], {}, {}
+        cameras, problems, notes, mounts, frames = [], {}, {}, {}, {}
         why: str | None = None
         for name in self._names:
             infos = self._infos.get(name)
@@ -107,7 +111,8 @@ class LiveCalibration:
                 continue
             info = _of_stamp(infos, (stamps or {}).get(name))
             try:
-                reading = self._camera(name, info)
+                reading, mounts[name] = self._camera(name, info)
+                frames[name] = info.header.frame_id
                 cameras.append(reading.camera)
                 if reading.notes:
                     notes[name] = "; ".join(reading.notes)
@@ -121,9 +126,9 @@ class LiveCalibration:
                 problems[name] = str(error)
         if self._rig is None or tuple(cameras) != self._rig.cameras:
             self._rig = Rig(tuple(cameras))
-        return RigReading(self._rig, problems, notes)
+        return RigReading(self._rig, problems, notes, mounts, frames)
 
-    def _camera(self, name: str, info: CameraInfo) -> CameraReading:
+    def _camera(self, name: str, info: CameraInfo) -> tuple[CameraReading, Pose]:
         transform = self._buffer.lookup_transform(self._base_frame, info.header.frame_id, Time())
         t, q = transform.transform.translation, transform.transform.rotation
         roi = info.roi
@@ -136,9 +141,9 @@ class LiveCalibration:
         known = self._cameras.get(name)
         if known is None or known[0] != values:
             pose = messages.pose_from_transform(transform)
-            known = values, read_camera_info(info, name, pose, self._rectified, self._frames)
+            known = values, read_camera_info(info, name, pose, self._rectified, self._frames), pose
             self._cameras[name] = known
-        return known[1]
+        return known[1], known[2]
 
 
 def transforms_elsewhere(node: Node) -> str:

@@ -117,6 +117,16 @@ class InferenceParameters:
     min_cameras: int = parameter(1, "cameras that a set must have to be used", 1, 64)
     lost_after: int = parameter(3, "sets that a camera misses before it is no longer waited for", 1, 1000)
     stale_after: float = parameter(2.0, "seconds without a frame set before diagnostics say so", 0.1, 3600.0)
+    leave_out_misplaced: bool = parameter(
+        True,
+        "leave out cameras whose transform cannot be that of a camera on this car, instead of warning alone",
+    )
+    lidar: str = parameter(
+        "lidar_top/points", "topic of LiDAR clouds that the pictures are compared with; empty compares none"
+    )
+    lidar_check_period: float = parameter(
+        10.0, "seconds between two comparisons of LiDAR and pictures, 0 for none", 0.0, 3600.0
+    )
     image_scale: int = parameter(3, "pixels of bev/image per cell", 1, 16)
     jpeg_quality: int = parameter(90, "of bev/image/compressed", 1, 100)
 

@@ -25,9 +25,11 @@ from .calibration import LiveCalibration, transforms_elsewhere
 from .configuration import InferenceParameters
 from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Latencies, Rate, Status
 from .latest import LatestSlot
+from .lidar_watch import LidarWatch
 from .parameters import declare
 from .process import guard, run
 from .qos import RELIABLE, latched_qos, sensor_qos
+from .rig_watch import RigWatch
 from .stamp_age import StampAges
 
 _PROBLEM_SHOWN = 5.0
@@ -85,6 +87,9 @@ class InferenceNode(Node):
         self._ages = StampAges(self)
         self._unusable: dict[str, str] = {}
         self._notes: Mapping[str, str] = {}
+        self._warnings: tuple[str, ...] = ()
+        self._watch = RigWatch(self.config.leave_out_misplaced)
+        self._lidar: LidarWatch | None = None
         self._problem = ("", -_PROBLEM_SHOWN)
         self._transforms = TransformListener(self._buffer, self)
         self._image = self.create_publisher(Image, "bev/image", RELIABLE)
@@ -93,11 +98,22 @@ class InferenceNode(Node):
         # Last, so that whoever sees it knows that the cameras are subscribed to.
         self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", latched_qos())
         self._diagnostics = DiagnosticsPublisher(self, self._statuses)
+        if self.config.lidar and self.config.lidar_check_period > 0:
+            self._lidar = LidarWatch(
+                self,
+                self._buffer,
+                self.config.lidar,
+                self.config.base_frame,
+                self.config.reliability,
+                self.config.lidar_check_period,
+            )
         self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop the network's thread."""
+        """Stop the node's threads."""
+        if self._lidar is not None:
+            self._lidar.close()
         self._slot.close()
         self._thread.join(timeout=10.0)
         if self._thread.is_alive():  # it may still use the engine, and goes with the process
@@ -155,7 +171,9 @@ class InferenceNode(Node):
     def _serve(self, camera_set: CameraSet) -> None:
         stamps = {name: messages.from_stamp(item.header.stamp) for name, item in camera_set.items.items()}
         reading = self._calibration.rig(stamps)
-        rig, problems, notes = reading.rig, dict(reading.problems), dict(reading.notes)
+        verdict = self._watch(reading)
+        rig, notes = verdict.rig, dict(reading.notes)
+        problems = {**reading.problems, **verdict.problems}
         images = {}
         for name in rig.names:
             if name in camera_set.items:
@@ -165,7 +183,8 @@ class InferenceNode(Node):
                         notes.setdefault(name, said)
                 except GeometryError as error:
                     problems[name] = str(error)
-        self._unusable, self._notes = problems, notes  # whole, since the executor reads them
+        # Whole, since the executor reads them.
+        self._unusable, self._notes, self._warnings = problems, notes, verdict.warnings
         if len(images) < self.config.min_cameras:
             reason = next(iter(problems.values()), "too few images")
             self._report(f"{len(images)} of {len(self.config.cameras)} cameras usable: {reason}")
@@ -174,6 +193,8 @@ class InferenceNode(Node):
         for problem in damaged.values():
             self._report(problem)
         self._publish(prediction)
+        if self._lidar is not None:
+            self._lidar.offer(rig, camera_set.items)
         self._served += 1
         self._rate.tick(time.monotonic())
         for stage, milliseconds in prediction.timings.items():
@@ -270,8 +291,10 @@ class InferenceNode(Node):
         if unusable or told:
             level = ERROR if unusable or few else WARN
             return Status("cameras", level, "; ".join([*unusable, *told]), values)
-        for note in self._notes.values():
-            return Status("cameras", WARN, note, values)
+        notes = [*self._notes.values(), *self._warnings]
+        notes += [] if self._lidar is None else self._lidar.warnings
+        if notes:
+            return Status("cameras", WARN, "; ".join(notes), values)
         return Status("cameras", OK, f"{cameras} cameras", values)
 
     def _clock_status(self) -> Status:

@@ -110,6 +110,16 @@ class CameraClock:
         return median(self._baseline) if self._baseline else None
 
     @property
+    def period(self) -> int | None:
+        """Shortest time between two of the last images by their stamps, None where it is not known."""
+        return min(self._periods) if len(self._periods) >= 3 else None
+
+    @property
+    def pace(self) -> int:
+        """Shortest time between two images by their stamps or by their arrival, whichever is longer."""
+        return max(self.period or 0, min(self._intervals, default=0))
+
+    @property
     def stands(self) -> bool:
         """Whether its images keep coming and their stamp does not move."""
         return self.repeats > 0 and self.arrived - self._changed >= _REPEATED_NS
@@ -126,9 +136,9 @@ class CameraClock:
 
         A rate that is not known yet may be any. Stamps alone would mislead where the clock is set back.
         """
-        if self.stamp is None or len(self._periods) < 3:
+        if self.stamp is None or self.period is None:
             return True
-        by_stamp = self.stamp + 0.9 * min(self._periods) <= stamp
+        by_stamp = self.stamp + 0.9 * self.period <= stamp
         return by_stamp or self.arrived + 0.9 * min(self._intervals) <= now
 
 

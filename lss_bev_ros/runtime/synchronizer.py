@@ -504,11 +504,16 @@ class CameraSynchronizer(Generic[T]):
         """Items that came so long before the others that they are of an earlier instant, by a wrong clock."""
         foreign = []
         for entry in group.entries.values():
-            others = [other.offset for other in group.entries.values() if other is not entry]
-            # A camera whose own ways are not known yet may have a much faster link than the others.
-            known = self._cameras[entry.name].baseline is not None
-            bound = self._slop if known else max(_FOREIGN_NS, 2 * self._slop)
-            if len(others) > 1 and min(entry.offset - median(others), entry.ahead) > bound:
+            others = [other for other in group.entries.values() if other is not entry]
+            if len(others) < 2:
+                continue
+            # A camera whose own ways are not known yet may have a much faster link than the others, and a bag
+            # that is played faster than it was recorded puts all of them ahead.
+            camera = self._cameras[entry.name]
+            instants = camera.pace // 2 if camera.baseline is not None and camera.period else _FOREIGN_NS
+            bound = max(min(instants, _FOREIGN_NS), self._slop)
+            early = entry.offset - median(other.offset for other in others)
+            if min(early, entry.ahead - median(other.ahead for other in others)) > bound:
                 foreign.append(entry)
         return foreign
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from lss_bev_ros.nodes.diagnostics import Latencies, is_of_another_car
 from lss_bev_ros.nodes.latest import LatestSlot
+from lss_bev_ros.nodes.replay import ReplayNode
 
 
 def test_latencies_are_summed_up_while_stages_are_added():
@@ -64,3 +66,19 @@ def test_a_slot_holds_the_newest_item_and_counts_the_others():
 )
 def test_a_car_reads_its_own_diagnostics(status, namespace, foreign):
     assert is_of_another_car(status, namespace) is foreign
+
+
+def test_a_call_of_a_service_does_not_cut_the_replays_last_seconds_short():
+    node = SimpleNamespace(_control=threading.Condition(), _closing=False)
+    sleeper = threading.Thread(target=ReplayNode._sleep, args=(node, 60.0), daemon=True)
+    sleeper.start()
+    for _ in range(5):
+        with node._control:
+            node._control.notify_all()  # as pause, resume and step do
+        sleeper.join(0.05)
+    assert sleeper.is_alive()
+    node._closing = True
+    with node._control:
+        node._control.notify_all()
+    sleeper.join(10.0)
+    assert not sleeper.is_alive()

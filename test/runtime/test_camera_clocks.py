@@ -382,3 +382,13 @@ def test_who_speaks_first_does_not_set_the_time():
     drive = Drive(wrong)
     assert [len(each.items) for each in drive.sets][-15:] == [5] * 15
     assert ascending(drive.sets[-15:])
+
+
+@pytest.mark.parametrize("rate", [0.3, 1.6, 3.0])
+def test_a_bag_at_another_rate_over_a_slow_link_loses_no_image(rate):
+    noise = random.Random(3)
+    pace = {name: lambda t: EPOCH + round((t - EPOCH) * rate) for name in CAMERA_NAMES}
+    delays = dict.fromkeys(CAMERA_NAMES, lambda _: noise.randrange(150 * MS))
+    lags = {name: 2 * MS * index for index, name in enumerate(CAMERA_NAMES)}
+    drive = Drive(pace, delays, turns=30, lags=lags, deadline=0.3)
+    assert [len(each.items) for each in drive.sets] == [6] * 30
