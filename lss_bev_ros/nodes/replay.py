@@ -293,6 +293,10 @@ class ReplayNode(Node):
         error, when = self._broken
         if now - when < _ERROR_SHOWN:
             return [Status("replay", ERROR, error, values)]
+        clock = self.resolve_topic_name(CLOCK_TOPIC)
+        if self._clock_publisher is not None and self.count_publishers(clock) > 1:
+            told = f"{clock} has other publishers too, so time jumps: give each car a clock of its own with "
+            return [Status("replay", WARN, f"{told}namespace:=car1 namespaced_clock:=true", values)]
         if self._late > 0.1:
             return [Status("replay", WARN, "behind its schedule: lower the rate", values)]
         return [Status("replay", OK, "paused" if self._paused else self._progress, values)]

@@ -18,6 +18,7 @@ from lss_bev_ros import messages
 from lss_bev_ros.dataset import CameraShot, Keyframe, NuScenesReader
 from lss_bev_ros.dataset.raster import vehicle_raster
 from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid
+from lss_bev_ros.nodes.diagnostics import WARN
 from lss_bev_ros.nodes.replay import ReplayNode
 
 
@@ -155,3 +156,17 @@ def test_a_table_without_a_field_is_named(street, tmp_path, processes):
     (line,) = processes.output(process).strip().splitlines()
     assert "calibrated_sensor.json" in line
     assert "translation" in line
+
+
+def test_two_clocks_on_one_topic_are_told(street, listener):
+    listener.node.create_publisher(Clock, "/clock", 1)
+    node = ReplayNode(dataroot=str(street), paused=True, stamp="dataset")
+    try:
+        deadline = time.monotonic() + 20
+        while node.count_publishers("/clock") < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        (status,) = node._statuses()
+        assert (status.level, "/clock has other publishers too" in status.message) == (WARN, True)
+    finally:
+        node.close()
+        node.destroy_node()
