@@ -88,7 +88,7 @@ class InferenceNode(Node):
         self._unusable: dict[str, str] = {}
         self._notes: Mapping[str, str] = {}
         self._warnings: tuple[str, ...] = ()
-        self._watch = RigWatch(self.config.leave_out_misplaced)
+        self._rig_watch = RigWatch(self.config.leave_out_misplaced)
         self._lidar: LidarWatch | None = None
         self._problem = ("", -_PROBLEM_SHOWN)
         self._transforms = TransformListener(self._buffer, self)
@@ -171,7 +171,7 @@ class InferenceNode(Node):
     def _serve(self, camera_set: CameraSet) -> None:
         stamps = {name: messages.from_stamp(item.header.stamp) for name, item in camera_set.items.items()}
         reading = self._calibration.rig(stamps)
-        verdict = self._watch(reading)
+        verdict = self._rig_watch(reading)
         rig, notes = verdict.rig, dict(reading.notes)
         problems = {**reading.problems, **verdict.problems}
         images = {}
