@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import rclpy
 from rclpy.node import Node
@@ -15,7 +18,7 @@ from std_srvs.srv import Trigger
 from tf2_ros import TransformBroadcaster
 
 from .. import dataset_messages, messages
-from ..dataset import CameraShot, Keyframe, LidarScan, NuScenesReader
+from ..dataset import CameraShot, Keyframe, NuScenesReader
 from ..dataset.timeline import Event, Mounting, next_start, recorded_time, timeline, with_mountings
 from ..dataset_messages import CLOCK_TOPIC, LIDAR_TOPIC, TF_STATIC_TOPIC, TF_TOPIC
 from ..errors import DatasetError
@@ -28,6 +31,12 @@ from .process import guard, run
 from .qos import RELIABLE, latched_qos
 
 _CLOCK_PERIOD = 0.01
+_AHEAD = 16
+"""Recordings whose messages are made before they are due, at most: those of one turn of the cameras."""
+
+_SPARE_NS = 100_000_000
+"""Time until the next one is due, more than which is enough to make the messages of a later one."""
+
 _ERROR_SHOWN = 5.0
 """Seconds that an unreadable file stays in the diagnostics, since the next one may be good."""
 
@@ -72,6 +81,7 @@ class ReplayNode(Node):
         self._progress = "waiting"
         self._published = 0
         self._late = 0.0
+        self._prepared: dict[Event, list[tuple[str, Any]]] = {}
 
         self._control = threading.Condition()
         self._paused = self.config.paused
@@ -192,9 +202,7 @@ class ReplayNode(Node):
         return f"{self.config.wait_for_subscribers} subscribers of {', '.join(few)}" if few else ""
 
     def _play(self) -> None:
-        self._started = self.get_clock().now().nanoseconds
-        self._stopwatch = _Stopwatch()
-        start = 0
+        start, begun = 0, False
         for run_number in itertools.count() if self.config.loop else range(self.config.repeat):
             for scene in self._scenes:
                 self._progress = scene
@@ -207,12 +215,19 @@ class ReplayNode(Node):
                 if run_number == 0:
                     seconds = (events[-1].due - events[0].due) / 1e9
                     self.get_logger().info(f"{scene}: {len(events)} messages in {seconds:.1f} s")
+                if not begun:
+                    for event in events[:_AHEAD]:
+                        self._prepare(event)
+                    self._started = self.get_clock().now().nanoseconds
+                    self._stopwatch = _Stopwatch()
+                    begun = True
                 before: Event | None = None
-                for event in events:
+                for index, event in enumerate(events):
+                    self._prepare_idly(events[index : index + _AHEAD])
                     if not self._wait_until(event, before):
                         return
                     before = event
-                    self._publish(event.item, self._stamp(event))
+                    self._publish(event, self._stamp(event))
                 start = next_start(events, self.config.rate)
             if start == 0:
                 raise DatasetError(f"{self.config.dataroot}: no recordings in {', '.join(self._scenes)}")
@@ -259,19 +274,37 @@ class ReplayNode(Node):
             now = recorded_time(event, before, round(remaining * 1e9), self.config.rate)
             self._clock_publisher.publish(Clock(clock=messages.to_stamp(now)))
 
-    def _publish(self, item: CameraShot | LidarScan | Keyframe | Mounting, stamp: int) -> None:
+    def _prepare_idly(self, upcoming: Sequence[Event]) -> None:
+        """Make messages while there is time: made only when due, a set's last images would come too late."""
+        for event in upcoming:
+            if self._closing or upcoming[0].due - self._stopwatch.elapsed < _SPARE_NS:
+                return
+            self._prepare(event)
+
+    def _prepare(self, event: Event) -> None:
+        if event not in self._prepared and not isinstance(event.item, Mounting):
+            self._prepared[event] = []
+            with contextlib.suppress(DatasetError):  # told when it is due
+                self._prepared[event] = self._make(event)
+
+    def _make(self, event: Event) -> list[tuple[str, Any]]:
+        return dataset_messages.recording(event.item, event.stamp, self._grid, self.config.publish_raw)
+
+    def _publish(self, event: Event, stamp: int) -> None:
+        item = event.item
         if isinstance(item, Mounting):
             # Not by tf2_ros' StaticTransformBroadcaster: it keeps the first transform of a frame for good.
             self._outputs[TF_STATIC_TOPIC].publish(dataset_messages.mounted(item, stamp))
             return
         self._tf.sendTransform(dataset_messages.motion(item, stamp).transforms)
         try:
-            made = dataset_messages.recording(item, stamp, self._grid, self.config.publish_raw)
+            made = self._prepared.pop(event, None) or self._make(event)
         except DatasetError as error:
             self._errors += 1
             self._broken = (str(error), time.monotonic())
             self.get_logger().error(str(error))
             return
+        dataset_messages.restamp(made, stamp)
         for topic, message in made:
             self._outputs[topic].publish(message)
         if not isinstance(item, Keyframe):

@@ -17,6 +17,7 @@ from visualization_msgs.msg import MarkerArray
 from lss_bev_ros import messages
 from lss_bev_ros.dataset import CameraShot, Keyframe, NuScenesReader
 from lss_bev_ros.dataset.raster import vehicle_raster
+from lss_bev_ros.dataset.timeline import Mounting
 from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid
 from lss_bev_ros.nodes.diagnostics import WARN
 from lss_bev_ros.nodes.replay import ReplayNode
@@ -79,9 +80,9 @@ def test_pause_and_step_go_keyframe_by_keyframe(street, processes, listener):
 def test_a_pause_begins_behind_the_keyframe_that_is_under_way(street, listener, monkeypatch):
     published = []
 
-    def publish(node, item, _stamp):
-        published.append(item)
-        if isinstance(item, CameraShot):  # asked for while the keyframe is under way
+    def publish(node, event, _stamp):
+        published.append(event.item)
+        if isinstance(event.item, CameraShot):  # asked for while the keyframe is under way
             node._on_pause(Trigger.Request(), Trigger.Response())
 
     monkeypatch.setattr(ReplayNode, "_publish", publish)
@@ -170,3 +171,35 @@ def test_two_clocks_on_one_topic_are_told(street, listener):
     finally:
         node.close()
         node.destroy_node()
+
+
+def test_a_turns_messages_are_made_before_its_first_is_due(street, listener, monkeypatch):
+    done = []
+    make, publish = ReplayNode._make, ReplayNode._publish
+
+    def made(node, event):
+        done.append(("made", event.item))
+        return make(node, event)
+
+    def published(node, event, stamp):
+        done.append(("published", event.item))
+        publish(node, event, stamp)
+
+    monkeypatch.setattr(ReplayNode, "_make", made)
+    monkeypatch.setattr(ReplayNode, "_publish", published)
+    node = ReplayNode(dataroot=str(street), rate=0.2, publish_raw=True)
+    keyframe = len(CAMERA_NAMES) + 2  # a scan and the annotations
+    try:
+        deadline = time.monotonic() + 60
+        while len([what for what, _ in done if what == "published"]) < 2 * keyframe + 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        node.close()
+        node.destroy_node()
+    order = [(what, item) for what, item in done if not isinstance(item, Mounting)]
+    first_published = [what for what, _ in order].index("published")
+    assert first_published >= keyframe
+    items = [item for what, item in order if what == "published"][keyframe : 2 * keyframe]
+    begun = order.index(("published", items[0]))
+    assert all(order.index(("made", item)) < begun for item in items)
