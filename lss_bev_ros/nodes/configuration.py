@@ -67,7 +67,11 @@ class ReplayParameters:
     publish_raw: bool = parameter(False, "publish decoded images on <camera>/image_raw too")
     paused: bool = parameter(False, "start paused; ~/resume or ~/step starts it")
     wait_for_subscribers: int = parameter(
-        0, "subscribers that every camera topic must have before the first frame", 0, 100
+        0,
+        "subscribers that every camera must have before the first frame, raw and compressed together; they "
+        "are given 3 s more to be found on camera_info and /tf_static",
+        0,
+        100,
     )
     wait_for_publisher: str = parameter(
         "", "topic that somebody must publish before the first frame, such as bev/occupancy"

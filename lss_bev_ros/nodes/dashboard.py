@@ -28,9 +28,9 @@ from ..dashboard.scene import Scene
 from ..dashboard.serving import Serving
 from ..dashboard.vitals import Vitals
 from ..errors import GeometryError
-from .calibration import LiveCalibration
+from .calibration import LiveCalibration, transforms_elsewhere
 from .configuration import DashboardParameters
-from .diagnostics import OK, WARN, DiagnosticsPublisher, Status
+from .diagnostics import OK, WARN, DiagnosticsPublisher, Status, is_of_another_car
 from .parameters import declare
 from .process import run
 from .qos import RELIABLE, latched_qos, sensor_qos
@@ -82,6 +82,7 @@ class DashboardNode(Node):
             self.config.base_frame,
             self.config.image_rectified,
             self.config.camera_frames,
+            partial(transforms_elsewhere, self),
         )
         self._scene.rig = lambda: self._calibration.rig().rig
         self._subscribe(CompressedImage if compressed else Image)
@@ -183,6 +184,8 @@ class DashboardNode(Node):
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
+            if is_of_another_car(status.name, self.get_namespace()):
+                continue
             level = int.from_bytes(status.level, "little")
             self._vitals.add_diagnostic(
                 status.name, level, status.message, messages.diagnostic_values(status)

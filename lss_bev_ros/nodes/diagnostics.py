@@ -39,6 +39,26 @@ class Status:
     values: Mapping[str, object] = field(default_factory=dict)
 
 
+_NODES = ("replay", "inference", "evaluation", "dashboard")
+
+
+def is_of_another_car(status: str, namespace: str) -> bool:
+    """Whether a status of /diagnostics, which all cars share, is none of the car's in a namespace.
+
+    Args:
+        status: its name, such as `car1/inference: network`. Where a driver names no namespace, it may be the
+            car's own.
+        namespace: of the car, such as `/car1`; `/` is a car beside others, and nodes that are not of this
+            package are its own there.
+    """
+    node = status.partition(":")[0].strip("/ ")
+    place, _, name = node.rpartition("/")
+    own = namespace.strip("/")
+    if place == own or (not place and name not in _NODES):
+        return False
+    return name in _NODES or not f"{place}/".startswith(f"{own}/" if own else "")
+
+
 class DiagnosticsPublisher:
     """Asks its node for statuses once a period and publishes them."""
 

@@ -25,7 +25,7 @@ from ..errors import EvaluationError, GeometryError
 from ..evaluation import Evaluator, FrameScore, Thresholds
 from ..evaluation.matching import Match, ReferenceMatcher
 from .configuration import EvaluationParameters
-from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Status
+from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Status, is_of_another_car
 from .parameters import declare
 from .process import guard, run
 from .qos import RELIABLE, latched_qos, sensor_qos
@@ -125,7 +125,9 @@ class EvaluationNode(Node):
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         """Note which network made the grids, for the report."""
         for status in message.status:
-            if status.name.endswith("inference: network"):
+            if is_of_another_car(status.name, self.get_namespace()):
+                continue
+            if status.name.rpartition("/")[2] == "inference: network":
                 values = messages.diagnostic_values(status)
                 self._engine = {key: values.get(key, "") for key in ("backend", "weights", "dropped")}
 

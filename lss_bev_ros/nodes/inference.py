@@ -21,7 +21,7 @@ from ..runtime import FrameSet, Prediction, create_engine
 from ..runtime.camera_clock import CameraFault, summary
 from ..runtime.synchronizer import CameraSet, CameraSynchronizer
 from ..visualization import bev_image
-from .calibration import LiveCalibration
+from .calibration import LiveCalibration, transforms_elsewhere
 from .configuration import InferenceParameters
 from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Latencies, Rate, Status
 from .latest import LatestSlot
@@ -63,6 +63,7 @@ class InferenceNode(Node):
             self.config.base_frame,
             self.config.image_rectified,
             self.config.camera_frames,
+            partial(transforms_elsewhere, self),
         )
         self._synchronizer: CameraSynchronizer[CompressedImage | Image] = CameraSynchronizer(
             self.config.cameras,
@@ -87,7 +88,7 @@ class InferenceNode(Node):
         self._unusable: dict[str, str] = {}
         self._notes: Mapping[str, str] = {}
         self._warnings: tuple[str, ...] = ()
-        self._watch = RigWatch(self.config.leave_out_misplaced)
+        self._rig_watch = RigWatch(self.config.leave_out_misplaced)
         self._lidar: LidarWatch | None = None
         self._problem = ("", -_PROBLEM_SHOWN)
         self._transforms = TransformListener(self._buffer, self)
@@ -170,7 +171,7 @@ class InferenceNode(Node):
     def _serve(self, camera_set: CameraSet) -> None:
         stamps = {name: messages.from_stamp(item.header.stamp) for name, item in camera_set.items.items()}
         reading = self._calibration.rig(stamps)
-        verdict = self._watch(reading)
+        verdict = self._rig_watch(reading)
         rig, notes = verdict.rig, dict(reading.notes)
         problems = {**reading.problems, **verdict.problems}
         images = {}

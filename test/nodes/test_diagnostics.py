@@ -3,7 +3,9 @@ from __future__ import annotations
 import threading
 from types import SimpleNamespace
 
-from lss_bev_ros.nodes.diagnostics import Latencies
+import pytest
+
+from lss_bev_ros.nodes.diagnostics import Latencies, is_of_another_car
 from lss_bev_ros.nodes.latest import LatestSlot
 from lss_bev_ros.nodes.replay import ReplayNode
 
@@ -44,6 +46,26 @@ def test_a_slot_holds_the_newest_item_and_counts_the_others():
     assert slot.dropped == 2
     slot.close()
     assert slot.take() is None
+
+
+@pytest.mark.parametrize(
+    ("status", "namespace", "foreign"),
+    [
+        ("car1/inference: network", "/car1", False),
+        ("car2/inference: network", "/car1", True),
+        ("inference: network", "/car1", True),
+        ("car1/inference: network", "/", True),
+        ("inference: network", "/", False),
+        ("fleet/car1/replay: replay", "/fleet/car1", False),
+        ("fleet/car10/replay: replay", "/fleet/car1", True),
+        ("usb_cam: Device", "/car1", False),  # diagnostic_updater leaves the namespace out
+        ("car1/cam_front/usb_cam: Device", "/car1", False),
+        ("car10/cam_front/usb_cam: Device", "/car1", True),
+        ("cam_front/usb_cam: Device", "/", False),
+    ],
+)
+def test_a_car_reads_its_own_diagnostics(status, namespace, foreign):
+    assert is_of_another_car(status, namespace) is foreign
 
 
 def test_a_call_of_a_service_does_not_cut_the_replays_last_seconds_short():
