@@ -308,7 +308,9 @@ def is_turned(fit: Fit) -> bool:
     if off < 2.5 or not fit.inside or fit.jumps < _FEWEST:
         return False
     if fit.frames < 6:
-        return fit.score > 7.5 and fit.here < 0.5 * fit.score and fit.other < 0.7 * fit.score
+        # The worse it fits as it is mounted, the less unique the best turn needs to be.
+        here, other = (value / max(fit.score, 1e-9) for value in (fit.here, fit.other))
+        return fit.score > 7.5 and ((here < 0.5 and other < 0.7) or (here < 0.3 and other < 0.8))
     # A small turn is believed only where the mounting as told is clearly worse.
     here, other = (0.6, 0.8) if off < 3.75 else (0.7, 0.85)
     return fit.score > _SURE and fit.here < here * fit.score and fit.other < other * fit.score
