@@ -68,7 +68,17 @@ setup(
         "cuda": CUDA,
         "train": TRAIN,
         "demo": DEMO,
-        "dev": [*DEMO, *VIDEO, *EXPORT, *DEVKIT, "hypothesis", "pytest", "pytest-cov", "pytest-xdist", "ruff"],
+        "dev": [
+            *DEMO,
+            *VIDEO,
+            *EXPORT,
+            *DEVKIT,
+            "hypothesis",
+            "pytest",
+            "pytest-cov",
+            "pytest-xdist",
+            "ruff",
+        ],
     },
     entry_points={
         "console_scripts": [
