@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..evaluation.ground import estimate_ground
-from ..geometry import Camera
+from ..geometry import Camera, Lens
 from .alignment import HERE, NARROW, WIDE, Evidence, Fit, Outlines, Search, edge_view, outlines
 from .recording import ERROR, WARN, Problem, Recording
 
@@ -25,6 +25,9 @@ _TOWN_SPEED, _TWO_DEGREES = 15.0, 0.035
 
 _FEWEST = 60
 """Returns at depth jumps within a camera's pictures, of which something can be told."""
+
+_USUAL_LENS = Lens("plumb_bob", (-0.3, 0.1, 0.0, 0.0, 0.0))
+"""Of a camera that sees 60 to 100 degrees across and whose images are not rectified."""
 
 _ZOOMS = (0.5, 0.67, 0.75, 0.85, 1.18, 1.33, 1.5, 2.0)
 """Other focal lengths that are tried where a camera does not fit."""
@@ -146,15 +149,14 @@ class FitMonitor:
         """
         fits = self.fits
         swapped = self._exchanged(fits)
-        other = {
+        odd = {
             name: found
             for name in fits
             if flips and name not in swapped and (found := self._taken_wrong(name, fits[name]))
         }
-        turned = {
-            name: fit for name, fit in fits.items() if name not in (*swapped, *other) and is_turned(fit)
-        }
-        problems = list(other.values()) + [
+        turned = {name: fit for name, fit in fits.items() if name not in (*swapped, *odd) and is_turned(fit)}
+        odd |= {name: found for name in fits if (found := self._bent(name, fits[name]))}
+        problems = list(odd.values()) + [
             Problem(
                 ERROR,
                 name,
@@ -239,6 +241,25 @@ class FitMonitor:
                 evidence.add(seen[mount], view)
         return evidence.fit().here if evidence.frames else 0.0
 
+    def _bent(self, name: str, fit: Fit) -> Problem | None:
+        """A lens where there is none, or none where there is one; None where the camera is as it is told."""
+        if not self._fits_here(fit) or fit.jumps < 2 * _FEWEST:
+            return None
+        camera = self._cameras[name]
+        told, other = (
+            self._score(name, name, one)
+            for one in (camera, replace(camera, lens=_USUAL_LENS if camera.lens.is_pinhole else Lens()))
+        )
+        if other < 1.25 * told + 1.0:
+            return None
+        if camera.lens.is_pinhole:
+            text = "its pictures are bent as by a lens (against the LiDAR), and its camera_info tells of none"
+            remedy = "calibrate D of its camera_info, or publish rectified images"
+        else:
+            text = "its pictures fit the LiDAR better without the distortion of its camera_info"
+            remedy = "set image_rectified to true if they are rectified, or calibrate D again"
+        return Problem(WARN, name, text, remedy, "fit.lens")
+
     def _taken_wrong(self, name: str, fit: Fit) -> Problem | None:
         """A picture that is flipped, or a focal length that is another; None where neither explains it."""
         if self._fits_here(fit) or fit.jumps < 2 * _FEWEST:
@@ -287,7 +308,9 @@ def is_turned(fit: Fit) -> bool:
     if off < 2.5 or not fit.inside or fit.jumps < _FEWEST:
         return False
     if fit.frames < 6:
-        return fit.score > 7.5 and fit.here < 0.5 * fit.score and fit.other < 0.7 * fit.score
+        # The worse it fits as it is mounted, the less unique the best turn needs to be.
+        here, other = (value / max(fit.score, 1e-9) for value in (fit.here, fit.other))
+        return fit.score > 7.5 and ((here < 0.5 and other < 0.7) or (here < 0.3 and other < 0.8))
     # A small turn is believed only where the mounting as told is clearly worse.
     here, other = (0.6, 0.8) if off < 3.75 else (0.7, 0.85)
     return fit.score > _SURE and fit.here < here * fit.score and fit.other < other * fit.score

@@ -61,7 +61,8 @@ def is_plausible(pose: Pose) -> bool:
 def _placement(record: CameraRecord, camera: Camera) -> Problem | None:
     mount, name = record.mount, record.name
     assert mount is not None
-    if not is_plausible(mount) and (problem := _explained(record, camera, mount)) is not None:
+    doubtful = not is_plausible(mount) or mount.translation[2] < 0.1
+    if doubtful and (problem := _explained(record, camera, mount)) is not None:
         return problem
     # A camera that was read as a body frame against its name looks where its frame says.
     read = is_plausible(camera.pose) and not is_plausible(mount) and not _agrees(sides(name), camera.pose)
@@ -216,10 +217,12 @@ def _facings(sound: list[tuple[CameraRecord, Camera]]) -> list[Problem]:
     flips = {
         "left and right are mirrored": np.diag([1.0, -1.0, 1.0]),
         "front and back are mirrored, as if x pointed backwards": np.diag([-1.0, -1.0, 1.0]),
+        "the whole car is turned by 90 degrees to the left": Pose.from_yaw(-np.pi / 2).rotation,
+        "the whole car is turned by 90 degrees to the right": Pose.from_yaw(np.pi / 2).rotation,
     }
     aside = [one for one in named if one[2] & {"left", "right"}]
     for what, flip in flips.items():
-        asked = aside if flip[0, 0] > 0 else named
+        asked = aside if flip[0, 0] > 0.5 else named
         turned = [(looks, _flipped(camera.pose, flip)) for _, camera, looks in named]
         if (
             len(wrong) >= 2

@@ -85,7 +85,7 @@ class FitWatch:
     ) -> None:
         """Compare one scan with the pictures of its time, on any thread but one at once.
 
-        It takes about 15 ms a camera, and up to half a second when a verdict is made: after the third, the
+        It takes about 15 ms a camera, and about half a second when a verdict is made: after the third, the
         sixth and the last comparison of a window.
 
         Args:

@@ -162,6 +162,36 @@ def test_a_wrong_focal_length_is_told(instants, rig):
     assert "0.67" in problem.text
 
 
+def test_a_lens_that_is_not_told_is_told(instants, rig):
+    lens = Lens("plumb_bob", (-0.35, 0.12, 0.0, 0.0, 0.0))
+    bent = {name: replace(rig[name], lens=lens) for name in ("cam_front", "cam_back")}
+
+    def through_lens(name, gray):
+        size = gray.shape[1], gray.shape[0]
+        grid = np.stack(np.meshgrid(*(np.arange(n) * 4.0 for n in size)), axis=-1)
+        source = (rig[name].image(bent[name].rays(grid)) / 4).astype(np.float32)
+        return cv2.remap(gray, source, None, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+
+    pictures = [
+        replace(one, grays={name: through_lens(name, one.grays[name]) for name in bent}) for one in instants
+    ]
+    for told, code in ((rig, ["fit.lens"] * 2), ({**rig, **bent}, [])):
+        monitor = FitMonitor(told, WIDE)
+        for instant in pictures:
+            monitor.add(instant)
+        assert [problem.code for problem in monitor.problems()] == code
+
+
+def test_a_lens_that_is_told_of_rectified_pictures(instants, rig):
+    bent = replace(rig["cam_back"], lens=Lens("plumb_bob", (-0.35, 0.12, 0.0, 0.0, 0.0)))
+    monitor = FitMonitor({**rig, "cam_back": bent}, WIDE)
+    for instant in instants:
+        monitor.add(instant)
+    (problem,) = monitor.problems()
+    assert (problem.subject, problem.code) == ("cam_back", "fit.lens")
+    assert "image_rectified" in problem.remedy
+
+
 def test_night_says_nothing(instants, rig):
     draw = np.random.default_rng(0)
     monitor = FitMonitor({**rig, "cam_back": turn(rig["cam_back"], yaw=8)}, WIDE)

@@ -247,6 +247,18 @@ def mirrored(drive):
     return drive.mount(change, *CAMERA_NAMES)
 
 
+def turned_car(drive):
+    return drive.mount(lambda child, pose: Pose.from_yaw(np.pi / 2) @ pose, *CAMERA_NAMES)
+
+
+def all_inverted(drive):
+    return drive.mount(lambda child, pose: pose.inverse(), *CAMERA_NAMES)
+
+
+def all_body_frames(drive):
+    return drive.mount(lambda child, pose: pose @ BODY.inverse(), *CAMERA_NAMES)
+
+
 def swapped_mounts(drive):
     poses = {}
     drive.mount(lambda child, pose: poses.setdefault(child, pose))
@@ -389,6 +401,9 @@ FAULTS = [
     (upside_down, "mount.roll", FRONT),
     (backwards, "mount.facing", FRONT),
     (mirrored, "mount.mirrored", LEFT),
+    (turned_car, "mount.mirrored", FRONT),
+    (all_inverted, "mount.inverted", "cam_back_right"),
+    (all_body_frames, "mount.body-frame", "cam_back_right"),
     (swapped_mounts, "mount.swapped", LEFT),
     (one_mount, "mount.double", FRONT),
     (swapped_pictures, "fit.swapped", LEFT),
@@ -428,6 +443,9 @@ def _touched(plant):
     several = {
         gap: CAMERA_NAMES,
         mirrored: CAMERA_NAMES,
+        turned_car: CAMERA_NAMES,
+        all_inverted: CAMERA_NAMES,
+        all_body_frames: CAMERA_NAMES,
         swapped_mounts: (LEFT, RIGHT),
         swapped_pictures: (LEFT, RIGHT),
         same_device: (LEFT, FRONT),
