@@ -54,6 +54,15 @@ class _Bytes(ctypes.Structure):
 # The binding's own write holds the interpreter lock while a slow reader blocks it; this one does not.
 _dds_write = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int32, ctypes.c_void_p)(("dds_write", DDS._dll_handle))
 
+_get_sertype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int32, ctypes.POINTER(ctypes.c_void_p))(
+    ("dds_get_entity_sertype", DDS._dll_handle)
+)
+# struct ddsi_sertype begins with a pointer to its operations, 14 functions, of which these describe the type:
+# type_id, type_map, type_info (dds/ddsi/ddsi_sertype.h, as rmw_cyclonedds fills it in).
+_SERTYPE_OPERATIONS = 14
+_TYPE_OPERATIONS = (8, 9, 10)
+_types_lock = threading.Lock()
+
 # DDS has one configuration a domain and process, made by the first participant and kept until exit.
 _domains: dict[int, _Domain] = {}
 _domains_lock = threading.Lock()
@@ -96,7 +105,6 @@ class Participant:
         except core.DDSException as error:
             raise StandaloneError(_no_domain(discovery, said, _reason(error))) from None
         self._topics: dict[tuple[str, type[IdlStruct]], topic.Topic] = {}
-        self._lock = threading.Lock()
 
     @property
     def guid(self) -> bytes:
@@ -106,7 +114,8 @@ class Participant:
     def writer(self, name: str, kind: type[IdlStruct], qos: EndpointQos, user_data: str) -> Writer:
         """Write to the DDS topic `name`."""
         try:
-            return Writer(pub.DataWriter(self.entity, self._topic(name, kind), qos.to_dds(user_data)), name)
+            with _types_lock, _undescribed(self._topic(name, kind)) as dds_topic:
+                return Writer(pub.DataWriter(self.entity, dds_topic, qos.to_dds(user_data)), name)
         except core.DDSException as error:
             raise StandaloneError(f"cannot write to DDS topic {name!r}: {_reason(error)}") from None
 
@@ -116,15 +125,15 @@ class Participant:
         """Read from the DDS topic `name`."""
         try:
             dds_qos = qos.to_dds(user_data, ignore_own)
-            return Reader(sub.DataReader(self.entity, self._topic(name, kind), dds_qos), name)
+            with _types_lock, _undescribed(self._topic(name, kind)) as dds_topic:
+                return Reader(sub.DataReader(self.entity, dds_topic, dds_qos), name)
         except core.DDSException as error:
             raise StandaloneError(f"cannot read from DDS topic {name!r}: {_reason(error)}") from None
 
     def _topic(self, name: str, kind: type[IdlStruct]) -> topic.Topic:
-        with self._lock:
-            if (name, kind) not in self._topics:
-                self._topics[name, kind] = topic.Topic(self.entity, name, kind)
-            return self._topics[name, kind]
+        if (name, kind) not in self._topics:
+            self._topics[name, kind] = topic.Topic(self.entity, name, kind)
+        return self._topics[name, kind]
 
     def close(self) -> None:
         """Leave the domain. Others see it at once."""
@@ -179,6 +188,10 @@ class Writer(Endpoint):
         """User data (`key=value;...`) of a matched reader; empty where it has gone."""
         return _user_data(self.entity.get_matched_subscription_data(handle))
 
+    def matched_guid(self, handle: int) -> bytes:
+        """The 16 bytes that name a matched reader; empty where it has gone."""
+        return _guid(self.entity.get_matched_subscription_data(handle))
+
     def wait_for_acknowledgements(self, timeout: int) -> bool:
         """Wait until all reliable readers have all samples; False after `timeout` ns."""
         return bool(self.entity.wait_for_acks(timeout))
@@ -211,6 +224,10 @@ class Reader(Endpoint):
     def matched_user_data(self, handle: int) -> dict[str, str]:
         """User data (`key=value;...`) of a matched writer; empty where it has gone."""
         return _user_data(self.entity.get_matched_publication_data(handle))
+
+    def matched_guid(self, handle: int) -> bytes:
+        """The 16 bytes that name a matched writer; empty where it has gone."""
+        return _guid(self.entity.get_matched_publication_data(handle))
 
     def close(self) -> None:
         """Stop; calls after this one fail."""
@@ -300,6 +317,32 @@ class WaitSet:
 
 
 @contextlib.contextmanager
+def _undescribed(dds_topic: topic.Topic) -> Iterator[topic.Topic]:
+    """A topic for endpoints that announce their type by name alone, as those of rmw_cyclonedds do.
+
+    Where both ends describe their types, Cyclone compares the descriptions and no longer the names: types of
+    other names match, and those of Kilted's Fast DDS do not match at all (its flags of sequences' elements are
+    ones that Cyclone refuses). The binding describes every type, so its functions for that are hidden while
+    an endpoint is made.
+    """
+    sertype = ctypes.c_void_p()
+    if _get_sertype(dds_topic._ref, ctypes.byref(sertype)) < 0:
+        yield dds_topic
+        return
+    address = ctypes.c_void_p.from_address(sertype.value)
+    described = address.value
+    operations = (ctypes.c_void_p * _SERTYPE_OPERATIONS).from_address(described)
+    silent = (ctypes.c_void_p * _SERTYPE_OPERATIONS)(*operations)
+    for index in _TYPE_OPERATIONS:
+        silent[index] = None
+    address.value = ctypes.addressof(silent)
+    try:
+        yield dds_topic
+    finally:
+        address.value = described
+
+
+@contextlib.contextmanager
 def _cyclone_words(said: list[str]) -> Iterator[None]:
     """Note what Cyclone writes to the error output meanwhile; where nothing fails, it is written after all.
 
@@ -338,6 +381,15 @@ def _no_domain(discovery: Discovery, said: list[str], reason: str) -> str:
     unknown = "correct CYCLONEDDS_URI" if discovery.extra else "set ROS_DOMAIN_ID to another number"
     remedy = next(fits, unknown)
     return f"ROS domain {discovery.domain_id} cannot be opened: {words}; {remedy}"
+
+
+def _guid(endpoint: object) -> bytes:
+    return endpoint.key.bytes if endpoint is not None else b""
+
+
+def is_fast_dds(guid: bytes) -> bool:
+    """Whether an endpoint is Fast DDS', whose guids begin with the vendor's number (DDSI-RTPS 9.3.1.5)."""
+    return guid.startswith(b"\x01\x0f")
 
 
 def _user_data(endpoint: object) -> dict[str, str]:
