@@ -13,7 +13,7 @@ import re
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -123,12 +123,16 @@ class Participant:
         self, name: str, kind: type[IdlStruct], qos: EndpointQos, user_data: str, ignore_own: bool = False
     ) -> Reader:
         """Read from the DDS topic `name`."""
-        try:
-            dds_qos = qos.to_dds(user_data, ignore_own)
-            with _types_lock, _undescribed(self._topic(name, kind)) as dds_topic:
-                return Reader(sub.DataReader(self.entity, dds_topic, dds_qos), name)
-        except core.DDSException as error:
-            raise StandaloneError(f"cannot read from DDS topic {name!r}: {_reason(error)}") from None
+        dds_qos = qos.to_dds(user_data, ignore_own)
+
+        def make() -> sub.DataReader:
+            try:
+                with _types_lock, _undescribed(self._topic(name, kind)) as dds_topic:
+                    return sub.DataReader(self.entity, dds_topic, dds_qos)
+            except core.DDSException as error:
+                raise StandaloneError(f"cannot read from DDS topic {name!r}: {_reason(error)}") from None
+
+        return Reader(make, name, qos.transient_local)
 
     def _topic(self, name: str, kind: type[IdlStruct]) -> topic.Topic:
         if (name, kind) not in self._topics:
@@ -200,61 +204,102 @@ class Writer(Endpoint):
 class Reader(Endpoint):
     """Takes serialised samples in the order they came."""
 
-    def __init__(self, entity: sub.DataReader, topic_name: str) -> None:
-        super().__init__(entity, topic_name)
-        self.condition = core.ReadCondition(entity, _ANY)
+    def __init__(self, make: Callable[[], sub.DataReader], topic_name: str, is_latched: bool) -> None:
+        super().__init__(make(), topic_name)
+        self.condition = core.ReadCondition(self.entity, _ANY)
+        self._make = make
+        self._is_latched = is_latched
+        self._is_closed = False
+        self._lock = threading.RLock()
+        self._latest: dict[int, int] = {}  # by writer, what a latched reader took last, and
+        self._taken: dict[int, int] = {}  # what it had taken when it was renewed: times in ns
 
     def take(self) -> Sample | None:
         """The next sample, or None where there is none (a writer's end counts as none)."""
-        while True:
-            taken = ddspy_take(self.entity._ref, _ANY, 1)
-            if isinstance(taken, int):
-                error = core.DDSException(taken)
-                raise StandaloneError(f"cannot read from DDS topic {self.topic_name!r}: {_reason(error)}")
-            if not taken:
-                return None
-            data, info = taken[0]
-            if info.valid_data:
-                return Sample(data, info.source_timestamp, info.publication_handle)
+        with self._lock:
+            while True:
+                taken = ddspy_take(self.entity._ref, _ANY, 1)
+                if isinstance(taken, int):
+                    error = core.DDSException(taken)
+                    raise StandaloneError(
+                        f"cannot read from DDS topic {self.topic_name!r}: {_reason(error)}"
+                    )
+                if not taken:
+                    return None
+                data, info = taken[0]
+                if info.valid_data and self._is_new(info.publication_handle, info.source_timestamp):
+                    return Sample(data, info.source_timestamp, info.publication_handle)
+
+    def _is_new(self, writer: int, written: int) -> bool:
+        if not self._is_latched:
+            return True
+        self._latest[writer] = written
+        return written > self._taken.get(writer, -1)
+
+    def renew(self, guid: bytes) -> bool:
+        """Ask a writer for what it has kept once more, unless something came of it; says whether it did so.
+
+        Fast DDS sends a reader what it has kept when it finds it, which may be before Cyclone has found the
+        writer: then the data is lost, and only a heartbeat, every 3 s, makes Cyclone ask for it. So the reader
+        is made anew, under another `guid`.
+        """
+        with self._lock:
+            if self._is_closed or not self._is_latched:
+                return False
+            writers = {self.matched_guid(handle): handle for handle in self.matched()}
+            if guid not in writers or writers[guid] in self._latest:
+                return False
+            entity, condition = self.entity, self.condition
+            self.entity = self._make()
+            self.entity.set_status_mask(entity.get_status_mask())
+            self.condition = core.ReadCondition(self.entity, _ANY)
+            self.guid = self.entity.guid.bytes
+            self._taken = dict(self._latest)
+            delete(condition)
+            delete(entity)
+            return True
 
     def matched(self) -> list[int]:
         """Handles of the writers that this reader hears."""
-        return [handle & _HANDLES for handle in self.entity.get_matched_publications()]
+        with self._lock:
+            return [handle & _HANDLES for handle in self.entity.get_matched_publications()]
 
     def matched_user_data(self, handle: int) -> dict[str, str]:
         """User data (`key=value;...`) of a matched writer; empty where it has gone."""
-        return _user_data(self.entity.get_matched_publication_data(handle))
+        with self._lock:
+            return _user_data(self.entity.get_matched_publication_data(handle))
 
     def matched_guid(self, handle: int) -> bytes:
         """The 16 bytes that name a matched writer; empty where it has gone."""
-        return _guid(self.entity.get_matched_publication_data(handle))
+        with self._lock:
+            return _guid(self.entity.get_matched_publication_data(handle))
 
     def close(self) -> None:
         """Stop; calls after this one fail."""
-        delete(self.condition)
-        super().close()
+        with self._lock:
+            self._is_closed = True
+            delete(self.condition)
+            super().close()
 
 
 class Incompatibility:
     """Wakes a `WaitSet` when an endpoint's QoS does not fit another's, so that DDS never connects them."""
 
     def __init__(self, endpoint: Reader | Writer) -> None:
-        self.condition = endpoint.entity
-        if isinstance(endpoint, Reader):
-            status, self._get = (
-                core.DDSStatus.RequestedIncompatibleQos,
-                self.condition.get_requested_incompatible_qos_status,
-            )
-        else:
-            status, self._get = (
-                core.DDSStatus.OfferedIncompatibleQos,
-                self.condition.get_offered_incompatible_qos_status,
-            )
-        self.condition.set_status_mask(status)
+        self._endpoint = endpoint
+        is_reader = isinstance(endpoint, Reader)
+        self._call = f"get_{'requested' if is_reader else 'offered'}_incompatible_qos_status"
+        status = core.DDSStatus.RequestedIncompatibleQos if is_reader else core.DDSStatus.OfferedIncompatibleQos
+        endpoint.entity.set_status_mask(status)
+
+    @property
+    def condition(self) -> core.Entity:
+        """The endpoint, which is another one once renewed."""
+        return self._endpoint.entity
 
     def take(self) -> tuple[int, int, str] | None:
         """How many did not fit so far, how many since the last call, the last one's policy; None for 0."""
-        status = self._get()
+        status = getattr(self._endpoint.entity, self._call)()
         if not status.total_count_change:
             return None
         return status.total_count, status.total_count_change, _POLICIES.get(status.last_policy_id, "INVALID")

@@ -102,6 +102,15 @@ class EntityOwner:
         endpoints = self._publishers if publishers else self._subscriptions
         return [(each.topic_name, _type_name(each.msg_type)) for each in list(endpoints)]
 
+    def ask_again(self, topic: str, writer: bytes) -> None:
+        """Ask a publisher once more for what it has latched, unless it came; not part of rclpy."""
+        for subscription in list(self._subscriptions):
+            reader = subscription.source
+            before = reader.guid if reader is not None else b""
+            if reader is not None and subscription.topic_name == topic and reader.renew(writer):
+                self._graph.renew_endpoint(self._announcement, before, reader.guid)
+                self._wake()
+
     def create_publisher(
         self,
         msg_type: type[Message],

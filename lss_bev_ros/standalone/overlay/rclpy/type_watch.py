@@ -1,6 +1,7 @@
-"""Warnings of others who use a topic with another type; not part of rclpy.
+"""What is done about others whom discovery finds; not part of rclpy.
 
-rclpy has an event for it (`incompatible_type`), which Cyclone DDS never raises.
+Who uses a topic with another type is warned of: rclpy has an event for it (`incompatible_type`), which Cyclone
+DDS never raises. Publishers on Fast DDS are asked again for what they have latched.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import Protocol
 
 from lss_bev_ros.standalone.graph import Arrivals
 from lss_bev_ros.standalone.interfaces import type_hash
-from lss_bev_ros.standalone.transport import Guard, Participant, WaitSet
+from lss_bev_ros.standalone.transport import Guard, Participant, WaitSet, is_fast_dds
 from rclpy.logging import RcutilsLogger
 
 _END_TIMEOUT = 2.0  # s
+_PATIENCE = 100_000_000  # ns within which what is latched comes, or does not
 
 
 class Watched(Protocol):
@@ -26,6 +28,9 @@ class Watched(Protocol):
 
     def topics_and_types(self, publishers: bool) -> list[tuple[str, str]]:
         """Topic and type of each of its publishers, or of its subscriptions."""
+
+    def ask_again(self, topic: str, writer: bytes) -> None:
+        """Ask a publisher, by its guid, once more for what it has latched, unless it came."""
 
 
 class TypeWatch:
@@ -40,6 +45,7 @@ class TypeWatch:
         self._known: dict[tuple[bool, str], set[tuple[str, str]]] = {}
         self._told: set[tuple[bool, str, str, tuple[str, str]]] = set()
         self._lock = threading.Lock()
+        self._latching: list[tuple[str, bytes]] = []
         self._arrivals = {readers: Arrivals(participant, readers) for readers in (False, True)}
         self._guard, self._waiting = Guard(participant), WaitSet(participant)
         self._waiting.set_conditions([self._guard, *self._arrivals.values()])
@@ -66,9 +72,12 @@ class TypeWatch:
 
     def _run(self) -> None:
         while not self._closing:
-            self._waiting.wait(None)
+            ready = self._waiting.wait(_PATIENCE if self._latching else None)
             if self._closing:
                 return
+            if not ready:
+                self._ask_again()
+                continue
             # Where a node or the whole context ends meanwhile, there is nothing to tell.
             with contextlib.suppress(Exception):
                 if self._take():
@@ -77,9 +86,23 @@ class TypeWatch:
                     for node in nodes:
                         self._compare(node)
 
+    def _ask_again(self) -> None:
+        latching, self._latching = self._latching, []
+        with self._lock:
+            nodes = list(self._nodes)
+        for topic, writer in latching:
+            for node in nodes:
+                with contextlib.suppress(Exception):  # as above
+                    node.ask_again(topic, writer)
+
     def _take(self) -> bool:
         """Note who has come; whether there is anybody."""
         found = [(readers, each) for readers, arrivals in self._arrivals.items() for each in arrivals.take()]
+        self._latching += [
+            (each.name, each.guid)
+            for readers, each in found
+            if not readers and each.qos.transient_local and is_fast_dds(each.guid)
+        ]
         with self._lock:
             for readers, endpoint in found:
                 kind = endpoint.type_name, endpoint.user_data.get("typehash", "")
