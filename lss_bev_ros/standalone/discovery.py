@@ -24,8 +24,9 @@ MAX_DOMAIN_ID = 232
 _MAX_PARTICIPANTS = 99
 _RMW_PARTICIPANTS = 32
 
-# Real nodes of the default range, SUBNET, announce themselves by multicast alone, which a node of LOCALHOST does
-# not hear, so it must be the one who goes on announcing. Cyclone tells a peer of itself for 30 s, every 30 s.
+# Real nodes of the default range, SUBNET, announce themselves by multicast alone. A node of LOCALHOST does
+# not hear that, so it must go on announcing itself. Cyclone does so for 30 s, every 30 s, unless told
+# otherwise.
 _ANNOUNCE_INTERVAL = "<SPDPInterval>1 s</SPDPInterval>"
 
 # A frame set is near a megabyte: let a few wait for slow readers before the writer does.
@@ -112,9 +113,9 @@ class Discovery:
     def _stays_here(self) -> bool:
         """Whether packets stay on this machine.
 
-        No interface is named for that, as rmw_cyclonedds names none: Cyclone 11 takes no announcement that came
-        over an interface other than its own, so a node on 127.0.0.1 and those of ROS 2 Lyrical would never meet.
-        What is sent to an address of the machine itself goes over the loopback interface anyway.
+        No interface is named for that, as rmw_cyclonedds names none: Cyclone 11 takes no announcement that
+        came over an interface other than its own, so a node on 127.0.0.1 and those of ROS 2 Lyrical would
+        never meet. What is sent to an address of the machine itself goes over the loopback anyway.
         """
         return self.range == "LOCALHOST" and not self.static_peers and not self.user.sets(*_NETWORK_SETTINGS)
 
@@ -122,9 +123,9 @@ class Discovery:
         settings = []
         if self.range in ("LOCALHOST", "OFF"):
             settings.append("<AllowMulticast>false</AllowMulticast>")
-        if self._stays_here:
-            if not self.user.sets("MaxMessageSize", "MaxRexmitMessageSize", "FragmentSize"):
-                settings.append(_LARGE_PACKETS)
+        sizes = ("MaxMessageSize", "MaxRexmitMessageSize", "FragmentSize")
+        if self._stays_here and not self.user.sets(*sizes):
+            settings.append(_LARGE_PACKETS)
         return settings
 
     def _discovery(self, process_id: int) -> list[str]:

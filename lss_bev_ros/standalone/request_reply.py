@@ -107,10 +107,10 @@ class Channel:
 class ServerChannel(Channel):
     """A server's side; `refused` says in a line why a request was dropped, each reason once.
 
-    It has a second reader that nobody's requests reach. A client on Fast DDS counts the readers of requests and
-    the writers of replies that it has heard of and takes a service for available where they are as many
-    (rmw_fastrtps, __rmw_service_server_is_available), so there its `wait_for_service` stays False, which is
-    true. One on Cyclone DDS looks at those that it is matched with.
+    It has a second reader that nobody's requests reach. A client on Fast DDS counts the readers of requests
+    and the writers of replies that it has heard of, and takes a service for available where they are as many
+    (rmw_fastrtps, __rmw_service_server_is_available). So there `wait_for_service` stays False, which is true.
+    A client on Cyclone DDS looks at those that it is matched with.
     """
 
     def __init__(self, participant: Participant, service: type[Service], name: str, qos: EndpointQos) -> None:
@@ -141,8 +141,8 @@ class ServerChannel(Channel):
         if not self._has_refused:
             self._has_refused = True
             self.refused.append(
-                f"service {self.name}: a node on Fast DDS called it and will get no answer, since its requests "
-                f"say otherwise than those of Cyclone DDS whom the answer is for: {_REMEDY}"
+                f"service {self.name}: a node on Fast DDS called it and will get no answer, since Fast DDS "
+                f"tells otherwise than Cyclone DDS which answer is for which request: {_REMEDY}"
             )
 
     def _hears(self, client: str) -> bool:
@@ -166,12 +166,12 @@ class ClientChannel(Channel):
         return bool(named.intersection(writers)) if named else bool(readers and writers)
 
     def refusal(self) -> str:
-        """Why no server that is there can be called, in a line; empty where one can, or where there is none."""
+        """Why no server that is there can be called, in a line; empty where one can or where none is."""
         if self.is_ready() or not any(self._foreign(self.writer, each) for each in self.writer.matched()):
             return ""
         return (
-            f"service {self.name} cannot be called: its server is on Fast DDS, which tells otherwise than Cyclone "
-            f"DDS which answer is for which request: {_REMEDY}"
+            f"service {self.name} cannot be called: its server is on Fast DDS, which tells otherwise than "
+            f"Cyclone DDS which answer is for which request: {_REMEDY}"
         )
 
     def _server_ids(self, endpoint: Reader | Writer) -> list[str | None]:

@@ -221,9 +221,7 @@ class Reader(Endpoint):
                 taken = ddspy_take(self.entity._ref, _ANY, 1)
                 if isinstance(taken, int):
                     error = core.DDSException(taken)
-                    raise StandaloneError(
-                        f"cannot read from DDS topic {self.topic_name!r}: {_reason(error)}"
-                    )
+                    raise StandaloneError(f"cannot read from DDS topic {self.topic_name!r}: {_reason(error)}")
                 if not taken:
                     return None
                 data, info = taken[0]
@@ -240,8 +238,8 @@ class Reader(Endpoint):
         """Ask a writer for what it has kept once more, unless something came of it; says whether it did so.
 
         Fast DDS sends a reader what it has kept when it finds it, which may be before Cyclone has found the
-        writer: then the data is lost, and only a heartbeat, every 3 s, makes Cyclone ask for it. So the reader
-        is made anew, under another `guid`.
+        writer: then the data is lost, and only a heartbeat, every 3 s, makes Cyclone ask for it. So the
+        reader is made anew, under another `guid`.
         """
         with self._lock:
             if self._is_closed or not self._is_latched:
@@ -289,7 +287,9 @@ class Incompatibility:
         self._endpoint = endpoint
         is_reader = isinstance(endpoint, Reader)
         self._call = f"get_{'requested' if is_reader else 'offered'}_incompatible_qos_status"
-        status = core.DDSStatus.RequestedIncompatibleQos if is_reader else core.DDSStatus.OfferedIncompatibleQos
+        status = (
+            core.DDSStatus.RequestedIncompatibleQos if is_reader else core.DDSStatus.OfferedIncompatibleQos
+        )
         endpoint.entity.set_status_mask(status)
 
     @property
@@ -365,10 +365,10 @@ class WaitSet:
 def _undescribed(dds_topic: topic.Topic) -> Iterator[topic.Topic]:
     """A topic for endpoints that announce their type by name alone, as those of rmw_cyclonedds do.
 
-    Where both ends describe their types, Cyclone compares the descriptions and no longer the names: types of
-    other names match, and those of Kilted's Fast DDS do not match at all (its flags of sequences' elements are
-    ones that Cyclone refuses). The binding describes every type, so its functions for that are hidden while
-    an endpoint is made.
+    Where both ends describe their types, Cyclone compares the descriptions and no longer the names: types
+    of other names match, and those of Kilted's Fast DDS do not match at all (its flags of sequences' elements
+    are ones that Cyclone refuses). The binding describes every type, so its functions for that are hidden
+    while an endpoint is made.
     """
     sertype = ctypes.c_void_p()
     if _get_sertype(dds_topic._ref, ctypes.byref(sertype)) < 0:

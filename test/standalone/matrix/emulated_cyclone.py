@@ -1,9 +1,9 @@
-"""Runs a Python file on the stand-in, with Cyclone DDS configured as rmw_cyclonedds_cpp 3.2 and later does it.
+"""Runs a Python file on the stand-in, with Cyclone DDS configured as rmw_cyclonedds_cpp 3.2 does it.
 
     python emulated_cyclone.py FILE [ARGUMENT ...]
 
-A fair likeness of ROS 2 Lyrical on Cyclone DDS 11 (check_create_domain in rmw_node.cpp): no interface is named,
-no interval changed. The default range is ROS 2's, SUBNET.
+A fair likeness of ROS 2 Lyrical on Cyclone DDS 11 (check_create_domain in rmw_node.cpp): no interface is
+named, no interval changed. The default range is ROS 2's, SUBNET.
 """
 
 from __future__ import annotations

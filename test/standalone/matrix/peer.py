@@ -6,12 +6,13 @@ Publishes, serves and looks for the node OTHER, and prints a line of JSON for ea
 `{"event": ..., "time": seconds since the epoch, ...}`. Commands come as lines of JSON on the standard input:
 
     {"do": "send", "topic": "quick", "size": N, "count": N, "hertz": F, "topics": N}   publish pictures
-    {"do": "report"}                                                      say how many pictures came on each topic
-    {"do": "call"}                                                        call OTHER's services, say what came of it
+    {"do": "report"}                                     say how many pictures came on each topic
+    {"do": "call"}                                       call OTHER's services, say what came of it
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -57,7 +58,7 @@ class Peer:
         )
         self.images = {}
         for kind, reliability in _RELIABILITY.items():
-            profile = QoSProfile(depth=5, reliability=reliability)
+            profile = QoSProfile(depth=10, reliability=reliability)
             for index in range(CAMERAS):
                 key = f"{kind}{index}"
                 self.images[key] = node.create_publisher(Image, f"/{name}/{key}", profile)
@@ -110,7 +111,6 @@ class Peer:
         begin, late = time.monotonic(), 0.0
         for i in range(count):
             for index in range(topics):
-                image.header.frame_id = str(i)
                 self.images[f"{topic}{index}"].publish(image)
             ahead = begin + (i + 1) / hertz - time.monotonic()
             late = max(late, -ahead)
@@ -150,10 +150,8 @@ def main() -> None:
     say("ready")
     executor = SingleThreadedExecutor()
     executor.add_node(peer.node)
-    try:
+    with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
         executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ class Client:
         return self._channel is not None and self._channel.is_ready()
 
     def wait_for_service(self, timeout_sec: float | None = None) -> bool:
-        """Wait for a server; False after the timeout, and at once where one is there that cannot be called."""
+        """Wait for a server; False after the timeout, or at once where the one there cannot be called."""
         deadline = None if timeout_sec is None else time.monotonic() + timeout_sec
         while self.context.ok() and not self.service_is_ready():
             if self._channel is not None and (refusal := self._channel.refusal()):

@@ -1,7 +1,7 @@
 """What is done about others whom discovery finds; not part of rclpy.
 
-Who uses a topic with another type is warned of: rclpy has an event for it (`incompatible_type`), which Cyclone
-DDS never raises. Publishers on Fast DDS are asked again for what they have latched.
+Who uses a topic with another type is warned of: rclpy has an event for it (`incompatible_type`), which
+Cyclone DDS never raises. Publishers on Fast DDS are asked again for what they have latched.
 """
 
 from __future__ import annotations
