@@ -132,7 +132,7 @@ class Participant:
             except core.DDSException as error:
                 raise StandaloneError(f"cannot read from DDS topic {name!r}: {_reason(error)}") from None
 
-        return Reader(make, name, qos.transient_local)
+        return Reader(make, name, qos)
 
     def _topic(self, name: str, kind: type[IdlStruct]) -> topic.Topic:
         if (name, kind) not in self._topics:
@@ -204,11 +204,13 @@ class Writer(Endpoint):
 class Reader(Endpoint):
     """Takes serialised samples in the order they came."""
 
-    def __init__(self, make: Callable[[], sub.DataReader], topic_name: str, is_latched: bool) -> None:
+    def __init__(self, make: Callable[[], sub.DataReader], topic_name: str, qos: EndpointQos) -> None:
         super().__init__(make(), topic_name)
         self.condition = core.ReadCondition(self.entity, _ANY)
         self._make = make
-        self._is_latched = is_latched
+        self._is_latched = qos.transient_local
+        self._is_reliable = qos.reliable
+        self._second: sub.DataReader | None = None
         self._is_closed = False
         self._lock = threading.RLock()
         self._latest: dict[int, int] = {}  # by writer, what a latched reader took last, and
@@ -257,6 +259,26 @@ class Reader(Endpoint):
             delete(entity)
             return True
 
+    def introduce(self, guid: bytes) -> bool:
+        """Have a second reader beside this one until `part`, for a writer's sake; says whether there is one.
+
+        What Cyclone takes for the beginning of a reliable writer is its first heartbeat. The one with which
+        Fast DDS greets a reader may come before Cyclone has found the writer; the next comes in the midst of
+        a message, and a large one, in fragments, is then lost. So it is made to greet another reader.
+        """
+        with self._lock:
+            wanted = not self._is_closed and self._is_reliable and not self._is_latched
+            if wanted and self._second is None and guid in map(self.matched_guid, self.matched()):
+                self._second = self._make()
+            return self._second is not None
+
+    def part(self) -> None:
+        """Take the second reader back."""
+        with self._lock:
+            second, self._second = self._second, None
+            if second is not None:
+                delete(second)
+
     def matched(self) -> list[int]:
         """Handles of the writers that this reader hears."""
         with self._lock:
@@ -276,6 +298,7 @@ class Reader(Endpoint):
         """Stop; calls after this one fail."""
         with self._lock:
             self._is_closed = True
+            self.part()
             delete(self.condition)
             super().close()
 

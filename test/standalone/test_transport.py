@@ -316,3 +316,27 @@ class TestRenewal:
         assert not volatile.renew(bytes(16))
         volatile.close()
         assert not volatile.renew(writer.guid)
+
+
+def test_a_second_reader_is_there_for_a_while_and_takes_nothing(participant: Participant) -> None:
+    """With which Fast DDS repeats its first heartbeat."""
+    writer = participant.writer("rt/images", KIND, EndpointQos(), "")
+    reader = participant.reader("rt/images", KIND, EndpointQos(), "")
+
+    assert reader.introduce(writer.guid)
+    assert len(writer.matched()) == 2
+    writer.write(cdr.serialize(Image(format="one")))
+    assert [image.format for image in received(participant, reader, 2, timeout=0.5)] == ["one"]
+    reader.part()
+    assert len(writer.matched()) == 1
+    reader.introduce(writer.guid)
+    reader.close()
+    assert not writer.matched()
+
+
+def test_only_readers_that_wait_for_a_heartbeat_need_a_second_one(participant: Participant) -> None:
+    latched = EndpointQos(transient_local=True)
+    writer = participant.writer("rt/images", KIND, latched, "")
+    for qos in (EndpointQos(reliable=False), latched):
+        assert not participant.reader("rt/images", KIND, qos, "").introduce(writer.guid)
+    assert not participant.reader("rt/images", KIND, EndpointQos(), "").introduce(bytes(16))
