@@ -28,6 +28,9 @@ _RMW_PARTICIPANTS = 32
 # not hear that, so it must go on announcing itself. Cyclone does so for 30 s, every 30 s, unless told
 # otherwise.
 _ANNOUNCE_INTERVAL = "<SPDPInterval>1 s</SPDPInterval>"
+# The same for this machine's own address, which Cyclone adds to the peers: nodes of Cyclone 11 at SUBNET hear
+# nothing else.
+_NEVER_GIVE_UP = "<InitialLocatorPruneDelay>inf</InitialLocatorPruneDelay>"
 
 # A frame set is near a megabyte: let a few wait for slow readers before the writer does.
 _WRITER_WATERMARKS = (
@@ -141,10 +144,12 @@ class Discovery:
         localhost = "::1" if self.user.ipv6 else "127.0.0.1"  # not its name: Cyclone aborts where that fails
         peers = ((localhost,) if self.range == "LOCALHOST" else ()) + self.static_peers
         if peers and self.user.has_addresses:
-            listed = "".join(f'<Peer address={quoteattr(peer)} PruneDelay="inf"/>' for peer in peers)
+            listed = "".join(f"<Peer address={quoteattr(peer)}/>" for peer in peers)
             settings.append(f"<Peers>{listed}</Peers>")
         if not self.user.sets("SPDPInterval"):
             settings.append(_ANNOUNCE_INTERVAL)
+        if not self.user.sets("InitialLocatorPruneDelay"):
+            settings.append(_NEVER_GIVE_UP)
         return settings
 
     def _max_participant_index(self) -> int:

@@ -95,13 +95,16 @@ def test_a_process_goes_on_announcing_itself(reach: str) -> None:
     root = ours(ROS_AUTOMATIC_DISCOVERY_RANGE=reach, ROS_STATIC_PEERS="10.0.0.2")
 
     assert root.find("Domain/Discovery/SPDPInterval").text == "1 s"
-    assert {peer.get("PruneDelay") for peer in root.iter("Peer")} == {"inf"}
+    assert root.find("Domain/Discovery/InitialLocatorPruneDelay").text == "inf"
 
 
 def test_a_user_s_own_interval_of_announcements_counts() -> None:
-    own = "<Discovery><SPDPInterval>5 s</SPDPInterval></Discovery>"
+    own = (
+        "<Discovery><SPDPInterval>5 s</SPDPInterval>"
+        "<InitialLocatorPruneDelay>1 min</InitialLocatorPruneDelay></Discovery>"
+    )
 
-    assert "SPDPInterval" not in names(ours(CYCLONEDDS_URI=own))
+    assert not {"SPDPInterval", "InitialLocatorPruneDelay"} & names(ours(CYCLONEDDS_URI=own))
 
 
 @pytest.mark.parametrize("text", ["GALAXY", "subnet"])
