@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .recording import ERROR, WARN, Problem, Recording
+from .recording import ERROR, WARN, Problem, Recording, TopicRecord
 
 
 def check_middleware(recording: Recording) -> list[Problem]:
@@ -40,23 +40,18 @@ def check_middleware(recording: Recording) -> list[Problem]:
 
 def _buffers(recording: Recording) -> list[Problem]:
     """Images that do not fit into a socket's buffer, where images are missing too."""
-    if not recording.receive_buffer or not recording.live:
+    if recording.sockets is None or not recording.live or recording.reliability == "reliable":
         return []
-    problems = []
-    for record in recording.cameras:
-        topic = recording.topics.get(record.image_topic)
-        if topic is None or topic.largest <= recording.receive_buffer or topic.count < 10:
-            continue
-        steps = topic.times[1:] - topic.times[:-1]
-        if (steps > 1.8 * float(sorted(steps)[len(steps) // 2])).mean() > 0.05:
-            problems.append(
-                Problem(
-                    WARN,
-                    record.name,
-                    f"images of {topic.largest / 1e6:.1f} MB are lost, and the system gives sockets "
-                    f"{recording.receive_buffer / 1e6:.1f} MB",
-                    "sudo sysctl -w net.core.rmem_max=67108864, or set image_transport to compressed",
-                    "qos.buffer",
-                )
-            )
-    return problems
+    topics = [(record.name, recording.topics.get(record.image_topic)) for record in recording.cameras]
+    images = {name: topic.largest for name, topic in topics if topic is not None and topic.largest}
+    loss = recording.sockets.loss(images)
+    missing = [name for name, topic in topics if topic is not None and topic.count >= 10 and _has_gaps(topic)]
+    if loss is None or not missing:
+        return []
+    return [Problem(WARN, name, f"images are missing: {loss[0]}", loss[1], "qos.buffer") for name in missing]
+
+
+def _has_gaps(topic: TopicRecord) -> bool:
+    """Whether more than one step of twenty is longer than it should be."""
+    steps = topic.times[1:] - topic.times[:-1]
+    return bool((steps > 1.8 * float(sorted(steps)[len(steps) // 2])).mean() > 0.05)

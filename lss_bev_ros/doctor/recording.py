@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..geometry import CAMERA_NAMES, Camera, Pose
+from .sockets import Sockets
 from .tree import TransformTree
 
 WARN, ERROR = "WARN", "ERROR"
@@ -202,7 +203,7 @@ class Recording:
         transport: of the node's subscriptions to the cameras.
         slop: seconds between the images of a set, at most.
         sim_time: whether the node uses /clock.
-        receive_buffer: most bytes of a socket (net.core.rmem_max), 0 where unknown.
+        sockets: how much sockets hold, None where unknown.
         losses: what of the source could not be read, one line each.
         ego: stamps (n,) and poses of the car in a fixed frame, where it was told; empty otherwise.
     """
@@ -221,7 +222,7 @@ class Recording:
     transport: str = "compressed"
     slop: float = 0.05
     sim_time: bool = False
-    receive_buffer: int = 0
+    sockets: Sockets | None = None
     losses: tuple[str, ...] = ()
     ego: tuple[np.ndarray, tuple[Pose, ...]] = (np.zeros(0, np.int64), ())
 

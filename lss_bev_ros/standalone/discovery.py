@@ -24,6 +24,14 @@ MAX_DOMAIN_ID = 232
 _MAX_PARTICIPANTS = 99
 _RMW_PARTICIPANTS = 32
 
+# Real nodes of the default range, SUBNET, announce themselves by multicast alone. A node of LOCALHOST does
+# not hear that, so it must go on announcing itself. Cyclone does so for 30 s, every 30 s, unless told
+# otherwise.
+_ANNOUNCE_INTERVAL = "<SPDPInterval>1 s</SPDPInterval>"
+# The same for this machine's own address, which Cyclone adds to the peers: nodes of Cyclone 11 at SUBNET hear
+# nothing else.
+_NEVER_GIVE_UP = "<InitialLocatorPruneDelay>inf</InitialLocatorPruneDelay>"
+
 # A frame set is near a megabyte: let a few wait for slow readers before the writer does.
 _WRITER_WATERMARKS = (
     "<Watermarks><WhcLow>1MB</WhcLow><WhcHighInit>8MB</WhcHighInit><WhcHigh>8MB</WhcHigh></Watermarks>"
@@ -32,8 +40,7 @@ _WRITER_WATERMARKS = (
 _RECEIVE_BUFFER = '<SocketReceiveBufferSize min="default" max="16MB"/>'
 _SEND_BUFFER = '<SocketSendBufferSize min="64KiB" max="4MB"/>'
 
-_LOOPBACK = '<Interfaces><NetworkInterface address="127.0.0.1"/></Interfaces>'
-# What says itself where packets go, and what does not go with the interface 127.0.0.1.
+# What says itself where packets go.
 _NETWORK_SETTINGS = (
     "NetworkInterface",
     "NetworkInterfaceAddress",
@@ -107,17 +114,21 @@ class Discovery:
 
     @property
     def _stays_here(self) -> bool:
-        """Whether the loopback interface alone is used."""
+        """Whether packets stay on this machine.
+
+        No interface is named for that, as rmw_cyclonedds names none: Cyclone 11 takes no announcement that
+        came over an interface other than its own, so a node on 127.0.0.1 and those of ROS 2 Lyrical would
+        never meet. What is sent to an address of the machine itself goes over the loopback anyway.
+        """
         return self.range == "LOCALHOST" and not self.static_peers and not self.user.sets(*_NETWORK_SETTINGS)
 
     def _general(self) -> list[str]:
         settings = []
         if self.range in ("LOCALHOST", "OFF"):
             settings.append("<AllowMulticast>false</AllowMulticast>")
-        if self._stays_here:
-            settings.append(_LOOPBACK)
-            if not self.user.sets("MaxMessageSize", "MaxRexmitMessageSize", "FragmentSize"):
-                settings.append(_LARGE_PACKETS)
+        sizes = ("MaxMessageSize", "MaxRexmitMessageSize", "FragmentSize")
+        if self._stays_here and not self.user.sets(*sizes):
+            settings.append(_LARGE_PACKETS)
         return settings
 
     def _discovery(self, process_id: int) -> list[str]:
@@ -135,6 +146,10 @@ class Discovery:
         if peers and self.user.has_addresses:
             listed = "".join(f"<Peer address={quoteattr(peer)}/>" for peer in peers)
             settings.append(f"<Peers>{listed}</Peers>")
+        if not self.user.sets("SPDPInterval"):
+            settings.append(_ANNOUNCE_INTERVAL)
+        if not self.user.sets("InitialLocatorPruneDelay"):
+            settings.append(_NEVER_GIVE_UP)
         return settings
 
     def _max_participant_index(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,10 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from rosbags.interfaces import QosDurability, QosReliability
 
 from ..doctor import Offer, Recording
+from ..doctor.sockets import Sockets
 from ..errors import StandaloneError
 from ..nodes.doctor_source import Collector
+from . import activate
 
 _MOMENTS = 12
 """How many moments of a bag are looked at."""
@@ -96,18 +99,10 @@ def of_topics(seconds: float, **options: object) -> Recording:
         timer = node.create_timer(0.5, discover)
         session.spin(timeout=seconds)
         node.destroy_timer(timer)
-    return collector.recording("live", receive_buffer=_receive_buffer(), **told)
+    return collector.recording("live", sockets=Sockets.read(os.environ, stand_in=activate()), **told)
 
 
 def _split(options: dict[str, object]) -> tuple[dict[str, object], dict[str, object]]:
     """Options of the Recording, and of the Collector."""
     told = {name: options[name] for name in ("reliability", "slop", "sim_time") if name in options}
     return told, {name: value for name, value in options.items() if name not in told}
-
-
-def _receive_buffer() -> int:
-    """Most bytes that a socket may have for what it receives, 0 where the system does not tell."""
-    try:
-        return int(Path("/proc/sys/net/core/rmem_max").read_text())
-    except (OSError, ValueError):
-        return 0

@@ -16,7 +16,10 @@ _UNLIMITED = -1
 
 @dataclass(frozen=True)
 class EndpointQos:
-    """The policies that ROS 2 uses; durations are in nanoseconds, None for none; depth None keeps all."""
+    """The policies that ROS 2 uses; durations are in nanoseconds, None for none; depth None keeps all.
+
+    ROS 2 itself uses no `partition` but the empty one.
+    """
 
     reliable: bool = True
     transient_local: bool = False
@@ -25,6 +28,7 @@ class EndpointQos:
     deadline: int | None = None
     liveliness_lease: int | None = None
     manual_liveliness: bool = False
+    partition: str = ""
 
     def to_dds(self, user_data: str, ignore_own: bool = False) -> Qos:
         """The DDS policies with a user data string; `ignore_own` hides this process' own writers."""
@@ -52,6 +56,8 @@ class EndpointQos:
             policies.append(Policy.Lifespan(self.lifespan))
         if self.deadline is not None:
             policies.append(Policy.Deadline(self.deadline))
+        if self.partition:
+            policies.append(Policy.Partition((self.partition,)))
         if ignore_own:
             policies.append(Policy.IgnoreLocal.Participant)
         return Qos(*policies)

@@ -19,7 +19,14 @@ from lss_bev_ros.standalone import cdr, idl
 from lss_bev_ros.standalone.endpoint_qos import EndpointQos
 from lss_bev_ros.standalone.interfaces import type_hash
 from lss_bev_ros.standalone.message import Message, message_class
-from lss_bev_ros.standalone.transport import Participant, Reader, Writer, delete, parse_user_data
+from lss_bev_ros.standalone.transport import (
+    Participant,
+    Reader,
+    Writer,
+    delete,
+    is_fast_dds,
+    parse_user_data,
+)
 
 _INFO = "rmw_dds_common/msg/ParticipantEntitiesInfo"
 _TOPIC = "ros_discovery_info"
@@ -72,6 +79,7 @@ class Graph:
         self._reader = participant.reader(
             _TOPIC, kind, EndpointQos(transient_local=True, depth=None), user_data, ignore_own=True
         )
+        self._asked_again: set[int] = set()
         self._found: dict[str, _Found] = {}
 
     def add_node(self, name: str, namespace: str) -> LocalNode:
@@ -95,6 +103,12 @@ class Graph:
         with self._lock:
             node.readers += [reader.guid for reader in readers]
             node.writers += [writer.guid for writer in writers]
+            self._announce()
+
+    def renew_endpoint(self, node: LocalNode, before: bytes, now: bytes) -> None:
+        """Announce an endpoint under another guid."""
+        with self._lock:
+            node.readers = [now if guid == before else guid for guid in node.readers]
             self._announce()
 
     def remove_endpoints(self, node: LocalNode, guids: list[bytes]) -> None:
@@ -159,8 +173,18 @@ class Graph:
             self._remote[info.gid.data.tobytes()] = info
             self._writer_of[info.gid.data.tobytes()] = sample.writer
         alive = set(self._reader.matched())
+        self._ask_again(alive)
         for gid in [gid for gid, writer in self._writer_of.items() if writer not in alive]:
             del self._remote[gid], self._writer_of[gid]
+
+    def _ask_again(self, writers: set[int]) -> None:
+        """Ask those on Fast DDS once more who have told nothing yet."""
+        self._asked_again &= writers
+        for writer in writers - set(self._writer_of.values()) - self._asked_again:
+            self._asked_again.add(writer)
+            guid = self._reader.matched_guid(writer)
+            if is_fast_dds(guid):
+                self._reader.renew(guid)
 
     def _announce(self) -> None:
         """Publish this participant's nodes and their endpoints."""

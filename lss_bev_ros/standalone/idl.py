@@ -2,8 +2,8 @@
 
 Stands in for the DDS type support that rosidl generates. Names are mangled as every ROS 2 middleware
 does: `sensor_msgs/msg/Image` is `sensor_msgs::msg::dds_::Image_` on the wire. Cyclone uses these types
-to check what it sends and receives and to tell other DDS tools what a topic holds; the bytes
-themselves come from `cdr`.
+to check what it sends and receives; others are told their names alone (`transport`), as by every
+ROS 2 node on Cyclone DDS. The bytes themselves come from `cdr`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 A request and its reply begin with the client's id and the request's number, so every client hears all
 replies and takes its own. User data names which reader and writer belong together.
+
+rmw_fastrtps does without that header: it ties a reply to its request by the number of the DDS sample, in a
+parameter beside the data (related_sample_identity) that Cyclone DDS neither shows nor writes. So services
+cannot cross between the two, as they cannot between real nodes on the two; here that is said instead of
+waiting for an answer that never comes.
 """
 
 from __future__ import annotations
@@ -9,7 +14,7 @@ from __future__ import annotations
 import secrets
 import struct
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lss_bev_ros.standalone import cdr, idl
 from lss_bev_ros.standalone.endpoint_qos import EndpointQos
@@ -17,10 +22,17 @@ from lss_bev_ros.standalone.graph import REPLY, REQUEST, dds_topic_name
 from lss_bev_ros.standalone.interfaces import type_hash
 from lss_bev_ros.standalone.message import Message
 from lss_bev_ros.standalone.service import Service
-from lss_bev_ros.standalone.transport import Participant, Reader, Writer
+from lss_bev_ros.standalone.transport import Participant, Reader, Writer, is_fast_dds
 
 _HEADER = struct.Struct("<Qq")
 _MATCH_TIMEOUT = 0.1  # s, rmw_cyclonedds'
+
+
+# Matches nobody. See `ServerChannel`.
+_NOWHERE = "lss_bev_ros: not for Fast DDS"
+_REMEDY = (
+    "start both with one middleware, for example RMW_IMPLEMENTATION=rmw_cyclonedds_cpp on the ROS 2 side"
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,9 @@ class Channel:
         identity = f"{'serviceid' if is_server else 'clientid'}={secrets.token_hex(16)};"
         sides = {REQUEST: f"{service.name}_Request", REPLY: f"{service.name}_Response"}
         sent, received = (REPLY, REQUEST) if is_server else (REQUEST, REPLY)
+        self.name = name
         self.received_class = service.Request if is_server else service.Response
+        self._is_foreign: dict[int, bool] = {}
         self.writer: Writer = participant.writer(
             dds_topic_name(sent, name),
             idl.service_type(sides[sent]),
@@ -58,6 +72,9 @@ class Channel:
     def take(self) -> tuple[RequestId, Message] | None:
         """The next request or reply, or None."""
         sample = self.reader.take()
+        while sample is not None and self._foreign(self.reader, sample.writer):
+            self._on_foreign_sample()
+            sample = self.reader.take()
         if sample is None:
             return None
         client, number = _HEADER.unpack_from(sample.data, len(cdr.HEADER))
@@ -74,12 +91,38 @@ class Channel:
         self.writer.close()
         self.reader.close()
 
+    def _on_foreign_sample(self) -> None:
+        """Called for each request or reply that was dropped since it came from Fast DDS."""
+
+    def _foreign(self, endpoint: Reader | Writer, handle: int) -> bool:
+        """Whether a matched endpoint is Fast DDS'."""
+        if handle not in self._is_foreign:
+            guid = endpoint.matched_guid(handle)
+            if not guid:
+                return False
+            self._is_foreign[handle] = is_fast_dds(guid)
+        return self._is_foreign[handle]
+
 
 class ServerChannel(Channel):
-    """A server's side."""
+    """A server's side; `refused` says in a line why a request was dropped, each reason once.
+
+    It has a second reader that nobody's requests reach. A client on Fast DDS counts the readers of requests
+    and the writers of replies that it has heard of, and takes a service for available where they are as many
+    (rmw_fastrtps, __rmw_service_server_is_available). So there `wait_for_service` stays False, which is true.
+    A client on Cyclone DDS looks at those that it is matched with.
+    """
 
     def __init__(self, participant: Participant, service: type[Service], name: str, qos: EndpointQos) -> None:
         super().__init__(participant, service, name, qos, is_server=True)
+        self._uneven = participant.reader(
+            dds_topic_name(REQUEST, name),
+            idl.service_type(f"{service.name}_Request"),
+            replace(qos, partition=_NOWHERE),
+            "",
+        )
+        self.refused: list[str] = []
+        self._has_refused = False
 
     def reply(self, request: RequestId, message: Message) -> None:
         """Answer a request, once the client's reader is matched; one that has gone gets nothing."""
@@ -88,6 +131,19 @@ class ServerChannel(Channel):
         while client is not None and not self._hears(client) and time.monotonic() < deadline:
             time.sleep(0.01)
         self.send(request.client, request.number, message)
+
+    def close(self) -> None:
+        """Stop."""
+        self._uneven.close()
+        super().close()
+
+    def _on_foreign_sample(self) -> None:
+        if not self._has_refused:
+            self._has_refused = True
+            self.refused.append(
+                f"service {self.name}: a node on Fast DDS called it and will get no answer, since Fast DDS "
+                f"tells otherwise than Cyclone DDS which answer is for which request: {_REMEDY}"
+            )
 
     def _hears(self, client: str) -> bool:
         return any(
@@ -104,7 +160,24 @@ class ClientChannel(Channel):
 
     def is_ready(self) -> bool:
         """Whether a server is there whose reader and writer are both matched."""
-        readers = [self.writer.matched_user_data(each).get("serviceid") for each in self.writer.matched()]
-        writers = [self.reader.matched_user_data(each).get("serviceid") for each in self.reader.matched()]
+        readers = self._server_ids(self.writer)
+        writers = self._server_ids(self.reader)
         named = {each for each in readers if each}
         return bool(named.intersection(writers)) if named else bool(readers and writers)
+
+    def refusal(self) -> str:
+        """Why no server that is there can be called, in a line; empty where one can or where none is."""
+        if self.is_ready() or not any(self._foreign(self.writer, each) for each in self.writer.matched()):
+            return ""
+        return (
+            f"service {self.name} cannot be called: its server is on Fast DDS, which tells otherwise than "
+            f"Cyclone DDS which answer is for which request: {_REMEDY}"
+        )
+
+    def _server_ids(self, endpoint: Reader | Writer) -> list[str | None]:
+        """The ids of the matched servers' endpoints that understand our requests; None for one without."""
+        return [
+            endpoint.matched_user_data(each).get("serviceid")
+            for each in endpoint.matched()
+            if not self._foreign(endpoint, each)
+        ]

@@ -13,7 +13,7 @@ import re
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,6 +53,15 @@ class _Bytes(ctypes.Structure):
 
 # The binding's own write holds the interpreter lock while a slow reader blocks it; this one does not.
 _dds_write = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int32, ctypes.c_void_p)(("dds_write", DDS._dll_handle))
+
+_get_sertype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int32, ctypes.POINTER(ctypes.c_void_p))(
+    ("dds_get_entity_sertype", DDS._dll_handle)
+)
+# struct ddsi_sertype begins with a pointer to its operations, 14 functions, of which these describe the type:
+# type_id, type_map, type_info (dds/ddsi/ddsi_sertype.h, as rmw_cyclonedds fills it in).
+_SERTYPE_OPERATIONS = 14
+_TYPE_OPERATIONS = (8, 9, 10)
+_types_lock = threading.Lock()
 
 # DDS has one configuration a domain and process, made by the first participant and kept until exit.
 _domains: dict[int, _Domain] = {}
@@ -96,7 +105,6 @@ class Participant:
         except core.DDSException as error:
             raise StandaloneError(_no_domain(discovery, said, _reason(error))) from None
         self._topics: dict[tuple[str, type[IdlStruct]], topic.Topic] = {}
-        self._lock = threading.Lock()
 
     @property
     def guid(self) -> bytes:
@@ -106,7 +114,8 @@ class Participant:
     def writer(self, name: str, kind: type[IdlStruct], qos: EndpointQos, user_data: str) -> Writer:
         """Write to the DDS topic `name`."""
         try:
-            return Writer(pub.DataWriter(self.entity, self._topic(name, kind), qos.to_dds(user_data)), name)
+            with _types_lock, _undescribed(self._topic(name, kind)) as dds_topic:
+                return Writer(pub.DataWriter(self.entity, dds_topic, qos.to_dds(user_data)), name)
         except core.DDSException as error:
             raise StandaloneError(f"cannot write to DDS topic {name!r}: {_reason(error)}") from None
 
@@ -114,17 +123,21 @@ class Participant:
         self, name: str, kind: type[IdlStruct], qos: EndpointQos, user_data: str, ignore_own: bool = False
     ) -> Reader:
         """Read from the DDS topic `name`."""
-        try:
-            dds_qos = qos.to_dds(user_data, ignore_own)
-            return Reader(sub.DataReader(self.entity, self._topic(name, kind), dds_qos), name)
-        except core.DDSException as error:
-            raise StandaloneError(f"cannot read from DDS topic {name!r}: {_reason(error)}") from None
+        dds_qos = qos.to_dds(user_data, ignore_own)
+
+        def make() -> sub.DataReader:
+            try:
+                with _types_lock, _undescribed(self._topic(name, kind)) as dds_topic:
+                    return sub.DataReader(self.entity, dds_topic, dds_qos)
+            except core.DDSException as error:
+                raise StandaloneError(f"cannot read from DDS topic {name!r}: {_reason(error)}") from None
+
+        return Reader(make, name, qos)
 
     def _topic(self, name: str, kind: type[IdlStruct]) -> topic.Topic:
-        with self._lock:
-            if (name, kind) not in self._topics:
-                self._topics[name, kind] = topic.Topic(self.entity, name, kind)
-            return self._topics[name, kind]
+        if (name, kind) not in self._topics:
+            self._topics[name, kind] = topic.Topic(self.entity, name, kind)
+        return self._topics[name, kind]
 
     def close(self) -> None:
         """Leave the domain. Others see it at once."""
@@ -179,6 +192,10 @@ class Writer(Endpoint):
         """User data (`key=value;...`) of a matched reader; empty where it has gone."""
         return _user_data(self.entity.get_matched_subscription_data(handle))
 
+    def matched_guid(self, handle: int) -> bytes:
+        """The 16 bytes that name a matched reader; empty where it has gone."""
+        return _guid(self.entity.get_matched_subscription_data(handle))
+
     def wait_for_acknowledgements(self, timeout: int) -> bool:
         """Wait until all reliable readers have all samples; False after `timeout` ns."""
         return bool(self.entity.wait_for_acks(timeout))
@@ -187,57 +204,125 @@ class Writer(Endpoint):
 class Reader(Endpoint):
     """Takes serialised samples in the order they came."""
 
-    def __init__(self, entity: sub.DataReader, topic_name: str) -> None:
-        super().__init__(entity, topic_name)
-        self.condition = core.ReadCondition(entity, _ANY)
+    def __init__(self, make: Callable[[], sub.DataReader], topic_name: str, qos: EndpointQos) -> None:
+        super().__init__(make(), topic_name)
+        self.condition = core.ReadCondition(self.entity, _ANY)
+        self._make = make
+        self._is_latched = qos.transient_local
+        self._is_reliable = qos.reliable
+        self._second: sub.DataReader | None = None
+        self._is_closed = False
+        self._lock = threading.RLock()
+        self._latest: dict[int, int] = {}  # by writer, what a latched reader took last, and
+        self._taken: dict[int, int] = {}  # what it had taken when it was renewed: times in ns
 
     def take(self) -> Sample | None:
         """The next sample, or None where there is none (a writer's end counts as none)."""
-        while True:
-            taken = ddspy_take(self.entity._ref, _ANY, 1)
-            if isinstance(taken, int):
-                error = core.DDSException(taken)
-                raise StandaloneError(f"cannot read from DDS topic {self.topic_name!r}: {_reason(error)}")
-            if not taken:
-                return None
-            data, info = taken[0]
-            if info.valid_data:
-                return Sample(data, info.source_timestamp, info.publication_handle)
+        with self._lock:
+            while True:
+                taken = ddspy_take(self.entity._ref, _ANY, 1)
+                if isinstance(taken, int):
+                    error = core.DDSException(taken)
+                    raise StandaloneError(f"cannot read from DDS topic {self.topic_name!r}: {_reason(error)}")
+                if not taken:
+                    return None
+                data, info = taken[0]
+                if info.valid_data and self._is_new(info.publication_handle, info.source_timestamp):
+                    return Sample(data, info.source_timestamp, info.publication_handle)
+
+    def _is_new(self, writer: int, written: int) -> bool:
+        if not self._is_latched:
+            return True
+        self._latest[writer] = written
+        return written > self._taken.get(writer, -1)
+
+    def renew(self, guid: bytes) -> bool:
+        """Ask a writer for what it has kept once more, unless something came of it; says whether it did so.
+
+        Fast DDS sends a reader what it has kept when it finds it, which may be before Cyclone has found the
+        writer: then the data is lost, and only a heartbeat, every 3 s, makes Cyclone ask for it. So the
+        reader is made anew, under another `guid`.
+        """
+        with self._lock:
+            if self._is_closed or not self._is_latched:
+                return False
+            writers = {self.matched_guid(handle): handle for handle in self.matched()}
+            if guid not in writers or writers[guid] in self._latest:
+                return False
+            entity, condition = self.entity, self.condition
+            self.entity = self._make()
+            self.entity.set_status_mask(entity.get_status_mask())
+            self.condition = core.ReadCondition(self.entity, _ANY)
+            self.guid = self.entity.guid.bytes
+            self._taken = dict(self._latest)
+            delete(condition)
+            delete(entity)
+            return True
+
+    def introduce(self, guid: bytes) -> bool:
+        """Have a second reader beside this one until `part`, for a writer's sake; says whether there is one.
+
+        What Cyclone takes for the beginning of a reliable writer is its first heartbeat. The one with which
+        Fast DDS greets a reader may come before Cyclone has found the writer; the next comes in the midst of
+        a message, and a large one, in fragments, is then lost. So it is made to greet another reader.
+        """
+        with self._lock:
+            wanted = not self._is_closed and self._is_reliable and not self._is_latched
+            if wanted and self._second is None and guid in map(self.matched_guid, self.matched()):
+                self._second = self._make()
+            return self._second is not None
+
+    def part(self) -> None:
+        """Take the second reader back."""
+        with self._lock:
+            second, self._second = self._second, None
+            if second is not None:
+                delete(second)
 
     def matched(self) -> list[int]:
         """Handles of the writers that this reader hears."""
-        return [handle & _HANDLES for handle in self.entity.get_matched_publications()]
+        with self._lock:
+            return [handle & _HANDLES for handle in self.entity.get_matched_publications()]
 
     def matched_user_data(self, handle: int) -> dict[str, str]:
         """User data (`key=value;...`) of a matched writer; empty where it has gone."""
-        return _user_data(self.entity.get_matched_publication_data(handle))
+        with self._lock:
+            return _user_data(self.entity.get_matched_publication_data(handle))
+
+    def matched_guid(self, handle: int) -> bytes:
+        """The 16 bytes that name a matched writer; empty where it has gone."""
+        with self._lock:
+            return _guid(self.entity.get_matched_publication_data(handle))
 
     def close(self) -> None:
         """Stop; calls after this one fail."""
-        delete(self.condition)
-        super().close()
+        with self._lock:
+            self._is_closed = True
+            self.part()
+            delete(self.condition)
+            super().close()
 
 
 class Incompatibility:
     """Wakes a `WaitSet` when an endpoint's QoS does not fit another's, so that DDS never connects them."""
 
     def __init__(self, endpoint: Reader | Writer) -> None:
-        self.condition = endpoint.entity
-        if isinstance(endpoint, Reader):
-            status, self._get = (
-                core.DDSStatus.RequestedIncompatibleQos,
-                self.condition.get_requested_incompatible_qos_status,
-            )
-        else:
-            status, self._get = (
-                core.DDSStatus.OfferedIncompatibleQos,
-                self.condition.get_offered_incompatible_qos_status,
-            )
-        self.condition.set_status_mask(status)
+        self._endpoint = endpoint
+        is_reader = isinstance(endpoint, Reader)
+        self._call = f"get_{'requested' if is_reader else 'offered'}_incompatible_qos_status"
+        status = (
+            core.DDSStatus.RequestedIncompatibleQos if is_reader else core.DDSStatus.OfferedIncompatibleQos
+        )
+        endpoint.entity.set_status_mask(status)
+
+    @property
+    def condition(self) -> core.Entity:
+        """The endpoint, which is another one once renewed."""
+        return self._endpoint.entity
 
     def take(self) -> tuple[int, int, str] | None:
         """How many did not fit so far, how many since the last call, the last one's policy; None for 0."""
-        status = self._get()
+        status = getattr(self._endpoint.entity, self._call)()
         if not status.total_count_change:
             return None
         return status.total_count, status.total_count_change, _POLICIES.get(status.last_policy_id, "INVALID")
@@ -300,6 +385,32 @@ class WaitSet:
 
 
 @contextlib.contextmanager
+def _undescribed(dds_topic: topic.Topic) -> Iterator[topic.Topic]:
+    """A topic for endpoints that announce their type by name alone, as those of rmw_cyclonedds do.
+
+    Where both ends describe their types, Cyclone compares the descriptions and no longer the names: types
+    of other names match, and those of Kilted's Fast DDS do not match at all (its flags of sequences' elements
+    are ones that Cyclone refuses). The binding describes every type, so its functions for that are hidden
+    while an endpoint is made.
+    """
+    sertype = ctypes.c_void_p()
+    if _get_sertype(dds_topic._ref, ctypes.byref(sertype)) < 0:
+        yield dds_topic
+        return
+    address = ctypes.c_void_p.from_address(sertype.value)
+    described = address.value
+    operations = (ctypes.c_void_p * _SERTYPE_OPERATIONS).from_address(described)
+    silent = (ctypes.c_void_p * _SERTYPE_OPERATIONS)(*operations)
+    for index in _TYPE_OPERATIONS:
+        silent[index] = None
+    address.value = ctypes.addressof(silent)
+    try:
+        yield dds_topic
+    finally:
+        address.value = described
+
+
+@contextlib.contextmanager
 def _cyclone_words(said: list[str]) -> Iterator[None]:
     """Note what Cyclone writes to the error output meanwhile; where nothing fails, it is written after all.
 
@@ -338,6 +449,15 @@ def _no_domain(discovery: Discovery, said: list[str], reason: str) -> str:
     unknown = "correct CYCLONEDDS_URI" if discovery.extra else "set ROS_DOMAIN_ID to another number"
     remedy = next(fits, unknown)
     return f"ROS domain {discovery.domain_id} cannot be opened: {words}; {remedy}"
+
+
+def _guid(endpoint: object) -> bytes:
+    return endpoint.key.bytes if endpoint is not None else b""
+
+
+def is_fast_dds(guid: bytes) -> bool:
+    """Whether an endpoint is Fast DDS', whose guids begin with the vendor's number (DDSI-RTPS 9.3.1.5)."""
+    return guid.startswith(b"\x01\x0f")
 
 
 def _user_data(endpoint: object) -> dict[str, str]:

@@ -86,7 +86,25 @@ def test_the_default_stays_on_this_machine() -> None:
     assert (discovery.domain_id, discovery.range) == (0, "LOCALHOST")
     assert root.find("Domain/General/AllowMulticast").text == "false"
     assert peers(root) == ["127.0.0.1"]
-    assert root.find("Domain/General/Interfaces/NetworkInterface").get("address") == "127.0.0.1"
+    assert "Interfaces" not in names(root)  # with one, nodes of Cyclone 11 would not take the announcements
+
+
+@pytest.mark.parametrize("reach", ["LOCALHOST", "SUBNET"])
+def test_a_process_goes_on_announcing_itself(reach: str) -> None:
+    """Real nodes of ROS 2's default range cannot be heard at LOCALHOST: it is they who must hear."""
+    root = ours(ROS_AUTOMATIC_DISCOVERY_RANGE=reach, ROS_STATIC_PEERS="10.0.0.2")
+
+    assert root.find("Domain/Discovery/SPDPInterval").text == "1 s"
+    assert root.find("Domain/Discovery/InitialLocatorPruneDelay").text == "inf"
+
+
+def test_a_user_s_own_interval_of_announcements_counts() -> None:
+    own = (
+        "<Discovery><SPDPInterval>5 s</SPDPInterval>"
+        "<InitialLocatorPruneDelay>1 min</InitialLocatorPruneDelay></Discovery>"
+    )
+
+    assert not {"SPDPInterval", "InitialLocatorPruneDelay"} & names(ours(CYCLONEDDS_URI=own))
 
 
 @pytest.mark.parametrize("text", ["GALAXY", "subnet"])
@@ -178,12 +196,12 @@ def test_the_users_own_configuration_comes_last() -> None:
         ("<Unsupported><Watermarks><WhcLow>9MB</WhcLow></Watermarks></Unsupported>", {"Watermarks"}),
         (
             '<General><Interfaces><NetworkInterface name="lo"/></Interfaces></General>',
-            {"Interfaces", "MaxMessageSize", "FragmentSize", "NackDelay", "HeartbeatInterval"},
+            {"MaxMessageSize", "FragmentSize", "NackDelay", "HeartbeatInterval"},
         ),
-        ("<General><NetworkInterfaceAddress>lo</NetworkInterfaceAddress></General>", {"Interfaces"}),
-        ('<Discovery><Peers><Peer address="10.0.0.2"/></Peers></Discovery>', {"Interfaces"}),
-        ("<General><UseIPv6>true</UseIPv6></General>", {"Interfaces"}),
-        ("<General><AllowMulticast>spdp</AllowMulticast></General>", {"Interfaces"}),
+        ("<General><NetworkInterfaceAddress>lo</NetworkInterfaceAddress></General>", {"NackDelay"}),
+        ('<Discovery><Peers><Peer address="10.0.0.2"/></Peers></Discovery>', {"NackDelay"}),
+        ("<General><UseIPv6>true</UseIPv6></General>", {"NackDelay"}),
+        ("<General><AllowMulticast>spdp</AllowMulticast></General>", {"NackDelay"}),
         ("<General><MaxMessageSize>1400B</MaxMessageSize></General>", {"MaxMessageSize", "FragmentSize"}),
         ("<General><FragmentSize>1300B</FragmentSize></General>", {"MaxMessageSize", "FragmentSize"}),
         (
@@ -236,7 +254,7 @@ def test_settings_are_found_in_every_file_and_piece(tmp_path: Path) -> None:
 
     left_out = names(ours()) - names(ours(CYCLONEDDS_URI=own))
 
-    assert left_out >= {"Interfaces", "Watermarks", "NackDelay"}
+    assert left_out >= {"Watermarks", "NackDelay"}
     assert "SocketSendBufferSize" not in left_out
 
 

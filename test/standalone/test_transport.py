@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from cyclonedds.builtin import BuiltinDataReader, BuiltinTopicDcpsPublication, BuiltinTopicDcpsSubscription
 
 from lss_bev_ros.errors import StandaloneError
 from lss_bev_ros.standalone import cdr, idl
@@ -230,3 +231,112 @@ def test_a_domain_that_cannot_be_opened_is_one_line(start: Callable[..., subproc
     for line, words in zip(opened(start, list(refused.values())), refused, strict=True):
         assert words in line
         assert "CYCLONEDDS_URI" in line
+
+
+# -- others' middleware ------------------------------------------------------------------------------
+
+
+def test_types_match_by_name_and_not_by_fields(participant: Participant) -> None:
+    """As those of rmw do: a Point has the fields of a Vector3."""
+    point, vector = "geometry_msgs/msg/Point", "geometry_msgs/msg/Vector3"
+    writer = participant.writer("rt/spot", idl.message_type(point), EndpointQos(), "")
+    same = participant.reader("rt/spot", idl.message_type(point), EndpointQos(), "")
+    other = participant.reader("rt/spot", idl.message_type(vector), EndpointQos(), "")
+
+    writer.write(cdr.serialize(message_class(point)(x=1.0)))
+
+    waiting = WaitSet(participant)
+    waiting.set_conditions([same])
+    assert waiting.wait(10 * 10**9) == [same]
+    waiting.close()
+    assert len(writer.matched()) == 1
+    assert same.take() is not None
+    assert other.take() is None
+
+
+def test_no_type_is_described_to_others(participant: Participant) -> None:
+    """Cyclone refuses how Kilted's Fast DDS describes sequences, but looks only where both describe."""
+    endpoints = [
+        participant.writer("rt/images", KIND, EndpointQos(), ""),
+        participant.reader("rt/images", KIND, EndpointQos(), ""),
+    ]
+    ours = [each.entity.guid for each in endpoints]
+
+    for topic in (BuiltinTopicDcpsPublication, BuiltinTopicDcpsSubscription):
+        found = BuiltinDataReader(participant.entity, topic).take(100)
+        images = [each for each in found if each.topic_name == "rt/images" and each.key in ours]
+        assert [each.type_name for each in images] == ["sensor_msgs::msg::dds_::CompressedImage_"]
+        assert [each.type_id for each in images] == [None]
+
+
+def test_types_are_described_to_cyclone_itself_again_after_an_endpoint_was_made(
+    participant: Participant,
+) -> None:
+    for _ in range(3):
+        for name in ("rt/one", "rt/two"):
+            participant.reader(name, KIND, EndpointQos(), "").close()
+
+
+class TestRenewal:
+    """A latched reader is made anew where Fast DDS' latched samples came too early for Cyclone."""
+
+    def test_what_was_latched_comes_once(self, participant: Participant) -> None:
+        qos = EndpointQos(transient_local=True, depth=5)
+        writer = participant.writer("rt/images", KIND, qos, "")
+        writer.write(cdr.serialize(Image(format="kept")))
+        reader = participant.reader("rt/images", KIND, qos, "")
+        before = reader.guid
+
+        assert reader.renew(writer.guid)
+        assert reader.guid != before
+        assert [image.format for image in received(participant, reader, 2, timeout=0.5)] == ["kept"]
+        assert not reader.renew(writer.guid)  # of whom something came
+
+    def test_what_was_taken_before_does_not_come_again(self, participant: Participant) -> None:
+        qos = EndpointQos(transient_local=True, depth=5)
+        first, second = (participant.writer("rt/images", KIND, qos, "") for _ in range(2))
+        reader = participant.reader("rt/images", KIND, qos, "")
+        first.write(cdr.serialize(Image(format="first")))
+        assert [image.format for image in received(participant, reader, 1)] == ["first"]
+
+        assert reader.renew(second.guid)
+        first.write(cdr.serialize(Image(format="later")))
+        second.write(cdr.serialize(Image(format="second")))
+
+        assert {image.format for image in received(participant, reader, 3, timeout=1.0)} == {
+            "later",
+            "second",
+        }
+
+    def test_others_are_left_as_they_are(self, participant: Participant) -> None:
+        volatile = participant.reader("rt/images", KIND, EndpointQos(), "")
+        writer = participant.writer("rt/images", KIND, EndpointQos(), "")
+
+        assert not volatile.renew(writer.guid)
+        assert not volatile.renew(bytes(16))
+        volatile.close()
+        assert not volatile.renew(writer.guid)
+
+
+def test_a_second_reader_is_there_for_a_while_and_takes_nothing(participant: Participant) -> None:
+    """With which Fast DDS repeats its first heartbeat."""
+    writer = participant.writer("rt/images", KIND, EndpointQos(), "")
+    reader = participant.reader("rt/images", KIND, EndpointQos(), "")
+
+    assert reader.introduce(writer.guid)
+    assert len(writer.matched()) == 2
+    writer.write(cdr.serialize(Image(format="one")))
+    assert [image.format for image in received(participant, reader, 2, timeout=0.5)] == ["one"]
+    reader.part()
+    assert len(writer.matched()) == 1
+    reader.introduce(writer.guid)
+    reader.close()
+    assert not writer.matched()
+
+
+def test_only_readers_that_wait_for_a_heartbeat_need_a_second_one(participant: Participant) -> None:
+    latched = EndpointQos(transient_local=True)
+    writer = participant.writer("rt/images", KIND, latched, "")
+    for qos in (EndpointQos(reliable=False), latched):
+        assert not participant.reader("rt/images", KIND, qos, "").introduce(writer.guid)
+    assert not participant.reader("rt/images", KIND, EndpointQos(), "").introduce(bytes(16))

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from lss_bev_ros.errors import StandaloneError
 from lss_bev_ros.standalone.message import Message
 from lss_bev_ros.standalone.request_reply import ClientChannel, RequestId
 from rclpy.callback_groups import CallbackGroup
 from rclpy.context import Context
+from rclpy.logging import get_logger
 from rclpy.qos import QoSProfile
 from rclpy.task import Future
 
@@ -39,14 +41,18 @@ class Client:
         self.executor_event = False
         self.source = channel.reader
         self._pending: dict[int, Future] = {}
+        self._said = ""
         self._count = 0
         self._lock = threading.Lock()
 
     def call_async(self, request: Message) -> Future:
-        """Send a request; the future gets the response."""
+        """Send a request; the future gets the response, or StandaloneError where none can ever come."""
         if not isinstance(request, self.srv_type.Request):
             raise TypeError(f"request of service {self.srv_name} must be its Request, not {type(request)}")
         future = Future()
+        if refusal := self._channel.refusal():
+            future.set_exception(StandaloneError(refusal))
+            return future
         with self._lock:
             self._count += 1
             number = self._count
@@ -75,13 +81,21 @@ class Client:
         return self._channel is not None and self._channel.is_ready()
 
     def wait_for_service(self, timeout_sec: float | None = None) -> bool:
-        """Wait for a server; False after the timeout."""
+        """Wait for a server; False after the timeout, or at once where the one there cannot be called."""
         deadline = None if timeout_sec is None else time.monotonic() + timeout_sec
         while self.context.ok() and not self.service_is_ready():
+            if self._channel is not None and (refusal := self._channel.refusal()):
+                self._say(refusal)
+                return False
             if deadline is not None and time.monotonic() >= deadline:
                 return False
             time.sleep(_POLL)
         return self.service_is_ready()
+
+    def _say(self, refusal: str) -> None:
+        if refusal != self._said:
+            self._said = refusal
+            get_logger("rclpy").error(refusal)
 
     def take(self) -> Callable[[], object] | None:
         """The next reply with what to do with it; not part of rclpy."""

@@ -102,6 +102,24 @@ class EntityOwner:
         endpoints = self._publishers if publishers else self._subscriptions
         return [(each.topic_name, _type_name(each.msg_type)) for each in list(endpoints)]
 
+    def meet(self, topic: str, writer: bytes) -> list[Reader]:
+        """Repeat the acquaintance with a publisher on Fast DDS; not part of rclpy.
+
+        Returns the readers that are to `part` later.
+        """
+        introduced = []
+        for subscription in list(self._subscriptions):
+            reader = subscription.source
+            if reader is None or subscription.topic_name != topic:
+                continue
+            before = reader.guid
+            if reader.renew(writer):
+                self._graph.renew_endpoint(self._announcement, before, reader.guid)
+                self._wake()
+            elif reader.introduce(writer):
+                introduced.append(reader)
+        return introduced
+
     def create_publisher(
         self,
         msg_type: type[Message],

@@ -9,6 +9,7 @@ from functools import partial
 from lss_bev_ros.standalone.message import Message
 from lss_bev_ros.standalone.request_reply import RequestId, ServerChannel
 from rclpy.callback_groups import CallbackGroup
+from rclpy.logging import get_logger
 from rclpy.qos import QoSProfile
 
 
@@ -37,6 +38,8 @@ class Service:
     def take(self) -> Callable[[], object] | None:
         """The next request with what to do with it; not part of rclpy."""
         taken = self._channel.take() if self._channel is not None else None
+        while self._channel is not None and self._channel.refused:
+            get_logger("rclpy").error(self._channel.refused.pop())
         return None if taken is None else partial(self._answer, *taken)
 
     def send_response(self, response: Message, header: RequestId) -> None:

@@ -1,6 +1,7 @@
-"""Warnings of others who use a topic with another type; not part of rclpy.
+"""What is done about others whom discovery finds; not part of rclpy.
 
-rclpy has an event for it (`incompatible_type`), which Cyclone DDS never raises.
+Who uses a topic with another type is warned of: rclpy has an event for it (`incompatible_type`), which
+Cyclone DDS never raises. With publishers on Fast DDS, whose greeting Cyclone may miss, it is repeated.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from typing import Protocol
 
 from lss_bev_ros.standalone.graph import Arrivals
 from lss_bev_ros.standalone.interfaces import type_hash
-from lss_bev_ros.standalone.transport import Guard, Participant, WaitSet
+from lss_bev_ros.standalone.transport import Guard, Participant, Reader, WaitSet, is_fast_dds
 from rclpy.logging import RcutilsLogger
 
 _END_TIMEOUT = 2.0  # s
+_PATIENCE = 100_000_000  # ns within which what is latched comes, or does not
+_GREETING = 500_000_000  # ns within which Fast DDS greets a reader
 
 
 class Watched(Protocol):
@@ -26,6 +29,9 @@ class Watched(Protocol):
 
     def topics_and_types(self, publishers: bool) -> list[tuple[str, str]]:
         """Topic and type of each of its publishers, or of its subscriptions."""
+
+    def meet(self, topic: str, writer: bytes) -> list[Reader]:
+        """Repeat the acquaintance with a publisher on Fast DDS; the readers that are to `part` later."""
 
 
 class TypeWatch:
@@ -40,6 +46,8 @@ class TypeWatch:
         self._known: dict[tuple[bool, str], set[tuple[str, str]]] = {}
         self._told: set[tuple[bool, str, str, tuple[str, str]]] = set()
         self._lock = threading.Lock()
+        self._met: list[tuple[str, bytes]] = []
+        self._introduced: list[Reader] = []
         self._arrivals = {readers: Arrivals(participant, readers) for readers in (False, True)}
         self._guard, self._waiting = Guard(participant), WaitSet(participant)
         self._waiting.set_conditions([self._guard, *self._arrivals.values()])
@@ -66,9 +74,12 @@ class TypeWatch:
 
     def _run(self) -> None:
         while not self._closing:
-            self._waiting.wait(None)
+            ready = self._waiting.wait(_PATIENCE if self._met else _GREETING if self._introduced else None)
             if self._closing:
                 return
+            if not ready:
+                self._meet()
+                continue
             # Where a node or the whole context ends meanwhile, there is nothing to tell.
             with contextlib.suppress(Exception):
                 if self._take():
@@ -77,9 +88,30 @@ class TypeWatch:
                     for node in nodes:
                         self._compare(node)
 
+    def _meet(self) -> None:
+        met, self._met = self._met, []
+        introduced, self._introduced = self._introduced, []
+        if not met:
+            for reader in introduced:
+                with contextlib.suppress(Exception):  # as above
+                    reader.part()
+            return
+        with self._lock:
+            nodes = list(self._nodes)
+        for topic, writer in met:
+            for node in nodes:
+                with contextlib.suppress(Exception):
+                    introduced += node.meet(topic, writer)
+        self._introduced = introduced
+
     def _take(self) -> bool:
         """Note who has come; whether there is anybody."""
         found = [(readers, each) for readers, arrivals in self._arrivals.items() for each in arrivals.take()]
+        self._met += [
+            (each.name, each.guid)
+            for readers, each in found
+            if not readers and each.qos.reliable and is_fast_dds(each.guid)
+        ]
         with self._lock:
             for readers, endpoint in found:
                 kind = endpoint.type_name, endpoint.user_data.get("typehash", "")
