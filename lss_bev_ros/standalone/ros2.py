@@ -10,7 +10,6 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
@@ -31,7 +30,6 @@ class MissingPackageError(StandaloneError, ModuleNotFoundError):
         distribution = os.environ.get("ROS_DISTRO", "<distribution>")
         install = f"apt install ros-{distribution}-{package.replace('_', '-')}"
         why = f"; {reason}" if reason else ""
-        # No ImportError takes a message and arguments as an Exception does.
         super().__init__(
             f"the ROS 2 at {prefix()} lacks {package}{why}; {' or '.join(filter(None, [install, remedy]))}"
         )
@@ -99,7 +97,7 @@ def check() -> None:
     for module in _USED:
         try:
             importlib.import_module(module)
-        except StandaloneError:
+        except MissingPackageError:
             raise
         except ImportError as error:
             raise StandaloneError(_explanation(error)) from None
@@ -107,31 +105,25 @@ def check() -> None:
 
 def _explanation(error: ImportError) -> str:
     """What is wrong with the rclpy on the path, and the remedy."""
-    found = origin("rclpy")
-    folder = found.parent
+    folder = origin("rclpy").parent
     without = f"or take {folder.parent} off PYTHONPATH to go without ROS 2"
     built = [path.name for path in folder.glob("_rclpy_pybind11*.so")]
-    if built and not any(name.endswith(tuple(EXTENSION_SUFFIXES)) for name in built):
-        version = re.sub(r".*cpython-(\d)(\d+).*", r"\1.\2", built[0])
+    if built and not {f"_rclpy_pybind11{suffix}" for suffix in EXTENSION_SUFFIXES} & set(built):
+        made_for = re.sub(r".*cpython-(\d)(\d+).*", r"\1.\2", built[0])
         here = ".".join(map(str, sys.version_info[:2]))
         return (
-            f"the rclpy in {folder} is for Python {version}, this is {here}: use python{version}, {without}"
+            f"the rclpy in {folder} is for Python {made_for}, this is {here}: use python{made_for}, {without}"
         )
-    several = [
-        path for path in dict.fromkeys(map(_resolved, sys.path)) if (path / "rclpy" / "node.py").is_file()
-    ]
     reason = next(iter(str(error).splitlines()), "")
+    entries = dict.fromkeys(Path(entry or os.curdir).resolve() for entry in sys.path)
+    several = [entry for entry in entries if (entry / "rclpy" / "__init__.py").is_file() and entry != OVERLAY]
     if len(several) > 1:
         both = " and ".join(map(str, several))
         return f"two ROS 2 are on the path, {both}, and do not fit ({reason}): unset PYTHONPATH, source one"
-    lost = error.name or ""
-    if isinstance(error, ModuleNotFoundError) and not lost.startswith("rclpy"):
-        return f"{MissingPackageError(lost.partition('.')[0])}, {without}"
+    lost = (error.name or "").partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and lost != "rclpy":
+        return f"{MissingPackageError(lost)}, {without}"
     return f"the rclpy in {folder} cannot be loaded ({reason}): source its setup.bash, {without}"
-
-
-def _resolved(entry: str) -> Path:
-    return Path(entry or os.curdir).resolve()
 
 
 def _is_package(path: Path) -> bool:

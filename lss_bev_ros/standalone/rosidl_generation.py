@@ -1,6 +1,7 @@
 """Runs rosidl's generators on one IDL file, as a process of its own (see `built_messages`).
 
-Arguments: package, "FOLDER:msg/Name.idl", output folder, type supports between commas, folders of the IDL files it includes.
+Arguments: package, "FOLDER:msg/Name.idl", output folder, type supports between commas, folders of the IDL
+files that it includes.
 """
 
 from __future__ import annotations
