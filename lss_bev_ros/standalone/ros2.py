@@ -111,9 +111,7 @@ def _explanation(error: ImportError) -> str:
     if built and not {f"_rclpy_pybind11{suffix}" for suffix in EXTENSION_SUFFIXES} & set(built):
         made_for = re.sub(r".*cpython-(\d)(\d+).*", r"\1.\2", built[0])
         here = ".".join(map(str, sys.version_info[:2]))
-        return (
-            f"the rclpy in {folder} is for Python {made_for}, this is {here}: use python{made_for}, {without}"
-        )
+        return f"the rclpy in {folder} is for Python {made_for}, not {here}: use python{made_for}, {without}"
     reason = next(iter(str(error).splitlines()), "")
     entries = dict.fromkeys(Path(entry or os.curdir).resolve() for entry in sys.path)
     several = [entry for entry in entries if (entry / "rclpy" / "__init__.py").is_file() and entry != OVERLAY]

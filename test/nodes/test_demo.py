@@ -77,7 +77,8 @@ def test_the_picture_is_there(finished):
     assert picture.shape[1] == 1920
 
 
-def test_nothing_is_lost_on_ctrl_c(street, processes, tmp_path):
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_nothing_is_lost_when_it_is_ended(street, processes, tmp_path, ending):
     process = processes.start(
         "lss_bev_ros.cli", "demo", "--runs", tmp_path, f"dataroot:={street}", "loop:=true"
     )
@@ -87,8 +88,8 @@ def test_nothing_is_lost_on_ctrl_c(street, processes, tmp_path):
         if report.exists() and json.loads(report.read_text())["frames"]["evaluated"] > 3:
             break
         time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    process.send_signal(ending)
+    assert process.wait(60) == 0
     assert json.loads(report.read_text())["frames"]["evaluated"] > 3
     with Bag(tmp_path / "demo" / "bag") as bag:
         assert bag.complete

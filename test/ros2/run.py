@@ -87,6 +87,7 @@ def environment(folder: Path) -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(packages)]),
         "LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries)),
+        "AMENT_PREFIX_PATH": str(folder),
         "ROS_DISTRO": folder.name,
         "RMW_IMPLEMENTATION": "rmw_fastrtps_cpp",
     }

@@ -78,7 +78,7 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
         console: where to print.
 
     Returns:
-        0, or 1 where no frame was scored or a process failed; 130 after Ctrl-C.
+        0, also after Ctrl-C or SIGTERM; 1 where no frame was scored or a process failed.
 
     Raises:
         LssBevError: bad arguments or data set.
@@ -96,7 +96,7 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
     cameras = camera_names(given["dataroot"], given.get("version", ""))
     listeners = _LISTENERS + (given.get("dashboard", "true").lower() in ("true", "1"))
     interrupted = False
-    with _process("bag", ["bag", "record", "--all", "--output", str(files.bag)], files):
+    with _terminable(), _process("bag", ["bag", "record", "--all", "--output", str(files.bag)], files):
         launch = ["launch", "demo.launch.py", *(f"{name}:={value}" for name, value in given.items())]
         with _process("launch", launch, files) as nodes:
             try:
@@ -111,7 +111,7 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
             f"[red]a node failed[/]: {escape(_last_error(files.log('launch')))} (see {files.log('launch')})"
         )
     status = _conclude(files, seen, console)
-    return 130 if interrupted else int(failed or status != 0)
+    return 0 if interrupted else int(failed or status != 0)
 
 
 def demo_weights() -> str:
@@ -157,6 +157,16 @@ def _fresh(folder: Path) -> Path:
         folder.rename(previous)
     folder.mkdir(parents=True)
     return folder
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM counts as Ctrl-C, so that the processes that were started end too."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager
