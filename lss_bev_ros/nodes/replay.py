@@ -17,7 +17,15 @@ from tf2_ros import TransformBroadcaster
 from .. import dataset_messages, messages
 from ..dataset import CameraShot, Keyframe, LidarScan, NuScenesReader
 from ..dataset.timeline import Event, Mounting, next_start, timeline, with_mountings
-from ..dataset_messages import CLOCK_TOPIC, LIDAR_TOPIC, TF_STATIC_TOPIC, TF_TOPIC, image_topic
+from ..dataset_messages import (
+    CLOCK_TOPIC,
+    LIDAR_TOPIC,
+    TF_STATIC_TOPIC,
+    TF_TOPIC,
+    image_topic,
+    info_topic,
+    raw_image_topic,
+)
 from ..errors import DatasetError
 from ..geometry import CAMERA_NAMES, BevGrid
 from .configuration import ReplayParameters
@@ -26,6 +34,7 @@ from .parameters import declare
 from .process import guard, run
 from .qos import RELIABLE, latched_qos
 
+_SETTLING = 0.5
 _CLOCK_PERIOD = 0.01
 _ERROR_SHOWN = 5.0
 """Seconds that an unreadable file stays in the diagnostics, since the next one may be good."""
@@ -123,7 +132,6 @@ class ReplayNode(Node):
             for topic in dataset_messages.topics(self.config.publish_raw, clock, self._cameras)
             if topic.name != TF_TOPIC
         }
-        self._images = {name: self._outputs[image_topic(name)] for name in self._cameras}
         self._clock_publisher = self._outputs.get(CLOCK_TOPIC)
         self._tf = TransformBroadcaster(self)
 
@@ -169,6 +177,8 @@ class ReplayNode(Node):
 
     def _wait_for_company(self) -> bool:
         """Wait for the subscribers and the publisher that were asked for; False when the node is closing."""
+        if not self._missing_company():
+            return not self._closing
         deadline = time.monotonic() + self.config.wait_timeout
         while not self._closing and (missing := self._missing_company()):
             if time.monotonic() > deadline:
@@ -177,6 +187,8 @@ class ReplayNode(Node):
                 )
                 break
             self._sleep(0.05)
+        # Whom a publisher knows may not know the publisher yet, and then loses what it sends.
+        self._sleep(_SETTLING)
         return not self._closing
 
     def _missing_company(self) -> str:
@@ -184,9 +196,17 @@ class ReplayNode(Node):
         if topic and not self.count_publishers(self.resolve_topic_name(topic)):
             return f"a publisher of {topic}"
         wanted = self.config.wait_for_subscribers
-        counts = {name: publisher.get_subscription_count() for name, publisher in self._images.items()}
-        few = [name for name, count in counts.items() if count < wanted]
-        return f"{wanted} subscribers of {', '.join(few)}" if few else ""
+        few = [name for name in self._cameras if self._listeners(name) < wanted]
+        return f"{wanted} subscribers of images and camera_info of {', '.join(few)}" if few else ""
+
+    def _listeners(self, camera: str) -> int:
+        """How many hear a camera: its pictures, compressed or raw, and its camera_info, which both count."""
+
+        def heard(topic: str) -> int:
+            return self._outputs[topic].get_subscription_count() if topic in self._outputs else 0
+
+        pictures = max(heard(image_topic(camera)), heard(raw_image_topic(camera)))
+        return min(pictures, heard(info_topic(camera)))
 
     def _play(self) -> None:
         self._started = self.get_clock().now().nanoseconds

@@ -77,6 +77,8 @@ def test_a_pause_begins_behind_the_keyframe_that_is_under_way(street, processes,
     images = [f"{name}/image_raw/compressed" for name in CAMERA_NAMES]
     for topic in images:
         listener.listen(CompressedImage, topic)
+    for name in CAMERA_NAMES:
+        listener.listen(CameraInfo, f"{name}/camera_info")
     listener.listen(OccupancyGrid, "ground_truth/occupancy", latched=True)
     client = listener.node.create_client(Trigger, "replay/pause")
     # So slow that there are 1.4 s between the first image and the truth.
@@ -85,6 +87,24 @@ def test_a_pause_begins_behind_the_keyframe_that_is_under_way(street, processes,
     assert listener.call(client, Trigger.Request()).success
     listener.wait_for(lambda got: got["ground_truth/occupancy"])
     assert [len(listener.received[topic]) for topic in images] == [1] * len(images)
+
+
+def test_the_first_frame_waits_for_who_hears_camera_info_too(street, processes, listener):
+    for name in CAMERA_NAMES:
+        listener.listen(CompressedImage, f"{name}/image_raw/compressed")
+    process = processes.node("replay", dataroot=street, wait_for_subscribers=1, wait_timeout=1.0)
+    listener.wait_for(lambda got: got[f"{CAMERA_NAMES[0]}/image_raw/compressed"])
+    missing = f"1 subscribers of images and camera_info of {', '.join(CAMERA_NAMES)}"
+    assert f"starting without {missing}" in processes.output(process)
+
+
+def test_raw_images_count_as_images_where_they_are_published(street, processes, listener):
+    for name in CAMERA_NAMES:
+        listener.listen(Image, f"{name}/image_raw")
+        listener.listen(CameraInfo, f"{name}/camera_info")
+    process = processes.node("replay", dataroot=street, publish_raw="true", wait_for_subscribers=1)
+    listener.wait_for(lambda got: got[f"{CAMERA_NAMES[0]}/image_raw"], timeout=40.0)
+    assert "starting without" not in processes.output(process)
 
 
 def test_a_damaged_file_is_named_and_the_replay_goes_on(street, tmp_path, processes, listener):

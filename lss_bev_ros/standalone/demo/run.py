@@ -95,6 +95,8 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
     given["paused"] = "true"  # until everyone listens
     cameras = camera_names(given["dataroot"], given.get("version", ""))
     listeners = _LISTENERS + (given.get("dashboard", "true").lower() in ("true", "1"))
+    # In the graph is not yet connected to: the replay counts those that its own publishers reach.
+    given.setdefault("wait_for_subscribers", str(listeners))
     interrupted = False
     with _terminable(), _process("bag", ["bag", "record", "--all", "--output", str(files.bag)], files):
         launch = ["launch", "demo.launch.py", *(f"{name}:={value}" for name, value in given.items())]
