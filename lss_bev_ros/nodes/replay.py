@@ -34,7 +34,7 @@ from .parameters import declare
 from .process import guard, run
 from .qos import RELIABLE, latched_qos
 
-_SETTLING = 0.5
+_SETTLING = 1.0
 _CLOCK_PERIOD = 0.01
 _ERROR_SHOWN = 5.0
 """Seconds that an unreadable file stays in the diagnostics, since the next one may be good."""
