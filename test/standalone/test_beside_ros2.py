@@ -127,3 +127,10 @@ def test_a_message_made_here_is_the_one_of_ros_2(ros: None, open_node: object) -
         (offer,) = node.get_publishers_info_by_topic("/tf")
     digest = bytes(offer.topic_type_hash.value).hex()
     assert digest == "e369d0f05a23ae52508854b66f6aa0437f3449d652e8cbf22d5abe85d020f087"
+
+
+def test_a_middleware_that_is_not_installed_is_named(start: object) -> None:
+    process = start("import rclpy; rclpy.init()", RMW_IMPLEMENTATION="rmw_nowhere_cpp")
+    _, said = process.communicate(timeout=60)
+    assert "rmw_nowhere_cpp" in said
+    assert bool(process.returncode) is REAL  # rcl ends the process itself; without ROS 2 it is a warning

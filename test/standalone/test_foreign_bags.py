@@ -21,9 +21,7 @@ from lss_bev_ros.standalone.bag.metadata import profiles
 from .foreign_bags import STRING, Recorded, cdr, qos, write_mcap, write_metadata
 
 STAND_IN = activate()
-without_ros2 = pytest.mark.skipif(
-    not STAND_IN, reason="ROS 2 plays less of a broken bag"
-)
+without_ros2 = pytest.mark.skipif(not STAND_IN, reason="ROS 2 plays less of a broken bag")
 
 if sys.version_info >= (3, 14):
     from compression import zstd
