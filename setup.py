@@ -12,7 +12,9 @@ WEIGHTS = Path(NAME, "model", "builtin")
 KERNELS = Path(NAME, "runtime", "cuda", "splat.cu")
 PAGE = Path(NAME, "dashboard", "page")
 
-DATASET = ["nuscenes-devkit>=1.2,<2", "pillow>=10.1"]
+DATASET = ["pillow>=10.1"]
+# The oracle of the tests.
+DEVKIT = ["nuscenes-devkit>=1.2,<2"]
 SYNTHETIC = ["numba>=0.59"]
 VIDEO = ["av>=13", "pillow>=10.1"]
 STANDALONE = ["cyclonedds>=11,<12", "rosbags>=0.11,<0.12"]
@@ -57,6 +59,7 @@ setup(
     ],
     extras_require={
         "dataset": DATASET,
+        "devkit": DEVKIT,
         "synthetic": SYNTHETIC,
         "standalone": STANDALONE,
         "video": VIDEO,
@@ -65,7 +68,17 @@ setup(
         "cuda": CUDA,
         "train": TRAIN,
         "demo": DEMO,
-        "dev": [*DEMO, *VIDEO, *EXPORT, "hypothesis", "pytest", "pytest-cov", "pytest-xdist", "ruff"],
+        "dev": [
+            *DEMO,
+            *VIDEO,
+            *EXPORT,
+            *DEVKIT,
+            "hypothesis",
+            "pytest",
+            "pytest-cov",
+            "pytest-xdist",
+            "ruff",
+        ],
     },
     entry_points={
         "console_scripts": [

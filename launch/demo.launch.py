@@ -1,7 +1,8 @@
 """Replay, inference, evaluation and dashboard: `ros2 launch lss_bev_ros demo.launch.py dataroot:=DIR`.
 
 The launch ends with the replay, or with the first node that fails. The page is at http://127.0.0.1:8080;
-`dashboard:=false` leaves it out. `rviz:=true` shows it in RViz2.
+`dashboard:=false` leaves it out. `rviz:=true` shows it in RViz2. Several run at once in one domain with a
+`namespace`, `port` and `report` each.
 """
 
 from launch import LaunchContext, LaunchDescription
@@ -28,12 +29,25 @@ from lss_bev_ros.nodes.launching import include, rviz
 def generate_launch_description() -> LaunchDescription:
     """All nodes; every argument of the four launch files is one of this file too."""
     recorded_time = PythonExpression(["'", LaunchConfiguration("stamp", default=""), "' == 'dataset'"])
+    raw_images = PythonExpression(
+        ["'true' if '", LaunchConfiguration("image_transport", default=""), "' == 'raw' else ''"]
+    )
     return LaunchDescription(
         [
             DeclareLaunchArgument(
                 "use_sim_time",
                 default_value=recorded_time,
                 description="take the time from /clock; so it is with stamp:=dataset",
+            ),
+            DeclareLaunchArgument(
+                "namespaced_clock",
+                default_value=recorded_time,
+                description="/clock is below the namespace; so it is with stamp:=dataset",
+            ),
+            DeclareLaunchArgument(
+                "publish_raw",
+                default_value=raw_images,
+                description="publish decoded images too; so it is with image_transport:=raw",
             ),
             DeclareLaunchArgument(
                 "wait_for_subscribers",

@@ -17,6 +17,7 @@ from .commands.bundle import bundle
 from .commands.compare import compare
 from .commands.convert import convert
 from .commands.demo import demo
+from .commands.doctor import doctor
 from .commands.evaluate import evaluate
 from .commands.export import export
 from .commands.frontier import frontier
@@ -67,6 +68,7 @@ def version() -> None:
 
 for command in (
     demo,
+    doctor,
     launch,
     synthesize,
     convert,

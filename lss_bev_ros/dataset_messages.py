@@ -117,6 +117,13 @@ def motion(item: CameraShot | LidarScan | Keyframe, stamp: int) -> TFMessage:
     return TFMessage(transforms=[messages.transform(item.ego, "map", "base_link", stamp)])
 
 
+def restamp(made: Iterable[tuple[str, Any]], stamp: int) -> None:
+    """Give messages that `recording` made another stamp, nanoseconds."""
+    for _, message in made:
+        for part in message.markers if isinstance(message, MarkerArray) else [message]:
+            part.header.stamp = messages.to_stamp(stamp)
+
+
 def recording(
     item: CameraShot | LidarScan | Keyframe, stamp: int, grid: BevGrid, raw: bool = False
 ) -> list[tuple[str, Any]]:

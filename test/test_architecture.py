@@ -21,9 +21,11 @@ LAYERS = {
     "dataset": {"geometry", "images"},
     "evaluation": {"geometry", "dataset", "runtime"},
     "visualization": {"geometry", "dataset", "evaluation", "images"},
+    "doctor": {"geometry", "evaluation", "images"},
     "dashboard": {"geometry", "images", "visualization"},
     "nodes": {
         "dashboard",
+        "doctor",
         "geometry",
         "dataset",
         "images",
@@ -97,3 +99,32 @@ def test_the_package_depends_on_what_it_imports_of_ros():
             root = name.partition(".")[0]
             if root in ROS - optional or root.endswith(("_msgs", "_srvs", "_interfaces")):
                 assert {"tf2_ros": "tf2_ros_py"}.get(root, root) in named, f"{path} imports {name}"
+
+
+def own_names(path):
+    """What the classes of a file keep on themselves, by class: attributes and methods of one underscore."""
+    for each in ast.parse(path.read_text()).body:
+        if isinstance(each, ast.ClassDef):
+            stored = {
+                node.attr
+                for node in ast.walk(each)
+                if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+                if isinstance(node.value, ast.Name) and node.value.id == "self"
+            }
+            methods = {node.name for node in each.body if isinstance(node, ast.FunctionDef)}
+            bases = {base.id for base in each.bases if isinstance(base, ast.Name)}
+            names = {name for name in stored | methods if name.startswith("_")}
+            yield each.name, bases, {name for name in names if not name.startswith("__")}
+
+
+def test_no_node_hides_what_its_base_keeps():
+    """A subclass that takes a name of the stand-in's Node would break it where that is used."""
+    overlay = PACKAGE / "standalone" / "overlay" / "rclpy"
+    kept = set()
+    for path in (*overlay.glob("node*.py"), overlay / "parameter_holder.py"):
+        kept |= {name for _, _, names in own_names(path) for name in names}
+    assert "_timers" in kept
+    for path in (PACKAGE / "nodes").glob("*.py"):
+        for name, bases, names in own_names(path):
+            if "Node" in bases:
+                assert not names & kept, f"{path.name}: {name}"

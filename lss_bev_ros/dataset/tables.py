@@ -1,8 +1,8 @@
 """The tables of nuScenes and of data sets like it (schema: nuscenes-devkit, docs/schema_nuscenes.md).
 
 Only what this package uses is read: ten tables and a few fields of each. Tables are streamed, tokens become
-16 bytes and numbers columns, so that v1.0-trainval, whose tables are gigabytes of JSON, fits into some
-hundred megabytes. What is damaged is named with its table, record and field. What nothing here needs, such
+16 bytes and numbers columns, so that v1.0-trainval, whose tables are gigabytes of JSON, takes less than
+one while it is read. What is damaged is named with its table, record and field. What nothing here needs, such
 as map masks or LiDAR labels, may be missing.
 """
 
@@ -357,17 +357,19 @@ class Tables:
             )
         self._box_sample = np.array(sample, dtype=np.int32)
         self._box_counts = np.array(counts, dtype=np.int32).reshape(-1, 2)
-        values = np.array(numbers, dtype=np.float64).reshape(-1, 10)
-        known = np.frombuffer(bytes(tokens), "S16")
+        self._boxes = np.empty((len(sample), 13))
+        self._boxes[:, :10] = np.frombuffer(numbers, dtype=np.float64).reshape(-1, 10)
+        del numbers
+        known = np.frombuffer(tokens, "S16")
         neighbours = []
         for field, tokens_of in (("prev", before), ("next", after)):
-            asked = np.frombuffer(bytes(tokens_of), "S16")
+            asked = np.frombuffer(tokens_of, "S16")
             place = _find(known, asked)
             lost = np.flatnonzero((place < 0) & (asked != _NOTHING))
             if len(lost):
                 raise self._dangling(table, int(lost[0]), field, table)
             neighbours.append(place)
-        self._boxes = np.column_stack([values, self._velocities(values[:, :3], *neighbours)])
+        self._boxes[:, 10:] = self._velocities(self._boxes[:, :3], *neighbours)
 
     def _velocities(self, centers: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """(B, 3) m/s in map, NaN where unknown: as nuscenes-devkit's `NuScenes.box_velocity`."""

@@ -13,6 +13,9 @@ from .frame import CameraShot, Keyframe, LidarScan
 _GAP_NS = 500_000_000
 """Pause between two scenes, and between two runs of a loop: one keyframe interval of nuScenes."""
 
+_NEAR_NS = 100_000_000
+"""Scans and annotations this near to a turn of the cameras belong to it: one turn of a LiDAR of 10 Hz."""
+
 
 @dataclass(frozen=True, eq=False)
 class Mounting:
@@ -57,7 +60,8 @@ def timeline(
 
     Cameras fire once a turn of the LiDAR, one after the other; within such a turn stamps keep their real
     distances, and turns follow each other at `rate`. So a replay at another rate looks to a synchroniser
-    like a recording with another frame rate, not like slower or faster sensors.
+    like a recording with another frame rate, not like slower or faster sensors. A slow replay publishes
+    a turn in its real time too: stretched, its images would come too late for each other.
 
     Args:
         shots: images and scans of the scene.
@@ -70,27 +74,70 @@ def timeline(
     """
     # annotations after the recordings of their instant, so that a step ends with them
     items = sorted([*shots, *keyframes], key=lambda item: (item.stamp, isinstance(item, Keyframe)))
+    anchors = _anchors(items)
     events: list[Event] = []
-    origin = anchor = items[0].stamp if items else 0
-    turn: set[str] = set()
-    for item in items:
-        if isinstance(item, CameraShot):
-            if item.name in turn:
-                anchor, turn = item.stamp, set()
-            turn.add(item.name)
+    for item, anchor in zip(items, anchors, strict=True):
+        turn = round((anchor - anchors[0]) / rate)
+        stamp = start + turn + (item.stamp - anchor) - (items[0].stamp - anchors[0])
         event = Event(
             item=item,
-            due=start + round((item.stamp - origin) / rate),
-            stamp=start + round((anchor - origin) / rate) + item.stamp - anchor,
+            due=stamp if rate < 1.0 else start + round((item.stamp - items[0].stamp) / rate),
+            stamp=stamp,
             ends_step=isinstance(item, Keyframe),
         )
         events.append(event)
     return events
 
 
+def _anchors(items: Sequence[CameraShot | LidarScan | Keyframe]) -> list[int]:
+    """The stamp from which each item keeps its real distance: the first image of its turn.
+
+    What is no image belongs to the nearest turn. Far from all of them, or without cameras, it is its own.
+    """
+    turns: list[list[int]] = []
+    names: set[str] = set()
+    for item in items:
+        if isinstance(item, CameraShot):
+            if not turns or item.name in names:
+                turns.append([item.stamp, item.stamp])
+                names = set()
+            names.add(item.name)
+            turns[-1][1] = item.stamp
+    anchors = []
+    following = 0  # the first turn that ends at the item or later
+    for item in items:
+        while following < len(turns) and turns[following][1] < item.stamp:
+            following += 1
+        near = [
+            (max(turn[0] - item.stamp, item.stamp - turn[1], 0), turn[0])
+            for turn in turns[max(following - 1, 0) : following + 1]
+        ]
+        distance, anchor = min(near, key=lambda each: each[0], default=(_NEAR_NS, item.stamp))
+        anchors.append(anchor if distance < _NEAR_NS else item.stamp)
+    return anchors
+
+
 def next_start(events: Sequence[Event], rate: float = 1.0) -> int:
     """Nanoseconds after the start of the replay at which a scene that follows `events` begins."""
     return events[-1].due + round(_GAP_NS / rate)
+
+
+def recorded_time(event: Event, before: Event | None, remaining: int, rate: float = 1.0) -> int:
+    """The time of the recording while the replay waits for an event: it never goes back within a scene.
+
+    Args:
+        event: what is waited for.
+        before: what the scene had before it, None at its start.
+        remaining: nanoseconds until the event is due.
+        rate: as given to `timeline`.
+
+    Returns:
+        nanoseconds, time of the data set.
+    """
+    if before is None or event.due <= before.due:
+        return event.item.stamp - (round(remaining * rate) if before is None else 0)
+    share = min(remaining / (event.due - before.due), 1.0)
+    return event.item.stamp - round(share * (event.item.stamp - before.item.stamp))
 
 
 def with_mountings(events: Sequence[Event], rate: float = 1.0) -> list[Event]:

@@ -32,11 +32,17 @@ _ALIASES = {
 }
 """Names that drivers give to the models, in lower case."""
 
+_COUNTS = (4, 5, 8, 12)
+"""Coefficients that a polynomial may have."""
+
 _WIDEST = 20.0
-"""Distance from the axis, in focal lengths, up to which a polynomial is examined: 87 degrees."""
+"""Distance from the axis, in focal lengths, up to which a polynomial may be a lens: 87 degrees."""
 
 _STEPS = 40
 """Newton steps of `undistort`, at most."""
+
+_STRIDE = 0.3
+"""Length of one of them, at most."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +88,15 @@ class Lens:
         elif not any(values):
             model, values = PINHOLE, ()
         else:
-            while len(values) > 12 and values[-1] == 0.0:  # OpenCV's tilted sensor, at rest
+            # Zeros that fill an array up say nothing, nor does OpenCV's tilted sensor at rest.
+            while len(values) > 5 and len(values) not in _COUNTS and values[-1] == 0.0:
                 values = values[:-1]
             if model == PINHOLE:
                 raise GeometryError(
                     f"distortion coefficients {list(values)}, but distortion_model is {self.model!r}: "
                     f"name the model"
                 )
-            if len(values) not in (4, 5, 8, 12):
+            if len(values) not in _COUNTS:
                 raise GeometryError(
                     f"{self.model} has 4, 5, 8 or 12 distortion coefficients, not {len(values)}: "
                     f"correct d or distortion_model"
@@ -107,22 +114,10 @@ class Lens:
     def reach(self) -> float:
         """Distance from the axis before the lens, up to which it is unambiguous.
 
-        Farther out a polynomial turns back, and what it says there is of no lens. Infinite where it does not,
-        or for a pinhole.
+        Farther out a polynomial turns back, and what it says there is of no lens. Infinite for a pinhole, and
+        for an `equidistant` lens that does not turn back.
         """
-        if self.is_pinhole:
-            return np.inf
-        if self.model == EQUIDISTANT:
-            angle = np.linspace(0.0, np.pi / 2, 4001)
-            k1, k2, k3, k4 = self.coefficients
-            t = angle * angle
-            slope = 1 + t * (3 * k1 + t * (5 * k2 + t * (7 * k3 + t * 9 * k4)))
-            bad = np.flatnonzero(slope <= 0)
-            return float(np.tan(angle[max(bad[0] - 1, 0)])) if len(bad) else np.inf
-        r = np.linspace(0.0, _WIDEST, 20001)
-        ratio, slope = self._radial(r * r)
-        bad = np.flatnonzero((ratio <= 0) | (ratio + 2 * r * r * slope <= 0))
-        return float(r[max(bad[0] - 1, 0)]) if len(bad) else np.inf
+        return self._radii[0]
 
     def distort(self, rays: np.ndarray) -> np.ndarray:
         """Where rays come out behind the lens.
@@ -134,16 +129,23 @@ class Lens:
             (..., 2), x/z and y/z behind it; NaN beyond `reach`.
         """
         rays = np.asarray(rays, dtype=np.float64)
+        return rays if self.is_pinhole else np.stack(self.bend(rays[..., 0], rays[..., 1]), axis=-1)
+
+    def bend(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`distort` of x and y by themselves, of any shapes that broadcast."""
         if self.is_pinhole:
-            return rays
+            return x, y
         with np.errstate(over="ignore", invalid="ignore"):
-            r = np.hypot(rays[..., 0], rays[..., 1])
+            r2 = x * x + y * y
             if self.model == EQUIDISTANT:
-                bent = rays * self._equidistant_ratio(r)[..., None]
+                ratio = self._equidistant_ratio(np.sqrt(r2))
+                bent_x, bent_y = x * ratio, y * ratio
             else:
-                bent = self._polynomial(rays)
-            bent[~(r <= self.reach)] = np.nan
-        return bent
+                bent_x, bent_y = self._polynomial(x, y, r2)
+            beyond = ~(r2 <= self.reach * self.reach)
+            if beyond.any():
+                bent_x[beyond] = bent_y[beyond] = np.nan
+        return bent_x, bent_y
 
     def undistort(self, bent: np.ndarray) -> np.ndarray:
         """The rays before the lens that come out at `bent`: what `distort` undoes.
@@ -158,29 +160,52 @@ class Lens:
         bent = np.asarray(bent, dtype=np.float64)
         if self.is_pinhole:
             return bent
+        goal = np.hypot(bent[..., 0], bent[..., 1])
+        _, before, behind = self._radii
+        start = np.interp(goal, behind, before)
         if self.model == EQUIDISTANT:
-            return self._undistort_equidistant(bent)
-        rays = bent.copy()
+            return self._undistort_equidistant(bent, goal, start)
+        goal_x, goal_y = bent[..., 0], bent[..., 1]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            ratio = np.where(goal > 1e-9, start / np.maximum(goal, 1e-9), 1.0)
+            x, y = goal_x * ratio, goal_y * ratio
             for _ in range(_STEPS):
-                error = self._polynomial(rays) - bent
-                a, b, c, d = self._jacobian(rays)
+                found_x, found_y = self._polynomial(x, y, x * x + y * y)
+                error_x, error_y = found_x - goal_x, found_y - goal_y
+                a, b, c, d = self._jacobian(x, y)
                 determinant = a * d - b * c
-                step = np.stack(
-                    [
-                        (d * error[..., 0] - b * error[..., 1]) / determinant,
-                        (a * error[..., 1] - c * error[..., 0]) / determinant,
-                    ],
-                    axis=-1,
-                )
+                step_x = (d * error_x - b * error_y) / determinant
+                step_y = (a * error_y - c * error_x) / determinant
                 # A long step would leave the region in which the polynomial is a lens.
-                length = np.maximum(np.hypot(step[..., 0], step[..., 1])[..., None], 1e-300)
-                rays = rays - step * np.minimum(1.0, 0.3 / length)
-                if not np.nanmax(np.abs(step), initial=0.0) > 1e-13:
+                share = np.minimum(1.0, _STRIDE / np.maximum(np.hypot(step_x, step_y), 1e-300))
+                x, y = x - share * step_x, y - share * step_y
+                if not max(np.nanmax(np.abs(each), initial=0.0) for each in (step_x, step_y)) > 1e-13:
                     break
-            found = np.abs(self.distort(rays) - bent).max(axis=-1) < 1e-9
-        rays[~found] = np.nan
-        return rays
+            found_x, found_y = self.bend(x, y)
+            found = np.hypot(found_x - goal_x, found_y - goal_y) < 1e-9 * np.maximum(1.0, goal)
+        return np.where(found[..., None], np.stack([x, y], axis=-1), np.nan)
+
+    @cached_property
+    def _radii(self) -> tuple[float, np.ndarray, np.ndarray]:
+        """`reach`; then distances before and behind the lens, rising, within it. Angles if `equidistant`."""
+        if self.is_pinhole:
+            return np.inf, np.zeros(1), np.zeros(1)
+        if self.model == EQUIDISTANT:
+            angle = np.linspace(0.0, np.pi / 2, 4001)
+            bent, slope = self._bent_angle(angle)
+            count = _leading(slope > 0)
+            reach = float(np.tan(angle[count - 1])) if count < len(angle) else np.inf
+            return reach, angle[:count], bent[:count]
+        r = np.linspace(0.0, _WIDEST, 20001)
+        with np.errstate(over="ignore", invalid="ignore"):
+            ratio, slope = self._radial(r * r)
+            # What the other terms can do at most: where the radial one outweighs them, no two rays meet.
+            _, _, p1, p2, *_ = self.coefficients
+            s1, s2, s3, s4 = self._prism
+            others = 6 * np.hypot(p1, p2) * r
+            others += 2 * r * np.hypot(s1 + 2 * s2 * r * r, s3 + 2 * s4 * r * r)
+            count = _leading(np.minimum(ratio, ratio + 2 * r * r * slope) > others)
+        return float(r[count - 1]), r[:count], (r * ratio)[:count]
 
     # -- formulas of OpenCV's calib3d and fisheye modules -------------------------------------------------
 
@@ -202,24 +227,26 @@ class Lens:
         ratio = np.where(fine, above / below, 0.0)
         return ratio, np.where(fine, (above_slope - ratio * below_slope) / below, 0.0)
 
-    def _polynomial(self, rays: np.ndarray) -> np.ndarray:
-        """`distort` without its limit."""
-        x, y = rays[..., 0], rays[..., 1]
-        r2 = x * x + y * y
+    def _polynomial(self, x: np.ndarray, y: np.ndarray, r2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`bend` without its limit; r2 is x * x + y * y."""
         ratio, _ = self._radial(r2)
         _, _, p1, p2, *_ = self.coefficients
+        bent_x, bent_y = x * ratio, y * ratio
+        if p1 or p2:
+            # p2 (r2 + 2 x x) + 2 p1 x y, and the same of y.
+            along = 2 * (p1 * y + p2 * x)
+            bent_x += x * along + p2 * r2
+            bent_y += y * along + p1 * r2
         s1, s2, s3, s4 = self._prism
-        return np.stack(
-            [
-                x * ratio + 2 * p1 * x * y + p2 * (r2 + 2 * x * x) + r2 * (s1 + s2 * r2),
-                y * ratio + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y + r2 * (s3 + s4 * r2),
-            ],
-            axis=-1,
-        )
+        if s1 or s2 or s3 or s4:
+            bent_x += r2 * (s1 + s2 * r2)
+            bent_y += r2 * (s3 + s4 * r2)
+        return bent_x, bent_y
 
-    def _jacobian(self, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def _jacobian(
+        self, x: np.ndarray, y: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Derivatives of `_polynomial`: of x by x, of x by y, of y by x, of y by y."""
-        x, y = rays[..., 0], rays[..., 1]
         r2 = x * x + y * y
         ratio, slope = self._radial(r2)
         _, _, p1, p2, *_ = self.coefficients
@@ -246,10 +273,8 @@ class Lens:
         bent, _ = self._bent_angle(np.arctan(r))
         return np.where(r > 1e-9, bent / np.maximum(r, 1e-9), 1.0)
 
-    def _undistort_equidistant(self, bent: np.ndarray) -> np.ndarray:
-        goal = np.hypot(bent[..., 0], bent[..., 1])
+    def _undistort_equidistant(self, bent: np.ndarray, goal: np.ndarray, angle: np.ndarray) -> np.ndarray:
         widest = np.arctan(self.reach)
-        angle = np.minimum(goal, widest)
         for _ in range(_STEPS):
             found, slope = self._bent_angle(angle)
             step = (found - goal) / np.maximum(slope, 1e-6)
@@ -261,3 +286,9 @@ class Lens:
         with np.errstate(invalid="ignore"):
             ratio = np.where(goal > 1e-9, np.tan(angle) / np.maximum(goal, 1e-9), 1.0)
             return bent * np.where(good, ratio, np.nan)[..., None]
+
+
+def _leading(good: np.ndarray) -> int:
+    """How many of (N,) bool are true before the first that is not; the axis counts as good."""
+    bad = np.flatnonzero(~good[1:])
+    return int(bad[0]) + 1 if len(bad) else len(good)

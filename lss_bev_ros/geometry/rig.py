@@ -117,6 +117,28 @@ class Camera:
         rays = self.lens.undistort(bent)
         return np.concatenate([rays, np.ones((*rays.shape[:-1], 1))], axis=-1)
 
+    def bend(self, u: np.ndarray, v: np.ndarray, hold: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Where pixels of `straight`'s image are in the camera's own.
+
+        Args:
+            u: columns.
+            v: rows; any shapes that broadcast.
+            hold: hold what is beyond the lens's reach at its edge.
+
+        Returns:
+            Columns and rows; NaN beyond the lens's reach, unless held.
+        """
+        (fx, skew, cx), (_, fy, cy), _ = self.intrinsics
+        y = (v - cy) / fy
+        x = (u - cx - skew * y) / fx if skew else (u - cx) / fx
+        if hold and not self.lens.is_pinhole and np.isfinite(self.lens.reach):
+            r = np.sqrt(x * x + y * y)
+            if r.max() > self.lens.reach:
+                share = np.minimum(1.0, self.lens.reach * (1 - 1e-9) / np.maximum(r, 1e-9))
+                x, y = x * share, y * share
+        x, y = self.lens.bend(x, y)
+        return (fx * x + skew * y if skew else fx * x) + cx, fy * y + cy
+
 
 def check_intrinsics(name: str, intrinsics: np.ndarray) -> np.ndarray:
     """(3, 3) float64 intrinsics of the camera `name`, pixels; GeometryError where they are of no camera."""

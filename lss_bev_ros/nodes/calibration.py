@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rclpy.node import Node
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo
 from tf2_ros import Buffer, TransformException
@@ -12,10 +13,12 @@ from tf2_ros import Buffer, TransformException
 from .. import messages
 from ..camera_info import CameraReading, read_camera_info
 from ..errors import GeometryError
-from ..geometry import Rig
+from ..geometry import Pose, Rig
 
 _RECTIFIED = {"auto": None, "true": True, "false": False}
 """What the parameter `image_rectified` means to `read_camera_info`."""
+
+_TRANSFORMS = ("/tf", "/tf_static")
 
 _KEPT = 8
 """Messages of a camera that are kept, so that an image finds that of its own stamp."""
@@ -30,11 +33,15 @@ class RigReading:
             until a calibration changes, so that tables made for it stay valid.
         problems: camera name to one line, of the others.
         notes: camera name to what was assumed of it, one line.
+        mounts: camera name to the pose of its frame in base_link, before anything was assumed of it.
+        frames: camera name to the name of that frame.
     """
 
     rig: Rig
     problems: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    mounts: Mapping[str, Pose] = field(default_factory=dict)
+    frames: Mapping[str, str] = field(default_factory=dict)
 
 
 class LiveCalibration:
@@ -51,6 +58,7 @@ class LiveCalibration:
         base_frame: str,
         image_rectified: str = "auto",
         camera_frames: str = "auto",
+        why: Callable[[], str] = lambda: "",
     ) -> None:
         """Start with no calibration.
 
@@ -60,6 +68,7 @@ class LiveCalibration:
             base_frame: the car's frame.
             image_rectified: `auto`, `true` or `false`, see `read_camera_info`.
             camera_frames: `auto`, `optical` or `body`, likewise.
+            why: tells in one line why a transform may be missing, or nothing.
         """
         self._names = tuple(names)
         self._buffer = buffer
@@ -67,9 +76,10 @@ class LiveCalibration:
         self._rectified = _RECTIFIED[image_rectified]
         self._frames = camera_frames
         self._infos: dict[str, tuple[CameraInfo, ...]] = {}
-        self._cameras: dict[str, tuple[tuple, CameraReading]] = {}
+        self._cameras: dict[str, tuple[tuple, CameraReading, Pose]] = {}
         self._rig: Rig | None = None
         self._known: set[str] = set()
+        self._why = why
 
     def update(self, name: str, info: CameraInfo) -> None:
         """Take a camera's newest camera_info."""
@@ -92,7 +102,8 @@ class LiveCalibration:
             stamps: camera name to the stamp of its image, nanoseconds: the camera_info of that stamp counts
                 where it came, and the newest one elsewhere.
         """
-        cameras, problems, notes = [], {}, {}
+        cameras, problems, notes, mounts, frames = [], {}, {}, {}, {}
+        why: str | None = None
         for name in self._names:
             infos = self._infos.get(name)
             if not infos:
@@ -100,21 +111,24 @@ class LiveCalibration:
                 continue
             info = _of_stamp(infos, (stamps or {}).get(name))
             try:
-                reading = self._camera(name, info)
+                reading, mounts[name] = self._camera(name, info)
+                frames[name] = info.header.frame_id
                 cameras.append(reading.camera)
                 if reading.notes:
                     notes[name] = "; ".join(reading.notes)
             except TransformException as error:
+                why = self._why() if why is None else why
                 problems[name] = (
                     f"{name}: no transform from {info.header.frame_id!r} to {self._base_frame!r} ({error})"
+                    f"{'; ' * bool(why)}{why}"
                 )
             except GeometryError as error:
                 problems[name] = str(error)
         if self._rig is None or tuple(cameras) != self._rig.cameras:
             self._rig = Rig(tuple(cameras))
-        return RigReading(self._rig, problems, notes)
+        return RigReading(self._rig, problems, notes, mounts, frames)
 
-    def _camera(self, name: str, info: CameraInfo) -> CameraReading:
+    def _camera(self, name: str, info: CameraInfo) -> tuple[CameraReading, Pose]:
         transform = self._buffer.lookup_transform(self._base_frame, info.header.frame_id, Time())
         t, q = transform.transform.translation, transform.transform.rotation
         roi = info.roi
@@ -127,9 +141,32 @@ class LiveCalibration:
         known = self._cameras.get(name)
         if known is None or known[0] != values:
             pose = messages.pose_from_transform(transform)
-            known = values, read_camera_info(info, name, pose, self._rectified, self._frames)
+            known = values, read_camera_info(info, name, pose, self._rectified, self._frames), pose
             self._cameras[name] = known
-        return known[1]
+        return known[1], known[2]
+
+
+def transforms_elsewhere(node: Node) -> str:
+    """Where transforms are published if not where a node listens for them, one line; empty if there are some.
+
+    A launch file with a namespace listens below it, and many cars publish their transforms globally.
+    """
+    own = {node.resolve_topic_name(topic) for topic in _TRANSFORMS}
+    if any(node.count_publishers(topic) for topic in own):
+        return ""
+    others = [
+        name
+        for name, types in node.get_topic_names_and_types()
+        if name not in own and "tf2_msgs/msg/TFMessage" in types and node.count_publishers(name)
+    ]
+    if not others:
+        return f"nobody publishes {' or '.join(sorted(own))}"
+    remedy = "remap them"
+    if set(others) & set(_TRANSFORMS):
+        remedy = "start with namespaced_tf:=false, or remap them"
+    elif not own - set(_TRANSFORMS):
+        remedy = "start in that namespace, or remap them"
+    return f"nobody publishes {' or '.join(sorted(own))}, but {', '.join(sorted(others))}: {remedy}"
 
 
 def _of_stamp(infos: tuple[CameraInfo, ...], stamp: int | None) -> CameraInfo:

@@ -67,7 +67,11 @@ class ReplayParameters:
     publish_raw: bool = parameter(False, "publish decoded images on <camera>/image_raw too")
     paused: bool = parameter(False, "start paused; ~/resume or ~/step starts it")
     wait_for_subscribers: int = parameter(
-        0, "subscribers that every camera topic must have before the first frame", 0, 100
+        0,
+        "subscribers that every camera must have before the first frame, raw and compressed together; they "
+        "are given 3 s more to be found on camera_info and /tf_static",
+        0,
+        100,
     )
     wait_for_publisher: str = parameter(
         "", "topic that somebody must publish before the first frame, such as bev/occupancy"
@@ -103,7 +107,7 @@ class InferenceParameters:
     precision: str = parameter(
         "auto",
         "of the network; auto takes the fastest here whose results hold",
-        choices=("auto", "fp32", "bf16", "fp16"),
+        choices=("auto", "fp32", "bf16", "fp16", "int8"),
     )
     threads: int = parameter(0, "CPU threads of the network, 0 leaves it to torch", 0, 256)
     slop: float = parameter(0.05, "seconds between the images of one set, at most", 0.001, 10.0)
@@ -113,6 +117,16 @@ class InferenceParameters:
     min_cameras: int = parameter(1, "cameras that a set must have to be used", 1, 64)
     lost_after: int = parameter(3, "sets that a camera misses before it is no longer waited for", 1, 1000)
     stale_after: float = parameter(2.0, "seconds without a frame set before diagnostics say so", 0.1, 3600.0)
+    leave_out_misplaced: bool = parameter(
+        True,
+        "leave out cameras whose transform cannot be that of a camera on this car, instead of warning alone",
+    )
+    lidar: str = parameter(
+        "lidar_top/points", "topic of LiDAR clouds that the pictures are compared with; empty compares none"
+    )
+    lidar_check_period: float = parameter(
+        10.0, "seconds between two comparisons of LiDAR and pictures, 0 for none", 0.0, 3600.0
+    )
     image_scale: int = parameter(3, "pixels of bev/image per cell", 1, 16)
     jpeg_quality: int = parameter(90, "of bev/image/compressed", 1, 100)
 

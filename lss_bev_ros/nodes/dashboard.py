@@ -28,12 +28,13 @@ from ..dashboard.scene import Scene
 from ..dashboard.serving import Serving
 from ..dashboard.vitals import Vitals
 from ..errors import GeometryError
-from .calibration import LiveCalibration
+from .calibration import LiveCalibration, transforms_elsewhere
 from .configuration import DashboardParameters
-from .diagnostics import OK, WARN, DiagnosticsPublisher, Status
+from .diagnostics import OK, WARN, DiagnosticsPublisher, Status, is_of_another_car
 from .parameters import declare
 from .process import run
 from .qos import RELIABLE, latched_qos, sensor_qos
+from .stamp_age import StampAges
 
 _GRID, _POINTS = "bev/occupancy", "lidar_top/points"
 _TRUTH, _BOXES = "ground_truth/occupancy", "ground_truth/boxes"
@@ -42,9 +43,6 @@ _NICENESS = 3
 
 _REFUSAL_SHOWN = 5.0
 """Seconds that a message which cannot be shown stays in the diagnostics, since the next one may be good."""
-
-_PLAUSIBLE_MS = 60_000.0
-"""An older grid tells of a clock that is not ours, such as that of a bag."""
 
 
 class DashboardNode(Node):
@@ -75,6 +73,7 @@ class DashboardNode(Node):
         topics = (*self._image_topics.values(), *self._info_topics.values(), _POINTS, _GRID, _TRUTH, _BOXES)
         self._vitals = Vitals((*topics, "/diagnostics"), self.config.stale_after)
         self._scene = Scene(self.config.cameras)
+        self._ages = StampAges(self)
         self._buffer = Buffer()
         self._transforms = TransformListener(self._buffer, self)
         self._calibration = LiveCalibration(
@@ -83,6 +82,7 @@ class DashboardNode(Node):
             self.config.base_frame,
             self.config.image_rectified,
             self.config.camera_frames,
+            partial(transforms_elsewhere, self),
         )
         self._scene.rig = lambda: self._calibration.rig().rig
         self._subscribe(CompressedImage if compressed else Image)
@@ -158,8 +158,7 @@ class DashboardNode(Node):
     def _on_grid(self, message: OccupancyGrid) -> None:
         occupancy, grid = messages.cells_from_grid(message)
         stamp = messages.from_stamp(message.header.stamp)
-        age = (self.get_clock().now().nanoseconds - stamp) / 1e6
-        latency = age if 0 <= age < _PLAUSIBLE_MS else None
+        latency = self._ages.milliseconds(stamp)
         if latency is not None:
             self._vitals.add_latency(latency)
         self._scene.add_prediction(stamp, occupancy, grid, latency)
@@ -185,6 +184,8 @@ class DashboardNode(Node):
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
+            if is_of_another_car(status.name, self.get_namespace()):
+                continue
             level = int.from_bytes(status.level, "little")
             self._vitals.add_diagnostic(
                 status.name, level, status.message, messages.diagnostic_values(status)

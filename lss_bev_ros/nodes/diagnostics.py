@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +37,26 @@ class Status:
     level: bytes
     message: str
     values: Mapping[str, object] = field(default_factory=dict)
+
+
+_NODES = ("replay", "inference", "evaluation", "dashboard")
+
+
+def is_of_another_car(status: str, namespace: str) -> bool:
+    """Whether a status of /diagnostics, which all cars share, is none of the car's in a namespace.
+
+    Args:
+        status: its name, such as `car1/inference: network`. Where a driver names no namespace, it may be the
+            car's own.
+        namespace: of the car, such as `/car1`; `/` is a car beside others, and nodes that are not of this
+            package are its own there.
+    """
+    node = status.partition(":")[0].strip("/ ")
+    place, _, name = node.rpartition("/")
+    own = namespace.strip("/")
+    if place == own or (not place and name not in _NODES):
+        return False
+    return name in _NODES or not f"{place}/".startswith(f"{own}/" if own else "")
 
 
 class DiagnosticsPublisher:
@@ -89,21 +110,30 @@ class Rate:
 
 
 class Latencies:
-    """The last few hundred durations of each stage."""
+    """The last few hundred durations of each stage; for any thread."""
 
     def __init__(self, length: int = 300) -> None:
         """Keep `length` durations a stage."""
         self._length = length
+        self._lock = threading.Lock()
         self._stages: dict[str, deque[float]] = {}
 
     def add(self, stage: str, milliseconds: float) -> None:
         """Keep one duration."""
-        self._stages.setdefault(stage, deque(maxlen=self._length)).append(milliseconds)
+        with self._lock:
+            self._stages.setdefault(stage, deque(maxlen=self._length)).append(milliseconds)
+
+    def forget(self, stage: str) -> None:
+        """Forget the durations of a stage that can no longer be told."""
+        with self._lock:
+            self._stages.pop(stage, None)
 
     def summary(self) -> dict[str, float]:
         """`<stage>_ms` and `<stage>_p95_ms`: median and 95th percentile of each stage."""
+        with self._lock:
+            stages = {stage: list(durations) for stage, durations in self._stages.items()}
         result = {}
-        for stage, durations in self._stages.items():
+        for stage, durations in stages.items():
             result[f"{stage}_ms"] = float(np.median(durations))
             result[f"{stage}_p95_ms"] = float(np.percentile(durations, 95))
         return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import sys
 import threading
@@ -12,6 +13,7 @@ import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import OccupancyGrid
+from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time
@@ -24,10 +26,11 @@ from ..errors import EvaluationError, GeometryError
 from ..evaluation import Evaluator, FrameScore, Thresholds
 from ..evaluation.matching import Match, ReferenceMatcher
 from .configuration import EvaluationParameters
-from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Status
+from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Status, is_of_another_car
 from .parameters import declare
 from .process import guard, run
 from .qos import RELIABLE, latched_qos, sensor_qos
+from .stamp_age import StampAges
 
 _BACKLOG = 32
 """Matches that wait to be scored, at most; more means that scoring is too slow, and the oldest goes."""
@@ -67,13 +70,14 @@ class EvaluationNode(Node):
         self._problem = ""
         if self.config.report:
             self._write_report()  # now, so that a path that cannot be written stops the node here
-        self._matcher: ReferenceMatcher[tuple[OccupancyGrid, float], OccupancyGrid, PointCloud2]
+        self._matcher: ReferenceMatcher[tuple[OccupancyGrid, float | None], OccupancyGrid, PointCloud2]
         self._matcher = ReferenceMatcher(self.config.match_slop, self.config.match_timeout)
         self._backlog: queue.Queue[Match | None] = queue.Queue()
         self._metrics = {
             name: self.create_publisher(Float32, f"evaluation/{name}", RELIABLE)
             for name in self._evaluator.running
         }
+        self._ages = StampAges(self)
         # The first scan may be here before /tf_static: Fast DDS repeats what is latched every 3 s.
         self._patience = Duration(seconds=4.0)
         self._buffer = Buffer()
@@ -102,14 +106,15 @@ class EvaluationNode(Node):
             self.create_subscription(PointCloud2, "lidar_top/points", self._on_scan, scan_qos),
             self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, RELIABLE),
         ]
-        self._poll_timer = self.create_timer(self.config.match_timeout / 4, self._on_poll)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # a timeout passes where /clock stands still too
+        self._poll_timer = self.create_timer(self.config.match_timeout / 4, self._on_poll, clock=steady)
 
     # -- executor -----------------------------------------------------------------------------------
 
     def _on_prediction(self, message: OccupancyGrid) -> None:
         self._last_grid = time.monotonic()
         stamp = messages.from_stamp(message.header.stamp)
-        latency_ms = (self.get_clock().now().nanoseconds - stamp) / 1e6
+        latency_ms = self._ages.milliseconds(stamp)
         self._queue(self._matcher.add_prediction(stamp, (message, latency_ms), time.monotonic_ns()))
 
     def _on_truth(self, message: OccupancyGrid) -> None:
@@ -123,7 +128,9 @@ class EvaluationNode(Node):
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         """Note which network made the grids, for the report."""
         for status in message.status:
-            if status.name.endswith("inference: network"):
+            if is_of_another_car(status.name, self.get_namespace()):
+                continue
+            if status.name.rpartition("/")[2] == "inference: network":
                 values = messages.diagnostic_values(status)
                 self._engine = {key: values.get(key, "") for key in ("backend", "weights", "dropped")}
 
@@ -133,8 +140,9 @@ class EvaluationNode(Node):
     def _queue(self, matches: list[Match]) -> None:
         for match in matches:
             if self._backlog.qsize() >= _BACKLOG:
-                self._backlog.get_nowait()
-                self._skipped += 1
+                with contextlib.suppress(queue.Empty):  # the scoring thread takes them too
+                    self._backlog.get_nowait()
+                    self._skipped += 1
             self._backlog.put(match)
 
     # -- the scoring thread -------------------------------------------------------------------------

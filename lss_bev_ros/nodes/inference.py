@@ -10,6 +10,7 @@ from functools import partial
 
 import cv2
 from nav_msgs.msg import OccupancyGrid
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_ros import Buffer, TransformListener
@@ -17,15 +18,19 @@ from tf2_ros import Buffer, TransformListener
 from .. import messages
 from ..errors import GeometryError
 from ..runtime import FrameSet, Prediction, create_engine
+from ..runtime.camera_clock import CameraFault, summary
 from ..runtime.synchronizer import CameraSet, CameraSynchronizer
 from ..visualization import bev_image
-from .calibration import LiveCalibration
+from .calibration import LiveCalibration, transforms_elsewhere
 from .configuration import InferenceParameters
 from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Latencies, Rate, Status
 from .latest import LatestSlot
+from .lidar_watch import LidarWatch
 from .parameters import declare
 from .process import guard, run
 from .qos import RELIABLE, latched_qos, sensor_qos
+from .rig_watch import RigWatch
+from .stamp_age import StampAges
 
 _PROBLEM_SHOWN = 5.0
 """Seconds that a frame's failure stays in the diagnostics, since the next one may be good."""
@@ -58,6 +63,7 @@ class InferenceNode(Node):
             self.config.base_frame,
             self.config.image_rectified,
             self.config.camera_frames,
+            partial(transforms_elsewhere, self),
         )
         self._synchronizer: CameraSynchronizer[CompressedImage | Image] = CameraSynchronizer(
             self.config.cameras,
@@ -77,8 +83,13 @@ class InferenceNode(Node):
         self._rate = Rate()
         self._served = 0
         self._last_set = time.monotonic()
+        self._restarts = 0
+        self._ages = StampAges(self)
         self._unusable: dict[str, str] = {}
         self._notes: Mapping[str, str] = {}
+        self._warnings: tuple[str, ...] = ()
+        self._rig_watch = RigWatch(self.config.leave_out_misplaced)
+        self._lidar: LidarWatch | None = None
         self._problem = ("", -_PROBLEM_SHOWN)
         self._transforms = TransformListener(self._buffer, self)
         self._image = self.create_publisher(Image, "bev/image", RELIABLE)
@@ -87,13 +98,27 @@ class InferenceNode(Node):
         # Last, so that whoever sees it knows that the cameras are subscribed to.
         self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", latched_qos())
         self._diagnostics = DiagnosticsPublisher(self, self._statuses)
+        if self.config.lidar and self.config.lidar_check_period > 0:
+            self._lidar = LidarWatch(
+                self,
+                self._buffer,
+                self.config.lidar,
+                self.config.base_frame,
+                self.config.reliability,
+                self.config.lidar_check_period,
+            )
         self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop the network's thread."""
+        """Stop the node's threads."""
+        if self._lidar is not None:
+            self._lidar.close()
         self._slot.close()
         self._thread.join(timeout=10.0)
+        if self._thread.is_alive():  # it may still use the engine, and goes with the process
+            self.get_logger().warning(f"{self._engine.name} has not finished its frame after 10 s")
+            return
         self._engine.close()
 
     def _subscribe(self) -> None:
@@ -109,7 +134,8 @@ class InferenceNode(Node):
                 ),
                 self.create_subscription(kind, f"{name}/{suffix}", partial(self._on_image, name), qos),
             ]
-        self._deadline_timer = self.create_timer(self.config.deadline / 4, self._on_deadline)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # a deadline passes where /clock stands still too
+        self._deadline_timer = self.create_timer(self.config.deadline / 4, self._on_deadline, clock=steady)
 
     # -- executor -----------------------------------------------------------------------------------
 
@@ -127,7 +153,13 @@ class InferenceNode(Node):
     def _offer(self, camera_sets: list[CameraSet]) -> None:
         for camera_set in camera_sets:
             self._last_set = time.monotonic()
+            self._ages.milliseconds(camera_set.stamp)
             self._slot.put(camera_set)
+        if self._synchronizer.counts.restarts > self._restarts:
+            self._restarts = self._synchronizer.counts.restarts
+            self.get_logger().info(
+                "the cameras' stamps went back: a bag or a clock began anew, and so do the sets"
+            )
 
     # -- the network's thread -----------------------------------------------------------------------
 
@@ -139,7 +171,9 @@ class InferenceNode(Node):
     def _serve(self, camera_set: CameraSet) -> None:
         stamps = {name: messages.from_stamp(item.header.stamp) for name, item in camera_set.items.items()}
         reading = self._calibration.rig(stamps)
-        rig, self._unusable, notes = reading.rig, dict(reading.problems), dict(reading.notes)
+        verdict = self._rig_watch(reading)
+        rig, notes = verdict.rig, dict(reading.notes)
+        problems = {**reading.problems, **verdict.problems}
         images = {}
         for name in rig.names:
             if name in camera_set.items:
@@ -148,22 +182,28 @@ class InferenceNode(Node):
                     if said := messages.image_note(camera_set.items[name]):
                         notes.setdefault(name, said)
                 except GeometryError as error:
-                    self._unusable[name] = str(error)
-        self._notes = notes
+                    problems[name] = str(error)
+        # Whole, since the executor reads them.
+        self._unusable, self._notes, self._warnings = problems, notes, verdict.warnings
         if len(images) < self.config.min_cameras:
-            reason = next(iter(self._unusable.values()), "too few images")
+            reason = next(iter(problems.values()), "too few images")
             self._report(f"{len(images)} of {len(self.config.cameras)} cameras usable: {reason}")
             return
         prediction, damaged = self._engine.infer_usable(FrameSet(camera_set.stamp, rig, images))
         for problem in damaged.values():
             self._report(problem)
         self._publish(prediction)
+        if self._lidar is not None:
+            self._lidar.offer(rig, camera_set.items)
         self._served += 1
         self._rate.tick(time.monotonic())
         for stage, milliseconds in prediction.timings.items():
             self._latencies.add(stage, milliseconds)
-        age = (self.get_clock().now().nanoseconds - prediction.stamp) / 1e6
-        self._latencies.add("latency", age)
+        age = self._ages.milliseconds(prediction.stamp)
+        if age is None:
+            self._latencies.forget("latency")
+        else:
+            self._latencies.add("latency", age)
 
     def _publish(self, prediction: Prediction) -> None:
         occupancy, frame = prediction.occupancy, self.config.base_frame
@@ -188,46 +228,78 @@ class InferenceNode(Node):
     # -- diagnostics --------------------------------------------------------------------------------
 
     def _statuses(self) -> list[Status]:
-        return [self._network_status(), self._camera_status()]
+        faults = self._synchronizer.faults(time.monotonic_ns())
+        silence = time.monotonic() - self._last_set
+        obstacle = ""
+        if silence > self.config.stale_after:
+            obstacle = f"no frame set for {silence:.1f} s: {self._obstacle(faults)}"
+        return [self._network_status(obstacle), self._camera_status(faults), self._clock_status()]
 
-    def _network_status(self) -> Status:
-        now = time.monotonic()
+    def _obstacle(self, faults: Mapping[str, CameraFault]) -> str:
+        """Why no frame set comes."""
+        cameras, silence = len(self.config.cameras), self._synchronizer.silence(time.monotonic_ns())
+        if silence is None:
+            return "no images have come: start the cameras, or correct `cameras`"
+        reasons = [summary(faults.values(), cameras)] if faults else []
+        if silence > self.config.stale_after:
+            reasons.append(f"no images for {silence:.1f} s")
+        elif 0 < cameras - len(faults) < self.config.min_cameras:
+            reasons.append(f"a set needs {self.config.min_cameras} of {cameras} cameras (`min_cameras`)")
+        return "; ".join(reasons) or "the cameras' images share no instant: raise `slop` or `deadline`"
+
+    def _network_status(self, obstacle: str) -> Status:
         values: dict[str, object] = {
             "backend": self._engine.name,
             "reason": self._engine.reason,
             "weights": self._engine.weights,
-            "rate_hz": self._rate.per_second(now),
+            "rate_hz": self._rate.per_second(time.monotonic()),
             "served": self._served,
             "dropped": self._slot.dropped,
         }
         values |= self._latencies.summary()
         problem, when = self._problem
-        if now - when < _PROBLEM_SHOWN:
+        if time.monotonic() - when < _PROBLEM_SHOWN:
             return Status("network", ERROR, problem, values)
-        silence = now - self._last_set
-        if silence > self.config.stale_after:
-            return Status("network", STALE, f"no frame set for {silence:.1f} s", values)
+        if obstacle:
+            silence = self._synchronizer.silence(time.monotonic_ns())
+            coming = silence is not None and silence <= self.config.stale_after
+            return Status("network", ERROR if coming else STALE, obstacle, values)
         return Status("network", OK, f"{values['rate_hz']:.1f} Hz", values)
 
-    def _camera_status(self) -> Status:
-        counts, lost = self._synchronizer.counts, self._synchronizer.lost
+    def _camera_status(self, faults: Mapping[str, CameraFault]) -> Status:
+        counts, cameras = self._synchronizer.counts, len(self.config.cameras)
+        offsets = self._synchronizer.offsets(time.monotonic_ns())
         values: dict[str, object] = {
             "complete": counts.complete,
             "partial": counts.partial,
             "discarded": counts.discarded,
             "late": counts.late,
             "duplicate": counts.duplicate,
+            "strayed": counts.strayed,
+            "restarts": counts.restarts,
         }
         values |= {f"{name}_missed": missed for name, missed in counts.missed.items()}
+        values |= {f"{name}_offset_s": offset for name, offset in offsets.items()}
+        values |= {f"{name}_problem": fault.problem for name, fault in faults.items()}
         values |= {f"{name}_problem": problem for name, problem in self._unusable.items()}
         values |= {f"{name}_note": note for name, note in self._notes.items()}
-        for problem in self._unusable.values():
-            return Status("cameras", ERROR, problem, values)
-        if lost:
-            return Status("cameras", WARN, f"no images from {', '.join(lost)}", values)
-        for note in self._notes.values():
-            return Status("cameras", WARN, note, values)
-        return Status("cameras", OK, f"{len(self.config.cameras)} cameras", values)
+        # Of a camera without images it does not matter that its calibration is missing too.
+        gone = {name for name, fault in faults.items() if fault.kind in ("absent", "silent")}
+        unusable = [problem for name, problem in self._unusable.items() if name not in gone]
+        told = [summary(faults.values(), cameras)] if faults else []
+        few = cameras - len(faults) < max(self.config.min_cameras, cameras / 2)
+        if unusable or told:
+            level = ERROR if unusable or few else WARN
+            return Status("cameras", level, "; ".join([*unusable, *told]), values)
+        notes = [*self._notes.values(), *self._warnings]
+        notes += [] if self._lidar is None else self._lidar.warnings
+        if notes:
+            return Status("cameras", WARN, "; ".join(notes), values)
+        return Status("cameras", OK, f"{cameras} cameras", values)
+
+    def _clock_status(self) -> Status:
+        problem = self._ages.problem()
+        return Status("clock", WARN, problem) if problem else Status("clock", OK, "")
 
 
 def main(args: list[str] | None = None) -> None:

@@ -51,7 +51,19 @@ def node_with_arguments(name: str, configuration: type) -> list[Action]:
             default_value=share("config", "lss_bev.yaml"),
             description="all nodes' parameters",
         ),
-        DeclareLaunchArgument("namespace", default_value="", description="namespace of all nodes and topics"),
+        DeclareLaunchArgument(
+            "namespace", default_value="", description="of all nodes and topics, such as car1; empty for none"
+        ),
+        DeclareLaunchArgument(
+            "namespaced_tf",
+            default_value="true",
+            description="true: /tf and /tf_static are below the namespace, as in nav2; false: global",
+        ),
+        DeclareLaunchArgument(
+            "namespaced_clock",
+            default_value="false",
+            description="true: /clock is below the namespace, for cars that replay at the same time",
+        ),
         DeclareLaunchArgument(
             "use_sim_time",
             default_value="false",
@@ -77,6 +89,7 @@ def node_with_arguments(name: str, configuration: type) -> list[Action]:
                 name=name,
                 namespace=LaunchConfiguration("namespace"),
                 parameters=[LaunchConfiguration("params_file"), given],
+                remappings=remappings(context),
                 output="screen",
                 emulate_tty=True,
                 additional_env=_ENVIRONMENT.get(name, {}),
@@ -90,7 +103,7 @@ def rviz() -> list[Action]:
     """RViz2 with the package's view, where the argument `rviz` is true; a line where it is not installed."""
 
     def start(context: LaunchContext) -> list[Action]:
-        if LaunchConfiguration("rviz").perform(context).lower() not in ("true", "1"):
+        if not _is_true(context, "rviz"):
             return []
         try:
             get_package_share_directory("rviz2")
@@ -103,8 +116,10 @@ def rviz() -> list[Action]:
                 package="rviz2",
                 executable="rviz2",
                 name="rviz2",
+                namespace=LaunchConfiguration("namespace", default=""),
                 arguments=["-d", share("config", "lss_bev.rviz")],
                 parameters=[{"use_sim_time": use_sim_time}],
+                remappings=remappings(context),
                 output="screen",
             )
         ]
@@ -113,6 +128,20 @@ def rviz() -> list[Action]:
         DeclareLaunchArgument("rviz", default_value="false", description="show everything in RViz2"),
         OpaqueFunction(function=start),
     ]
+
+
+def remappings(context: LaunchContext) -> list[tuple[str, str]]:
+    """Put absolute names below the namespace, be it the argument's or one that an outer file has pushed."""
+    names = []
+    if _is_true(context, "namespaced_tf", "true"):
+        names += ["tf", "tf_static"]
+    if _is_true(context, "namespaced_clock"):
+        names += ["clock"]
+    return [(f"/{name}", name) for name in names]
+
+
+def _is_true(context: LaunchContext, argument: str, default: str = "false") -> bool:
+    return LaunchConfiguration(argument, default=default).perform(context).strip().lower() in ("true", "1")
 
 
 def _describe(field: dataclasses.Field) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import rclpy
 from rclpy.node import Node
@@ -15,27 +18,25 @@ from std_srvs.srv import Trigger
 from tf2_ros import TransformBroadcaster
 
 from .. import dataset_messages, messages
-from ..dataset import CameraShot, Keyframe, LidarScan, NuScenesReader
-from ..dataset.timeline import Event, Mounting, next_start, timeline, with_mountings
-from ..dataset_messages import (
-    CLOCK_TOPIC,
-    LIDAR_TOPIC,
-    TF_STATIC_TOPIC,
-    TF_TOPIC,
-    image_topic,
-    info_topic,
-    raw_image_topic,
-)
+from ..dataset import CameraShot, Keyframe, NuScenesReader
+from ..dataset.timeline import Event, Mounting, next_start, recorded_time, timeline, with_mountings
+from ..dataset_messages import CLOCK_TOPIC, LIDAR_TOPIC, TF_STATIC_TOPIC, TF_TOPIC
 from ..errors import DatasetError
 from ..geometry import CAMERA_NAMES, BevGrid
+from .company import Company
 from .configuration import ReplayParameters
 from .diagnostics import ERROR, OK, WARN, DiagnosticsPublisher, Rate, Status
 from .parameters import declare
 from .process import guard, run
 from .qos import RELIABLE, latched_qos
 
-_SETTLING = 1.0
 _CLOCK_PERIOD = 0.01
+_AHEAD = 16
+"""Recordings whose messages are made before they are due, at most: those of one turn of the cameras."""
+
+_SPARE_NS = 100_000_000
+"""Time until the next one is due, more than which is enough to make the messages of a later one."""
+
 _ERROR_SHOWN = 5.0
 """Seconds that an unreadable file stays in the diagnostics, since the next one may be good."""
 
@@ -73,12 +74,14 @@ class ReplayNode(Node):
         self._tell()
         self._grid = BevGrid()
         self._create_publishers()
+        self._company = Company(self._cameras, self.config.wait_for_subscribers)
         self._rates = {name: Rate() for name in (*self._cameras, LIDAR_TOPIC)}
         self._errors = 0
         self._broken = ("", -math.inf)
         self._progress = "waiting"
         self._published = 0
         self._late = 0.0
+        self._prepared: dict[Event, list[tuple[str, Any]]] = {}
 
         self._control = threading.Condition()
         self._paused = self.config.paused
@@ -177,8 +180,6 @@ class ReplayNode(Node):
 
     def _wait_for_company(self) -> bool:
         """Wait for the subscribers and the publisher that were asked for; False when the node is closing."""
-        if not self._missing_company():
-            return not self._closing
         deadline = time.monotonic() + self.config.wait_timeout
         while not self._closing and (missing := self._missing_company()):
             if time.monotonic() > deadline:
@@ -187,31 +188,21 @@ class ReplayNode(Node):
                 )
                 break
             self._sleep(0.05)
-        # Whom a publisher knows may not know the publisher yet, and then loses what it sends.
-        self._sleep(_SETTLING)
+        else:
+            if self.config.wait_for_subscribers and (unheard := self._company.unheard()):
+                self.get_logger().info(f"starting; only images are listened to, not {', '.join(unheard)}")
         return not self._closing
 
     def _missing_company(self) -> str:
         topic = self.config.wait_for_publisher
         if topic and not self.count_publishers(self.resolve_topic_name(topic)):
             return f"a publisher of {topic}"
-        wanted = self.config.wait_for_subscribers
-        few = [name for name in self._cameras if self._listeners(name) < wanted]
-        return f"{wanted} subscribers of images and camera_info of {', '.join(few)}" if few else ""
-
-    def _listeners(self, camera: str) -> int:
-        """How many hear a camera: its pictures, compressed or raw, and its camera_info, which both count."""
-
-        def heard(topic: str) -> int:
-            return self._outputs[topic].get_subscription_count() if topic in self._outputs else 0
-
-        pictures = max(heard(image_topic(camera)), heard(raw_image_topic(camera)))
-        return min(pictures, heard(info_topic(camera)))
+        counts = {name: publisher.get_subscription_count() for name, publisher in self._outputs.items()}
+        few = self._company.missing(counts, time.monotonic())
+        return f"{self.config.wait_for_subscribers} subscribers of {', '.join(few)}" if few else ""
 
     def _play(self) -> None:
-        self._started = self.get_clock().now().nanoseconds
-        self._stopwatch = _Stopwatch()
-        start = 0
+        start, begun = 0, False
         for run_number in itertools.count() if self.config.loop else range(self.config.repeat):
             for scene in self._scenes:
                 self._progress = scene
@@ -224,10 +215,19 @@ class ReplayNode(Node):
                 if run_number == 0:
                     seconds = (events[-1].due - events[0].due) / 1e9
                     self.get_logger().info(f"{scene}: {len(events)} messages in {seconds:.1f} s")
-                for event in events:
-                    if not self._wait_until(event):
+                if not begun:
+                    for event in events[:_AHEAD]:
+                        self._prepare(event)
+                    self._started = self.get_clock().now().nanoseconds
+                    self._stopwatch = _Stopwatch()
+                    begun = True
+                before: Event | None = None
+                for index, event in enumerate(events):
+                    self._prepare_idly(events[index : index + _AHEAD])
+                    if not self._wait_until(event, before):
                         return
-                    self._publish(event.item, self._stamp(event))
+                    before = event
+                    self._publish(event, self._stamp(event))
                 start = next_start(events, self.config.rate)
             if start == 0:
                 raise DatasetError(f"{self.config.dataroot}: no recordings in {', '.join(self._scenes)}")
@@ -238,8 +238,8 @@ class ReplayNode(Node):
             return event.item.stamp
         return self._started + self._stopwatch.stopped + event.stamp
 
-    def _wait_until(self, event: Event) -> bool:
-        """Sleep until the event is due, through any pause; False when the node is closing.
+    def _wait_until(self, event: Event, before: Event | None) -> bool:
+        """Sleep until the event that follows `before` is due, through any pause; False when closing.
 
         A pause begins behind the keyframe that is under way, so that what was sent of it has its truth.
         """
@@ -251,7 +251,7 @@ class ReplayNode(Node):
                     continue
                 self._stopwatch.start()
                 remaining = (event.due - self._stopwatch.elapsed) / 1e9
-                self._publish_clock(event, max(remaining, 0.0))
+                self._publish_clock(event, before, max(remaining, 0.0))
                 if remaining <= 0:
                     if self._paused and self._steps and event.ends_step:
                         self._steps -= 1
@@ -262,31 +262,49 @@ class ReplayNode(Node):
         return False
 
     def _sleep(self, seconds: float) -> None:
+        """Sleep, whatever services are called meanwhile, until the node closes."""
         with self._control:
-            if not self._closing:
-                self._control.wait(seconds)
+            self._control.wait_for(lambda: self._closing, seconds)
 
     # -- messages -----------------------------------------------------------------------------------
 
-    def _publish_clock(self, event: Event, remaining: float) -> None:
+    def _publish_clock(self, event: Event, before: Event | None, remaining: float) -> None:
         """Publish the recording's present time, `remaining` seconds before the event."""
         if self._clock_publisher is not None:
-            now = event.item.stamp - round(remaining * self.config.rate * 1e9)
+            now = recorded_time(event, before, round(remaining * 1e9), self.config.rate)
             self._clock_publisher.publish(Clock(clock=messages.to_stamp(now)))
 
-    def _publish(self, item: CameraShot | LidarScan | Keyframe | Mounting, stamp: int) -> None:
+    def _prepare_idly(self, upcoming: Sequence[Event]) -> None:
+        """Make messages while there is time: made only when due, a set's last images would come too late."""
+        for event in upcoming:
+            if self._closing or upcoming[0].due - self._stopwatch.elapsed < _SPARE_NS:
+                return
+            self._prepare(event)
+
+    def _prepare(self, event: Event) -> None:
+        if event not in self._prepared and not isinstance(event.item, Mounting):
+            self._prepared[event] = []
+            with contextlib.suppress(DatasetError):  # told when it is due
+                self._prepared[event] = self._make(event)
+
+    def _make(self, event: Event) -> list[tuple[str, Any]]:
+        return dataset_messages.recording(event.item, event.stamp, self._grid, self.config.publish_raw)
+
+    def _publish(self, event: Event, stamp: int) -> None:
+        item = event.item
         if isinstance(item, Mounting):
             # Not by tf2_ros' StaticTransformBroadcaster: it keeps the first transform of a frame for good.
             self._outputs[TF_STATIC_TOPIC].publish(dataset_messages.mounted(item, stamp))
             return
         self._tf.sendTransform(dataset_messages.motion(item, stamp).transforms)
         try:
-            made = dataset_messages.recording(item, stamp, self._grid, self.config.publish_raw)
+            made = self._prepared.pop(event, None) or self._make(event)
         except DatasetError as error:
             self._errors += 1
             self._broken = (str(error), time.monotonic())
             self.get_logger().error(str(error))
             return
+        dataset_messages.restamp(made, stamp)
         for topic, message in made:
             self._outputs[topic].publish(message)
         if not isinstance(item, Keyframe):
@@ -308,6 +326,10 @@ class ReplayNode(Node):
         error, when = self._broken
         if now - when < _ERROR_SHOWN:
             return [Status("replay", ERROR, error, values)]
+        clock = self.resolve_topic_name(CLOCK_TOPIC)
+        if self._clock_publisher is not None and self.count_publishers(clock) > 1:
+            told = f"{clock} has other publishers too, so time jumps: give each car a clock of its own with "
+            return [Status("replay", WARN, f"{told}namespace:=car1 namespaced_clock:=true", values)]
         if self._late > 0.1:
             return [Status("replay", WARN, "behind its schedule: lower the rate", values)]
         return [Status("replay", OK, "paused" if self._paused else self._progress, values)]

@@ -17,7 +17,7 @@ import numpy as np
 from ..geometry import Camera
 from ..model import ImageTransform, ModelConfig
 
-STEP = 1.82
+STEP = 2.0
 """Pixels of the image between two samples, at most: where the error above is from."""
 
 FINER = 2.0
@@ -26,8 +26,11 @@ FINER = 2.0
 MARGIN = 2
 """Pixels around the input that are sampled too, since Pillow's filter reaches that far."""
 
-KEPT = 64
-"""Cameras remembered."""
+KEPT = 24
+"""Cameras remembered: those of a rig before and after a calibration, and some spare."""
+
+BORDER = 500
+"""Places along each side of a view that are looked at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +63,11 @@ class Straightening:
             / t.resized_width
         )
         v = ((np.arange(rows) + 0.5) * (height / rows) - MARGIN + t.top) * camera.height / t.resized_height
-        straight = np.stack(np.meshgrid(u - 0.5, v - 0.5), axis=-1)
-        found = camera.image(camera.straight.rays(straight))
         # What is not in the image is the nearest of its edge; the splat takes nothing from there.
-        edges = np.array([camera.width - 1.0, camera.height - 1.0])
-        found = np.clip(np.nan_to_num(found, nan=-1.0), 0.0, edges).astype(np.float32)
-        return cls(height, width, *cv2.convertMaps(found[..., 0], found[..., 1], cv2.CV_16SC2))
+        u, v = np.broadcast_arrays(*camera.bend((u - 0.5)[None], (v - 0.5)[:, None], hold=True))
+        u = np.clip(u, 0.0, camera.width - 1.0).astype(np.float32)
+        v = np.clip(v, 0.0, camera.height - 1.0).astype(np.float32)
+        return cls(height, width, *cv2.convertMaps(u, v, cv2.CV_16SC2))
 
     def sample(self, image: np.ndarray) -> np.ndarray:
         """Look an image up.
@@ -112,7 +114,19 @@ def taken(camera: Camera, pixels: np.ndarray) -> np.ndarray:
     """
     if camera.lens.is_pinhole:
         return np.ones(pixels.shape[:-1], dtype=bool)
-    found = camera.image(camera.straight.rays(pixels))
+    u, v = camera.bend(pixels[..., 0], pixels[..., 1])
     with np.errstate(invalid="ignore"):
-        inside = (found >= -0.5) & (found <= np.array([camera.width, camera.height]) - 0.5)
-    return inside.all(axis=-1)
+        return (u >= -0.5) & (u <= camera.width - 0.5) & (v >= -0.5) & (v <= camera.height - 0.5)
+
+
+def takes_all(camera: Camera, left: float, right: float, top: float, bottom: float) -> bool:
+    """Whether all of a part of the straight image is in the image that the lens took.
+
+    Within its reach a lens maps without folds, so that what its border encloses stays enclosed.
+    """
+    if camera.lens.is_pinhole:
+        return True
+    u, v = np.linspace(left, right, BORDER), np.linspace(top, bottom, BORDER)
+    sides = [(u, top), (u, bottom), (left, v), (right, v)]
+    border = np.concatenate([np.stack(np.broadcast_arrays(*side), axis=-1) for side in sides])
+    return bool(taken(camera, border).all())

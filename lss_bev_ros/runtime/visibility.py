@@ -6,7 +6,7 @@ import numpy as np
 
 from ..geometry import Camera, Rig
 from ..model import ImageTransform, ModelConfig
-from .straightening import taken
+from .straightening import taken, takes_all
 
 COLUMN_HEIGHT = 3.0
 """Metres above the ground up to which a cell's column counts: higher than nearly all vehicles."""
@@ -36,7 +36,8 @@ def visible_cells(rig: Rig, config: ModelConfig) -> np.ndarray:
 def visible_cells_of(camera: Camera, config: ModelConfig) -> np.ndarray:
     """(nx, ny) bool: the cells that one camera sees, see `visible_cells`."""
     seen = _seen_by_pinhole(camera, config)
-    if camera.lens.is_pinhole:
+    left, right, top, bottom = _view(camera, config)
+    if takes_all(camera, left, right, top, bottom):
         return seen
     # Not all that the pinhole would see is in the image that the lens took.
     heights = np.linspace(0.0, COLUMN_HEIGHT, HEIGHTS)
@@ -50,7 +51,6 @@ def visible_cells_of(camera: Camera, config: ModelConfig) -> np.ndarray:
     )
     pixels, depth = camera.straight.project(columns)
     u, v = pixels[..., 0], pixels[..., 1]
-    left, right, top, bottom = _view(camera, config)
     read = (depth >= NEAREST) & (u >= left) & (u <= right) & (v >= top) & (v <= bottom)
     seen[seen] = (read & taken(camera, pixels)).any(axis=1)
     return seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -48,7 +49,7 @@ class _Ros2Options(TyperCommand):
 
 
 class _Record(_Ros2Options):
-    several = frozenset({"--topics", "--exclude-topics"})
+    several = frozenset({"--topics", "--exclude-topics", "--repeat-transient-local"})
 
 
 class _Play(_Ros2Options):
@@ -100,6 +101,12 @@ def record(
         Preset, typer.Option("--storage-preset-profile", help="zstd: inside the MCAP file.")
     ] = Preset.none,
     storage: Annotated[str, typer.Option("--storage", "-s", help="mcap.")] = "mcap",
+    repeated: Annotated[
+        Names,
+        typer.Option(
+            "--repeat-transient-local", help="TOPIC[=DEPTH], last messages of which begin each new file."
+        ),
+    ] = None,
     duration: Annotated[float | None, typer.Option("--duration", help="Seconds to record.")] = None,
     qos_overrides: Overrides = None,
 ) -> None:
@@ -131,10 +138,25 @@ def record(
         selection=selection,
         hidden=hidden,
         duration=duration,
-        options=StorageOptions(packed, max_bag_size, max_bag_duration),
+        options=StorageOptions(packed, max_bag_size, max_bag_duration, _depths(repeated or ())),
         qos_overrides={} if qos_overrides is None else read_overrides(qos_overrides),
     )
     print(f"{folder}: {sum(counts.values())} messages of {len(counts)} topics")
+
+
+def _depths(given: Iterable[str]) -> dict[str, int]:
+    """Full names and depths of `TOPIC[=DEPTH]`; the depth is 1 where none is given."""
+    from .topic.offers import absolute
+
+    depths = {}
+    for text in given:
+        name, equals, depth = text.partition("=")
+        if not name or (equals and not (depth.isdecimal() and int(depth) > 0)):
+            raise StandaloneError(
+                f"--repeat-transient-local {text}: give TOPIC or TOPIC=DEPTH, such as /tf_static=2"
+            )
+        depths[absolute(name)] = int(depth) if equals else 1
+    return depths
 
 
 @bag.command(cls=_Play)

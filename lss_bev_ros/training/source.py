@@ -351,11 +351,12 @@ def _straighten(camera: Camera, pixels: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def _lookup(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """(H, W) float32 columns and rows of the image for every pixel of the straight one."""
-    columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-    places = camera.image(camera.straight.rays(np.stack([columns, rows], axis=-1)))
-    places = np.nan_to_num(places, nan=-1e6).astype(np.float32)
-    return places[..., 0], places[..., 1]
+    """(H, W) columns and rows of the image for every pixel of the straight one, in OpenCV's fixed point."""
+    import cv2
+
+    places = camera.bend(np.arange(float(camera.width))[None], np.arange(float(camera.height))[:, None])
+    u, v = (np.nan_to_num(each, nan=-1e4).astype(np.float32) for each in places)
+    return cv2.convertMaps(u, v, cv2.CV_16SC2)
 
 
 def _full_size(camera: Camera, name: str) -> Camera:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from rosidl_runtime_py.utilities import get_message
 from lss_bev_ros import dataset_messages, messages
 from lss_bev_ros.dataset import CameraShot, LidarScan, NuScenesReader
 from lss_bev_ros.dataset.timeline import Event, Mounting, mounted_at, timeline, with_mountings
-from lss_bev_ros.geometry import Camera, Pose
+from lss_bev_ros.geometry import BevGrid, Camera, Pose
 from lss_bev_ros.standalone.bag import Bag
 from lss_bev_ros.standalone.bag.convert import convert
+from lss_bev_ros.standalone.bag.frames import film_frames
 from lss_bev_ros.training.config import SampleLayout
 from lss_bev_ros.training.sample import pack_calibration
 from lss_bev_ros.training.source import keyframe_sample
@@ -192,3 +194,32 @@ def test_what_changes_in_one_turn_is_told_once():
 
 def test_nothing_recorded_needs_no_mounting():
     assert with_mountings([]) == []
+
+
+def test_pictures_of_a_bag_have_the_calibration_of_their_images(street, tmp_path):
+    root = tmp_path / "root"
+    (root / "v1.0-mini").mkdir(parents=True)
+    (root / "samples").symlink_to(street / "samples")
+    tables = {path.stem: json.loads(path.read_text()) for path in (street / "v1.0-mini").glob("*.json")}
+    tables["sample_data"] = [record for record in tables["sample_data"] if record["is_key_frame"]]
+    last = max(tables["sample"], key=lambda sample: sample["timestamp"])["token"]
+    for record in tables["sample_data"]:
+        if record["sample_token"] == last:
+            old = next(
+                c for c in tables["calibrated_sensor"] if c["token"] == record["calibrated_sensor_token"]
+            )
+            place = [value + 0.5 for value in old["translation"]]
+            tables["calibrated_sensor"].append({**old, "token": f"new{old['token']}", "translation": place})
+            record["calibrated_sensor_token"] = f"new{old['token']}"
+    for name, records in tables.items():
+        (root / "v1.0-mini" / f"{name}.json").write_text(json.dumps(records))
+    reader = NuScenesReader(root)
+    (bag,) = convert(reader, tmp_path / "bags").bags
+    _, frames = film_frames(bag, lambda *_: (np.zeros((200, 200), np.int8), BevGrid()))
+    drawn = list(frames)
+    expected = list(reader.keyframes("scene-0001"))
+    assert len(drawn) == len(expected) > 1
+    for frame, keyframe in zip(drawn, expected, strict=True):
+        for camera in keyframe.rig.cameras:
+            np.testing.assert_allclose(frame.rig[camera.name].pose.matrix, camera.pose.matrix, atol=1e-6)
+        np.testing.assert_allclose(frame.lidar_origin, keyframe.lidar.pose.translation, atol=1e-6)

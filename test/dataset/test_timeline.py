@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lss_bev_ros.dataset import CameraShot, Keyframe, LidarScan
-from lss_bev_ros.dataset.timeline import next_start, timeline
+from lss_bev_ros.dataset.timeline import next_start, recorded_time, timeline, with_mountings
 from lss_bev_ros.geometry import CAMERA_NAMES, Camera, Pose, Rig
 
 MS = 1_000_000
@@ -64,3 +64,65 @@ def test_scenes_follow_each_other():
 
 def test_a_scene_without_recordings_has_no_events():
     assert timeline([], []) == []
+
+
+sensor_offsets = st.lists(st.integers(0, 80), min_size=6, max_size=6)
+"""Milliseconds after the start of a turn at which each camera fires."""
+
+
+@given(
+    rate=st.floats(0.01, 1.0),
+    offsets=st.lists(sensor_offsets, min_size=1, max_size=4),
+    scans=st.lists(st.integers(0, 2000), max_size=20, unique=True),
+)
+def test_a_slow_replay_publishes_a_turn_in_its_real_time(rate, offsets, scans):
+    shots = [
+        CameraShot(name, (turn * 500 + offset) * MS, Path("x"), CAMERA, Pose.identity(), is_key=True)
+        for turn, of_turn in enumerate(offsets)
+        for name, offset in zip(CAMERA_NAMES, of_turn, strict=True)
+    ]
+    shots += [LidarScan(at * MS, Path("x"), Pose.identity(), Pose.identity(), is_key=False) for at in scans]
+    events = timeline(shots, (), rate)
+    for turn, of_turn in enumerate(offsets):
+        images = [
+            event
+            for event in events
+            if isinstance(event.item, CameraShot) and event.item.stamp // (500 * MS) == turn
+        ]
+        assert [e.due - images[0].due for e in images] == [
+            e.item.stamp - images[0].item.stamp for e in images
+        ]
+        assert images[-1].due - images[0].due == (max(of_turn) - min(of_turn)) * MS
+    assert events[0].due == 0
+    assert [event.due for event in events] == [event.stamp for event in events]
+    assert [event.due for event in events] == sorted(event.due for event in events)
+    assert [event.item.stamp for event in events] == sorted(event.item.stamp for event in events)
+
+
+@given(rate=st.floats(0.05, 20.0), period=st.integers(150, 1000))
+def test_scans_without_cameras_follow_each_other_at_the_rate(rate, period):
+    scans = [
+        LidarScan(turn * period * MS, Path("x"), Pose.identity(), Pose.identity(), is_key=False)
+        for turn in range(5)
+    ]
+    events = timeline(scans, (), rate)
+    assert [event.due for event in events] == [round(turn * period * MS / rate) for turn in range(5)]
+    assert [event.stamp for event in events] == [event.due for event in events]
+
+
+def test_a_scan_just_before_a_turn_keeps_its_distance_from_it():
+    shots, _ = recording(2)
+    early = LidarScan(shots[0].stamp - 20 * MS, Path("x"), Pose.identity(), Pose.identity(), is_key=False)
+    events = timeline([*shots, early], (), rate=0.1)
+    assert (events[0].due, events[1].due) == (0, 20 * MS)
+
+
+@given(rate=st.floats(0.05, 10.0))
+def test_the_recorded_time_never_goes_back(rate):
+    events = with_mountings(timeline(*recording(3), rate), rate)
+    times = []
+    for before, event in zip([None, *events], events, strict=False):
+        wait = event.due - (before.due if before else 0)
+        times += [recorded_time(event, before, remaining, rate) for remaining in (wait, wait // 2, 0)]
+        assert times[-1] == event.item.stamp
+    assert times == sorted(times)

@@ -54,7 +54,8 @@ def test_contents_are_those_of_the_box_frame(box, local):
     [
         ("vehicle.car", True),
         ("vehicle.bicycle", True),
-        ("vehicles", False),
+        ("vehicles", True),
+        ("static_object.vehicles", False),
         ("human.pedestrian.adult", False),
     ],
 )

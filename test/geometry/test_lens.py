@@ -31,18 +31,58 @@ def grid(radius: float) -> np.ndarray:
     return np.stack([x, y], axis=-1).reshape(-1, 2)
 
 
+def bent_by_opencv(lens: Lens, rays: np.ndarray) -> np.ndarray:
+    coefficients = np.array(lens.coefficients)
+    if lens.model == "equidistant":
+        return cv2.fisheye.distortPoints(rays[:, None], np.eye(3), coefficients)[:, 0]
+    points = np.column_stack([rays, np.ones(len(rays))])
+    return cv2.projectPoints(points, np.zeros(3), np.zeros(3), np.eye(3), coefficients)[0][:, 0]
+
+
 @named
 def test_rays_are_bent_as_opencv_bends_them(lens):
     rays = grid(0.6)
-    if lens.model == "equidistant":
-        expected = cv2.fisheye.distortPoints(rays[:, None], np.eye(3), np.array(lens.coefficients))[:, 0]
-    else:
-        points = np.column_stack([rays, np.ones(len(rays))])
-        expected, _ = cv2.projectPoints(
-            points, np.zeros(3), np.zeros(3), np.eye(3), np.array(lens.coefficients)
-        )
-        expected = expected[:, 0]
-    np.testing.assert_allclose(lens.distort(rays), expected, atol=1e-9)
+    np.testing.assert_allclose(lens.distort(rays), bent_by_opencv(lens, rays), atol=1e-9)
+
+
+@st.composite
+def lenses(draw):
+    def numbers(*limits):
+        return tuple(draw(st.floats(-limit, limit)) for limit in limits)
+
+    model = draw(st.sampled_from(["plumb_bob", "rational_polynomial", "prism", "equidistant"]))
+    if model == "equidistant":
+        return Lens(model, numbers(0.1, 0.05, 0.02, 0.005))
+    coefficients = numbers(0.6, 0.4, 0.01, 0.01, 0.2)
+    if model != "plumb_bob":
+        coefficients += numbers(1.0, 1.0, 0.2)
+    if model == "prism":
+        coefficients += numbers(0.01, 0.01, 0.01, 0.01)
+    return Lens("rational_polynomial", coefficients)
+
+
+@given(lenses(), st.integers(0, 1000))
+def test_lenses_of_any_coefficients_are_opencvs_within_their_reach(lens, seed):
+    radius = min(lens.reach, 3.0)
+    rays = np.random.default_rng(seed).normal(size=(50, 2))
+    rays *= (radius * np.linspace(0.0, 0.98, 50) / np.hypot(*rays.T))[:, None]
+    bent = lens.distort(rays)
+    if not lens.is_pinhole:
+        np.testing.assert_allclose(bent, bent_by_opencv(lens, rays), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(lens.undistort(bent), rays, rtol=1e-6, atol=1e-6)
+    # What is near a ray comes out on the same side: the lens neither folds nor mirrors there.
+    step = 1e-7
+    right, down = (lens.distort(rays + np.array(way) * step) - bent for way in ((1, 0), (0, 1)))
+    assert (right[:, 0] * down[:, 1] - right[:, 1] * down[:, 0] > 0).all()
+
+
+@given(lenses(), st.integers(0, 1000))
+def test_rays_of_any_pixel_are_bent_back_to_it_or_are_none(lens, seed):
+    bent = np.random.default_rng(seed).normal(size=(50, 2)) * 10.0 ** np.linspace(-3, 3, 50)[:, None]
+    rays = lens.undistort(bent)
+    known = ~np.isnan(rays).any(axis=-1)
+    assert known[0]
+    np.testing.assert_allclose(lens.distort(rays[known]), bent[known], rtol=1e-6, atol=1e-6)
 
 
 @named
@@ -65,6 +105,18 @@ def test_beyond_its_reach_a_lens_images_nothing():
     assert np.isnan(folding.undistort(np.array([[2.0, 0.0]]))).all()
 
 
+def test_almost_beside_the_camera_a_polynomial_is_no_lens():
+    # It turns back at 25.8 focal lengths, so that at 44.7 a point would be in the middle of the picture.
+    faint = Lens("plumb_bob", (-0.0005, 0.0, 0.0, 0.0))
+    assert np.isnan(faint.distort(np.array([[44.7, 0.0]]))).all()
+    np.testing.assert_allclose(faint.distort(np.array([[10.0, 0.0]])), [[9.5, 0.0]])
+
+
+def test_a_lens_ends_where_what_is_tangential_could_fold_it():
+    plain, tilted = (Lens("plumb_bob", (-0.4, 0.0, p, 0.0)) for p in (0.0, 0.01))
+    assert 0.9 * plain.reach < tilted.reach < plain.reach
+
+
 def test_a_fisheye_sees_almost_a_half_space():
     lens = Lens("fisheye", (0.0, 0.0, 0.0, 0.0))
     assert lens.model == "equidistant"
@@ -82,6 +134,7 @@ def test_a_fisheye_sees_almost_a_half_space():
         ("plumb_bob", (0.1, 0, 0, 0, 0, 0.2, 0, 0), "rational_polynomial"),
         ("rational_polynomial", (0.1, 0, 0, 0, 0, 0.2, 0, 0, 0, 0, 0, 0, 0, 0), "rational_polynomial"),
         ("rational_polynomial", (0.1, 0.2, 0.0, 0.0, 0.0), "plumb_bob"),
+        ("plumb_bob", (0.1, 0.2, 0.0, 0.0, 0.0, 0.0), "plumb_bob"),
         ("Kannala_Brandt4", (0.1, 0.0, 0.0, 0.0), "equidistant"),
         ("equidistant", (), "equidistant"),
     ],

@@ -150,3 +150,10 @@ def listener():
     listening = Listener()
     yield listening
     listening.close()
+
+
+@pytest.fixture(scope="module")
+def module_listener():
+    listening = Listener()
+    yield listening
+    listening.close()

@@ -30,6 +30,7 @@ class Car:
         self.jpegs = {name: shot.jpeg() for name, shot in keyframe.cameras.items()}
         self.infos = {name: messages.camera_info(shot.camera, 0) for name, shot in keyframe.cameras.items()}
         self.late = ()  # cameras whose camera_info comes well after every image
+        self.shift = {}  # camera name to nanoseconds by which its clock is ahead
         self.time = keyframe.stamp
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._static = node.create_publisher(TFMessage, "/tf_static", latched)
@@ -60,6 +61,7 @@ class Car:
         newest = 0
         for name, jpeg in self.jpegs.items():
             stamp = self.time + self.keyframe.cameras[name].stamp - self.keyframe.stamp
+            stamp = max(stamp + self.shift.get(name, 0), 0)
             newest = max(newest, stamp)
             self.infos[name].header.stamp = messages.to_stamp(stamp)
             if name not in self.late:
@@ -171,6 +173,63 @@ def test_a_lost_camera_leaves_its_sector_unknown(car, grids, processes, listener
     listener.wait_for(
         lambda _: any("cam_back" in status.message for status in statuses(listener, ": cameras"))
     )
+
+
+def test_a_camera_of_another_clock_is_named_and_costs_its_sector_only(car, grids, processes, listener):
+    car.shift = {"cam_back": -37_000_000_000}
+    processes.node("inference", precision="fp32", reliability="reliable", deadline="0.5")
+    with_wrong_clock, _ = grids()
+    grids()
+    named = listener.wait_for(
+        lambda _: [s for s in statuses(listener, ": cameras") if "cam_back: stamps are" in s.message],
+    )[-1]
+    assert "behind the other cameras'" in named.message
+    assert named.level == DiagnosticStatus.WARN
+    assert "synchronise its clock" in named.message
+    jpeg = car.jpegs.pop("cam_back")
+    time.sleep(2.0)
+    without, _ = grids()
+    assert (
+        messages.cells_from_grid(with_wrong_clock)[0].tobytes()
+        == messages.cells_from_grid(without)[0].tobytes()
+    )
+    car.jpegs["cam_back"], car.shift = jpeg, {}
+    grids(lambda message: messages.cells_from_grid(message)[0][40, 100] >= 0)
+
+
+def test_without_clock_and_camera_the_deadline_passes_and_no_latency_is_told(car, grids, processes, listener):
+    del car.jpegs["cam_back"]
+    processes.node("inference", precision="fp32", reliability="reliable", deadline="0.5", use_sim_time="true")
+    grids()
+    grids()
+    clock = listener.wait_for(lambda _: [s for s in statuses(listener, ": clock") if s.level != b"\0"])[-1]
+    assert "/clock has never been heard" in clock.message
+    values = listener.wait_for(
+        lambda _: [
+            found
+            for status in statuses(listener, ": network")
+            if (found := messages.diagnostic_values(status))["served"] != "0"
+        ]
+    )[-1]
+    assert "latency_ms" not in values
+    assert "total_ms" in values
+
+
+def test_stamps_that_are_all_zero_are_the_reason_that_no_grid_comes(car, grids, processes, listener):
+    car.shift = dict.fromkeys(CAMERA_NAMES, -(10**19))
+    processes.node("inference", precision="fp32", reliability="reliable", deadline="0.5", stale_after="1.0")
+    grids()
+    for _ in range(6):
+        car.drive()
+        time.sleep(0.5)
+    for name in (": network", ": cameras"):
+        listener.wait_for(
+            lambda _, name=name: any(
+                s.level == DiagnosticStatus.ERROR and "all 6 cameras: stamps are 0" in s.message
+                for s in statuses(listener, name)
+            ),
+            timeout=20.0,
+        )
 
 
 def test_a_camera_without_focal_length_is_named_and_left_out(car, grids, processes, listener):

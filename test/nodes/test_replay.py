@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -14,9 +15,12 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from lss_bev_ros import messages
-from lss_bev_ros.dataset import NuScenesReader
+from lss_bev_ros.dataset import CameraShot, Keyframe, NuScenesReader
 from lss_bev_ros.dataset.raster import vehicle_raster
+from lss_bev_ros.dataset.timeline import Mounting
 from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid
+from lss_bev_ros.nodes.diagnostics import WARN
+from lss_bev_ros.nodes.replay import ReplayNode
 
 
 @pytest.fixture(scope="session")
@@ -73,38 +77,26 @@ def test_pause_and_step_go_keyframe_by_keyframe(street, processes, listener):
     assert listener.call(clients["pause"], Trigger.Request()).success
 
 
-def test_a_pause_begins_behind_the_keyframe_that_is_under_way(street, processes, listener):
-    images = [f"{name}/image_raw/compressed" for name in CAMERA_NAMES]
-    for topic in images:
-        listener.listen(CompressedImage, topic)
-    for name in CAMERA_NAMES:
-        listener.listen(CameraInfo, f"{name}/camera_info")
-    listener.listen(OccupancyGrid, "ground_truth/occupancy", latched=True)
-    client = listener.node.create_client(Trigger, "replay/pause")
-    # So slow that there are 1.4 s between the first image and the truth.
-    processes.node("replay", dataroot=street, rate=0.03, wait_for_subscribers=1)
-    listener.wait_for(lambda got: any(got[topic] for topic in images))
-    assert listener.call(client, Trigger.Request()).success
-    listener.wait_for(lambda got: got["ground_truth/occupancy"])
-    assert [len(listener.received[topic]) for topic in images] == [1] * len(images)
+def test_a_pause_begins_behind_the_keyframe_that_is_under_way(street, listener, monkeypatch):
+    published = []
 
+    def publish(node, event, _stamp):
+        published.append(event.item)
+        if isinstance(event.item, CameraShot):  # asked for while the keyframe is under way
+            node._on_pause(Trigger.Request(), Trigger.Response())
 
-def test_the_first_frame_waits_for_who_hears_camera_info_too(street, processes, listener):
-    for name in CAMERA_NAMES:
-        listener.listen(CompressedImage, f"{name}/image_raw/compressed")
-    process = processes.node("replay", dataroot=street, wait_for_subscribers=1, wait_timeout=1.0)
-    listener.wait_for(lambda got: got[f"{CAMERA_NAMES[0]}/image_raw/compressed"])
-    missing = f"1 subscribers of images and camera_info of {', '.join(CAMERA_NAMES)}"
-    assert f"starting without {missing}" in processes.output(process)
-
-
-def test_raw_images_count_as_images_where_they_are_published(street, processes, listener):
-    for name in CAMERA_NAMES:
-        listener.listen(Image, f"{name}/image_raw")
-        listener.listen(CameraInfo, f"{name}/camera_info")
-    process = processes.node("replay", dataroot=street, publish_raw="true", wait_for_subscribers=1)
-    listener.wait_for(lambda got: got[f"{CAMERA_NAMES[0]}/image_raw"], timeout=40.0)
-    assert "starting without" not in processes.output(process)
+    monkeypatch.setattr(ReplayNode, "_publish", publish)
+    node = ReplayNode(dataroot=str(street))
+    try:
+        deadline = time.monotonic() + 30
+        while not any(isinstance(item, Keyframe) for item in published) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.7)  # more than a keyframe interval
+    finally:
+        node.close()
+        node.destroy_node()
+    assert sum(isinstance(item, CameraShot) for item in published) == len(CAMERA_NAMES)
+    assert isinstance(published[-1], Keyframe)
 
 
 def test_a_damaged_file_is_named_and_the_replay_goes_on(street, tmp_path, processes, listener):
@@ -165,3 +157,49 @@ def test_a_table_without_a_field_is_named(street, tmp_path, processes):
     (line,) = processes.output(process).strip().splitlines()
     assert "calibrated_sensor.json" in line
     assert "translation" in line
+
+
+def test_two_clocks_on_one_topic_are_told(street, listener):
+    listener.node.create_publisher(Clock, "/clock", 1)
+    node = ReplayNode(dataroot=str(street), paused=True, stamp="dataset")
+    try:
+        deadline = time.monotonic() + 20
+        while node.count_publishers("/clock") < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        (status,) = node._statuses()
+        assert (status.level, "/clock has other publishers too" in status.message) == (WARN, True)
+    finally:
+        node.close()
+        node.destroy_node()
+
+
+def test_a_turns_messages_are_made_before_its_first_is_due(street, listener, monkeypatch):
+    done = []
+    make, publish = ReplayNode._make, ReplayNode._publish
+
+    def made(node, event):
+        done.append(("made", event.item))
+        return make(node, event)
+
+    def published(node, event, stamp):
+        done.append(("published", event.item))
+        publish(node, event, stamp)
+
+    monkeypatch.setattr(ReplayNode, "_make", made)
+    monkeypatch.setattr(ReplayNode, "_publish", published)
+    node = ReplayNode(dataroot=str(street), rate=0.2, publish_raw=True)
+    keyframe = len(CAMERA_NAMES) + 2  # a scan and the annotations
+    try:
+        deadline = time.monotonic() + 60
+        while len([what for what, _ in done if what == "published"]) < 2 * keyframe + 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        node.close()
+        node.destroy_node()
+    order = [(what, item) for what, item in done if not isinstance(item, Mounting)]
+    first_published = [what for what, _ in order].index("published")
+    assert first_published >= keyframe
+    items = [item for what, item in order if what == "published"][keyframe : 2 * keyframe]
+    begun = order.index(("published", items[0]))
+    assert all(order.index(("made", item)) < begun for item in items)

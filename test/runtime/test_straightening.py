@@ -13,7 +13,7 @@ from lss_bev_ros.geometry import Camera, Lens, Pose, Rig
 from lss_bev_ros.model import ModelConfig
 from lss_bev_ros.runtime.calibration_tables import CalibrationTables, frustum_cells
 from lss_bev_ros.runtime.preprocess import Preprocessor, resize_and_crop, straighten_and_resize
-from lss_bev_ros.runtime.straightening import Straightening, StraighteningCache, taken
+from lss_bev_ros.runtime.straightening import Straightening, StraighteningCache, taken, takes_all
 from lss_bev_ros.runtime.visibility import visible_cells_of
 
 CONFIG = ModelConfig()
@@ -133,3 +133,40 @@ def test_a_fisheye_that_sees_less_than_the_car_around_it_still_has_tables():
     narrow = Camera("cam", K, 1600, 900, FORWARD, Lens("equidistant", (0.1, 0.0, 0.0, 0.0)))
     tables = CalibrationTables.of_rig(Rig((narrow,)), CONFIG)
     assert 0 < tables.visible.sum() < 20000
+
+
+def test_a_view_that_reaches_beyond_the_lens_is_held_at_its_edge():
+    folding = replace(PLAIN, lens=Lens("plumb_bob", (-0.8, 0.0, 0.0, 0.0)))
+    assert folding.lens.reach < 0.65  # of 0.72 at the corners
+    lookup = Straightening.of(folding, CONFIG)
+    # No jump anywhere: neighbours of the input stay neighbours in the image.
+    for axis in (0, 1):
+        assert np.abs(np.diff(lookup.places.astype(int), axis=axis)).max() <= 4
+    assert not taken(folding, np.array([[0.0, 0.0], [1599.0, 899.0]])).any()
+
+
+def test_a_camera_with_skew_is_straightened_to_one_with_the_same():
+    k = K + np.array([[0.0, 30.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    plain = replace(PLAIN, intrinsics=k)
+    bent = replace(plain, lens=LENSES["barrel"])
+    seen = straighten_and_resize(photograph(bent), Straightening.of(bent, CONFIG)).astype(int)
+    error = np.abs(seen - resize_and_crop(photograph(plain), CONFIG).astype(int))
+    assert error[2:-2, 2:-2].max() <= 3
+
+
+@named
+def test_pixels_are_bent_as_points_on_their_rays_are(lens):
+    bent = replace(PLAIN, lens=lens)
+    u, v = np.linspace(0, 1599, 40)[None], np.linspace(0, 899, 30)[:, None]
+    found = np.stack(bent.bend(u, v), axis=-1)
+    straight = np.stack(np.broadcast_arrays(u, v), axis=-1)
+    np.testing.assert_allclose(found, bent.image(bent.straight.rays(straight)), atol=1e-9)
+
+
+@named
+def test_a_view_is_all_taken_where_each_of_its_pixels_is(lens):
+    for scale in (0.3, 0.6, 1.0):
+        left, right, top, bottom = 816 - 816 * scale, 816 + 783 * scale, 491 - 491 * scale, 491 + 408 * scale
+        bent = replace(PLAIN, lens=lens)
+        pixels = np.stack(np.meshgrid(np.linspace(left, right, 101), np.linspace(top, bottom, 101)), axis=-1)
+        assert takes_all(bent, left, right, top, bottom) == taken(bent, pixels).all()

@@ -16,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
 from rosbags.rosbag2 import Reader
+from typer.testing import CliRunner
 
 from lss_bev_ros.errors import StandaloneError
+from lss_bev_ros.standalone import bag_commands
 from lss_bev_ros.standalone.bag import Bag, BagWriter, describe, summarise
 from lss_bev_ros.standalone.bag.selection import Selection
 from lss_bev_ros.standalone.bag.storage import BagStorage, StorageOptions
@@ -170,6 +172,49 @@ def test_split_and_compressed_bags_are_read(tmp_path: Path, compression: str, li
         assert [each for _, _, each in reader.messages()] == data
     if compression != "none":
         assert sum(file.stat().st_size for file in path.iterdir()) < 2_000_000
+
+
+@pytest.mark.parametrize("compression", ["none", "chunk", "message", "file"])
+def test_each_later_file_begins_with_the_latched_messages_that_are_asked_for(
+    tmp_path: Path, compression: str
+) -> None:
+    path = tmp_path / "bag"
+    options = StorageOptions(compression, max_duration=0.03, repeat={"/tf_static": 2, "/map": 1})
+    writer = BagWriter(path, options)
+    latched = {
+        name: writer.add_topic(name, STRING, [offered(latched=True)]) for name in ("/tf_static", "/map")
+    }
+    plain = writer.add_topic("/a", STRING, [offered()])
+    for number in range(3):
+        writer.write(latched["/tf_static"], number + 1, cdr(f"static {number}"))
+    writer.write(latched["/map"], 4, cdr("old map"))
+    for number in range(90):
+        writer.write(plain, number * 1_000_000 + 10, cdr(f"{number}"))
+        if number == 40:
+            writer.write(latched["/map"], number * 1_000_000 + 11, cdr("new map"))
+    writer.close()
+    with Bag(path) as bag:
+        assert bag.complete
+        assert len(bag.files) == 3
+        assert [bytes(data) for _, _, data in bag.messages(["/map"])] == list(
+            map(cdr, ("old map", "old map", "new map", "new map"))
+        )
+        stamps = [stamp for _, stamp, _ in bag.messages()]
+        assert stamps == sorted(stamps)
+    suffix = ".mcap.zstd" if compression == "file" else ".mcap"
+    last = tmp_path / f"alone{suffix}"
+    last.write_bytes((path / f"bag_2{suffix}").read_bytes())
+    if compression in ("none", "chunk"):
+        with Bag(last) as bag:
+            assert [data for _, _, data in bag.messages(["/tf_static"])] == [cdr("static 1"), cdr("static 2")]
+
+
+@pytest.mark.parametrize("asked", ["/tf_static=0", "/tf_static=", "/tf_static=a", "=2"])
+def test_what_to_repeat_is_a_topic_and_a_depth(tmp_path: Path, asked: str) -> None:
+    result = CliRunner().invoke(
+        bag_commands.bag, ["record", "-a", "-o", str(tmp_path / "bag"), "--repeat-transient-local", asked]
+    )
+    assert "give TOPIC or TOPIC=DEPTH" in str(result.exception)
 
 
 @pytest.mark.parametrize("compression", ["none", "chunk", "message", "file"])

@@ -116,7 +116,7 @@ def test_pixels_are_shaded_as_on_the_processor(drawn, parcel):
         shade(
             ids, drawn["rotations"][view], drawn["origins"][view], drawn["lenses"][view],
             drawn["vertices"], drawn["normals"], drawn["uv"], drawn["material"], drawn["owner"],
-            materials, light, shadows, int(parcel.seeds[0, view]), image,
+            materials, light, shadows, int(parcel.seeds[0, view]), (0, 0, *image.shape[1::-1]), image,
         )  # fmt: skip
         error = np.abs(image[:, :, ::-1].astype(int) - drawn["images"][0, view])
         assert error.max() <= 2

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
 import pytest
 
 from lss_bev_ros.errors import TrainingError
+from lss_bev_ros.geometry import CAMERA_NAMES, Camera, Lens, Pose, Rig
 from lss_bev_ros.training import parcels, source
 from lss_bev_ros.training.checkpoint import next_world, save_checkpoint
 from lss_bev_ros.training.config import SampleLayout
@@ -94,3 +100,27 @@ def test_ranks_share_the_processes_out():
 def test_no_process_is_refused():
     with pytest.raises(TrainingError, match="workers"):
         world_plans(0, 0, 1, 1, 1)
+
+
+def test_keyframes_of_lenses_teach_what_pinholes_would_have_seen():
+    forward = Pose(np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]), np.array([1.7, 0.0, 1.5]))
+    k = np.array([[633.0, 0.0, 408.0], [0.0, 633.0, 245.0], [0.0, 0.0, 1.0]])
+    plain = Camera("cam_front", k, 800, 450, forward)
+    bent = replace(plain, lens=Lens("plumb_bob", (-0.34, 0.14, 0.001, -0.001, -0.03)))
+    samples = [source.keyframe_sample(keyframe_of(camera), LAYOUT) for camera in (plain, bent)]
+    place = CAMERA_NAMES.index("cam_front")
+    straight, seen = (sample.images[place].astype(int) for sample in samples)
+    assert straight.std() > 20
+    assert np.abs(seen - straight)[4:-4, 4:-4].mean() < 2
+    assert np.array_equal(samples[0].calibration, samples[1].calibration)
+
+
+def keyframe_of(camera):
+    """A keyframe whose only camera takes a smooth picture of what lies along its rays."""
+    pixels = np.stack(np.meshgrid(np.arange(camera.width), np.arange(camera.height)), axis=-1)
+    x, y, _ = np.moveaxis(camera.rays(pixels), -1, 0)
+    picture = [np.sin(9 * x + 2 * y), np.cos(7 * y - 3 * x), np.sin(5 * x) * np.cos(4 * y)]
+    picture = (127.5 + 100 * np.stack(picture, axis=-1)).round().astype(np.uint8)
+    encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 97])[1].tobytes()
+    shot = SimpleNamespace(camera=camera, encoded=lambda: encoded, jpeg=lambda: encoded)
+    return SimpleNamespace(rig=Rig((camera,)), cameras={camera.name: shot}, boxes=[])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -181,13 +182,13 @@ def test_the_command_films_a_scene(street, tmp_path):
 
 @pytest.fixture(scope="module")
 def damaged(street, tmp_path_factory):
-    """The scene with all images of its second frame cut short and one of its third no image at all."""
+    """The scene with all images of its second frame and one of its third of another size than calibrated."""
     root = tmp_path_factory.mktemp("damaged") / "street"
     shutil.copytree(street, root)
     _, second, third, *_ = NuScenesReader(root).keyframes("scene-0001")
-    for shot in second.cameras.values():
-        shot.path.write_bytes(shot.path.read_bytes()[:300] + b"\xff\xd9")
-    third.cameras["cam_back"].path.write_bytes(b"\xff\xd8 no image at all \xff\xd9")
+    small = cv2.imencode(".jpg", np.zeros((90, 160, 3), np.uint8))[1].tobytes()
+    for shot in (*second.cameras.values(), third.cameras["cam_back"]):
+        shot.path.write_bytes(small)
     return root
 
 

@@ -88,14 +88,17 @@ def take_picture(
     """
     width, height = round(WIDTH * scale), round(HEIGHT * scale)
     lens = mount.scaled(scale).lens
+    left, top, frame = 0, 0, (0, 0, width, height)
     if bending is not None:
+        left, top = bending.left, bending.top
+        frame = (left, top, width, height)
         width, height = bending.width, bending.height
-        lens = lens + np.array([0.0, 0.0, bending.left, bending.top])
     ego = world.ego_pose(time)
     pose = ego @ mount.pose
     rotation, origin = np.ascontiguousarray(pose.rotation.T), pose.translation
     fixed, owners = world.fixed
-    keep = visible(fixed.vertices, rotation, origin, lens, width, height, FAR)
+    drawn = lens + np.array([0.0, 0.0, left, top])
+    keep = visible(fixed.vertices, rotation, origin, drawn, width, height, FAR)
     moving, moving_owners = world.moving(time, ego.translation[:2], 200.0)
     mesh = joined(
         [Mesh(fixed.vertices[keep], fixed.normals[keep], fixed.uv[keep], fixed.material[keep]), moving]
@@ -105,7 +108,7 @@ def take_picture(
 
     keys = np.zeros((2 * height, 2 * width), np.float32)
     ids = np.full((2 * height, 2 * width), -1, np.int32)
-    fine = np.array([2 * lens[0], 2 * lens[1], 2 * lens[2] + 0.5, 2 * lens[3] + 0.5])
+    fine = np.array([2 * drawn[0], 2 * drawn[1], 2 * drawn[2] + 0.5, 2 * drawn[3] + 0.5])
     draw(mesh.vertices, rotation, origin, fine, keys, ids)
     image = np.empty((height, width, 3), np.uint8)
     materials = world.materials(time)
@@ -123,6 +126,7 @@ def take_picture(
         world.light,
         shadows,
         seed,
+        frame,
         image,
     )
 

@@ -260,7 +260,7 @@ def pixel(
         total_g += weight * g / (1.0 + 0.25 * g)
         total_b += weight * b / (1.0 + 0.25 * b)
     px, py = (column - 0.5 * width) / (0.5 * width), (row - 0.5 * height) / (0.5 * width)
-    vignette = 1.0 - 0.16 * (px * px + py * py)
+    vignette = 1.0 - 0.16 * min(px * px + py * py, 2.0)
     # Sum of two uniform numbers: a triangular stand-in for the sensor's noise, stronger in shadows.
     grain = hashed(column, row, seed) + hashed(column, row, seed + 77) - 1.0
     return (
@@ -285,6 +285,7 @@ def shade(
     light,
     shadows,
     seed,
+    frame,
     image,
 ):
     """Fill a picture from a buffer of triangle numbers with four samples a pixel.
@@ -293,7 +294,7 @@ def shade(
         ids: (2 H, 2 W) int32, -1 for sky.
         rotation: (3, 3) float64, world to camera.
         origin: (3,) float64, the camera in the world.
-        lens: (4,) float64, fx, fy, cx, cy of the picture, pixels (centres at whole numbers).
+        lens: (4,) float64, fx, fy, cx, cy of the camera's own picture, pixels (centres at whole numbers).
         vertices: as in `Mesh`, world.
         normals: as in `Mesh`, world.
         uv: as in `Mesh`.
@@ -303,12 +304,13 @@ def shade(
         light: of the world.
         shadows: around the camera.
         seed: of the sensor's noise.
+        frame: left, top, width and height of the camera's own picture in a larger one that goes on around it.
         image: (H, W, 3) uint8, BGR, filled.
     """
-    height, width = image.shape[:2]
+    left, top, width, height = frame
     curve = film_curve()
-    for row in range(height):
-        for column in range(width):
+    for row in range(image.shape[0]):
+        for column in range(image.shape[1]):
             four = (
                 ids[2 * row, 2 * column],
                 ids[2 * row, 2 * column + 1],
@@ -316,8 +318,9 @@ def shade(
                 ids[2 * row + 1, 2 * column + 1],
             )
             r, g, b = pixel(
-                row, column, height, width, four, rotation, origin, lens, vertices, normals, uv, material,
-                instance, materials.kind, materials.colour, materials.params, light, shadows, seed, curve,
+                row - top, column - left, height, width, four, rotation, origin, lens, vertices, normals, uv,
+                material, instance, materials.kind, materials.colour, materials.params, light, shadows, seed,
+                curve,
             )  # fmt: skip
             image[row, column, 0] = b
             image[row, column, 1] = g

@@ -207,6 +207,7 @@ class Studio:
             light,
             shadows,
             seed,
+            (0, 0, width, height),
             drawn,
         )
         image[:] = drawn[:, :, ::-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ import numpy as np
 
 from ... import dataset_messages, messages
 from ...errors import GeometryError, StandaloneError
-from ...geometry import CAMERA_NAMES, BevGrid, Box, Pose, Rig
+from ...geometry import BevGrid, Box, Camera, Pose, Rig
 from ...visualization.film import FilmFrame
 from .reader import Bag
 from .robot import PREDICTION_TOPIC, Car, Mounting, Warn, decoded, find_car
@@ -23,6 +23,9 @@ _NEAR_NS = 60_000_000
 _LATE_NS = 2_000_000_000
 """How much later than its instant a recording may come in the bag: a slow network's grid, say."""
 
+_PENDING = 64
+"""Instants that may be under way at once."""
+
 _T = TypeVar("_T")
 
 Predict = Callable[[int, Rig, dict[str, bytes | np.ndarray]], tuple[np.ndarray, BevGrid] | None]
@@ -31,15 +34,38 @@ Predict = Callable[[int, Rig, dict[str, bytes | np.ndarray]], tuple[np.ndarray, 
 
 @dataclass
 class _Instant:
-    """What belongs to one stamp: by topic, its distance in nanoseconds and the message."""
+    """What belongs to one stamp.
+
+    Attributes:
+        stamp: nanoseconds.
+        found: by topic, its distance in nanoseconds and the message.
+        cameras: those that are placed, None where one cannot be.
+        lidar: where the scan's sensor is.
+    """
 
     stamp: int
     found: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    cameras: dict[str, Camera | None] = field(default_factory=dict)
+    lidar: Pose | None = None
 
     def offer(self, topic: str, stamp: int, message: Any) -> None:
         distance = abs(stamp - self.stamp)
         if topic not in self.found or distance < self.found[topic][0]:
             self.found[topic] = (distance, message)
+            self.cameras.pop(topic.partition("/")[0], None)
+            self.lidar = None if topic == dataset_messages.LIDAR_TOPIC else self.lidar
+
+    def settle(self, names: Collection[str], infos: Mapping[str, Any], mounting: Mounting) -> None:
+        """Place the cameras whose images have come, before their calibration or mounting may change."""
+        for name in names:
+            image = self.message(dataset_messages.image_topic(name))
+            if image is not None and name not in self.cameras:
+                stamp = messages.from_stamp(image.header.stamp)
+                self.cameras[name] = mounting.camera(name, infos.get(name), stamp)
+        scan = self.message(dataset_messages.LIDAR_TOPIC)
+        if scan is not None and self.lidar is None:
+            stamp = messages.from_stamp(scan.header.stamp)
+            self.lidar = mounting.pose(scan.header.frame_id, stamp, "the LiDAR")
 
     def message(self, topic: str) -> Any:
         return self.found[topic][1] if topic in self.found else None
@@ -73,12 +99,12 @@ def film_frames(
     with Bag(path) as bag:
         car = find_car(bag, namespace, PREDICTION_TOPIC if predict is None else "")
         names = car.names
-        anchor = PREDICTION_TOPIC if predict is None else _anchor(names, path)
+        anchor = PREDICTION_TOPIC if predict is None else _anchor(car, path)
         if anchor not in names:
             raise StandaloneError(
                 f"bag {path} has no {PREDICTION_TOPIC}; give --weights to predict the grids from its images"
             )
-        if not any(dataset_messages.image_topic(name) in names for name in CAMERA_NAMES):
+        if not any(dataset_messages.image_topic(name) in names for name in car.cameras):
             raise StandaloneError(f"bag {path} has no <camera>/image_raw/compressed, so nothing to show")
         say = Warn(warn)
         headers = [message.header for _, message in decoded(bag, [names[anchor]], say)]
@@ -88,11 +114,12 @@ def film_frames(
     return len(stamps), _frames(path, car, stamps[first:], predict, base_frame, say)
 
 
-def _anchor(names: Mapping[str, str], path: Path) -> str:
-    for name in (dataset_messages.TRUTH_TOPIC, PREDICTION_TOPIC, dataset_messages.image_topic("cam_front")):
-        if name in names:
+def _anchor(car: Car, path: Path) -> str:
+    images = [dataset_messages.image_topic(name) for name in ("cam_front", *car.cameras)]
+    for name in (dataset_messages.TRUTH_TOPIC, PREDICTION_TOPIC, *images):
+        if name in car.names:
             return name
-    raise StandaloneError(f"bag {path} has neither grids nor images of cam_front, so nothing to show")
+    raise StandaloneError(f"bag {path} has neither grids nor <camera>/image_raw/compressed: nothing to show")
 
 
 def _frames(
@@ -110,24 +137,29 @@ def _frames(
         for full, message in decoded(bag, [full for name, full in car.names.items() if name != "tf"], warn):
             topic = relative[full]
             if topic == "tf_static":
+                for instant in instants[done : done + _PENDING]:
+                    instant.settle(car.cameras, infos, mounting)
                 mounting.take(message.transforms, is_static=True)
                 continue
             stamp = _stamp(message)
             if stamp is None:
                 continue
             if topic.endswith("/camera_info"):
-                infos[topic.partition("/")[0]] = message
+                name = topic.partition("/")[0]
+                for instant in instants[done : done + _PENDING]:
+                    instant.settle([name], infos, mounting)
+                infos[name] = message
                 continue
             first = bisect.bisect_left(stamps, stamp - _NEAR_NS)
             for instant in instants[first : bisect.bisect_right(stamps, stamp + _NEAR_NS)]:
                 instant.offer(topic, stamp, message)
             while done < len(instants) and stamps[done] < stamp - _LATE_NS:
-                if (frame := _frame(instants[done], infos, mounting, predict, warn)) is not None:
+                if (frame := _frame(instants[done], car, infos, mounting, predict, warn)) is not None:
                     yield frame
                 instants[done].found.clear()
                 done += 1
     for instant in instants[done:]:
-        if (frame := _frame(instant, infos, mounting, predict, warn)) is not None:
+        if (frame := _frame(instant, car, infos, mounting, predict, warn)) is not None:
             yield frame
         instant.found.clear()
 
@@ -135,7 +167,7 @@ def _frames(
 def _first_infos(bag: Bag, car: Car, warn: Warn) -> dict[str, Any]:
     """The first camera_info of each camera, which may come after its first images."""
     found = {}
-    for name in CAMERA_NAMES:
+    for name in car.cameras:
         full = car.names.get(dataset_messages.info_topic(name))
         for _, message in decoded(bag, [full], warn) if full is not None else ():
             found[name] = message
@@ -164,11 +196,16 @@ def _stamp(message: Any) -> int | None:
 
 
 def _frame(
-    instant: _Instant, infos: dict[str, Any], mounting: Mounting, predict: Predict | None, warn: Warn
+    instant: _Instant,
+    car: Car,
+    infos: dict[str, Any],
+    mounting: Mounting,
+    predict: Predict | None,
+    warn: Warn,
 ) -> FilmFrame | None:
     images = {}
     cameras = []
-    for name in CAMERA_NAMES:
+    for name in car.cameras:
         image = instant.message(dataset_messages.image_topic(name))
         if image is not None:
             # What cannot be read stays as it is: it is shown as no image, and an engine says why.
@@ -176,7 +213,8 @@ def _frame(
                 images[name] = messages.picture(image)
             except GeometryError:
                 images[name] = bytes(image.data)
-            camera = mounting.camera(name, infos.get(name), messages.from_stamp(image.header.stamp))
+            instant.settle([name], infos, mounting)
+            camera = instant.cameras[name]
             cameras += [] if camera is None else [camera]
     if not images:
         return None
@@ -192,11 +230,14 @@ def _frame(
     truth, scan = instant.message(dataset_messages.TRUTH_TOPIC), instant.message(dataset_messages.LIDAR_TOPIC)
     points, origin = None, np.zeros(3)
     if scan is not None:
-        pose = mounting.pose(scan.header.frame_id, messages.from_stamp(scan.header.stamp), "the LiDAR")
+        instant.settle((), infos, mounting)
+        pose = instant.lidar
         seen = _readable(messages.xyz_from_cloud, scan, warn)
         if pose is not None and seen is not None:
             points, origin = pose.apply(seen), pose.translation
     cells = _readable(messages.cells_from_grid, truth, warn)
+    if cells is not None and not (cells[0] >= 0).any():
+        cells = None  # nobody knows
     return FilmFrame(
         stamp=instant.stamp,
         rig=rig,

@@ -17,6 +17,7 @@ from .reader import Bag
 
 PREDICTION_TOPIC = "bev/occupancy"
 BASE_FRAME = "base_link"
+_IMAGES = "/image_raw/compressed"
 _GLOBAL = ("tf", "tf_static")
 
 
@@ -59,10 +60,17 @@ def decoded(bag: Bag, topics: Collection[str], warn: Warn) -> Iterator[tuple[str
 
 @dataclass(frozen=True)
 class Car:
-    """A car in a bag: its namespace, and relative topic names as of the replay to names in the bag."""
+    """A car in a bag.
+
+    Attributes:
+        namespace: of its topics.
+        names: relative topic names as of the replay to names in the bag.
+        cameras: names of the cameras whose images the bag may hold: nuScenes' six, then others.
+    """
 
     namespace: str
     names: Mapping[str, str]
+    cameras: tuple[str, ...] = CAMERA_NAMES
 
 
 def find_car(bag: Bag, namespace: str | None = None, needed: str = "") -> Car:
@@ -76,27 +84,43 @@ def find_car(bag: Bag, namespace: str | None = None, needed: str = "") -> Car:
     Raises:
         StandaloneError: several cars fit and none is asked for; the message names them.
     """
-    wanted = {PREDICTION_TOPIC, *(topic.name.removeprefix("/") for topic in dataset_messages.topics())}
+    cameras = _cameras(bag)
+    wanted = {PREDICTION_TOPIC}
+    wanted |= {topic.name.removeprefix("/") for topic in dataset_messages.topics(cameras=cameras)}
     found: dict[str, dict[str, str]] = {}
     for topic in bag.topics:
         for name in wanted:
             if topic.count and topic.name.endswith(f"/{name}"):
                 found.setdefault(topic.name.removesuffix(f"/{name}"), {})[name] = topic.name
-    chosen = _chosen(bag, found, namespace, needed)
+    with_images = {each for each in found if _has_images(found[each], cameras)}
+    chosen = _chosen(bag, found, with_images, namespace, needed)
     names = dict(found.get(chosen, {}))
     # Transforms are global unless they were remapped; a node's own namespace may lie below the cameras'.
     for name in _GLOBAL:
         if name in found.get("", {}):
             names.setdefault(name, found[""][name])
     below = [each for each in found if each.startswith(f"{chosen}/") and PREDICTION_TOPIC in found[each]]
-    cars = [each for each in found if _has_images(found[each])]
-    if PREDICTION_TOPIC not in names and len(below) == 1 and below[0] not in cars:
+    if PREDICTION_TOPIC not in names and len(below) == 1 and below[0] not in with_images:
         names[PREDICTION_TOPIC] = found[below[0]][PREDICTION_TOPIC]
-    return Car(chosen, names)
+    return Car(chosen, names, cameras)
 
 
-def _chosen(bag: Bag, found: dict[str, dict[str, str]], namespace: str | None, needed: str) -> str:
-    cars = sorted(each for each in found if _has_images(found[each]))
+def _cameras(bag: Bag) -> tuple[str, ...]:
+    """The six cameras of nuScenes, and whatever else has images and a camera_info below one name."""
+    topics = {topic.name for topic in bag.topics if topic.count}
+    images = [name.removesuffix(_IMAGES) for name in topics if name.endswith(_IMAGES)]
+    others = {name.rpartition("/")[2] for name in images if f"{name}/camera_info" in topics}
+    return (*CAMERA_NAMES, *sorted(others - {*CAMERA_NAMES, ""}))
+
+
+def _chosen(
+    bag: Bag,
+    found: dict[str, dict[str, str]],
+    with_images: Collection[str],
+    namespace: str | None,
+    needed: str,
+) -> str:
+    cars = sorted(with_images)
     told = ", ".join(each or "/" for each in cars)
     if namespace is not None:
         asked = f"/{namespace.strip('/')}" if namespace.strip("/") else ""
@@ -116,8 +140,8 @@ def _chosen(bag: Bag, found: dict[str, dict[str, str]], namespace: str | None, n
     return cars[0] if cars else next((each for each in sorted(found) if needed in found[each]), "")
 
 
-def _has_images(names: Collection[str]) -> bool:
-    return any(dataset_messages.image_topic(camera) in names for camera in CAMERA_NAMES)
+def _has_images(names: Collection[str], cameras: Collection[str]) -> bool:
+    return any(dataset_messages.image_topic(camera) in names for camera in cameras)
 
 
 class Mounting:

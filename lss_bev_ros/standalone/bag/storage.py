@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import struct
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from io import StringIO
 from pathlib import Path
@@ -49,11 +50,14 @@ class StorageOptions:
             `message` or `file`, as `ros2 bag record --compression-mode` means them. All with zstd.
         max_size: bytes after which a new file is begun, 0 for never.
         max_duration: seconds after which a new file is begun, 0 for never.
+        repeat: full names of topics to how many of their last messages each new file begins with, so that
+            it can be read without those before it.
     """
 
     compression: str = "none"
     max_size: int = 0
     max_duration: float = 0.0
+    repeat: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.compression not in ("none", "chunk", "message", "file"):
@@ -80,6 +84,7 @@ class _Written:
 
     connection: Connection
     qos: str
+    kept: deque[bytes]
     count: int = 0
 
 
@@ -133,7 +138,9 @@ class BagStorage:
             ext=ConnectionExtRosbag2(serialization_format="cdr", offered_qos_profiles=list(offered_qos)),
             owner=None,
         )
-        self._topics[connection.id] = _Written(connection, _qos_text(tuple(offered_qos)))
+        self._topics[connection.id] = _Written(
+            connection, _qos_text(tuple(offered_qos)), deque(maxlen=self._options.repeat.get(name, 0))
+        )
         self._announce(self._topics[connection.id])
         return connection
 
@@ -148,14 +155,21 @@ class BagStorage:
             self._mcap = self._begin_file()
             for written in self._topics.values():
                 self._announce(written)
+            for written in self._topics.values():
+                for kept in written.kept:
+                    self._put(written, stamp, kept)
         if self._options.compression == "message":
             data = zstd.compress(data)
-        self._mcap.write(topic, stamp, data)
+        self._topics[topic.id].kept.append(data)
+        self._put(self._topics[topic.id], stamp, data)
+
+    def _put(self, written: _Written, stamp: int, data: bytes) -> None:
+        self._mcap.write(written.connection, stamp, data)
         file = self._files[-1]
         file.start = min(file.start, stamp) if file.count else stamp
         file.end = max(file.end, stamp)
         file.count += 1
-        self._topics[topic.id].count += 1
+        written.count += 1
 
     def flush(self) -> None:
         """Bring the file up to date with a whole chunk, which is what a reader of a cut file relies on."""

@@ -13,29 +13,36 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
 
+from ...dataset_messages import image_topic, raw_image_topic
 from ...geometry import CAMERA_NAMES
+from ...nodes.diagnostics import is_of_another_car
 
 
 class Monitor:
     """Listens to /diagnostics on a thread of its own and calls the replay's services."""
 
-    def __init__(self, namespace: str = "", cameras: Sequence[str] = CAMERA_NAMES) -> None:
+    def __init__(
+        self, namespace: str = "", cameras: Sequence[str] = CAMERA_NAMES, transport: str = "compressed"
+    ) -> None:
         """Start listening.
 
         Args:
             namespace: of the nodes.
             cameras: names of the cameras that they take.
+            transport: `compressed` or `raw`, the images that they take.
         """
+        self._namespace = namespace.strip("/")
+        image = raw_image_topic if transport == "raw" else image_topic
         # What a node of the demonstration subscribes to.
         self._topics = (
-            *(f"{name}/image_raw/compressed" for name in cameras),
+            *(image(name) for name in cameras),
             *(f"{name}/camera_info" for name in cameras),
             "lidar_top/points",
             "ground_truth/occupancy",
             "bev/occupancy",
         )
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)  # Ctrl-C is the caller's
-        self._node = rclpy.create_node("demo_monitor", namespace=namespace or "/")
+        self._node = rclpy.create_node("demo_monitor", namespace=f"/{self._namespace}")
         self._statuses: dict[str, DiagnosticStatus] = {}
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 50)
         self._resume = self._node.create_client(Trigger, "replay/resume")
@@ -81,6 +88,8 @@ class Monitor:
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
+            if is_of_another_car(status.name, self._namespace):
+                continue
             self._statuses[status.name.rpartition(": ")[2]] = status
 
     def _spin(self) -> None:

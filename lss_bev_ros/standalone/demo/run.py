@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -74,7 +75,8 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
     Args:
         arguments: `name:=value` arguments for demo.launch.py; without `dataroot` a synthetic scene is made
             once and kept, and without `weights` those of `demo_weights` are used.
-        runs: where results go: `<runs>/demo`, the previous one moved to `<runs>/demo.previous`.
+        runs: where results go: `<runs>/demo`, the previous one moved to `<runs>/demo.previous`; with
+            `namespace:=car1` `<runs>/demo-car1`, so that several run at once.
         console: where to print.
 
     Returns:
@@ -90,7 +92,10 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
     given.setdefault("repeat", str(_repeats(given)))
     if "weights" not in given:
         given["weights"] = demo_weights()
-    files = DemoFiles(_fresh(runs / "demo"))
+    namespace = given.get("namespace", "").strip("/")
+    files = DemoFiles(_fresh(runs / "-".join(["demo", *filter(None, namespace.split("/"))])))
+    if namespace:
+        given.setdefault("port", "0")  # 8080 may be another car's
     given["report"] = str(files.report)
     given["paused"] = "true"  # until everyone listens
     cameras = camera_names(given["dataroot"], given.get("version", ""))
@@ -98,11 +103,13 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
     # In the graph is not yet connected to: the replay counts those that its own publishers reach.
     given.setdefault("wait_for_subscribers", str(listeners))
     interrupted = False
-    with _terminable(), _process("bag", ["bag", "record", "--all", "--output", str(files.bag)], files):
+    recording = ["bag", "record", *_recorded(given, cameras), "--output", str(files.bag)]
+    with _terminable(), _process("bag", recording, files):
         launch = ["launch", "demo.launch.py", *(f"{name}:={value}" for name, value in given.items())]
         with _process("launch", launch, files) as nodes:
             try:
-                seen = _watch(nodes, listeners, given.get("namespace", ""), cameras, console)
+                monitor = Monitor(namespace, cameras, given.get("image_transport", ""))
+                seen = _watch(nodes, listeners, monitor, console)
             except KeyboardInterrupt:
                 interrupted = True
                 seen = {}
@@ -142,6 +149,18 @@ def synthetic_scene(folder: Path, console: Console) -> Path:
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     return target
+
+
+def _recorded(given: dict[str, str], cameras: Sequence[str]) -> list[str]:
+    """Options of `bag record` for all topics but those of other cars in the same domain."""
+    shared = ["diagnostics", "rosout"]
+    if given.get("namespaced_tf", "true").lower() not in ("true", "1"):
+        shared += ["tf", "tf_static"]
+    namespace = given.get("namespace", "").strip("/")
+    if namespace:
+        return ["--regex", f"^/{re.escape(namespace)}/|^/({'|'.join(shared)})$"]
+    own = "|".join(map(re.escape, (*cameras, "lidar_top", "ground_truth", "bev", "evaluation")))
+    return ["--all", "--exclude-regex", f"^/.+/({own})/|^/.+/(tf|tf_static|clock)$"]
 
 
 def _repeats(given: dict[str, str]) -> int:
@@ -193,11 +212,8 @@ def _process(name: str, command: list[str], files: DemoFiles) -> Iterator[subpro
                         process.wait(_STOP_TIMEOUT)
 
 
-def _watch(
-    nodes: subprocess.Popen, listeners: int, namespace: str, cameras: Sequence[str], console: Console
-) -> dict[str, str]:
+def _watch(nodes: subprocess.Popen, listeners: int, monitor: Monitor, console: Console) -> dict[str, str]:
     """Show the live status until the nodes end; return what the network said of itself last."""
-    monitor = Monitor(namespace, cameras)
     started = time.monotonic()
     phase, shown, page = "starting", 0.0, ""
     try:

@@ -124,7 +124,7 @@ class EntityOwner:
         )
         publisher = Publisher(writer, msg_type, name, profile)
         self._publishers.append(publisher)
-        self._watch(publisher, writer, event_callbacks or PublisherEventCallbacks(), callback_group)
+        self.__watch(publisher, writer, event_callbacks or PublisherEventCallbacks(), callback_group)
         self._graph.add_endpoints(self._announcement, writers=[writer])
         return publisher
 
@@ -153,7 +153,7 @@ class EntityOwner:
         group = self._group(callback_group)
         subscription = Subscription(reader, msg_type, name, callback, group, profile, raw)
         self._add(self._subscriptions, subscription)
-        self._watch(subscription, reader, event_callbacks or SubscriptionEventCallbacks(), group)
+        self.__watch(subscription, reader, event_callbacks or SubscriptionEventCallbacks(), group)
         self._graph.add_endpoints(self._announcement, readers=[reader])
         return subscription
 
@@ -259,7 +259,7 @@ class EntityOwner:
         """Stop a guard condition; False where it is not this node's."""
         return self._destroy(self._guards, guard)
 
-    def _watch(
+    def __watch(
         self,
         owner: Publisher | Subscription,
         endpoint: Writer | Reader,

@@ -65,13 +65,13 @@ class GraphQueries:
         return _names_and_types(_of(self._graph.writers(REQUEST), node_name, node_namespace))
 
     def count_publishers(self, topic_name: str) -> int:
-        """How many publishers a topic has."""
-        name = self.resolve_topic_name(topic_name)
+        """How many publishers a topic has, whose name is not remapped."""
+        name = self.resolve_topic_name(topic_name, only_expand=True)
         return sum(endpoint.name == name for endpoint in self._graph.writers(TOPIC))
 
     def count_subscribers(self, topic_name: str) -> int:
-        """How many subscriptions a topic has."""
-        name = self.resolve_topic_name(topic_name)
+        """How many subscriptions a topic has, whose name is not remapped."""
+        name = self.resolve_topic_name(topic_name, only_expand=True)
         return sum(endpoint.name == name for endpoint in self._graph.readers(TOPIC))
 
     def get_publishers_info_by_topic(

@@ -1,0 +1,245 @@
+"""Whether the topics that the node wants are there."""
+
+from __future__ import annotations
+
+from .recording import ERROR, WARN, Problem, Recording, TopicRecord
+
+IMAGE = "sensor_msgs/msg/Image"
+COMPRESSED = "sensor_msgs/msg/CompressedImage"
+INFO = "sensor_msgs/msg/CameraInfo"
+CLOUD = "sensor_msgs/msg/PointCloud2"
+
+IMAGE_ENDS = (
+    "/image_raw/compressed",
+    "/image_raw",
+    "/image_color/compressed",
+    "/image_color",
+    "/image_rect_color/compressed",
+    "/image_rect_color",
+    "/image_rect/compressed",
+    "/image_rect",
+    "/image_mono/compressed",
+    "/image_mono",
+    "/image/compressed",
+    "/image",
+    "/compressed",
+)
+"""What follows a camera's name in the topics of its images, with drivers and data sets."""
+
+
+def camera_of(topic: str) -> str:
+    """The camera of an image's topic, without the leading slash: `car/front` of `/car/front/image_raw`."""
+    for end in IMAGE_ENDS:
+        if topic.endswith(end):
+            return topic.removesuffix(end).lstrip("/")
+    return topic.lstrip("/").rpartition("/")[0] or topic.lstrip("/")
+
+
+def check_topics(recording: Recording) -> list[Problem]:
+    """What is missing, or there under another name."""
+    topics = recording.topics
+    if not topics or not any(topic.count for topic in topics.values()):
+        return [
+            Problem(
+                ERROR,
+                recording.source,
+                "there is no message at all",
+                "start the drivers; look at ROS_DOMAIN_ID and RMW_IMPLEMENTATION"
+                if recording.live
+                else "record with --all, or name the topics",
+                "topics.none",
+            )
+        ]
+    problems = [
+        Problem(WARN, recording.source, loss, "record again, if that is more than can be spared", "bag.lost")
+        for loss in recording.losses
+    ]
+    pictures = [
+        topic for topic in topics.values() if topic.type in (IMAGE, COMPRESSED) and not _is_own(topic)
+    ]
+    if not pictures:
+        return [
+            Problem(
+                ERROR,
+                recording.source,
+                "no topic of images (sensor_msgs Image or CompressedImage)",
+                "start the cameras' drivers" if recording.live else "record the cameras' topics",
+                "topics.no-images",
+            )
+        ]
+    problems += _namespaces(recording) or _names(recording)
+    for record in recording.cameras:
+        image = topics.get(record.image_topic)
+        if image is None:
+            if not recording.assumed:
+                problems.append(_missing(recording, record.name, pictures))
+            continue
+        if not image.count:
+            left = [one.name for one in recording.cameras if _heard(recording, one.image_topic)]
+            problems.append(
+                Problem(
+                    ERROR,
+                    record.name,
+                    f"{image.name} is there, but no image came",
+                    ("look at the driver" if recording.live else "look at the driver, and record again")
+                    + f", or leave it out with cameras:={_quoted(left)}",
+                    "topics.silent",
+                )
+            )
+        if record.transport != recording.transport:
+            problems.append(_transport(recording, record.name, image))
+        if (remap := _remap(record.name, image)) is not None:
+            problems.append(remap)
+        info = topics.get(record.info_topic)
+        if info is None:
+            problems.append(_no_info(recording, record.name, image))
+        elif not info.count and image.count:
+            problems.append(
+                Problem(
+                    ERROR,
+                    record.name,
+                    f"{info.name} is there, but no camera_info came",
+                    "give the driver its camera_info_url; a latched camera_info must be transient local",
+                    "topics.silent-info",
+                )
+            )
+        for topic in (image, info):
+            if topic is not None and len(topic.offers) > 1 and recording.live:
+                problems.append(
+                    Problem(
+                        WARN,
+                        record.name,
+                        f"{topic.name} has {len(topic.offers)} publishers",
+                        "stop all but one: a second driver, or a bag that is played",
+                        "topics.two-publishers",
+                    )
+                )
+    return problems
+
+
+def _heard(recording: Recording, name: str) -> bool:
+    topic = recording.topics.get(name)
+    return topic is not None and topic.count > 0
+
+
+def _is_own(topic: TopicRecord) -> bool:
+    """Whether it is what this package publishes."""
+    return "/bev/image" in f"/{topic.name.lstrip('/')}"
+
+
+def _missing(recording: Recording, name: str, pictures: list[TopicRecord]) -> Problem:
+    wanted = f"{name}/image_raw/compressed" if recording.transport == "compressed" else f"{name}/image_raw"
+    used = {record.image_topic for record in recording.cameras}
+    info = recording.topics.get(f"/{name}/camera_info")
+    spare = [topic for topic in pictures if topic.name not in used]
+    near = [topic for topic in spare if name.rpartition("/")[2] in topic.name]
+    if near:
+        remedy = f"remap it: --ros-args -r {wanted}:={near[0].name}"
+    elif spare:
+        remedy = f"there is {', '.join(topic.name for topic in spare[:3])}: remap one to {wanted}"
+    else:
+        left = [record.name for record in recording.cameras if record.image_topic]
+        remedy = f"start its driver, or leave it out with cameras:={_quoted(left)}"
+    said = ", though its camera_info is there" if info is not None else ""
+    return Problem(ERROR, name, f"no topic {wanted}{said}", remedy, "topics.missing")
+
+
+def _quoted(names: list[str]) -> str:
+    return "'[" + ", ".join(names) + "]'"
+
+
+def _no_info(recording: Recording, name: str, image: TopicRecord) -> Problem:
+    others = [topic.name for topic in recording.topics.values() if topic.type == INFO]
+    used = {record.info_topic for record in recording.cameras}
+    spare = [other for other in others if other not in used]
+    near = [other for other in spare if name.rpartition("/")[2] in other]
+    wanted = f"{name}/camera_info"
+    remedy = (
+        f"remap it: --ros-args -r {wanted}:={near[0]}"
+        if near
+        else f"calibrate the camera, and have its driver publish {wanted}"
+    )
+    return Problem(
+        ERROR,
+        name,
+        f"no topic {wanted} beside {image.name}, so nobody knows its lens",
+        remedy,
+        "topics.no-info",
+    )
+
+
+def _transport(recording: Recording, name: str, image: TopicRecord) -> Problem:
+    raw = image.type == IMAGE
+    have, want = ("raw", "compressed") if raw else ("compressed", "raw")
+    return Problem(
+        ERROR,
+        name,
+        f"its images are {have} ({image.name}), and image_transport is {want}",
+        f"set image_transport to {have}",
+        "topics.transport",
+    )
+
+
+def _namespaces(recording: Recording) -> list[Problem]:
+    """Cameras that are there more than once, below different namespaces, or once below one."""
+    spaces: dict[str, set[str]] = {}
+    for topic in recording.topics.values():
+        if topic.type not in (IMAGE, COMPRESSED):
+            continue
+        camera = camera_of(topic.name)
+        for name in recording.expected:
+            if camera == name or camera.endswith(f"/{name}"):
+                spaces.setdefault(camera.removesuffix(name).rstrip("/"), set()).add(name)
+    named = sorted(space for space in spaces if space)
+    if len(spaces) > 1 and len(set.union(*spaces.values())) < sum(map(len, spaces.values())):
+        shown = [f"/{space}" for space in sorted(spaces)]
+        return [
+            Problem(
+                WARN,
+                recording.source,
+                f"the same cameras are there below {len(shown)} namespaces: {', '.join(shown)}",
+                f"choose one: run the node in it (ros2 run ... --ros-args -r __ns:={shown[-1]})",
+                "topics.two-robots",
+            )
+        ]
+    if named and "" not in spaces:
+        return [
+            Problem(
+                WARN,
+                recording.source,
+                f"the cameras are below the namespace /{named[0]}",
+                f"run the node in it: --ros-args -r __ns:=/{named[0]}",
+                "topics.namespace",
+            )
+        ]
+    return []
+
+
+def _names(recording: Recording) -> list[Problem]:
+    """Cameras of other names than the node expects."""
+    if not recording.assumed:
+        return []
+    names = [record.name for record in recording.cameras]
+    return [
+        Problem(
+            ERROR,
+            recording.source,
+            f"none of the cameras {', '.join(recording.expected)} is there; there are {', '.join(names)}",
+            f"set cameras:={_quoted(names)}, the front left one first, as in the parameter's description",
+            "topics.names",
+        )
+    ]
+
+
+def _remap(name: str, image: TopicRecord) -> Problem | None:
+    """A topic of images whose name is none that the node listens to."""
+    wanted = f"{name}/image_raw" + ("/compressed" if image.type == COMPRESSED else "")
+    if image.name.endswith(f"/{wanted}"):
+        return None
+    return Problem(
+        ERROR,
+        name,
+        f"its images are on {image.name}, and the node listens to {wanted}",
+        f"remap it: --ros-args -r {wanted}:={image.name}",
+        "topics.remap",
+    )
