@@ -63,7 +63,7 @@ def prefix(package: str = "rclpy") -> Path:
 
 def cache_folder() -> Path:
     """Where things are kept that can be made again."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lss_bev_ros"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "lss_bev_ros"
     with contextlib.suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
     usable = os.access(cache, os.W_OK)
