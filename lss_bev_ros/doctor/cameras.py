@@ -195,17 +195,17 @@ def _plausible(record: CameraRecord, camera: Camera) -> list[Problem]:
             )
         )
     reach = camera.lens.reach
-    corner = np.hypot(max(k[0, 2], width - k[0, 2]) / k[0, 0], max(k[1, 2], height - k[1, 2]) / k[1, 1])
     if not camera.lens.is_pinhole and camera.lens.model != "equidistant" and np.isfinite(reach):
         rays = camera.rays(np.array([[0, height / 2], [width - 1, height / 2]], dtype=np.float64))
         if not np.isfinite(rays).all():
+            lit = camera.lens.distort(np.array([reach, 0.0]))[0] * k[0, 0]
+            border = max(k[0, 2], width - k[0, 2])
             problems.append(
                 Problem(
                     WARN,
                     name,
-                    f"its distortion turns back inside the image: it is good up to "
-                    f"{np.rad2deg(np.arctan(reach)):.0f} "
-                    f"degrees off the axis, and the corner is at {np.rad2deg(np.arctan(corner)):.0f}",
+                    f"its distortion turns back inside the image: no light falls farther than {lit:.0f} "
+                    f"px from the principal point, and the image reaches {border:.0f} px",
                     "calibrate again with points in the corners, or as equidistant if it is a fisheye",
                     "camera.distortion",
                 )

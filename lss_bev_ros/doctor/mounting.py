@@ -18,6 +18,9 @@ _BODY = Pose(np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]), np
 _HIGHEST, _FARTHEST = 4.0, 10.0
 """Metres of a camera above base_link and beside it; trucks have theirs at 3.5 m and 9 m."""
 
+_LOWEST = 0.1
+"""Metres of a camera above base_link: what is lower stands in the road."""
+
 _SIDES = {
     "left": {"left", "l", "fl", "rl", "bl", "lf", "lr", "lb", "leftfront", "leftrear", "leftback"},
     "right": {"right", "r", "fr", "rr", "br", "rf", "rb", "rightfront", "rightrear", "rightback"},
@@ -93,7 +96,7 @@ def _placement(record: CameraRecord, camera: Camera) -> Problem | None:
             f"correct the transform to frame {record.frame!r}; base_link lies on the road",
             "mount.high",
         )
-    if z < 0.1:
+    if z < _LOWEST:
         return Problem(
             ERROR,
             name,
@@ -141,7 +144,9 @@ def _explained(record: CameraRecord, camera: Camera, mount: Pose) -> Problem | N
     """A mount that would be right if it were read in another way."""
     name, frame = record.name, record.frame
     # A camera that looks up by itself has a body frame of one that looks aside; names tell them apart.
-    if is_plausible(mount @ _BODY) and _agrees(sides(name), mount @ _BODY):
+    # At the base frame's origin nothing was measured: it stands in the road, whatever its axes are.
+    measured = mount.translation[2] >= _LOWEST
+    if measured and is_plausible(mount @ _BODY) and _agrees(sides(name), mount @ _BODY):
         taken = is_plausible(camera.pose)
         return Problem(
             WARN if taken else ERROR,
@@ -154,7 +159,7 @@ def _explained(record: CameraRecord, camera: Camera, mount: Pose) -> Problem | N
             "mount.body-frame",
         )
     for inverse, what in ((mount.inverse(), ""), (mount.inverse() @ _BODY, " of a body frame")):
-        if is_plausible(inverse) and inverse.translation[2] > 0.1:
+        if is_plausible(inverse) and inverse.translation[2] > _LOWEST:
             x, y, z = mount.translation
             return Problem(
                 ERROR,
@@ -165,16 +170,19 @@ def _explained(record: CameraRecord, camera: Camera, mount: Pose) -> Problem | N
                 f"publish the pose of {frame!r} in base_link, not of base_link in {frame!r}",
                 "mount.inverted",
             )
-    small = Pose(mount.rotation, mount.translation / 1000.0)
-    if np.abs(mount.translation).max() > 100.0 and (is_plausible(small) or is_plausible(small @ _BODY)):
-        return Problem(
-            ERROR,
-            name,
-            f"stands {np.abs(mount.translation).max():.0f} m from base_link: its translation is in "
-            f"millimetres",
-            f"divide the translation of frame {frame!r} by 1000",
-            "mount.unit",
-        )
+    distance = np.abs(mount.translation).max()
+    for factor, unit in ((100, "centimetres"), (1000, "millimetres")):
+        small = Pose(mount.rotation, mount.translation / factor)
+        # The smaller unit would put it into the road, or another one still far from the car.
+        fits = small.translation[2] >= _LOWEST and (is_plausible(small) or is_plausible(small @ _BODY))
+        if distance > _FARTHEST and fits:
+            return Problem(
+                ERROR,
+                name,
+                f"stands {distance:.0f} m from base_link: its translation is in {unit}",
+                f"divide the translation of frame {frame!r} by {factor}",
+                "mount.unit",
+            )
     return None
 
 

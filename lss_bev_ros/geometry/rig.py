@@ -144,7 +144,7 @@ def check_intrinsics(name: str, intrinsics: np.ndarray) -> np.ndarray:
     """(3, 3) float64 intrinsics of the camera `name`, pixels; GeometryError where they are of no camera."""
     intrinsics = np.array(intrinsics, dtype=np.float64)
     if intrinsics.shape != (3, 3) or not np.isfinite(intrinsics).all():
-        raise GeometryError(f"{name}: intrinsics must be a finite (3, 3) matrix")
+        raise GeometryError(f"{name}: intrinsics must be a finite (3, 3) matrix: calibrate the camera")
     if not (intrinsics[0, 0] > 0 and intrinsics[1, 1] > 0):
         raise GeometryError(
             f"{name}: focal length {intrinsics[0, 0]:g}, {intrinsics[1, 1]:g} px must be above 0; "

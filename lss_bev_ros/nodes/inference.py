@@ -88,6 +88,7 @@ class InferenceNode(Node):
         self._unusable: dict[str, str] = {}
         self._notes: Mapping[str, str] = {}
         self._warnings: tuple[str, ...] = ()
+        self._hopeless = False
         self._rig_watch = RigWatch(self.config.leave_out_misplaced)
         self._lidar: LidarWatch | None = None
         self._problem = ("", -_PROBLEM_SHOWN)
@@ -185,6 +186,7 @@ class InferenceNode(Node):
                     problems[name] = str(error)
         # Whole, since the executor reads them.
         self._unusable, self._notes, self._warnings = problems, notes, verdict.warnings
+        self._hopeless = verdict.hopeless
         if len(images) < self.config.min_cameras:
             reason = next(iter(problems.values()), "too few images")
             self._report(f"{len(images)} of {len(self.config.cameras)} cameras usable: {reason}")
@@ -294,7 +296,7 @@ class InferenceNode(Node):
         notes = [*self._notes.values(), *self._warnings]
         notes += [] if self._lidar is None else self._lidar.warnings
         if notes:
-            return Status("cameras", WARN, "; ".join(notes), values)
+            return Status("cameras", ERROR if self._hopeless else WARN, "; ".join(notes), values)
         return Status("cameras", OK, f"{cameras} cameras", values)
 
     def _clock_status(self) -> Status:

@@ -22,11 +22,13 @@ class RigVerdict:
         rig: the cameras that can be right; the same object while the reading's is.
         problems: camera name to one line, of the cameras that were left out.
         warnings: one line each, of what may be wrong with those that were not.
+        hopeless: whether that is an error of most cameras, so that no grid can be right.
     """
 
     rig: Rig
     problems: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    hopeless: bool = False
 
 
 class RigWatch:
@@ -56,10 +58,11 @@ class RigWatch:
             if problem.level == ERROR and problem.code not in _OF_ALL:
                 out |= {name: str(problem) for name in names if name in rig.names}
         # Where most cameras seem wrong, what they are held against may be: their names, or the car's frame.
-        if not self._leave_out or 2 * len(out) > len(rig):
+        most = 2 * len(out) > len(rig)
+        if most or not self._leave_out:
             out = {}
         left = rig if not out else rig.subset(name for name in rig.names if name not in out)
         # That a body frame is read as one is a note of the reading already.
         others = [problem for problem in found if problem.code != "mount.body-frame"]
         warnings = tuple(str(problem) for problem in others if str(problem) not in out.values())
-        return RigVerdict(left, out, warnings)
+        return RigVerdict(left, out, warnings, most and self._leave_out)

@@ -96,6 +96,13 @@ def unknown_lens(drive):
     return drive.each(change, info(FRONT))
 
 
+def strong_lens(drive):
+    def change(message):
+        message.distortion_model, message.d = "plumb_bob", [-0.5, 0.0, 0.0, 0.0, 0.0]
+
+    return drive.each(change, info(FRONT))
+
+
 def shifted_center(drive):
     return drive.each(lambda message: set_k(message, cx=300.0), info(FRONT))
 
@@ -370,6 +377,7 @@ FAULTS = [
     (half_size, "camera.size", FRONT),
     (video, "camera.encoding", FRONT),
     (unknown_lens, "camera.info", FRONT),
+    (strong_lens, "camera.distortion", FRONT),
     (shifted_center, "camera.principal-point", FRONT),
     (flat_pixels, "camera.aspect", FRONT),
     (telescope, "camera.field-of-view", FRONT),
@@ -462,3 +470,10 @@ def test_a_problem_says_where_what_and_how_to_solve_it(drive):
         f"{FRONT}: no topic {FRONT}/camera_info beside {image(FRONT)}, so nobody knows its lens; "
         f"calibrate the camera, and have its driver publish {FRONT}/camera_info"
     )
+
+
+def test_a_lens_that_turns_back_is_told_in_pixels(drive):
+    """Of r - 0.5 r^3 the largest value is 0.5443, at r = 0.8165."""
+    camera = drive.recording().cameras[FRONT].camera
+    (problem,) = (each for each in strong_lens(drive).problems() if each.code == "camera.distortion")
+    assert f"no light falls farther than {0.5443 * camera.intrinsics[0, 0]:.0f} px" in str(problem)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from lss_bev_ros.dataset.synthetic.config import WorldConfig
 from lss_bev_ros.dataset.synthetic.sensors import mounts
@@ -16,6 +17,9 @@ MOUNTED = {mount.channel.lower(): mount for mount in mounts(WorldConfig(), np.ra
 CAMERAS = tuple(
     Camera(name, MOUNTED[name].intrinsics, 1600, 900, MOUNTED[name].pose) for name in CAMERA_NAMES
 )
+
+BODY = Pose(np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]), np.zeros(3))
+"""Optical axes in a frame of x forward and z up."""
 
 
 def reading(**poses: Pose) -> RigReading:
@@ -67,3 +71,33 @@ def test_where_most_cameras_seem_wrong_none_is_left_out():
     verdict = RigWatch()(reading(**mirrored))
     assert verdict.rig.names == CAMERA_NAMES
     assert any("mirrored" in line for line in verdict.warnings)
+
+
+def test_where_most_cameras_are_wrong_the_rig_is_hopeless():
+    far = {name: Pose(MOUNTED[name].pose.rotation, MOUNTED[name].pose.translation * 1000) for name in MOUNTED}
+    poses = {name: far[name] for name in CAMERA_NAMES}
+    assert RigWatch()(reading(**poses)).hopeless
+    assert not RigWatch(leave_out=False)(reading(**poses)).hopeless
+    assert not RigWatch()(reading(cam_back=far["cam_back"])).hopeless
+
+
+@pytest.mark.parametrize(("factor", "unit"), [(1000, "millimetres"), (100, "centimetres")])
+def test_the_unit_of_a_translation_is_told(factor, unit):
+    for name in CAMERA_NAMES:
+        pose = MOUNTED[name].pose
+        verdict = RigWatch()(reading(**{name: Pose(pose.rotation, pose.translation * factor)}))
+        assert f"its translation is in {unit}" in verdict.problems[name]
+        assert f"by {factor}" in verdict.problems[name]
+
+
+@pytest.mark.parametrize("name", CAMERA_NAMES)
+def test_a_camera_at_the_origin_of_the_base_frame_is_in_the_road(name):
+    """As where its transform was never measured, or its camera_info names the base frame."""
+    origin = Pose(np.eye(3), np.zeros(3))
+    taken = Camera(
+        name, MOUNTED[name].intrinsics, 1600, 900, origin @ BODY
+    )  # as camera_frames: auto reads it
+    cameras = tuple(taken if camera.name == name else camera for camera in CAMERAS)
+    mounts = {camera.name: camera.pose for camera in cameras} | {name: origin}
+    verdict = RigWatch()(RigReading(Rig(cameras), mounts=mounts))
+    assert "in or under the road" in verdict.problems[name]

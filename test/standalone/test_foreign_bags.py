@@ -533,6 +533,19 @@ def test_wrong_overrides_are_told_in_one_line(tmp_path, text, message) -> None:
         read_overrides(tmp_path / "missing.yaml")
 
 
+@pytest.mark.parametrize("kept", [8, 45, None])
+def test_a_bag_that_holds_nothing_says_so(heard, tmp_path, capfd, kept) -> None:
+    path = tmp_path / "a.mcap"
+    write_mcap(path, [] if kept is None else talk(3))
+    path.write_bytes(path.read_bytes()[:kept])
+    if kept is None:
+        heard(path)
+        assert "holds no messages" in capfd.readouterr().err
+    else:
+        with pytest.raises(StandaloneError, match="cut before its first message"):
+            heard(path)
+
+
 def test_the_command_tells_by_its_exit_code(heard, tmp_path) -> None:
     from typer.testing import CliRunner
 

@@ -150,6 +150,12 @@ def play_bag(
                 raise StandaloneError(
                     f"bag {bag.path} has no messages that can be played here; see the warnings"
                 )
+            if not bag.message_count and not bag.complete:
+                raise StandaloneError(
+                    f"bag {bag.path} was cut before its first message: record it again, or copy it again"
+                )
+            if not bag.message_count:
+                warn(f"bag {bag.path} holds no messages")
             voice = _Voice(publishers, warn)
             clock = None if options.clock is None else BagClock(node, options.clock)
             playback = Playback(session, options.rate, options.start_paused, clock)
