@@ -37,7 +37,7 @@ def finished(street, module_processes, tmp_path_factory):
     """The folder that a whole demonstration leaves."""
     runs = tmp_path_factory.mktemp("demo")
     process = module_processes.start(
-        "lss_bev_ros.cli", "demo", "--runs", runs, f"dataroot:={street}", "rate:=0.5"
+        "lss_bev_ros.cli", "demo", "--runs", runs, f"dataroot:={street}", "rate:=0.5", "deadline:=10.0"
     )
     assert process.wait(240) == 0, module_processes.output(process)
     assert f"weights {demo_weights()}" in module_processes.output(process)
