@@ -1,5 +1,7 @@
 # make demo   six cameras in, a bird's-eye-view grid out, scored: needs only Python 3.10 to 3.12
-# make test   lint and all tests, on up to four processors; make coverage: the same in one process, counted
+# make test   lint and all tests, on up to four processors, then the chosen ones under ROS 2 Jazzy and Kilted;
+#             make coverage: all in one process, counted
+# make test-jazzy, test-kilted   every test that meets rclpy, under a real one (x86-64 Linux: wheels of PyPI)
 # the first Python on the path that is 3.10 to 3.12
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
@@ -9,8 +11,9 @@ ARGS ?=
 # PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu" takes torch without CUDA, 2 GB less
 PIP_ARGS ?=
 BIN := $(VENV)/bin
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test coverage lint format clean
+.PHONY: demo test test-jazzy test-kilted coverage lint format clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/installed-demo
@@ -19,7 +22,12 @@ demo: $(VENV)/installed-demo
 test: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	$(BIN)/python test/ros2/run.py jazzy $(SIDE_BY_SIDE)
+	$(BIN)/python test/ros2/run.py kilted $(SIDE_BY_SIDE)
+
+test-jazzy test-kilted: test-%: $(VENV)/installed-dev
+	$(BIN)/python test/ros2/run.py $* --all $(SIDE_BY_SIDE)
 
 coverage: $(VENV)/installed-dev
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered

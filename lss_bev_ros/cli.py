@@ -5,6 +5,7 @@ An error that the user can mend is one line on stderr and exit code 1.
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -27,9 +28,10 @@ from .commands.render import render
 from .commands.synthesize import synthesize
 from .commands.train import publish, train
 from .errors import LssBevError
-from .standalone import activate
+from .standalone import activate, child_environment
 from .standalone.ament_prefix import offer_package
 from .standalone.commands import bag, topic
+from .standalone.ros2 import check
 
 app = typer.Typer(
     help="Bird's-eye-view occupancy from six cameras with Lift-Splat-Shoot.",
@@ -44,7 +46,13 @@ def main() -> None:
     try:
         if not activate():
             offer_package()
-        app()
+            os.environ.update(child_environment(os.environ))  # the launch of ROS 2 passes it on
+        try:
+            app()
+        except ImportError:
+            if not activate():
+                check()  # says what is wrong with it, if it is that
+            raise
     except LssBevError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

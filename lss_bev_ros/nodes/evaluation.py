@@ -14,6 +14,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import OccupancyGrid
 from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time
 from sensor_msgs.msg import PointCloud2
@@ -77,6 +78,8 @@ class EvaluationNode(Node):
             for name in self._evaluator.running
         }
         self._ages = StampAges(self)
+        # The first scan may be here before /tf_static: Fast DDS repeats what is latched every 3 s.
+        self._patience = Duration(seconds=4.0)
         self._buffer = Buffer()
         self._transforms = TransformListener(self._buffer, self)
         self._subscribe()
@@ -184,7 +187,10 @@ class EvaluationNode(Node):
         if message is None:
             return None
         try:
-            transform = self._buffer.lookup_transform(self.config.base_frame, message.header.frame_id, Time())
+            patience, self._patience = self._patience, Duration()
+            transform = self._buffer.lookup_transform(
+                self.config.base_frame, message.header.frame_id, Time(), patience
+            )
             pose = messages.pose_from_transform(transform)
             return pose.apply(messages.xyz_from_cloud(message)), pose.translation
         except (GeometryError, TransformException) as error:

@@ -1,33 +1,33 @@
-"""What stands in for ROS 2 where it is not installed.
+"""What stands in for ROS 2 where it is not installed, and fills in what an installed one lacks.
 
 Layers, lowest first, each knowing only those before it: `interfaces` (what the types are),
 `message` and `cdr` (their classes and their bytes), `idl` and `transport` (Cyclone DDS),
 `discovery` and `graph` (who else is there), and `overlay/`, whose packages have the names and the
-API of the parts of ROS 2 that this project uses.
+API of the parts of ROS 2 that this project uses. Beside them, `ros2` and `built_messages`: a real rclpy.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
-OVERLAY = Path(__file__).resolve().parent / "overlay"
+from .ros2 import OVERLAY, additions, origin
 
 
 def activate() -> bool:
     """Make `import rclpy` work: with ROS 2 where it is installed, with the overlay where it is not.
 
-    A real ROS 2 always wins; then nothing changes. Returns whether the overlay is in use.
+    A real ROS 2 always wins, package by package: of the overlay, only the packages that it lacks are added,
+    last on the path. Returns whether the overlay's rclpy is in use.
     """
-    spec = importlib.util.find_spec("rclpy")
-    if spec is None or spec.origin is None:  # no origin: a mere folder of that name, such as its repository
-        sys.path.append(str(OVERLAY))
+    stands_in = origin("rclpy") is None
+    folder = OVERLAY if stands_in else additions()
+    if folder is not None and str(folder) not in sys.path:
+        sys.path.append(str(folder))
         importlib.invalidate_caches()
-        return True
-    return Path(spec.origin).resolve().is_relative_to(OVERLAY)
+    return stands_in
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -37,9 +37,10 @@ def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
         environment: to start from, such as `os.environ`.
 
     Returns:
-        A copy with the overlay last on PYTHONPATH where the overlay is in use, unchanged on a real ROS 2.
+        A copy whose PYTHONPATH ends with the overlay, or beside a real ROS 2 with what that lacks.
     """
     path = [part for part in environment.get("PYTHONPATH", "").split(os.pathsep) if part]
-    if activate() and str(OVERLAY) not in path:
-        path.append(str(OVERLAY))
+    folder = OVERLAY if activate() else additions()
+    if folder is not None and str(folder) not in path:
+        path.append(str(folder))
     return {**environment, "PYTHONPATH": os.pathsep.join(path)}

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lss_bev_ros.errors import LssBevError, StandaloneError
+from lss_bev_ros.standalone import activate
+from lss_bev_ros.standalone.ros2 import check
 
 if TYPE_CHECKING:
     from launch import LaunchDescription, LaunchDescriptionSource
@@ -93,8 +95,11 @@ def launch(name: str, arguments: Sequence[str] = (), *, package: str = PACKAGE, 
         or where all processes have ended and one of them failed; else 0, also where the user ended it.
 
     Raises:
-        StandaloneError: No such file, one that cannot be read, or an argument that it does not declare.
+        StandaloneError: No such file, one that cannot be read, or an argument that it does not declare;
+            or the ROS 2 on the path cannot be used.
     """
+    if not activate():
+        check()  # before its nodes fail on it one by one, and so that what they lack is made once
     source = _source(find_launch_file(name, package))
     values = parse_arguments(arguments)
     _check(values, _load(source), source.location)

@@ -9,15 +9,16 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
-from lss_bev_ros.standalone.interfaces import names
-from lss_bev_ros.standalone.message import message_class
-from lss_bev_ros.standalone.service import service_class
+from lss_bev_ros.standalone.built_messages import load
+from lss_bev_ros.standalone.ros2 import origin
 
 
 class InterfaceModule(ModuleType):
     """A package's `msg` or `srv` module."""
 
     def __init__(self, package: str, kind: str) -> None:
+        from lss_bev_ros.standalone.interfaces import names
+
         super().__init__(f"{package}.{kind}", f"The {kind} types of {package}, from the type store.")
         self._package = package
         self._kind = kind
@@ -29,6 +30,9 @@ class InterfaceModule(ModuleType):
             raise AttributeError(
                 f"{self.__name__} has no {name!r}; it has {', '.join(self.__all__) or 'nothing'}"
             )
+        from lss_bev_ros.standalone.message import message_class
+        from lss_bev_ros.standalone.service import service_class
+
         full = f"{self._package}/{self._kind}/{name}"
         kind = service_class(full) if self._kind == "srv" and not halves else message_class(full)
         setattr(self, name, kind)
@@ -39,7 +43,15 @@ class InterfaceModule(ModuleType):
 
 
 def fill(package: str) -> None:
-    """Give an overlay module, by its name, the submodules `msg` and `srv`."""
+    """Give an overlay module, by its name, the submodules `msg` and `srv`.
+
+    Beside a real rclpy they are those that rosidl makes for it.
+    """
+    if origin("rclpy") is not None:
+        load(package)
+        return
+    from lss_bev_ros.standalone.interfaces import names
+
     module = sys.modules[package]
     module.__path__ = []  # a package, whose submodules are here and not on disk
     for kind in ("msg", "srv"):

@@ -37,7 +37,7 @@ def finished(street, module_processes, tmp_path_factory):
     """The folder that a whole demonstration leaves."""
     runs = tmp_path_factory.mktemp("demo")
     process = module_processes.start(
-        "lss_bev_ros.cli", "demo", "--runs", runs, f"dataroot:={street}", "rate:=0.5"
+        "lss_bev_ros.cli", "demo", "--runs", runs, f"dataroot:={street}", "rate:=0.5", "deadline:=10.0"
     )
     assert process.wait(240) == 0, module_processes.output(process)
     assert f"weights {demo_weights()}" in module_processes.output(process)
@@ -77,7 +77,8 @@ def test_the_picture_is_there(finished):
     assert picture.shape[1] == 1920
 
 
-def test_nothing_is_lost_on_ctrl_c(street, processes, tmp_path):
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_nothing_is_lost_when_it_is_ended(street, processes, tmp_path, ending):
     process = processes.start(
         "lss_bev_ros.cli", "demo", "--runs", tmp_path, f"dataroot:={street}", "loop:=true"
     )
@@ -87,8 +88,8 @@ def test_nothing_is_lost_on_ctrl_c(street, processes, tmp_path):
         if report.exists() and json.loads(report.read_text())["frames"]["evaluated"] > 3:
             break
         time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    process.send_signal(ending)
+    assert process.wait(60) == 0
     assert json.loads(report.read_text())["frames"]["evaluated"] > 3
     with Bag(tmp_path / "demo" / "bag") as bag:
         assert bag.complete

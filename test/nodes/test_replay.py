@@ -106,7 +106,7 @@ def test_a_damaged_file_is_named_and_the_replay_goes_on(street, tmp_path, proces
     victim.write_bytes(victim.read_bytes()[:1000])
     listener.listen(DiagnosticArray, "/diagnostics")
     listener.listen(CompressedImage, "cam_back/image_raw/compressed")
-    processes.node("replay", dataroot=root)
+    processes.node("replay", dataroot=root, loop="true")  # discovery may take longer than the scene
     listener.wait_for(
         lambda got: any(
             status.level == b"\x02" and victim.name in status.message

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lss_bev_ros.standalone import activate
+from lss_bev_ros.standalone import activate, child_environment
 from lss_bev_ros.standalone.ament_prefix import offer_package
 
 pytestmark = pytest.mark.skipif(activate(), reason="no ROS 2 is sourced")
@@ -24,7 +24,9 @@ def test_the_package_and_its_nodes_are_found(monkeypatch):
     offer_package()
     assert os.path.isfile(f"{get_package_share_directory('lss_bev_ros')}/launch/demo.launch.py")
     node = f"{get_package_prefix('lss_bev_ros')}/lib/lss_bev_ros/replay_node"
-    ended = subprocess.run([node], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        [node], env=child_environment(os.environ), capture_output=True, text=True, timeout=60, check=False
+    )
     assert ended.returncode == 1
     assert "no data root given" in ended.stderr
     assert sys.executable in Path(node).read_text()

@@ -171,3 +171,15 @@ def test_others_see_and_set_parameters_by_services(
 
         values = call(GetParameters, "get_parameters", GetParameters.Request(names=["camera.fov"])).values
         assert values[0].double_value == 80.0
+
+
+def test_a_name_alone_is_a_parameter_of_any_type_without_a_value(node: Node) -> None:
+    with pytest.warns(UserWarning, match="only providing its name is deprecated"):
+        assert node.declare_parameter("anything").value is None
+    assert node.set_parameters([Parameter("anything", value="text")])[0].successful
+
+
+def test_the_words_of_a_value_out_of_range(node: Node) -> None:
+    limits = ParameterDescriptor(floating_point_range=[FloatingPointRange(from_value=0.0, to_value=10.0)])
+    with pytest.raises(InvalidParameterValueException, match=r"out of range Min: 0\.0, Max: 10\.0"):
+        node.declare_parameter("rate", 20.0, limits)

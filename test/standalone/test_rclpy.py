@@ -82,6 +82,15 @@ class TestNodes:
 
 @pytest.mark.usefixtures("ros")
 class TestTopics:
+    @pytest.mark.parametrize("callback", [None, lambda: None, lambda message, info, more: None])
+    def test_a_callback_that_cannot_take_a_message_is_refused(
+        self, open_node: OpenNode, callback: object
+    ) -> None:
+        with open_node("listener") as listener:
+            with pytest.raises(RuntimeError, match="callback should be either be callable with one argument"):
+                listener.create_subscription(String, "chatter", callback, 10)
+            assert listener.count_subscribers("chatter") == 0
+
     def test_what_is_published_is_heard(self, open_node: OpenNode, spin_until: Spin) -> None:
         heard: list[str] = []
         with open_node("talker") as talker, open_node("listener") as listener:

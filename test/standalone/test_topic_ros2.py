@@ -13,6 +13,11 @@ from lss_bev_ros.standalone import activate
 if activate():
     pytest.skip("ROS 2 is not sourced", allow_module_level=True)
 
+import rosidl_runtime_py
+
+if not hasattr(rosidl_runtime_py, "message_to_yaml"):
+    pytest.skip("this ROS 2 has no rosidl_runtime_py", allow_module_level=True)
+
 from rosidl_runtime_py import message_to_csv, message_to_yaml
 from rosidl_runtime_py.utilities import get_message
 

@@ -80,7 +80,7 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
         console: where to print.
 
     Returns:
-        0, or 1 where no frame was scored or a process failed; 130 after Ctrl-C.
+        0, also after Ctrl-C or SIGTERM; 1 where no frame was scored or a process failed.
 
     Raises:
         LssBevError: bad arguments or data set.
@@ -100,9 +100,11 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
     given["paused"] = "true"  # until everyone listens
     cameras = camera_names(given["dataroot"], given.get("version", ""))
     listeners = _LISTENERS + (given.get("dashboard", "true").lower() in ("true", "1"))
+    # In the graph is not yet connected to: the replay counts those that its own publishers reach.
+    given.setdefault("wait_for_subscribers", str(listeners))
     interrupted = False
     recording = ["bag", "record", *_recorded(given, cameras), "--output", str(files.bag)]
-    with _process("bag", recording, files):
+    with _terminable(), _process("bag", recording, files):
         launch = ["launch", "demo.launch.py", *(f"{name}:={value}" for name, value in given.items())]
         with _process("launch", launch, files) as nodes:
             try:
@@ -118,7 +120,7 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
             f"[red]a node failed[/]: {escape(_last_error(files.log('launch')))} (see {files.log('launch')})"
         )
     status = _conclude(files, seen, console)
-    return 130 if interrupted else int(failed or status != 0)
+    return 0 if interrupted else int(failed or status != 0)
 
 
 def demo_weights() -> str:
@@ -176,6 +178,16 @@ def _fresh(folder: Path) -> Path:
         folder.rename(previous)
     folder.mkdir(parents=True)
     return folder
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM counts as Ctrl-C, so that the processes that were started end too."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

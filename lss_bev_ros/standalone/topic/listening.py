@@ -12,7 +12,7 @@ from .request import Request
 from .session import Session
 
 # How long a new node may take to hear of a topic before the user is told that it is not there, seconds.
-_PATIENCE = 1.0
+_PATIENCE = 3.0
 # Discovery tells of a topic's publishers one by one.
 _SETTLE = 0.2
 

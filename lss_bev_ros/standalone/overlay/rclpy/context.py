@@ -23,6 +23,7 @@ from rclpy import logging
 from rclpy.exceptions import NotInitializedException
 from rclpy.type_watch import TypeWatch
 
+_RMW = "rmw_cyclonedds_cpp"  # what the stand-in speaks like
 _contexts: weakref.WeakSet[Context] = weakref.WeakSet()
 
 
@@ -64,6 +65,10 @@ class Context:
                 logging.configure(arguments.level, arguments.logger_levels, arguments.stdout)
             for line in self._discovery.warnings:
                 logging.get_logger("rcl").warning(line)
+            if (rmw := os.environ.get("RMW_IMPLEMENTATION")) not in (None, "", _RMW):
+                logging.get_logger("rcl").warning(
+                    f"RMW_IMPLEMENTATION={rmw} is not used: without ROS 2 there is {_RMW} alone; unset it"
+                )
 
     def ok(self) -> bool:
         """Whether it is started and not shut down."""

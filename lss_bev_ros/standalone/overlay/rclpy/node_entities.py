@@ -21,7 +21,7 @@ from rclpy.logging import RcutilsLogger
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, qos_profile_services_default, to_endpoint
 from rclpy.service import Service
-from rclpy.subscription import Subscription
+from rclpy.subscription import Subscription, wants_info
 from rclpy.timer import Rate, Timer
 
 
@@ -161,6 +161,7 @@ class EntityOwner:
         """Call back with each message of a topic, or with its serialised bytes where `raw`."""
         self._check_alive()
         _refuse("create_subscription", qos_overriding_options=qos_overriding_options)
+        wants_info(callback)  # a callback that takes neither is refused before anything is made
         profile, name, type_name = _profile(qos_profile), self.resolve_topic_name(topic), _type_name(msg_type)
         reader = self._context.participant.reader(
             dds_topic_name(TOPIC, name),

@@ -6,6 +6,7 @@ This is the part of rclpy.node that deals with parameters.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 
 from rcl_interfaces.msg import ParameterDescriptor, ParameterEvent, SetParametersResult
@@ -49,6 +50,13 @@ class ParameterHolder:
 
         An override must have the default's type unless the descriptor allows `dynamic_typing`.
         """
+        if value is None and descriptor is None:
+            warnings.warn(
+                f"when declaring parameter named '{name}', declaring a parameter only providing its name is "
+                "deprecated: give a default, a type or a descriptor with dynamic_typing=True",
+                stacklevel=2,
+            )
+            descriptor = ParameterDescriptor(dynamic_typing=True)
         descriptor = ParameterDescriptor() if descriptor is None else descriptor
         return self.declare_parameters("", [(name, value, descriptor)], ignore_override)[0]
 
@@ -272,7 +280,7 @@ class ParameterHolder:
         if math.isclose(value, low, rel_tol=tolerance) or math.isclose(value, high, rel_tol=tolerance):
             return None
         if not low < value < high:
-            return f"Parameter {parameter.name} out of range. Min: {low}, Max: {high}, value: {value}"
+            return f"Parameter {parameter.name} out of range Min: {low}, Max: {high}, value: {value}"
         if allowed.step:
             nearest = low + round((value - low) / allowed.step) * allowed.step
             if not math.isclose(nearest, value, rel_tol=tolerance):

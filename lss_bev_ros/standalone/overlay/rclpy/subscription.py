@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable
 from functools import partial
@@ -49,7 +50,7 @@ class Subscription:
     @callback.setter
     def callback(self, value: Callable[..., object]) -> None:
         self._callback = value
-        self._wants_info = _takes_two(value)
+        self._wants_info = wants_info(value)
 
     def take(self) -> Callable[[], object] | None:
         """The next message with what to do with it; not part of rclpy."""
@@ -75,11 +76,20 @@ class Subscription:
             reader.close()
 
 
-def _takes_two(callback: Callable[..., object]) -> bool:
+def wants_info(callback: Callable[..., object]) -> bool:
+    """Whether a callback takes what is known of a message too; RuntimeError where it takes neither."""
     try:
-        inspect.signature(callback).bind(object())
-    except TypeError:
-        return True
-    except ValueError:
+        signature = inspect.signature(callback)
+    except ValueError:  # of C
         return False
-    return False
+    except TypeError:
+        signature = None
+    for count in (1, 2):
+        with contextlib.suppress(TypeError):
+            if signature is not None:
+                signature.bind(*[object()] * count)
+                return count == 2
+    raise RuntimeError(
+        "Subscription.__init__(): callback should be either be callable with one argument(to get only the "
+        "message) or two (to get message and message info)"
+    )
