@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import EvaluationError
+from ..errors import DatasetError, EvaluationError
 from .console import console, listed, progress
+
+if TYPE_CHECKING:
+    from ..dataset import NuScenesReader
 
 _SHOWN = 5
 
@@ -47,6 +52,7 @@ def evaluate(
         console.print(f"note        {notice}", soft_wrap=True)
     if split:
         scenes = [name for name in scenes_of_split(reader, split) if not scenes or name in scenes]
+    _tell_rig(reader, scenes or reader.scenes)
     engine = create_engine(backend, weights, threads, precision)
     closer = Study(engine.grid, threshold) if split or study else None
     with progress("evaluating") as bar:
@@ -72,6 +78,16 @@ def evaluate(
             console.print(f"picture     {path}")
     if unscored:
         raise EvaluationError(f"{dataroot}: {unscored}")
+
+
+def _tell_rig(reader: NuScenesReader, scenes: Sequence[str]) -> None:
+    """Print what cannot be right of how the first scene's cameras are mounted and calibrated."""
+    from ..doctor.watch import check_rig
+
+    with suppress(DatasetError):  # said by the keyframes
+        for problem in check_rig(reader.first_rig(scenes[0]).cameras) if scenes else ():
+            where = f"{scenes[0]}: {problem.subject}"
+            console.print(f"note        {where}: {problem.text}; correct calibrated_sensor", soft_wrap=True)
 
 
 def _tell(report: dict) -> str:

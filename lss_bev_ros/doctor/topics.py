@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .mounting import sides
 from .recording import ERROR, WARN, Problem, Recording, TopicRecord
 
 IMAGE = "sensor_msgs/msg/Image"
@@ -135,6 +136,9 @@ def _missing(recording: Recording, name: str, pictures: list[TopicRecord]) -> Pr
     near = [topic for topic in spare if name.rpartition("/")[2] in topic.name]
     if near:
         remedy = f"remap it: --ros-args -r {wanted}:={near[0].name}"
+    elif name in (others := _others(recording, [topic.name for topic in spare], wanted.removeprefix(name))):
+        names = [others.get(record.name, record.name) for record in recording.cameras]
+        remedy = f"{others[name]} may be it: name the cameras as they are, cameras:={_quoted(names)}"
     elif spare:
         remedy = f"there is {', '.join(topic.name for topic in spare[:3])}: remap one to {wanted}"
     else:
@@ -142,6 +146,17 @@ def _missing(recording: Recording, name: str, pictures: list[TopicRecord]) -> Pr
         remedy = f"start its driver, or leave it out with cameras:={_quoted(left)}"
     said = ", though its camera_info is there" if info is not None else ""
     return Problem(ERROR, name, f"no topic {wanted}{said}", remedy, "topics.missing")
+
+
+def _others(recording: Recording, spare: list[str], end: str) -> dict[str, str]:
+    """Names that missing cameras may have instead: those alone that say the same of where they look."""
+    free = [topic.removesuffix(end).lstrip("/") for topic in spare if topic.endswith(end)]
+    found = {}
+    for record in recording.cameras:
+        alike = [name for name in free if sides(name) == sides(record.name)]
+        if not record.image_topic and len(alike) == 1 and sides(record.name):
+            found[record.name] = alike[0]
+    return found
 
 
 def _quoted(names: list[str]) -> str:

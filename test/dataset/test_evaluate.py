@@ -10,12 +10,15 @@ import pytest
 from typer.testing import CliRunner
 
 from lss_bev_ros.cli import app
+from lss_bev_ros.dataset.synthetic.config import WorldConfig
+from lss_bev_ros.dataset.synthetic.sensors import mounts
 from lss_bev_ros.geometry import BevGrid
 from lss_bev_ros.runtime import Engine
 from lss_bev_ros.runtime.frame_set import Prediction
 from lss_bev_ros.runtime.image_decoder import decode_image
 
 GRID = BevGrid()
+MOUNTED = {mount.channel.lower(): mount for mount in mounts(WorldConfig(), np.random.default_rng(0))[0]}
 
 
 class Certain(Engine):
@@ -47,6 +50,13 @@ def evaluate(tmp_path, maker, monkeypatch):
         made = maker.tables()
         for record in made["sample_data"]:
             record["width"], record["height"] = (160, 90) if record["width"] else (0, 0)
+        channels = {sensor["token"]: sensor["channel"].lower() for sensor in made["sensor"]}
+        for record in made["calibrated_sensor"]:
+            if (mount := MOUNTED.get(channels[record["sensor_token"]])) and record["camera_intrinsic"]:
+                # The pictures here are a tenth of the size.
+                record["camera_intrinsic"] = (np.diag([0.1, 0.1, 1.0]) @ mount.intrinsics).tolist()
+                record["translation"] = mount.pose.translation.tolist()
+                record["rotation"] = mount.pose.quaternion.tolist()
         change(made)
         root = maker.write(tmp_path / "root", made)
         for path in root.rglob("*.jpg"):
@@ -124,3 +134,13 @@ def test_categories_that_are_no_vehicles_are_said(evaluate):
     assert report["metrics"]["running"]["precision"] is None
     code, text, report = evaluate(gadgets, options=["--vehicle-categories", "gadget,other"])
     assert report["metrics"]["running"]["recall"] == 1.0
+
+
+def test_calibrations_that_cannot_be_right_are_named(evaluate):
+    def change(made):
+        for record in made["calibrated_sensor"]:
+            w, x, y, z = record["rotation"]
+            record["rotation"] = [x, y, z, w]  # as other tools order a quaternion
+
+    assert "note        scene-0001: cam_" in evaluate(change)[1]
+    assert "scene-0001: cam_" not in evaluate()[1]

@@ -474,6 +474,6 @@ def test_a_problem_says_where_what_and_how_to_solve_it(drive):
 
 def test_a_lens_that_turns_back_is_told_in_pixels(drive):
     """Of r - 0.5 r^3 the largest value is 0.5443, at r = 0.8165."""
-    camera = drive.recording().cameras[FRONT].camera
+    (camera,) = (record.camera for record in drive.recording().cameras if record.name == FRONT)
     (problem,) = (each for each in strong_lens(drive).problems() if each.code == "camera.distortion")
     assert f"no light falls farther than {0.5443 * camera.intrinsics[0, 0]:.0f} px" in str(problem)

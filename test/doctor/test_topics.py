@@ -31,6 +31,17 @@ def test_other_names_are_offered_as_the_parameter(drive):
     assert "cameras:='[camera/back, camera/back_left, " in problems[0].remedy
 
 
+def test_two_cameras_of_other_names_are_offered_by_where_they_look(drive):
+    others = {"cam_front": "front_center", "cam_back": "rear"}
+    drive = renamed(drive, lambda name: others.get(name, name))
+    problems = drive.problems(fit=False)
+    assert codes(problems) == ["topics.missing"] * 2
+    names = ", ".join(others.get(name, name) for name in CAMERA_NAMES)
+    for problem in problems:
+        assert problem.remedy.startswith(f"{others[problem.subject]} may be it")
+        assert problem.remedy.endswith(f"cameras:='[{names}]'")
+
+
 def test_a_namespace_is_named(drive):
     drive = drive.renamed(lambda topic: topic if topic.startswith("/tf") else f"/car{topic}")
     problems = drive.problems(fit=False)
