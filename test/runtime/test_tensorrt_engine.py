@@ -48,6 +48,8 @@ def model():
 
 @pytest.fixture
 def on_cpu(monkeypatch):
+    if cuda_missing() is None:
+        pytest.skip("there is a GPU, on which engines are loaded")
     use_the_cpu(monkeypatch)
     monkeypatch.setattr(engine_file, "this_gpu", lambda: CPU)
     monkeypatch.setattr(network_file, "splat_kernels", lambda dtype: PlainSplat())
