@@ -111,7 +111,9 @@ class LiveCalibration:
                     notes[name] = "; ".join(reading.notes)
             except TransformException as error:
                 problems[name] = (
-                    f"{name}: no transform from {info.header.frame_id!r} to {self._base_frame!r} ({error})"
+                    f"{name}: no transform from {info.header.frame_id!r} to {self._base_frame!r} ({error}): "
+                    f"publish what is missing (robot_state_publisher, static_transform_publisher), or "
+                    f"correct frame_id of its camera_info, or base_frame"
                 )
             except GeometryError as error:
                 problems[name] = str(error)
