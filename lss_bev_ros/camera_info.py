@@ -24,6 +24,9 @@ _BODY = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 _STEEP = 0.8
 """Upward part of an optical axis from which a camera of a car looks at the sky: 53 degrees."""
 
+_ASTRAY = 0.1
+"""Part of an image's size by which the principal point of a rectified image may be off its middle."""
+
 
 @dataclass(frozen=True, eq=False)
 class CameraReading:
@@ -50,7 +53,7 @@ def read_camera_info(
         name: of the camera.
         pose: the message's frame in base_link.
         rectified: whether the images are rectified; None takes them as such where D is 0 and P differs from
-            K, since then P alone says something.
+            K, since then P alone says something, unless P is plainly of another image.
         frames: `optical` (x right, y down, z forward) or `body` (x forward, y left, z up), as the message's
             frame is; `auto` takes it as a body frame where the camera would look at the sky otherwise.
 
@@ -66,8 +69,14 @@ def read_camera_info(
     has_p = p[0, 0] > 0 and p[1, 1] > 0
     unbent = not any(message.d)
     if rectified is None:
-        rectified = bool(unbent and k.any() and has_p and not np.allclose(p[:, :3], k, rtol=1e-6, atol=1e-3))
-        if rectified:
+        differs = unbent and k.any() and has_p and not np.allclose(p[:, :3], k, rtol=1e-6, atol=1e-3)
+        rectified = bool(differs and not _astray(message, p, k))
+        if differs and not rectified:
+            notes.append(
+                f"{name}: P of its camera_info is of an image of another size or crop, so K is taken; "
+                f"set image_rectified to true if its images are rectified by it"
+            )
+        elif rectified:
             notes.append(
                 f"{name}: taken as rectified, since D is 0 and P differs from K; "
                 f"set image_rectified to false if its images are as the sensor gives them"
@@ -128,6 +137,13 @@ def _optical(pose: Pose, frames: str, name: str, frame_id: str, notes: list[str]
                 f"(x forward, z up); publish an optical frame, or set camera_frames to body"
             )
     return pose @ Pose(_BODY, np.zeros(3)) if frames == "body" else pose
+
+
+def _astray(message: CameraInfo, p: np.ndarray, k: np.ndarray) -> bool:
+    """Whether P's principal point is off the middle and K's is not: drivers scale or crop K, and forget P."""
+    size = np.maximum([message.width, message.height], 1)
+    of_p, of_k = (np.abs(each[:2, 2] / size - 0.5).max() for each in (p, k))
+    return bool(of_p > _ASTRAY and of_p > of_k + _ASTRAY / 2)
 
 
 def _of_image(

@@ -25,6 +25,7 @@ from .commands.launch import launch
 from .commands.prune import prune
 from .commands.quantize import quantize
 from .commands.render import render
+from .commands.run import run
 from .commands.synthesize import synthesize
 from .commands.train import publish, train
 from .errors import LssBevError
@@ -84,6 +85,14 @@ for command in (
     frontier,
 ):
     app.command()(command)
+# The node reads what follows its name.
+app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "allow_interspersed_args": False,
+    }
+)(run)
 # The trainer reads its own arguments, since their defaults come with torch.
 app.command(
     add_help_option=False,

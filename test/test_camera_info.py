@@ -107,6 +107,23 @@ def test_images_are_rectified_where_p_alone_says_something():
     np.testing.assert_array_equal(read(info(p=p), rectified=False).intrinsics, K)
 
 
+@pytest.mark.parametrize(
+    ("k", "size"),
+    [
+        (np.diag([0.5, 0.5, 1.0]) @ K, (800, 450)),  # scaled
+        (K - [[0, 0, 160], [0, 0, 160], [0, 0, 0]], (1280, 640)),  # cropped
+    ],
+)
+def test_p_that_was_left_as_of_another_image_does_not_count_and_it_is_said(k, size):
+    """Drivers that scale or crop images correct K, and may forget P."""
+    message = info(k, width=size[0], height=size[1])
+    reading = read_camera_info(message, "cam", FORWARD)
+    assert not reading.rectified
+    np.testing.assert_array_equal(reading.camera.intrinsics, k)
+    assert "P of its camera_info is of an image of another size or crop" in reading.notes[0]
+    np.testing.assert_array_equal(read(message, rectified=True).intrinsics, K)
+
+
 def test_rectified_images_need_neither_k_nor_d():
     p = np.array([[1076.0, 0.0, 800.0], [0.0, 1100.0, 450.0], [0.0, 0.0, 1.0]])
     message = info(p=p, d=[-0.3, 0.1, 0.0, 0.0, 0.0])

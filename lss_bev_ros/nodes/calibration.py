@@ -119,8 +119,9 @@ class LiveCalibration:
             except TransformException as error:
                 why = self._why() if why is None else why
                 problems[name] = (
-                    f"{name}: no transform from {info.header.frame_id!r} to {self._base_frame!r} ({error})"
-                    f"{'; ' * bool(why)}{why}"
+                    f"{name}: no transform from {info.header.frame_id!r} to {self._base_frame!r} ({error}): "
+                    f"publish what is missing (robot_state_publisher, static_transform_publisher), or "
+                    f"correct frame_id of its camera_info, or base_frame{'; ' * bool(why)}{why}"
                 )
             except GeometryError as error:
                 problems[name] = str(error)

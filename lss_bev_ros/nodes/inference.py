@@ -192,8 +192,8 @@ class InferenceNode(Node):
             self._report(f"{len(images)} of {len(self.config.cameras)} cameras usable: {reason}")
             return
         prediction, damaged = self._engine.infer_usable(FrameSet(camera_set.stamp, rig, images))
-        for problem in damaged.values():
-            self._report(problem)
+        if damaged:
+            self._report("; ".join(damaged.values()))
         self._publish(prediction)
         if self._lidar is not None:
             self._lidar.offer(rig, camera_set.items)

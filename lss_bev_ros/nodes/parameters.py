@@ -67,6 +67,8 @@ def declare(node: Node, kind: type[P], **overrides: Any) -> P:
                 f"parameter {field.name}: {_given(node, field.name)} is not between {low} and {high}"
             ) from None
         choices = field.metadata["choices"]
+        if isinstance(value, bool) and hint is str:
+            value = str(value).lower()
         if choices and value not in choices:
             raise ParameterError(f"parameter {field.name}: {value!r} is not one of {', '.join(choices)}")
         values[field.name] = [item for item in value if item] if hint == list[str] else value
@@ -75,10 +77,13 @@ def declare(node: Node, kind: type[P], **overrides: Any) -> P:
 
 def _descriptor(field: dataclasses.Field, hint: Any) -> ParameterDescriptor:
     low, high = field.metadata["bounds"]
-    choices = field.metadata["choices"]
+    choices = field.metadata["choices"] or ()
+    # YAML, and so the command line, makes booleans of the words true and false.
+    words = "true" in choices
     descriptor = ParameterDescriptor(
         name=field.name,
-        type=_TYPES[hint],
+        type=ParameterType.PARAMETER_NOT_SET if words else _TYPES[hint],
+        dynamic_typing=words,
         description=field.metadata["description"],
         additional_constraints=f"one of {', '.join(choices)}" if choices else "",
         read_only=True,

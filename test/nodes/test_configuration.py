@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import get_type_hints
 
 import pytest
+import rclpy
+from rclpy.node import Node
+from rclpy.parameter import Parameter
 from ruamel.yaml import YAML
 
 from lss_bev_ros.evaluation import Thresholds
@@ -14,6 +17,7 @@ from lss_bev_ros.nodes.configuration import (
     InferenceParameters,
     ReplayParameters,
 )
+from lss_bev_ros.nodes.parameters import ParameterError, declare
 
 NODES = {
     "replay": ReplayParameters,
@@ -47,3 +51,35 @@ def test_the_evaluation_thresholds_are_those_of_the_library():
     parameters = dataclasses.asdict(EvaluationParameters())
     stated = {name[4:]: value for name, value in parameters.items() if name.startswith("min_")}
     assert stated == dict(Thresholds().items())
+
+
+@pytest.fixture
+def declared():
+    """What a node takes, by the parameters that it is given."""
+    context = rclpy.Context()
+    rclpy.init(context=context)
+
+    def taken(**given):
+        overrides = [Parameter(name, value=value) for name, value in given.items()]
+        node = Node("given", context=context, parameter_overrides=overrides)
+        try:
+            return declare(node, InferenceParameters)
+        finally:
+            node.destroy_node()
+
+    yield taken
+    rclpy.shutdown(context=context)
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"), [(True, "true"), (False, "false"), ("true", "true"), ("auto", "auto")]
+)
+def test_true_and_false_may_be_booleans(declared, given, taken):
+    """As YAML makes them of `-p image_rectified:=true`."""
+    assert declared(image_rectified=given).image_rectified == taken
+
+
+@pytest.mark.parametrize("given", [1, 0.5, "maybe"])
+def test_other_values_are_refused(declared, given):
+    with pytest.raises(ParameterError, match=r"image_rectified: .* is not one of auto, true, false"):
+        declared(image_rectified=given)

@@ -250,20 +250,23 @@ def test_a_camera_without_focal_length_is_named_and_left_out(car, grids, process
     grids(lambda message: messages.cells_from_grid(message)[0][160, 100] >= 0)
 
 
-def test_a_truncated_image_costs_its_camera_only(car, grids, processes, listener):
-    whole = car.jpegs["cam_front"]
-    car.jpegs["cam_front"] = whole[: len(whole) // 2]
+def test_truncated_images_cost_their_cameras_only_and_each_is_named(car, grids, processes, listener):
+    broken = ("cam_front", "cam_back")
+    whole = {name: car.jpegs[name] for name in broken}
+    car.jpegs |= {name: jpeg[: len(jpeg) // 2] for name, jpeg in whole.items()}
     processes.node("inference", precision="fp32", reliability="reliable")
     message, _ = grids()
     assert messages.cells_from_grid(message)[0][160, 100] == -1
+    assert messages.cells_from_grid(message)[0][40, 100] == -1
     grids()
     listener.wait_for(
         lambda _: any(
-            s.level == DiagnosticStatus.ERROR and "cam_front: JPEG is truncated" in s.message
+            s.level == DiagnosticStatus.ERROR
+            and all(f"{name}: JPEG is truncated" in s.message for name in broken)
             for s in statuses(listener, ": network")
         )
     )
-    car.jpegs["cam_front"] = whole
+    car.jpegs |= whole
     grids(lambda message: messages.cells_from_grid(message)[0][160, 100] >= 0)
 
 
