@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,9 @@ _TRANSFORMS = ("/tf", "/tf_static")
 
 _KEPT = 8
 """Messages of a camera that are kept, so that an image finds that of its own stamp."""
+
+_PATIENCE = 0.05
+"""Seconds that an image waits for the camera_info of its own stamp, where its camera's come with such."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +83,15 @@ class LiveCalibration:
         self._cameras: dict[str, tuple[tuple, CameraReading, Pose]] = {}
         self._rig: Rig | None = None
         self._known: set[str] = set()
+        self._paired: set[str] = set()
+        self._arrived = threading.Condition()
         self._why = why
 
     def update(self, name: str, info: CameraInfo) -> None:
         """Take a camera's newest camera_info."""
-        self._infos[name] = (*self._infos.get(name, ())[1 - _KEPT :], info)
+        with self._arrived:
+            self._infos[name] = (*self._infos.get(name, ())[1 - _KEPT :], info)
+            self._arrived.notify_all()
 
     def is_known(self, name: str) -> bool:
         """Whether a camera's camera_info and its transform have come, be they good or bad."""
@@ -102,6 +110,7 @@ class LiveCalibration:
             stamps: camera name to the stamp of its image, nanoseconds: the camera_info of that stamp counts
                 where it came, and the newest one elsewhere.
         """
+        self._await(stamps or {})
         cameras, problems, notes, mounts, frames = [], {}, {}, {}, {}
         why: str | None = None
         for name in self._names:
@@ -128,6 +137,20 @@ class LiveCalibration:
         if self._rig is None or tuple(cameras) != self._rig.cameras:
             self._rig = Rig(tuple(cameras))
         return RigReading(self._rig, problems, notes, mounts, frames)
+
+    def _await(self, stamps: Mapping[str, int]) -> None:
+        """Wait for the camera_info of these images, of cameras whose last image had one of its own stamp.
+
+        The executor may hand over an image before the camera_info that was published with it.
+        """
+
+        def is_there(name: str) -> bool:
+            return any(messages.from_stamp(i.header.stamp) == stamps[name] for i in self._infos.get(name, ()))
+
+        with self._arrived:
+            awaited = [name for name in stamps if name in self._paired]
+            self._arrived.wait_for(lambda: all(map(is_there, awaited)), timeout=_PATIENCE)
+            self._paired = {name for name in stamps if is_there(name)}
 
     def _camera(self, name: str, info: CameraInfo) -> tuple[CameraReading, Pose]:
         transform = self._buffer.lookup_transform(self._base_frame, info.header.frame_id, Time())

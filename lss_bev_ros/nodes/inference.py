@@ -16,7 +16,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_ros import Buffer, TransformListener
 
 from .. import messages
-from ..errors import GeometryError
+from ..errors import GeometryError, ImageError
 from ..runtime import FrameSet, Prediction, create_engine
 from ..runtime.camera_clock import CameraFault, summary
 from ..runtime.synchronizer import CameraSet, CameraSynchronizer
@@ -185,13 +185,18 @@ class InferenceNode(Node):
                 except GeometryError as error:
                     problems[name] = str(error)
         # Whole, since the executor reads them.
-        self._unusable, self._notes, self._warnings = problems, notes, verdict.warnings
-        self._hopeless = verdict.hopeless
+        self._notes, self._warnings, self._hopeless = notes, verdict.warnings, verdict.hopeless
         if len(images) < self.config.min_cameras:
+            self._unusable = problems
             reason = next(iter(problems.values()), "too few images")
             self._report(f"{len(images)} of {len(self.config.cameras)} cameras usable: {reason}")
             return
-        prediction, damaged = self._engine.infer_usable(FrameSet(camera_set.stamp, rig, images))
+        try:
+            prediction, damaged = self._engine.infer_usable(FrameSet(camera_set.stamp, rig, images))
+        except ImageError as error:
+            self._unusable = {**problems, error.camera: str(error)}
+            raise
+        self._unusable = {**problems, **damaged}
         if damaged:
             self._report("; ".join(damaged.values()))
         self._publish(prediction)
@@ -270,6 +275,8 @@ class InferenceNode(Node):
 
     def _camera_status(self, faults: Mapping[str, CameraFault]) -> Status:
         counts, cameras = self._synchronizer.counts, len(self.config.cameras)
+        if self._synchronizer.silence(time.monotonic_ns()) is None:
+            return Status("cameras", STALE, "no images have come: start the cameras, or correct `cameras`")
         offsets = self._synchronizer.offsets(time.monotonic_ns())
         values: dict[str, object] = {
             "complete": counts.complete,

@@ -56,7 +56,8 @@ def test_the_state_dict_has_the_official_names_shapes_types_and_order(lss_refere
 
 def test_the_frustum_in_base_link_is_the_golden_one(golden):
     points = frustum_points(golden.model.frustum, golden.calibration)[0].numpy()
-    np.testing.assert_array_equal(points, golden.arrays["geometry"])
+    # To the last bits, in which the matrix products of processors differ: 4 micrometres were seen.
+    np.testing.assert_allclose(points, golden.arrays["geometry"], rtol=0, atol=1e-5)
 
 
 def test_the_depth_distribution_is_the_golden_one(golden):

@@ -168,22 +168,28 @@ def bent_as(camera, image):
 
 
 @pytest.mark.parametrize("model", LENSES)
-def test_pictures_of_a_lens_give_the_grid_of_the_straight_ones(car, straight, model):
+def test_pictures_of_a_lens_give_the_grid_of_the_straight_ones(car, straight, engine, model):
     cameras = {name: replace(camera, lens=LENSES[model]) for name, camera in car.cameras.items()}
     pictures = changed(car.pictures, lambda name, image: bent_as(cameras[name], image))
     infos = {name: messages.camera_info(camera, 0) for name, camera in cameras.items()}
     assert {info.distortion_model for info in infos.values()} == {model}
     cells = car.grid(infos, pictures, seen=cameras)
     assert agreement(cells, straight) > 0.85
+    assert (np.abs(cells.astype(int) - offline(engine, cameras, pictures)) <= 1).all()
     # As if they were of pinholes, they give another grid.
-    assert agreement(car.grid(None, pictures), straight) < agreement(cells, straight) - 0.1
+    unbent = car.grid(None, pictures)
+    assert (np.abs(unbent.astype(int) - offline(engine, car.cameras, pictures)) <= 1).all()
+    assert not np.array_equal(unbent, cells)
 
 
-def test_a_binned_picture_is_of_the_whole_sensors_calibration(car, straight):
+def test_a_binned_picture_is_of_the_whole_sensors_calibration(car, engine):
     infos = {name: messages.camera_info(camera, 0) for name, camera in car.cameras.items()}
     for info in infos.values():
         info.binning_x = info.binning_y = 2
-    assert agreement(car.grid(infos, changed(car.pictures, shrunk)), straight) > 0.85
+    pictures = changed(car.pictures, shrunk)
+    binned = {name: halved(camera) for name, camera in car.cameras.items()}
+    cells = car.grid(infos, pictures, seen=binned)
+    assert (np.abs(cells.astype(int) - offline(engine, binned, pictures)) <= 1).all()
 
 
 def test_a_region_of_interest_moves_the_principal_point(car, engine):

@@ -22,7 +22,6 @@ ALL = ("test/nodes", "test/standalone", "test/test_messages.py", "test/visualiza
 CHOSEN = (
     "test/nodes/test_process.py",
     "test/nodes/test_replay.py",
-    "test/nodes/test_demo.py",
     "test/standalone/test_beside_ros2.py",
     "test/standalone/test_rclpy.py",
     "test/standalone/test_parameters.py",
