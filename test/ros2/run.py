@@ -3,8 +3,8 @@
 The rclpy is that of the unofficial wheels on PyPI, with Fast DDS, put once into a folder of its own
 beside this Python, which has all the rest. Where there are no wheels, this says so and ends with 0.
 
-Without `--all` and without paths it runs what tells most in a short time: what crosses processes, and
-what differs most easily between an rclpy and its stand-in. `--all` runs every test that meets rclpy.
+Without `--all` and without paths it runs what tells most in a short time: what differs most easily
+between an rclpy and its stand-in. `--all` runs every test that meets rclpy.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 ALL = ("test/nodes", "test/standalone", "test/test_messages.py", "test/visualization/test_film_of_bags.py")
 CHOSEN = (
-    "test/nodes/test_process.py",
-    "test/nodes/test_replay.py",
     "test/standalone/test_beside_ros2.py",
     "test/standalone/test_rclpy.py",
     "test/standalone/test_parameters.py",
