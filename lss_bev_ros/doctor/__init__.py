@@ -13,7 +13,7 @@ from .recording import (
     Shot,
     TopicRecord,
 )
-from .tree import TransformTree
+from .tree import FrameGraph
 
 __all__ = [
     "ERROR",
@@ -21,13 +21,13 @@ __all__ = [
     "CameraRecord",
     "Cloud",
     "Examination",
+    "FrameGraph",
     "LidarRecord",
     "Offer",
     "Problem",
     "Recording",
     "Shot",
     "TopicRecord",
-    "TransformTree",
     "examine",
     "merged",
 ]

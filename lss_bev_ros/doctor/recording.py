@@ -13,7 +13,7 @@ import numpy as np
 
 from ..geometry import CAMERA_NAMES, Camera, Pose
 from .sockets import Sockets
-from .tree import TransformTree
+from .tree import FrameGraph
 
 WARN, ERROR = "WARN", "ERROR"
 
@@ -212,7 +212,7 @@ class Recording:
     topics: Mapping[str, TopicRecord]
     cameras: tuple[CameraRecord, ...]
     lidars: tuple[LidarRecord, ...] = ()
-    tree: TransformTree = field(default_factory=TransformTree)
+    tree: FrameGraph = field(default_factory=FrameGraph)
     base_frame: str = "base_link"
     start: int = 0
     end: int = 0

@@ -13,7 +13,7 @@ from .coverage import cells_seen
 from .examination import Examination
 from .lidar import ground_plane
 from .recording import CameraRecord, LidarRecord, Recording, TopicRecord
-from .tree import TransformTree
+from .tree import FrameGraph
 
 
 def describe(recording: Recording, examination: Examination) -> str:
@@ -223,7 +223,7 @@ def _clocks(recording: Recording) -> list[str]:
     return _table(rows) if told else []
 
 
-def _tree(tree: TransformTree) -> list[str]:
+def _tree(tree: FrameGraph) -> list[str]:
     static = {edge.child: edge.static for edge in tree.edges.values()}
     lines = []
     for line in tree.lines():

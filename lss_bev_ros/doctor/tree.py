@@ -65,7 +65,7 @@ def angle_between(a: np.ndarray, b: np.ndarray) -> float:
 
 
 @dataclass(eq=False)
-class TransformTree:
+class FrameGraph:
     """Transforms between frames.
 
     Attributes:

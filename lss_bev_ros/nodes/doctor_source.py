@@ -18,7 +18,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from tf2_msgs.msg import TFMessage
 
 from .. import images, messages
-from ..doctor import CameraRecord, Cloud, LidarRecord, Offer, Recording, Shot, TopicRecord, TransformTree
+from ..doctor import CameraRecord, Cloud, FrameGraph, LidarRecord, Offer, Recording, Shot, TopicRecord
 from ..doctor.topics import CLOUD, COMPRESSED, IMAGE, INFO, camera_of
 from ..doctor.tree import plain
 from ..errors import GeometryError, LssBevError, PictureError
@@ -117,7 +117,7 @@ class Collector:
         self._every = round(every * 1e9)
         self._whole = whole
         self._topics: dict[str, _Topic] = {}
-        self._tree = TransformTree()
+        self._tree = FrameGraph()
         self._ego: dict[int, Pose] = {}
         self._seen_transforms: dict[str, bytes] = {}
         self._infos: dict[str, tuple[bytes, CameraInfo]] = {}

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lss_bev_ros.doctor import TransformTree
+from lss_bev_ros.doctor import FrameGraph
 from lss_bev_ros.doctor.tree import nearest
 from lss_bev_ros.geometry import Pose
 
@@ -20,7 +20,7 @@ poses = st.builds(
 
 
 def tree(*edges):
-    made = TransformTree()
+    made = FrameGraph()
     for parent, child, *pose in edges:
         made.tell(parent, child, pose[0] if pose else Pose.identity(), True)
     return made
