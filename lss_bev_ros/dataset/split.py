@@ -50,7 +50,7 @@ def scenes_of_split(reader: NuScenesReader, split: str) -> tuple[str, ...]:
     Raises:
         DatasetError: no such split, or the root has no scene of it.
     """
-    from .synthetic.synthesis import MARKER
+    from ..synthetic.synthesis import MARKER
 
     if split not in SPLITS:
         raise DatasetError(f"split {split!r} must be one of {', '.join(SPLITS)}")

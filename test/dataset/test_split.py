@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from lss_bev_ros.dataset.split import scenes_of_split
-from lss_bev_ros.dataset.synthetic.synthesis import MARKER
 from lss_bev_ros.errors import DatasetError, TrainingError
+from lss_bev_ros.synthetic.synthesis import MARKER
 from lss_bev_ros.training.split import split_scenes
 
 MINI = ("scene-0061", "scene-0103", "scene-0553", "scene-0655", "scene-0757", "scene-0796", "scene-0916")

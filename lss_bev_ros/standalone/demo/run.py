@@ -135,7 +135,7 @@ def synthetic_scene(folder: Path, console: Console) -> Path:
     target = folder / f"synthetic-seed{_SEED}"
     if (target / "v1.0-mini" / "sample.json").is_file():
         return target
-    from ...dataset.synthetic import synthesize  # its compiler takes seconds to load
+    from ...synthetic import synthesize  # its compiler takes seconds to load
 
     with Progress(
         TextColumn("making a synthetic street scene"), BarColumn(), TimeRemainingColumn(), console=console

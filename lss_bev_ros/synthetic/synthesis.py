@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ...errors import DatasetError
+from ..errors import DatasetError
 from .bending import LENSES, MIXED, lenses_of
 from .config import WorldConfig
 from .ground import rounded

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...geometry import Box, Pose
+from ..geometry import Box, Pose
 from .mesh import Mesh
 from .pedestrian import GAIT
 from .road import Path

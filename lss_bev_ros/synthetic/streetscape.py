@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...geometry import Pose
+from ..geometry import Pose
 from . import furniture
 from .building import build_block
 from .driving import junction_number

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numba import njit
 
-from ...geometry import Lens
+from ..geometry import Lens
 from .bending import Bending
 from .camera import shadows_around, take_picture
 from .lidar import scan

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ...geometry import Camera, Lens, Pose
+from ..geometry import Camera, Lens, Pose
 from .sensors import CAMERA_CHANNELS
 
 LENSES: dict[str, Lens] = {

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ...geometry import Pose
+from ..geometry import Pose
 from .actor import Actor, Track
 from .config import WorldConfig
 from .driving import Signals, junction_number

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numba import njit
 
-from ...geometry import CAMERA_NAMES, Box, Camera, Pose, Rig
+from ..geometry import CAMERA_NAMES, Box, Camera, Pose, Rig
 from .camera import FAR, ego_mesh
 from .config import WorldConfig
 from .lidar import scan

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from ...geometry import Pose
+from ..geometry import Pose
 from .camera import ego_mesh
 from .material import GLASS, REFLECTANCE
 from .noise import whole

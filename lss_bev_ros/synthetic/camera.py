@@ -7,7 +7,7 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from ...geometry import Pose
+from ..geometry import Pose
 from .bending import Bending
 from .material import Palette
 from .mesh import Mesh, joined

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...geometry import Pose
+from ..geometry import Pose
 from .actor import STEP, Actor, Track
 from .config import WorldConfig
 from .driving import Mover, Signals, Simulation, junction_number, overlapping, stop_lines, stops_on

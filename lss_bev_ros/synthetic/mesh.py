@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...geometry import Pose
+from ..geometry import Pose
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...geometry import Lens, Pose
+from ..geometry import Lens, Pose
 from .recording import ANNOTATED_RANGE, Observation, Recording, Shot
 from .taxonomy import ATTRIBUTES, CATEGORIES, VISIBILITIES, visibility_level
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...geometry import Pose
+from ..geometry import Pose
 from .config import WorldConfig
 
 WIDTH, HEIGHT = 1600, 900

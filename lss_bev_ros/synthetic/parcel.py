@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from ...geometry import CAMERA_NAMES, BevGrid, Pose
-from ..raster import vehicle_raster
+from ..dataset.raster import vehicle_raster
+from ..geometry import CAMERA_NAMES, BevGrid, Pose
 from .actor import Actor
 from .camera import ego_mesh
 from .config import WorldConfig
