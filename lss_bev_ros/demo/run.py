@@ -20,11 +20,11 @@ from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ...dataset.contents import camera_names, count_keyframes
-from ...errors import LssBevError, StandaloneError
-from ...evaluation import report_table
-from ..launching import parse_arguments
-from ..parameter_file import parse_value
+from ..dataset.contents import camera_names, count_keyframes
+from ..errors import LssBevError, StandaloneError
+from ..evaluation import report_table
+from ..standalone.launching import parse_arguments
+from ..standalone.parameter_file import parse_value
 from .monitor import Monitor
 from .picture import picture_from_bag
 from .status import live_table
@@ -125,7 +125,7 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
 
 def demo_weights() -> str:
     """The weights that ship and keep up here with two frames a second: the pruned ones without a GPU."""
-    from ...runtime.backends import REGISTRY  # loads PyTorch
+    from ..runtime.backends import REGISTRY  # loads PyTorch
 
     return "builtin" if REGISTRY["cuda"].unusable() is None else "builtin-pruned"
 
@@ -135,7 +135,7 @@ def synthetic_scene(folder: Path, console: Console) -> Path:
     target = folder / f"synthetic-seed{_SEED}"
     if (target / "v1.0-mini" / "sample.json").is_file():
         return target
-    from ...synthetic import synthesize  # its compiler takes seconds to load
+    from ..synthetic import synthesize  # its compiler takes seconds to load
 
     with Progress(
         TextColumn("making a synthetic street scene"), BarColumn(), TimeRemainingColumn(), console=console

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import cv2
 
-from ... import messages
-from ...errors import StandaloneError
-from ...evaluation import LidarReference
-from ...geometry import CAMERA_NAMES
-from ...visualization.sheet import frame_sheet
-from ..bag import Bag
-from ..bag.robot import Mounting, Warn, decoded, find_car
+from .. import messages
+from ..errors import StandaloneError
+from ..evaluation import LidarReference
+from ..geometry import CAMERA_NAMES
+from ..standalone.bag import Bag
+from ..standalone.bag.robot import Mounting, Warn, decoded, find_car
+from ..visualization.sheet import frame_sheet
 
 _NEAR_NS = 60_000_000
 """Recordings this near to a prediction belong to its frame."""
