@@ -113,10 +113,10 @@ def record(
     """Record topics until Ctrl-C."""
     from datetime import datetime
 
-    from .bag.qos import read_overrides
-    from .bag.recorder import record as run
-    from .bag.selection import Selection
-    from .bag.storage import StorageOptions
+    from ..standalone.bag.qos import read_overrides
+    from ..standalone.bag.recorder import record as run
+    from ..standalone.bag.selection import Selection
+    from ..standalone.bag.storage import StorageOptions
 
     if storage != "mcap":
         raise StandaloneError(f"storage {storage} is not supported; bags are written as mcap")
@@ -146,7 +146,7 @@ def record(
 
 def _depths(given: Iterable[str]) -> dict[str, int]:
     """Full names and depths of `TOPIC[=DEPTH]`; the depth is 1 where none is given."""
-    from .topic.offers import absolute
+    from ..standalone.topic.offers import absolute
 
     depths = {}
     for text in given:
@@ -195,10 +195,10 @@ def play(
     storage: Annotated[str, typer.Option("--storage", "-s", help="mcap or sqlite3; the bag tells it.")] = "",
 ) -> None:
     """Publish what a bag holds as it was recorded."""
-    from .bag.player import PlayOptions, play_bag
-    from .bag.qos import read_overrides
-    from .bag.selection import Selection
-    from .launching import parse_arguments
+    from ..standalone.bag.player import PlayOptions, play_bag
+    from ..standalone.bag.qos import read_overrides
+    from ..standalone.bag.selection import Selection
+    from ..standalone.launching import parse_arguments
 
     if storage not in ("", "mcap", "sqlite3"):
         raise StandaloneError(f"storage {storage} is not supported; bags are read as mcap and sqlite3")
@@ -230,7 +230,7 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Print what a bag holds."""
-    from .bag import describe, summarise
+    from ..standalone.bag import describe, summarise
 
     print(json.dumps(summarise(path)) if as_json else describe(path))
 
