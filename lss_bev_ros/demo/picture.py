@@ -9,11 +9,11 @@ from pathlib import Path
 import cv2
 
 from .. import messages
+from ..bags.car import Mounting, Warn, decoded, find_car
 from ..errors import StandaloneError
 from ..evaluation import LidarReference
 from ..geometry import CAMERA_NAMES
 from ..standalone.bag import Bag
-from ..standalone.bag.robot import Mounting, Warn, decoded, find_car
 from ..visualization.sheet import frame_sheet
 
 _NEAR_NS = 60_000_000

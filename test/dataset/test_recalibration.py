@@ -15,12 +15,12 @@ from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
 
 from lss_bev_ros import dataset_messages, messages
+from lss_bev_ros.bags.convert import convert
+from lss_bev_ros.bags.frames import film_frames
 from lss_bev_ros.dataset import CameraShot, LidarScan, NuScenesReader
 from lss_bev_ros.dataset.timeline import Event, Mounting, mounted_at, timeline, with_mountings
 from lss_bev_ros.geometry import BevGrid, Camera, Pose
 from lss_bev_ros.standalone.bag import Bag
-from lss_bev_ros.standalone.bag.convert import convert
-from lss_bev_ros.standalone.bag.frames import film_frames
 from lss_bev_ros.training.config import SampleLayout
 from lss_bev_ros.training.sample import pack_calibration
 from lss_bev_ros.training.source import keyframe_sample

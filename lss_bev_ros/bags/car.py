@@ -10,10 +10,10 @@ from geometry_msgs.msg import TransformStamped
 from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
 
-from ... import dataset_messages, messages
-from ...errors import GeometryError, StandaloneError
-from ...geometry import CAMERA_NAMES, Camera, Pose, TransformTree
-from .reader import Bag
+from .. import dataset_messages, messages
+from ..errors import GeometryError, StandaloneError
+from ..geometry import CAMERA_NAMES, Camera, Pose, TransformTree
+from ..standalone.bag.reader import Bag
 
 PREDICTION_TOPIC = "bev/occupancy"
 BASE_FRAME = "base_link"

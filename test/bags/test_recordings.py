@@ -11,9 +11,9 @@ from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
 from lss_bev_ros import messages
+from lss_bev_ros.bags.recordings import of_topics
 from lss_bev_ros.doctor import examine
 from lss_bev_ros.geometry import Camera, Pose
-from lss_bev_ros.standalone.doctor_sources import of_topics
 
 POSE = Pose(np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]]), np.array([1.5, 0.0, 1.5]))
 CAMERA = Camera("cam_front", np.array([[80.0, 0, 64], [0, 80, 36], [0, 0, 1]]), 128, 72, POSE)

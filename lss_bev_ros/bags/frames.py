@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ... import dataset_messages, messages
-from ...errors import GeometryError, StandaloneError
-from ...geometry import BevGrid, Box, Camera, Pose, Rig
-from ...visualization.film import FilmFrame
-from .reader import Bag
-from .robot import PREDICTION_TOPIC, Car, Mounting, Warn, decoded, find_car
+from .. import dataset_messages, messages
+from ..errors import GeometryError, StandaloneError
+from ..geometry import BevGrid, Box, Camera, Pose, Rig
+from ..standalone.bag.reader import Bag
+from ..visualization.film import FilmFrame
+from .car import PREDICTION_TOPIC, Car, Mounting, Warn, decoded, find_car
 
 _NEAR_NS = 60_000_000
 """Recordings this near to an instant belong to it, as with the demonstration's picture."""

@@ -20,9 +20,9 @@ from rclpy.serialization import deserialize_message, serialize_message  # noqa: 
 from rosidl_runtime_py.utilities import get_message  # noqa: E402
 
 from lss_bev_ros import messages  # noqa: E402
+from lss_bev_ros.bags.convert import convert  # noqa: E402
+from lss_bev_ros.bags.frames import film_frames  # noqa: E402
 from lss_bev_ros.standalone.bag import Bag  # noqa: E402
-from lss_bev_ros.standalone.bag.convert import convert  # noqa: E402
-from lss_bev_ros.standalone.bag.frames import film_frames  # noqa: E402
 from lss_bev_ros.standalone.bag.storage import BagStorage  # noqa: E402
 from lss_bev_ros.visualization.film import FilmFrame  # noqa: E402
 

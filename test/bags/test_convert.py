@@ -14,13 +14,13 @@ from rosbags.rosbag2 import Reader
 from rosidl_runtime_py.utilities import get_message
 
 from lss_bev_ros import dataset_messages, messages
+from lss_bev_ros.bags.convert import convert
 from lss_bev_ros.dataset import CameraShot, Keyframe, NuScenesReader
 from lss_bev_ros.dataset.raster import vehicle_raster
 from lss_bev_ros.dataset.timeline import timeline
 from lss_bev_ros.errors import DatasetError, StandaloneError
 from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid
 from lss_bev_ros.standalone.bag import Bag
-from lss_bev_ros.standalone.bag.convert import convert
 from lss_bev_ros.standalone.bag.storage import StorageOptions
 
 

@@ -14,7 +14,7 @@ from ..doctor import Offer, Recording
 from ..doctor.sockets import Sockets
 from ..errors import StandaloneError
 from ..nodes.doctor_source import Collector
-from . import activate
+from ..standalone import activate
 
 _MOMENTS = 12
 """How many moments of a bag are looked at."""
@@ -32,7 +32,7 @@ def of_bag(path: Path, **options: object) -> Recording:
     Raises:
         StandaloneError: no bag, or a damaged one.
     """
-    from .bag.reader import Bag
+    from ..standalone.bag.reader import Bag
 
     told, chosen = _split(options)
     with Bag(path) as bag:
@@ -60,8 +60,8 @@ def of_topics(seconds: float, **options: object) -> Recording:
         seconds: how long, after a second in which topics are found.
         options: as of `of_bag`.
     """
-    from .topic.offers import message_class, request_for
-    from .topic.session import Session
+    from ..standalone.topic.offers import message_class, request_for
+    from ..standalone.topic.session import Session
 
     told, chosen = _split(options)
     collector = Collector(every=max(0.5, seconds / _MOMENTS), **chosen)  # type: ignore[arg-type]

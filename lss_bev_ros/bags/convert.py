@@ -19,12 +19,12 @@ from rosbags.interfaces import (
     QosTime,
 )
 
-from ... import dataset_messages
-from ...dataset import CameraShot, LidarScan, NuScenesReader
-from ...dataset.timeline import Event, Mounting, next_start, timeline, with_mountings
-from ...errors import DatasetError, StandaloneError
-from ...geometry import BevGrid
-from .storage import BagStorage, StorageOptions
+from .. import dataset_messages
+from ..dataset import CameraShot, LidarScan, NuScenesReader
+from ..dataset.timeline import Event, Mounting, next_start, timeline, with_mountings
+from ..errors import DatasetError, StandaloneError
+from ..geometry import BevGrid
+from ..standalone.bag.storage import BagStorage, StorageOptions
 
 _UNLIMITED = QosTime(9223372036, 854775807)
 _SWEEPS = "sweeps"
