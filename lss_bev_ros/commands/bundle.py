@@ -35,8 +35,8 @@ def create(
     """Pack models, calibration, frames, expected outputs and a runner into one file."""
     import tempfile
 
+    from ..benchmark.frames import dataset_frames
     from ..demo import synthetic_scene
-    from ..deploy.benchmark.frames import dataset_frames
     from ..deploy.bundle import create_bundle
     from ..deploy.export import export_network, file_name
     from ..model import build_model

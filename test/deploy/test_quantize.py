@@ -15,7 +15,7 @@ pytest.importorskip("onnxruntime", reason="quantisation needs the extra `export`
 import onnx
 from onnx import numpy_helper
 
-from lss_bev_ros.deploy.benchmark.frames import level_camera
+from lss_bev_ros.benchmark.frames import level_camera
 from lss_bev_ros.deploy.export import export_network
 from lss_bev_ros.deploy.quantize import QuantizeOptions, quantize, write_report
 from lss_bev_ros.deploy.quantize.accuracy import relative_error, run_frames

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from ... import __version__
+from ...benchmark.frames import BenchmarkFrames
 from ...errors import DeployError
 from ...geometry import Rig
 from ...model import IMAGE_MEAN, IMAGE_STD, LiftSplatShoot, ModelConfig, build_model, describe_weights
@@ -28,7 +29,6 @@ from ...runtime.preprocess import NetworkInput
 from ...runtime.segment_tables import SegmentSizes, SegmentTables
 from ...runtime.tensorrt import builder
 from ...runtime.torch_engine import TorchEngine
-from ..benchmark.frames import BenchmarkFrames
 from .runner.archive import FORMAT, MANIFEST, VERSION
 
 RUNNER = Path(__file__).with_name("runner")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from ...benchmark.frames import nuscenes_like_rig
 from ...geometry import BevGrid
 from ...model import ModelConfig, Widths
 from ...model.bev_encoder import BasicBlock
@@ -18,7 +19,6 @@ from ...runtime.folded_network import FoldedBlock, FoldedResidual, FoldedUp
 from ...runtime.sparse_stem import KERNEL, SparseStem, StemTable
 from ...runtime.torch_engine import DTYPES
 from ...runtime.upsampled_convolution import UpsampledConvolution
-from ..benchmark.frames import nuscenes_like_rig
 from .parts import Part
 
 Run = Callable[[], object]

@@ -7,13 +7,13 @@ import io
 import pytest
 from rich.console import Console
 
-from lss_bev_ros.deploy.benchmark import random_frames
+from lss_bev_ros.benchmark import random_frames
 from lss_bev_ros.standalone import activate
 
 
 def test_every_frame_is_served_or_counted_as_dropped(ros_environment):
     activate()
-    from lss_bev_ros.standalone.node_benchmark import benchmark_nodes, nodes_tables
+    from lss_bev_ros.benchmark.nodes import benchmark_nodes, nodes_tables
 
     report = benchmark_nodes(None, random_frames(1), seconds=2.0, rates=(1.0, 4.0))
     assert report["rates"][0]["hz"] == 1.0
@@ -31,7 +31,7 @@ def test_every_frame_is_served_or_counted_as_dropped(ros_environment):
 def test_the_dashboard_is_measured_with_clients_and_without(street, ros_environment):
     pytest.importorskip("aiohttp", reason="the dashboard needs the extra `dashboard`")
     activate()
-    from lss_bev_ros.standalone.dashboard_benchmark import benchmark_dashboard, dashboard_table
+    from lss_bev_ros.benchmark.dashboard import benchmark_dashboard, dashboard_table
 
     report = benchmark_dashboard(street, clients=(0, 2), seconds=2.0, turns=1)
     assert report["first_picture_s"] > 0

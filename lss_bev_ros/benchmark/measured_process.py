@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import StandaloneError
-from . import child_environment
-from .topic.session import Session
+from ..standalone import child_environment
+from ..standalone.topic.session import Session
 
 _START_TIMEOUT = 90.0
 

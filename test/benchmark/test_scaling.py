@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lss_bev_ros.deploy.benchmark.scaling import TABLES, line_fit, published_plans, ring_rig, run_scaling
+from lss_bev_ros.benchmark.scaling import TABLES, line_fit, published_plans, ring_rig, run_scaling
 from lss_bev_ros.geometry import BevGrid
 from lss_bev_ros.model import ModelConfig
 from lss_bev_ros.visualization.bars import growth_charts

@@ -22,8 +22,8 @@ from sensor_msgs.msg import CompressedImage
 from .. import messages
 from ..errors import StandaloneError
 from ..geometry import CAMERA_NAMES
+from ..standalone.topic.session import Session
 from .measured_process import cpu_seconds, node_process, wait_for
-from .topic.session import Session
 
 CLIENTS = (0, 5, 50)
 _QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
@@ -162,7 +162,7 @@ def _clients(port: int, count: int) -> Iterator[Callable[[], dict[str, Any]]]:
     if not count:
         yield lambda: {"frames": 0, "bytes": 0, "first_picture": None}
         return
-    command = [sys.executable, "-m", "lss_bev_ros.standalone.dashboard_clients", str(port), str(count)]
+    command = [sys.executable, "-m", "lss_bev_ros.benchmark.dashboard_clients", str(port), str(count)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

@@ -16,9 +16,9 @@ from ...geometry import BevGrid
 from ...runtime import FrameSet, Prediction
 from ...runtime.preprocess import NetworkInput
 from ...runtime.visibility import visible_cells
-from ..benchmark.frames import BenchmarkFrames
-from ..benchmark.machine import describe_machine
 from ..difference import Difference
+from ..frames import BenchmarkFrames
+from ..machine import describe_machine
 from .subject import Subject
 from .tolerance import Tolerances
 

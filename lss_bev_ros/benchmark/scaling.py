@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ...errors import LssBevError
-from ...geometry import BevGrid, Rig
-from ...model import ModelConfig
-from ...runtime import FrameSet
-from ...runtime.backends import REGISTRY
-from ...runtime.engine import Engine, NetworkEngine
-from ...runtime.options import EngineOptions
-from ...runtime.stopwatch import Stopwatch
+from ..errors import LssBevError
+from ..geometry import BevGrid, Rig
+from ..model import ModelConfig
+from ..runtime import FrameSet
+from ..runtime.backends import REGISTRY
+from ..runtime.engine import Engine, NetworkEngine
+from ..runtime.options import EngineOptions
+from ..runtime.stopwatch import Stopwatch
 from .frames import level_camera, raised
 from .stopwatch import DeviceStopwatch
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import DatasetError, LssBevError
-from ...geometry import BevGrid, Camera, Lens, Pose, Rig
-from ...runtime import FrameSet
+from ..errors import DatasetError, LssBevError
+from ..geometry import BevGrid, Camera, Lens, Pose, Rig
+from ..runtime import FrameSet
 from .frames import BenchmarkFrames
 
 FORMAT = 1

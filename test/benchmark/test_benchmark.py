@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from lss_bev_ros.deploy.benchmark import (
+from lss_bev_ros.benchmark import (
     BenchmarkFrames,
     BenchmarkOptions,
     benchmark_tables,
@@ -22,7 +22,7 @@ from lss_bev_ros.deploy.benchmark import (
     write_datasheet,
     write_report,
 )
-from lss_bev_ros.deploy.benchmark.modes import check_modes, mode_names
+from lss_bev_ros.benchmark.modes import check_modes, mode_names
 from lss_bev_ros.errors import DatasetError, LssBevError, ModelError
 from lss_bev_ros.geometry import BevGrid
 from lss_bev_ros.runtime.torch_engine import has_bfloat16

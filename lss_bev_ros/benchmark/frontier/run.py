@@ -14,8 +14,8 @@ from ...evaluation.metrics import AnnotationScore
 from ...runtime import Prediction, create_engine
 from ...runtime.engine import Engine, NetworkEngine
 from ...runtime.preprocess import NetworkInput
-from ..benchmark.frames import BenchmarkFrames
-from ..benchmark.machine import describe_machine
+from ..frames import BenchmarkFrames
+from ..machine import describe_machine
 from .contender import Contender
 
 WARM_UP = 2

@@ -16,10 +16,10 @@ from rich.table import Table
 from sensor_msgs.msg import CameraInfo, CompressedImage, PointCloud2
 
 from .. import messages
-from ..deploy.benchmark.frames import BenchmarkFrames
-from ..deploy.benchmark.saved_frames import save_frames
 from ..geometry import CAMERA_NAMES
+from ..standalone.topic.session import Session
 from .camera_source import FRAME_COUNTER
+from .frames import BenchmarkFrames
 from .measured_process import (
     cpu_seconds,
     module_process,
@@ -28,7 +28,7 @@ from .measured_process import (
     reset_peak_memory,
     wait_for,
 )
-from .topic.session import Session
+from .saved_frames import save_frames
 
 _KEYFRAME_HZ = 2.0
 _GRACE = 2.0
@@ -186,7 +186,7 @@ class _Listener:
 def _measure_rate(
     session: Session, listener: _Listener, inference: Popen, path: Path, hz: float, seconds: float
 ) -> dict[str, float]:
-    with module_process("lss_bev_ros.standalone.camera_source", str(path), str(hz)) as source:
+    with module_process("lss_bev_ros.benchmark.camera_source", str(path), str(hz)) as source:
         listener.clear()
         wait_for(session, source, lambda: len(listener.served) > 2)
         reset_peak_memory(inference)

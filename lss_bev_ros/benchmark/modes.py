@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from ...errors import LssBevError
-from ...model import LiftSplatShoot, ModelConfig, build_model, describe_weights
-from ...runtime import Engine, FrameSet, create_engine
-from ...runtime.backends import REGISTRY
-from ...runtime.engine import NetworkEngine
-from ...runtime.preprocess import NetworkInput
-from ...runtime.stopwatch import Stopwatch
+from ..errors import LssBevError
+from ..model import LiftSplatShoot, ModelConfig, build_model, describe_weights
+from ..runtime import Engine, FrameSet, create_engine
+from ..runtime.backends import REGISTRY
+from ..runtime.engine import NetworkEngine
+from ..runtime.preprocess import NetworkInput
+from ..runtime.stopwatch import Stopwatch
 from .frames import raised
 from .reference import ReferencePipeline
 from .stopwatch import DeviceStopwatch
@@ -190,7 +190,7 @@ def _engine(name: str, weights: str, threads: int, precision: str) -> Engine:
     """A backend or a variant of one."""
     if precision not in VARIANTS.get(name, ()):
         return create_engine(name, weights, threads, precision)
-    from ...runtime.cuda.engine import CudaEngine
+    from ..runtime.cuda.engine import CudaEngine
 
     variant = {"kernels": "torch"} if name == "torch" else {"exact": True}
     return CudaEngine(build_model(weights), describe_weights(weights), "fp16", "to compare", **variant)

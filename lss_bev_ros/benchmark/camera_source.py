@@ -1,7 +1,7 @@
 """A car's cameras for a benchmark: frames from a file, at an exact rate, stamped as they are published.
 
 The replay node keeps a data set's own times; here the rate is what is varied. Run as a process:
-`python -m lss_bev_ros.standalone.camera_source FRAMES.npz HZ`.
+`python -m lss_bev_ros.benchmark.camera_source FRAMES.npz HZ`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 from tf2_ros import StaticTransformBroadcaster
 
 from .. import messages
-from ..deploy.benchmark.frames import BenchmarkFrames
-from ..deploy.benchmark.saved_frames import load_frames
+from .frames import BenchmarkFrames
+from .saved_frames import load_frames
 
 FRAME_COUNTER = "camera_source/frame"
 """Topic of one small message a frame, with the frame's stamp, so that a listener knows what was sent."""

@@ -69,7 +69,7 @@ def main(path: str, word: str, weights: str, threads: str) -> None:
     """Run one mode a few times and print its memory as JSON."""
     import torch
 
-    from ...model import build_model
+    from ..model import build_model
     from .machine import peak_memory
     from .modes import open_modes
 

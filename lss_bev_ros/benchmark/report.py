@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
-from ...errors import LssBevError
+from ..errors import LssBevError
 
 STAGES = (
     "decode",

@@ -1,6 +1,6 @@
 """Browsers without a screen for a benchmark: they take the dashboard's stream and do nothing with it.
 
-Run as a process: `python -m lss_bev_ros.standalone.dashboard_clients PORT CLIENTS`. Interrupted, it prints
+Run as a process: `python -m lss_bev_ros.benchmark.dashboard_clients PORT CLIENTS`. Interrupted, it prints
 one line of JSON: frames that all clients together took, their bytes, and when (Unix time) the first one came
 that had a picture in it.
 """

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from ...model import Calibration, build_model, describe_weights, naive_splat
-from ...model.lift_splat import LiftSplatShoot
-from ...model.splat import SplatTable, splat
-from ...runtime import FrameSet
-from ...runtime.stopwatch import Stopwatch
+from ..model import Calibration, build_model, describe_weights, naive_splat
+from ..model.lift_splat import LiftSplatShoot
+from ..model.splat import SplatTable, splat
+from ..runtime import FrameSet
+from ..runtime.stopwatch import Stopwatch
 from .frames import BenchmarkFrames
 from .machine import describe_code, describe_machine, peak_memory
 from .memory import memory_of

@@ -40,7 +40,7 @@ def write_datasheet(report: dict[str, Any], place: Path) -> list[Path]:
 
 def _charts(report: dict[str, Any]) -> dict[str, np.ndarray]:
     try:
-        from ...visualization.bars import growth_charts, time_bars
+        from ..visualization.bars import growth_charts, time_bars
     except ImportError:
         # Pillow comes with the dataset extra; the page does without charts.
         return {}

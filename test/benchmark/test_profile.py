@@ -9,15 +9,15 @@ import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
-from lss_bev_ros.cli import app
-from lss_bev_ros.deploy.benchmark import random_frames
-from lss_bev_ros.deploy.benchmark.profile import (
+from lss_bev_ros.benchmark import random_frames
+from lss_bev_ros.benchmark.profile import (
     COLUMNS,
     profile_lines,
     profile_rows,
     profile_table,
     run_profile,
 )
+from lss_bev_ros.cli import app
 from lss_bev_ros.errors import LssBevError
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
@@ -85,7 +85,7 @@ def test_what_the_pre_processing_takes_is_said_where_it_was_measured(profile):
 
 
 def test_the_datasheet_has_the_launches(profile):
-    from lss_bev_ros.deploy.benchmark.datasheet import _page
+    from lss_bev_ros.benchmark.datasheet import _page
 
     report = {
         "machine": {"gpu": None, "processor": "one", "cores": 1},

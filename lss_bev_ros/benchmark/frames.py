@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ...errors import DatasetError
-from ...geometry import CAMERA_NAMES, BevGrid, Camera, Pose, Rig
-from ...runtime import FrameSet
+from ..errors import DatasetError
+from ..geometry import CAMERA_NAMES, BevGrid, Camera, Pose, Rig
+from ..runtime import FrameSet
 
 WIDTH, HEIGHT = 1600, 900
 HEADINGS = (55.0, 0.0, -55.0, 110.0, 180.0, -110.0)
@@ -43,7 +43,7 @@ def dataset_frames(dataroot: Path, count: int) -> BenchmarkFrames:
         DatasetError: it is missing, damaged, or has no keyframe.
     """
     # Here alone: a machine that measures saved frames needs no reader.
-    from ...dataset import NuScenesReader, vehicle_raster
+    from ..dataset import NuScenesReader, vehicle_raster
 
     reader = NuScenesReader(dataroot, version="")
     numbered = [(scene, index) for scene in reader.scenes for index in range(reader.count_keyframes(scene))]

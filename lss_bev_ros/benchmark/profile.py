@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from rich.table import Table
 
-from ...errors import LssBevError
-from ...geometry import Lens, Rig
-from ...model import ModelConfig
-from ...runtime import FrameSet, create_engine
-from ...runtime.backends import REGISTRY
-from ...runtime.cuda.splat import has_triton
-from ...runtime.engine import Engine
-from ...runtime.straightening import StraighteningCache
+from ..errors import LssBevError
+from ..geometry import Lens, Rig
+from ..model import ModelConfig
+from ..runtime import FrameSet, create_engine
+from ..runtime.backends import REGISTRY
+from ..runtime.cuda.splat import has_triton
+from ..runtime.engine import Engine
+from ..runtime.straightening import StraighteningCache
 from .frames import BenchmarkFrames
 from .modes import normalised
 
@@ -55,8 +55,8 @@ def profile_network(engine: Engine, frame: FrameSet, images: torch.Tensor) -> di
     Raises:
         LssBevError: the engine has no launches to tell apart.
     """
-    from ...runtime.cuda.engine import CudaEngine
-    from ...runtime.cuda.launch import KernelLaunch, Launch
+    from ..runtime.cuda.engine import CudaEngine
+    from ..runtime.cuda.launch import KernelLaunch, Launch
 
     if not isinstance(engine, CudaEngine):
         raise LssBevError(f"backend {engine.name} cannot be profiled: use cuda")
@@ -112,8 +112,8 @@ def measure_preprocessing(rig: Rig, config: ModelConfig) -> dict[str, float]:
         Microseconds: `pinholes` and `lenses`, all cameras being of that kind, many times in a row, and
         `pinholes_cold` and `lenses_cold`, likewise but with nothing of it in the GPU's cache.
     """
-    from ...runtime.cuda.image_loader import image_sizes
-    from ...runtime.cuda.preprocessor import DevicePreprocessor
+    from ..runtime.cuda.image_loader import image_sizes
+    from ..runtime.cuda.preprocessor import DevicePreprocessor
 
     device, found = torch.device("cuda"), {}
     stacks = [

@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from ...runtime.stopwatch import Stopwatch
+from ..runtime.stopwatch import Stopwatch
 
 
 class DeviceStopwatch(Stopwatch):

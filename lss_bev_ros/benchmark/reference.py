@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ...geometry import Rig
-from ...model import Calibration, LiftSplatShoot
-from ...runtime.stopwatch import Stopwatch
+from ..geometry import Rig
+from ..model import Calibration, LiftSplatShoot
+from ..runtime.stopwatch import Stopwatch
 
 
 class ReferencePipeline:
