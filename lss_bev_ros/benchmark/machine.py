@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from ..runtime.torch_engine import has_bfloat16
+from ..runtime.cpu.engine import has_bfloat16
 
 PACKAGES = (
     "torch",

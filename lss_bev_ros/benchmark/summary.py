@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..model import ModelConfig
-from ..runtime.visibility import visible_cells
+from ..runtime.field_of_view import visible_cells
 from .frames import BenchmarkFrames
 from .modes import Mode
 

@@ -25,7 +25,7 @@ from lss_bev_ros.benchmark import (
 from lss_bev_ros.benchmark.modes import check_modes, mode_names
 from lss_bev_ros.errors import DatasetError, LssBevError, ModelError
 from lss_bev_ros.geometry import BevGrid
-from lss_bev_ros.runtime.torch_engine import has_bfloat16
+from lss_bev_ros.runtime.cpu.engine import has_bfloat16
 
 STAGES = {"camera_encoder", "splat", "bev_encoder", "total"}
 

@@ -28,7 +28,7 @@ pytest.importorskip("onnxslim", reason="the extra `export` is not installed")
 
 from lss_bev_ros.deploy.export import export, export_network
 from lss_bev_ros.runtime.onnx import OnnxDescription
-from lss_bev_ros.runtime.onnxruntime_engine import OnnxRuntimeEngine
+from lss_bev_ros.runtime.onnx.engine import OnnxRuntimeEngine
 
 SMALL = ModelConfig(
     image_height=64, image_width=128, channels=16, grid=BevGrid(-32.0, 32.0, -32.0, 32.0, 1.0), depth_step=2.0

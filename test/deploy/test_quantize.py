@@ -28,8 +28,8 @@ from lss_bev_ros.geometry import BevGrid, Rig
 from lss_bev_ros.model import LiftSplatShoot, ModelConfig, Widths
 from lss_bev_ros.runtime import FrameSet
 from lss_bev_ros.runtime.onnx import OnnxDescription
-from lss_bev_ros.runtime.onnxruntime_engine import OnnxRuntimeEngine
-from lss_bev_ros.runtime.onnxruntime_session import OnnxSession
+from lss_bev_ros.runtime.onnx.engine import OnnxRuntimeEngine
+from lss_bev_ros.runtime.onnx.session import OnnxSession
 
 SMALL = Widths().with_named({name: max(8, width // 16) for name, width in Widths().named().items()})
 CONFIG = ModelConfig(

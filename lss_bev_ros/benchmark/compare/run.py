@@ -14,8 +14,8 @@ from ...errors import DeployError
 from ...evaluation.metrics import AnnotationScore, predicted_cells, ratio
 from ...geometry import BevGrid
 from ...runtime import FrameSet, Prediction
+from ...runtime.field_of_view import visible_cells
 from ...runtime.preprocess import NetworkInput
-from ...runtime.visibility import visible_cells
 from ..difference import Difference
 from ..frames import BenchmarkFrames
 from ..machine import describe_machine

@@ -16,7 +16,7 @@ from ...runtime.backends import REGISTRY
 from ...runtime.calibration_tables import CalibrationCache
 from ...runtime.engine import Engine, NetworkEngine, TransparentEngine
 from ...runtime.onnx import OnnxDescription
-from ...runtime.onnxruntime_session import OnnxSession
+from ...runtime.onnx.session import OnnxSession
 
 REFERENCE = "reference"
 """The published network in plain fp32 PyTorch, nothing folded, geometry every frame."""

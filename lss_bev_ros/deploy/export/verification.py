@@ -15,7 +15,7 @@ from ...geometry import Pose, Rig
 from ...model import Calibration, LiftSplatShoot, ModelConfig
 from ...runtime.calibration_tables import CalibrationTables
 from ...runtime.onnx import OnnxOptions
-from ...runtime.onnxruntime_session import OnnxSession
+from ...runtime.onnx.session import OnnxSession
 from ...runtime.segment_tables import SegmentTables
 
 

@@ -12,9 +12,9 @@ import torch
 
 from ...benchmark.frames import random_frames
 from ...model import LiftSplatShoot
+from ...runtime.cpu.engine import TorchEngine
 from ...runtime.engine import Engine
 from ...runtime.frame_set import FrameSet
-from ...runtime.torch_engine import TorchEngine
 
 WARM_UP = 2
 

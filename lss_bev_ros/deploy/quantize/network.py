@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import DeployError, ModelError
 from ...runtime.onnx import OnnxDescription
-from ...runtime.onnxruntime_session import OnnxSession
+from ...runtime.onnx.session import OnnxSession
 
 if TYPE_CHECKING:
     import onnx
@@ -133,7 +133,7 @@ def labelled_inputs(network: FloatNetwork, dataroot: Path, count: int) -> list[L
         RuntimeBackendError: the network cannot be run here, or not with this rig.
     """
     from ...benchmark.frames import dataset_frames
-    from ...runtime.onnxruntime_engine import OnnxRuntimeEngine
+    from ...runtime.onnx.engine import OnnxRuntimeEngine
     from ...runtime.preprocess import NetworkInput
 
     if count < 1:

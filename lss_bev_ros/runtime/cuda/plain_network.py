@@ -12,7 +12,7 @@ from ...model import LiftSplatShoot
 from ...model.bev_encoder import BasicBlock, BevEncoder
 from ...model.efficientnet import EfficientNetTrunk, MBConvBlock
 from ...model.merge import Up
-from ..convolution import fold
+from ..cpu.convolution import fold
 from .percent import count_percent
 from .splat import splat_kernels
 from .splat_tables import DeviceTables

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..model.efficientnet import SamePadConv2d
+from ...model.efficientnet import SamePadConv2d
 
 ACTIVATIONS = ("none", "relu", "swish")
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import numpy as np
 
-from ..errors import RuntimeBackendError
+from ...errors import RuntimeBackendError
 
 _DTYPES = {
     "tensor(float)": np.dtype(np.float32),

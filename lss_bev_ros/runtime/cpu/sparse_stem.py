@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from ..model import SplatTable
+from ...model import SplatTable
 
 KERNEL, STRIDE, PADDING = 7, 2, 3
 DENSEST = 0.5

@@ -11,19 +11,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..errors import RuntimeBackendError
-from ..geometry import Rig
-from ..model import ModelConfig, SplatTable
-from .calibration_tables import KEPT, CalibrationTables
-from .engine import Engine
-from .frame_set import FrameSet, Prediction
-from .image_decoder import ImageDecoder, cameras_of
-from .onnx import OnnxDescription, OnnxOptions, write_network
-from .onnxruntime_session import OnnxSession
-from .options import EngineOptions
-from .preprocess import Preprocessor
-from .segment_tables import NAMES, SegmentSizes, SegmentTables
-from .stopwatch import Stopwatch
+from ...errors import RuntimeBackendError
+from ...geometry import Rig
+from ...model import ModelConfig, SplatTable
+from ..calibration_tables import KEPT, CalibrationTables
+from ..engine import Engine
+from ..frame_set import FrameSet, Prediction
+from ..image_decoder import ImageDecoder, cameras_of
+from ..options import EngineOptions
+from ..preprocess import Preprocessor
+from ..segment_tables import NAMES, SegmentSizes, SegmentTables
+from ..stopwatch import Stopwatch
+from . import OnnxDescription, OnnxOptions, write_network
+from .session import OnnxSession
 
 SUFFIX = ".onnx"
 

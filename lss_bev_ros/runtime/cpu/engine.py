@@ -7,16 +7,16 @@ import os
 import numpy as np
 import torch
 
-from ..errors import RuntimeBackendError
-from ..model import LiftSplatShoot
-from ..model.splat import splat, splat_hits
-from .calibration_tables import CalibrationCache, CalibrationTables
-from .engine import Engine
+from ...errors import RuntimeBackendError
+from ...model import LiftSplatShoot
+from ...model.splat import splat, splat_hits
+from ..calibration_tables import CalibrationCache, CalibrationTables
+from ..engine import Engine
+from ..frame_set import FrameSet, Prediction
+from ..image_decoder import ImageDecoder, cameras_of
+from ..preprocess import Preprocessor
+from ..stopwatch import Stopwatch
 from .folded_network import FoldedBevEncoder, FoldedCameraEncoder
-from .frame_set import FrameSet, Prediction
-from .image_decoder import ImageDecoder, cameras_of
-from .preprocess import Preprocessor
-from .stopwatch import Stopwatch
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
