@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from cv_bridge import CvBridge
 
-from lss_bev_ros import dataset_messages, messages
+from lss_bev_ros import messages
+from lss_bev_ros import topics as dataset_messages
 from lss_bev_ros.dashboard.pictures import Pictures
 from lss_bev_ros.dashboard.scene import Frame
 from lss_bev_ros.dataset import NuScenesReader

@@ -11,7 +11,7 @@ import rclpy
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from ruamel.yaml import YAML
 
-from lss_bev_ros import dataset_messages
+from lss_bev_ros import topics as dataset_messages
 from lss_bev_ros.geometry import CAMERA_NAMES
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"

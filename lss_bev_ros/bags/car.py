@@ -10,7 +10,8 @@ from geometry_msgs.msg import TransformStamped
 from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
 
-from .. import dataset_messages, messages
+from .. import messages
+from .. import topics as dataset_messages
 from ..errors import GeometryError, StandaloneError
 from ..geometry import CAMERA_NAMES, Camera, Pose, TransformTree
 from ..standalone.bag.reader import Bag

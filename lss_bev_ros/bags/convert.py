@@ -19,7 +19,7 @@ from rosbags.interfaces import (
     QosTime,
 )
 
-from .. import dataset_messages
+from .. import topics as dataset_messages
 from ..dataset import CameraShot, LidarScan, NuScenesReader
 from ..dataset.timeline import Event, Mounting, next_start, timeline, with_mountings
 from ..errors import DatasetError, StandaloneError

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .. import dataset_messages, messages
+from .. import messages
+from .. import topics as dataset_messages
 from ..errors import GeometryError, StandaloneError
 from ..geometry import BevGrid, Box, Camera, Pose, Rig
 from ..standalone.bag.reader import Bag

@@ -13,9 +13,9 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
 
-from ..dataset_messages import image_topic, raw_image_topic
 from ..geometry import CAMERA_NAMES
 from ..nodes.diagnostics import is_of_another_car
+from ..topics import image_topic, raw_image_topic
 
 
 class Monitor:

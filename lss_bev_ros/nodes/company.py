@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..dataset_messages import TF_STATIC_TOPIC, image_topic, info_topic, raw_image_topic
+from ..topics import TF_STATIC_TOPIC, image_topic, info_topic, raw_image_topic
 
 _PATIENCE = 3.0
 """Seconds after the images' subscribers in which those of calibration are found, or there are none."""

@@ -17,12 +17,13 @@ from rosgraph_msgs.msg import Clock
 from std_srvs.srv import Trigger
 from tf2_ros import TransformBroadcaster
 
-from .. import dataset_messages, messages
+from .. import messages
+from .. import topics as dataset_messages
 from ..dataset import CameraShot, Keyframe, NuScenesReader
 from ..dataset.timeline import Event, Mounting, next_start, recorded_time, timeline, with_mountings
-from ..dataset_messages import CLOCK_TOPIC, LIDAR_TOPIC, TF_STATIC_TOPIC, TF_TOPIC
 from ..errors import DatasetError
 from ..geometry import CAMERA_NAMES, BevGrid
+from ..topics import CLOCK_TOPIC, LIDAR_TOPIC, TF_STATIC_TOPIC, TF_TOPIC
 from .company import Company
 from .configuration import ReplayParameters
 from .diagnostics import ERROR, OK, WARN, DiagnosticsPublisher, Rate, Status

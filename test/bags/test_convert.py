@@ -13,7 +13,8 @@ from rosbags.interfaces import QosDurability, QosReliability
 from rosbags.rosbag2 import Reader
 from rosidl_runtime_py.utilities import get_message
 
-from lss_bev_ros import dataset_messages, messages
+from lss_bev_ros import messages
+from lss_bev_ros import topics as dataset_messages
 from lss_bev_ros.bags.convert import convert
 from lss_bev_ros.dataset import CameraShot, Keyframe, NuScenesReader
 from lss_bev_ros.dataset.raster import vehicle_raster

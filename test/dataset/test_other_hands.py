@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lss_bev_ros import dataset_messages
+from lss_bev_ros import topics as dataset_messages
 from lss_bev_ros.dataset import NuScenesReader, vehicle_raster
 from lss_bev_ros.dataset.contents import camera_names
 from lss_bev_ros.dataset.timeline import timeline

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
 
-from lss_bev_ros import dataset_messages, messages
+from lss_bev_ros import messages
+from lss_bev_ros import topics as dataset_messages
 from lss_bev_ros.bags.convert import convert
 from lss_bev_ros.bags.frames import film_frames
 from lss_bev_ros.dataset import CameraShot, LidarScan, NuScenesReader

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from rclpy.serialization import serialize_message
 
-from lss_bev_ros import dataset_messages, messages
+from lss_bev_ros import messages
+from lss_bev_ros import topics as dataset_messages
 from lss_bev_ros.dataset import NuScenesReader
 from lss_bev_ros.dataset.timeline import timeline
 from lss_bev_ros.doctor import Offer, Problem, Recording, examine

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lss_bev_ros.dataset_messages import TF_STATIC_TOPIC, image_topic, info_topic, raw_image_topic, topics
 from lss_bev_ros.geometry import CAMERA_NAMES
 from lss_bev_ros.nodes.company import Company
+from lss_bev_ros.topics import TF_STATIC_TOPIC, image_topic, info_topic, raw_image_topic, topics
 
 IMAGES = [image_topic(name) for name in CAMERA_NAMES]
 RAW = [raw_image_topic(name) for name in CAMERA_NAMES]

@@ -12,7 +12,7 @@ from ...geometry import BevGrid
 from ...model import ModelConfig, Widths
 from ...model.bev_encoder import BasicBlock
 from ...model.efficientnet import MBConvBlock
-from ...model.merge import Up
+from ...model.upsampling import Up
 from ...runtime.calibration_tables import CalibrationTables
 from ...runtime.cpu.convolution import Convolution, fold
 from ...runtime.cpu.engine import DTYPES

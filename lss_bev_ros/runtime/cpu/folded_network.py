@@ -20,7 +20,7 @@ from ...model.bev_encoder import BasicBlock, BevEncoder
 from ...model.camera_encoder import CameraEncoder
 from ...model.config import ModelConfig
 from ...model.efficientnet import MBConvBlock
-from ...model.merge import Up
+from ...model.upsampling import Up
 from .convolution import Convolution, fold
 from .sparse_stem import SparseStem, StemTable
 from .upsampled_convolution import UpsampledConvolution

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lss_bev_ros.ament_prefix import offer_package
 from lss_bev_ros.standalone import activate, child_environment
-from lss_bev_ros.standalone.ament_prefix import offer_package
 
 pytestmark = pytest.mark.skipif(activate(), reason="no ROS 2 is sourced")
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ..errors import StandaloneError
+from .errors import StandaloneError
 
 _PACKAGE = "lss_bev_ros"
 _NODES = ("replay", "inference", "evaluation")
