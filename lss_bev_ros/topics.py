@@ -65,7 +65,7 @@ def info_topic(camera: str) -> str:
     return f"{camera}/camera_info"
 
 
-def topics(
+def all_topics(
     raw: bool = False, clock: bool = False, cameras: Iterable[str] = CAMERA_NAMES
 ) -> tuple[Topic, ...]:
     """Every topic of a replay.

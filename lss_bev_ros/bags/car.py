@@ -10,8 +10,7 @@ from geometry_msgs.msg import TransformStamped
 from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
 
-from .. import messages
-from .. import topics as dataset_messages
+from .. import messages, topics
 from ..errors import GeometryError, StandaloneError
 from ..geometry import CAMERA_NAMES, Camera, Pose, TransformTree
 from ..standalone.bag.reader import Bag
@@ -87,7 +86,7 @@ def find_car(bag: Bag, namespace: str | None = None, needed: str = "") -> Car:
     """
     cameras = _cameras(bag)
     wanted = {PREDICTION_TOPIC}
-    wanted |= {topic.name.removeprefix("/") for topic in dataset_messages.topics(cameras=cameras)}
+    wanted |= {topic.name.removeprefix("/") for topic in topics.all_topics(cameras=cameras)}
     found: dict[str, dict[str, str]] = {}
     for topic in bag.topics:
         for name in wanted:
@@ -142,7 +141,7 @@ def _chosen(
 
 
 def _has_images(names: Collection[str], cameras: Collection[str]) -> bool:
-    return any(dataset_messages.image_topic(camera) in names for camera in cameras)
+    return any(topics.image_topic(camera) in names for camera in cameras)
 
 
 class Mounting:

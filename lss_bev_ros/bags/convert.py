@@ -19,7 +19,7 @@ from rosbags.interfaces import (
     QosTime,
 )
 
-from .. import topics as dataset_messages
+from .. import topics
 from ..dataset import CameraShot, LidarScan, NuScenesReader
 from ..dataset.timeline import Event, Mounting, next_start, timeline, with_mountings
 from ..errors import DatasetError, StandaloneError
@@ -123,7 +123,7 @@ class _Bag:
     ) -> None:
         self._storage = BagStorage(folder, name, options)
         self._topics: dict[str, Connection] = {}
-        for topic in dataset_messages.topics(cameras=cameras):
+        for topic in topics.all_topics(cameras=cameras):
             # In a bag names are absolute.
             full = f"/{topic.name.removeprefix('/')}"
             self._topics[topic.name] = self._storage.add_topic(
@@ -140,12 +140,12 @@ class _Bag:
         for event in events:
             stamp = self._begin + event.stamp
             if isinstance(event.item, Mounting):
-                mounted = dataset_messages.mounted(event.item, stamp)
-                self._write(dataset_messages.TF_STATIC_TOPIC, stamp, mounted)
+                mounted = topics.mounted(event.item, stamp)
+                self._write(topics.TF_STATIC_TOPIC, stamp, mounted)
                 continue
-            self._write(dataset_messages.TF_TOPIC, stamp, dataset_messages.motion(event.item, stamp))
+            self._write(topics.TF_TOPIC, stamp, topics.motion(event.item, stamp))
             try:
-                for topic, message in dataset_messages.recording(event.item, stamp, self._grid):
+                for topic, message in topics.recording(event.item, stamp, self._grid):
                     self._write(topic, stamp, message)
             except DatasetError as error:
                 self._made.left_out.append(str(error))

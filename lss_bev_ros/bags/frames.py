@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .. import messages
-from .. import topics as dataset_messages
+from .. import messages, topics
 from ..errors import GeometryError, StandaloneError
 from ..geometry import BevGrid, Box, Camera, Pose, Rig
 from ..standalone.bag.reader import Bag
@@ -54,16 +53,16 @@ class _Instant:
         if topic not in self.found or distance < self.found[topic][0]:
             self.found[topic] = (distance, message)
             self.cameras.pop(topic.partition("/")[0], None)
-            self.lidar = None if topic == dataset_messages.LIDAR_TOPIC else self.lidar
+            self.lidar = None if topic == topics.LIDAR_TOPIC else self.lidar
 
     def settle(self, names: Collection[str], infos: Mapping[str, Any], mounting: Mounting) -> None:
         """Place the cameras whose images have come, before their calibration or mounting may change."""
         for name in names:
-            image = self.message(dataset_messages.image_topic(name))
+            image = self.message(topics.image_topic(name))
             if image is not None and name not in self.cameras:
                 stamp = messages.from_stamp(image.header.stamp)
                 self.cameras[name] = mounting.camera(name, infos.get(name), stamp)
-        scan = self.message(dataset_messages.LIDAR_TOPIC)
+        scan = self.message(topics.LIDAR_TOPIC)
         if scan is not None and self.lidar is None:
             stamp = messages.from_stamp(scan.header.stamp)
             self.lidar = mounting.pose(scan.header.frame_id, stamp, "the LiDAR")
@@ -105,7 +104,7 @@ def film_frames(
             raise StandaloneError(
                 f"bag {path} has no {PREDICTION_TOPIC}; give --weights to predict the grids from its images"
             )
-        if not any(dataset_messages.image_topic(name) in names for name in car.cameras):
+        if not any(topics.image_topic(name) in names for name in car.cameras):
             raise StandaloneError(f"bag {path} has no <camera>/image_raw/compressed, so nothing to show")
         say = Warn(warn)
         headers = [message.header for _, message in decoded(bag, [names[anchor]], say)]
@@ -116,8 +115,8 @@ def film_frames(
 
 
 def _anchor(car: Car, path: Path) -> str:
-    images = [dataset_messages.image_topic(name) for name in ("cam_front", *car.cameras)]
-    for name in (dataset_messages.TRUTH_TOPIC, PREDICTION_TOPIC, *images):
+    images = [topics.image_topic(name) for name in ("cam_front", *car.cameras)]
+    for name in (topics.TRUTH_TOPIC, PREDICTION_TOPIC, *images):
         if name in car.names:
             return name
     raise StandaloneError(f"bag {path} has neither grids nor <camera>/image_raw/compressed: nothing to show")
@@ -169,7 +168,7 @@ def _first_infos(bag: Bag, car: Car, warn: Warn) -> dict[str, Any]:
     """The first camera_info of each camera, which may come after its first images."""
     found = {}
     for name in car.cameras:
-        full = car.names.get(dataset_messages.info_topic(name))
+        full = car.names.get(topics.info_topic(name))
         for _, message in decoded(bag, [full], warn) if full is not None else ():
             found[name] = message
             break
@@ -207,7 +206,7 @@ def _frame(
     images = {}
     cameras = []
     for name in car.cameras:
-        image = instant.message(dataset_messages.image_topic(name))
+        image = instant.message(topics.image_topic(name))
         if image is not None:
             # What cannot be read stays as it is: it is shown as no image, and an engine says why.
             try:
@@ -228,7 +227,7 @@ def _frame(
     if predicted is None:
         return None
     occupancy, grid = predicted
-    truth, scan = instant.message(dataset_messages.TRUTH_TOPIC), instant.message(dataset_messages.LIDAR_TOPIC)
+    truth, scan = instant.message(topics.TRUTH_TOPIC), instant.message(topics.LIDAR_TOPIC)
     points, origin = None, np.zeros(3)
     if scan is not None:
         instant.settle((), infos, mounting)
@@ -246,7 +245,7 @@ def _frame(
         occupancy=occupancy,
         grid=grid,
         truth=cells[0] > 50 if cells is not None and cells[1] == grid else None,
-        boxes=_boxes(instant.message(dataset_messages.BOXES_TOPIC)),
+        boxes=_boxes(instant.message(topics.BOXES_TOPIC)),
         points=points,
         lidar_origin=origin,
         title="Lift-Splat-Shoot",

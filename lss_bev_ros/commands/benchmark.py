@@ -72,7 +72,7 @@ def benchmark(
     if profile:
         check_profile()
     if frames is None and dataroot is None:
-        from ..demo import synthetic_scene
+        from ..demo.scene import synthetic_scene
 
         dataroot = synthetic_scene(Path("runs") / "data", console)
     if dashboard:

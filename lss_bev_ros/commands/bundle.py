@@ -36,7 +36,7 @@ def create(
     import tempfile
 
     from ..benchmark.frames import dataset_frames
-    from ..demo import synthetic_scene
+    from ..demo.scene import synthetic_scene
     from ..deploy.bundle import create_bundle
     from ..deploy.export import export_network, file_name
     from ..model import build_model

@@ -45,7 +45,7 @@ def compare(
     from ..benchmark import compare as comparing
     from ..benchmark.frames import dataset_frames
     from ..benchmark.report import write_report, write_whole
-    from ..demo import synthetic_scene
+    from ..demo.scene import synthetic_scene
 
     with console.status("opening"):
         a = comparing.open_subject(first, weights, threads)

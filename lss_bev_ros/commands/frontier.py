@@ -29,7 +29,7 @@ def frontier(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from ..benchmark.frames import dataset_frames
     from ..benchmark.frontier import Contender, frontier_table, measure_frontier, write_frontier
-    from ..demo import synthetic_scene
+    from ..demo.scene import synthetic_scene
 
     contenders = [Contender.parse(text) for text in model]
     dataroot = dataroot or synthetic_scene(Path("runs") / "data", console)

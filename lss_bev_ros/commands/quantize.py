@@ -34,7 +34,7 @@ def quantize(
     turns: Annotated[int, typer.Option(help="Timed runs of each file.")] = 10,
 ) -> None:
     """Quantise an exported network to INT8, leaving the most sensitive layers in float until IoU holds."""
-    from ..demo import synthetic_scene
+    from ..demo.scene import synthetic_scene
     from ..deploy.quantize import QuantizeOptions, quantize_table, write_report
     from ..deploy.quantize import quantize as run
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..dataset.contents import camera_names, count_keyframes
 from ..errors import LssBevError, StandaloneError
@@ -27,9 +26,9 @@ from ..standalone.launching import parse_arguments
 from ..standalone.parameter_file import parse_value
 from .monitor import Monitor
 from .picture import picture_from_bag
+from .scene import synthetic_scene
 from .status import live_table
 
-_SEED = 0
 _FRAMES = 20
 """Keyframes to score at least; a shorter data set is played several times."""
 
@@ -128,27 +127,6 @@ def demo_weights() -> str:
     from ..runtime.backends import REGISTRY  # loads PyTorch
 
     return "builtin" if REGISTRY["cuda"].unusable() is None else "builtin-pruned"
-
-
-def synthetic_scene(folder: Path, console: Console) -> Path:
-    """The demonstration's scene, made where it is not there yet."""
-    target = folder / f"synthetic-seed{_SEED}"
-    if (target / "v1.0-mini" / "sample.json").is_file():
-        return target
-    from ..synthetic import synthesize  # its compiler takes seconds to load
-
-    with Progress(
-        TextColumn("making a synthetic street scene"), BarColumn(), TimeRemainingColumn(), console=console
-    ) as progress:
-        task = progress.add_task("", total=None)
-        synthesize(
-            target,
-            scenes=1,
-            seconds=10.0,
-            seed=_SEED,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
-    return target
 
 
 def _recorded(given: dict[str, str], cameras: Sequence[str]) -> list[str]:

@@ -37,7 +37,7 @@ class Company:
         """What still lacks subscribers; nothing where the first frame may go out.
 
         Args:
-            counts: topic of `dataset_messages.topics` to subscribers that its publisher is connected to.
+            counts: topic of `topics.topics` to subscribers that its publisher is connected to.
             now: seconds of a clock that only goes forward.
         """
         if not self._wanted:

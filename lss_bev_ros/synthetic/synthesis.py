@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..dataset.split import SYNTHETIC_MARKER
 from ..errors import DatasetError
 from .bending import LENSES, MIXED, lenses_of
 from .config import WorldConfig
@@ -22,8 +23,6 @@ from .sensors import mounts
 from .tables import Tables
 from .world import MAP_MARGIN, World
 
-MARKER = "synthetic.json"
-"""This file in a data set says that `synthesize` made it, and from what."""
 EPOCH = 1_590_969_600_000_000
 """Start of the first scene, microseconds of Unix time; the others follow `SCENE_GAP` apart."""
 SCENE_GAP = 600_000_000
@@ -97,7 +96,7 @@ def synthesize(
         facts = {"scenes": scenes, "seconds": seconds, "seed": seed, "sweeps": sweeps, "version": version}
         if lens:
             facts["lens"] = lens
-        (partial / MARKER).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        (partial / SYNTHETIC_MARKER).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
         _put(partial, out)
     except OSError as error:
         raise DatasetError(
@@ -123,7 +122,7 @@ def _check(out: Path, scenes, seconds, seed, workers, version: str, image_scale:
         raise DatasetError(f"version must be a folder name such as v1.0-mini, got {version!r}")
     if out.exists() and not out.is_dir():
         raise DatasetError(f"{out} is a file; choose a folder for the data set")
-    if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file():
+    if out.is_dir() and any(out.iterdir()) and not (out / SYNTHETIC_MARKER).is_file():
         raise DatasetError(
             f"{out} is not empty and holds no synthetic data set; choose another folder or empty it"
         )

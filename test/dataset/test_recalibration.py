@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
 
-from lss_bev_ros import messages
-from lss_bev_ros import topics as dataset_messages
+from lss_bev_ros import messages, topics
 from lss_bev_ros.bags.convert import convert
 from lss_bev_ros.bags.frames import film_frames
 from lss_bev_ros.dataset import CameraShot, LidarScan, NuScenesReader
@@ -127,7 +126,7 @@ def test_a_bag_never_pairs_an_image_with_another_mounting(reader, tmp_path):
 
 def test_the_newest_mounting_is_that_of_the_last_shots(reader):
     events = timeline(reader.shots("scene-0001", True), reader.keyframes("scene-0001"))
-    transforms = dataset_messages.mounting(events, 0).transforms
+    transforms = topics.mounting(events, 0).transforms
     poses = {t.child_frame_id: messages.pose_from_transform(t) for t in transforms}
     last = {event.item.name: mounted_at(event.item) for event in sensors_of(events)}
     assert poses.keys() == last.keys()

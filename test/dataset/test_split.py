@@ -6,9 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from lss_bev_ros.dataset.split import scenes_of_split
+from lss_bev_ros.dataset.split import SYNTHETIC_MARKER, scenes_of_split
 from lss_bev_ros.errors import DatasetError, TrainingError
-from lss_bev_ros.synthetic.synthesis import MARKER
 from lss_bev_ros.training.split import split_scenes
 
 MINI = ("scene-0061", "scene-0103", "scene-0553", "scene-0655", "scene-0757", "scene-0796", "scene-0916")
@@ -25,7 +24,7 @@ def test_nuscenes_scenes_follow_the_devkit(tmp_path):
 
 
 def test_a_synthetic_root_is_all_for_testing(tmp_path):
-    (tmp_path / MARKER).write_text("{}")
+    (tmp_path / SYNTHETIC_MARKER).write_text("{}")
     names = ("scene-0001", "scene-0002")
     assert scenes_of_split(root(tmp_path, names), "test") == names
     with pytest.raises(DatasetError, match="no scene of the split train"):
