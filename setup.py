@@ -33,7 +33,7 @@ setup(
     long_description=README.read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.10,<3.13",
+    python_requires=">=3.10",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
     # The overlay is put on sys.path as a folder; setuptools of Humble knows no recursive pattern.
     package_data={
@@ -50,7 +50,7 @@ setup(
     ],
     zip_safe=False,
     install_requires=[
-        "numpy>=1.21,<2",
+        "numpy>=1.26,<3",
         "torch>=2.3",
         "opencv-python-headless>=4.5",
         "rich",

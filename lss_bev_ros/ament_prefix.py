@@ -16,7 +16,7 @@ from pathlib import Path
 from .errors import StandaloneError
 
 _PACKAGE = "lss_bev_ros"
-_NODES = ("replay", "inference", "evaluation")
+_NODES = ("replay", "inference", "evaluation", "dashboard")
 
 
 def offer_package() -> None:
@@ -50,7 +50,7 @@ def offer_package() -> None:
 
 def _share() -> Path:
     """The folder with launch/ and config/: the checkout, or where pip put them."""
-    for folder in (Path(__file__).resolve().parents[2], Path(sys.prefix) / "share" / _PACKAGE):
+    for folder in (Path(__file__).resolve().parents[1], Path(sys.prefix) / "share" / _PACKAGE):
         if (folder / "package.xml").is_file():
             return folder
     raise StandaloneError(f"the launch files of {_PACKAGE} are missing: install the package again")
