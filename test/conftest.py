@@ -11,7 +11,7 @@ import hypothesis
 import numpy as np
 import pytest
 
-from lss_bev_ros.standalone import activate
+from pipros import activate
 
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
     # Before anything imports torch: tests side by side share the processors, as do the processes they start.
