@@ -14,7 +14,9 @@ NAME = "lss_bev_ros"
 HERE = Path(__file__).resolve().parent
 README = HERE / "README.md"
 # The one place of the version; a test holds package.xml to it.
-VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / NAME / "__init__.py").read_text(encoding="utf-8"), re.M)[1]
+VERSION = re.search(
+    r'^__version__ = "(.+)"$', (HERE / NAME / "__init__.py").read_text(encoding="utf-8"), re.M
+)[1]
 WEIGHTS = Path(NAME, "model", "builtin")
 KERNELS = Path(NAME, "runtime", "cuda", "splat.cu")
 PAGE = Path(NAME, "dashboard", "page")
@@ -72,7 +74,10 @@ setup(
     package_data={
         NAME: [
             "py.typed",
-            *(str(path.relative_to(NAME)) for path in sorted([*WEIGHTS.glob("*.*"), *PAGE.glob("*.*"), KERNELS])),
+            *(
+                str(path.relative_to(NAME))
+                for path in sorted([*WEIGHTS.glob("*.*"), *PAGE.glob("*.*"), KERNELS])
+            ),
         ]
     },
     data_files=[

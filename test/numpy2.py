@@ -46,10 +46,15 @@ def main(*arguments: str) -> int:
             text=True,
         )
         if done.returncode:
-            reason = next((line for line in done.stderr.splitlines() if line.startswith("ERROR")), "pip failed")
+            reason = next(
+                (line for line in done.stderr.splitlines() if line.startswith("ERROR")), "pip failed"
+            )
             print(f"skipped: tests under NumPy 2: it cannot be had ({reason})", flush=True)
             return 0
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (folder, ROOT, ROOT / "pipros" / "src")))}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, (folder, ROOT, ROOT / "pipros" / "src"))),
+    }
     # Tests that silently ran under NumPy 1 would say nothing.
     subprocess.check_call(
         [sys.executable, "-c", "import numpy; assert numpy.__version__ >= '2'"], env=environment

@@ -133,8 +133,8 @@ class _Writer:
             self._add_boxes(boxes, things, tokens, categories, attribute)
             scenes.append(
                 {
-                    "token": scene, "log_token": log, "nbr_samples": samples, "name": f"scene-{number + 1:04}",
-                    "first_sample_token": tokens[0], "last_sample_token": tokens[-1], "description": "",
+                    "token": scene, "log_token": log, "nbr_samples": samples,
+                    "name": f"scene-{number + 1:04}", "first_sample_token": tokens[0], "last_sample_token": tokens[-1], "description": "",
                 }
             )  # fmt: skip
         for table in self._tables.values():
@@ -157,15 +157,16 @@ class _Writer:
             tokens, poses = self._tokens(number), self._tokens(number)
             numbers = self._rng.uniform(-1, 1, (number, 7)).tolist()
             self._tables["ego_pose"].add([
-                f'{{\n"token": "{poses[n]}",\n"timestamp": {start + n * step},\n"rotation": [\n{w},\n{x},\n{y},\n{z}'
-                f'\n],\n"translation": [\n{1000 + 500 * i},\n{1000 + 500 * j},\n0.0\n]\n}}'
+                f'{{\n"token": "{poses[n]}",\n"timestamp": {start + n * step},\n'
+                f'"rotation": [\n{w},\n{x},\n{y},\n{z}\n],\n"translation": [\n{1000 + 500 * i},\n{1000 + 500 * j},\n0.0\n]\n}}'
                 for n, (w, x, y, z, i, j, _) in enumerate(numbers)
             ])  # fmt: skip
             self._chain("sample_data", tokens, [
                 f'"sample_token": "{samples[min(len(samples) - 1, -(-n * step // _STEP))]}",\n'
                 f'"ego_pose_token": "{poses[n]}",\n"calibrated_sensor_token": "{calibration}",\n'
                 f'"timestamp": {start + n * step},\n"fileformat": "{form}",\n'
-                f'"is_key_frame": {"true" if n in keys else "false"},\n"height": {height},\n"width": {width},\n'
+                f'"is_key_frame": {"true" if n in keys else "false"},\n'
+                f'"height": {height},\n"width": {width},\n'
                 f'"filename": "{"samples" if n in keys else "sweeps"}/{channel}/'
                 f'n015-2018-07-24-11-22-45+0800__{channel}__{start + n * step}.{suffix}"'
                 for n in range(number)
@@ -207,8 +208,9 @@ class _Writer:
     def _calibration(self, token: str, sensor: str, channel: str) -> dict:
         camera = channel.startswith("CAM")
         return {
-            "token": token, "sensor_token": sensor, "translation": [1.0, 0.0, 1.5], "rotation": [1.0, 0.0, 0.0, 0.0],
-            "camera_intrinsic": [[1266.4, 0.0, 816.3], [0.0, 1266.4, 491.5], [0.0, 0.0, 1.0]] if camera else [],
+            "token": token, "sensor_token": sensor,
+            "translation": [1.0, 0.0, 1.5], "rotation": [1.0, 0.0, 0.0, 0.0],
+            "camera_intrinsic": [[1266.4, 0.0, 816.3], [0, 1266.4, 491.5], [0, 0, 1]] if camera else [],
         }  # fmt: skip
 
     def _tokens(self, count: int) -> list[str]:
