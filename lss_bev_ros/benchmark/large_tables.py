@@ -134,7 +134,8 @@ class _Writer:
             scenes.append(
                 {
                     "token": scene, "log_token": log, "nbr_samples": samples,
-                    "name": f"scene-{number + 1:04}", "first_sample_token": tokens[0], "last_sample_token": tokens[-1], "description": "",
+                    "name": f"scene-{number + 1:04}", "description": "",
+                    "first_sample_token": tokens[0], "last_sample_token": tokens[-1],
                 }
             )  # fmt: skip
         for table in self._tables.values():
@@ -158,7 +159,8 @@ class _Writer:
             numbers = self._rng.uniform(-1, 1, (number, 7)).tolist()
             self._tables["ego_pose"].add([
                 f'{{\n"token": "{poses[n]}",\n"timestamp": {start + n * step},\n'
-                f'"rotation": [\n{w},\n{x},\n{y},\n{z}\n],\n"translation": [\n{1000 + 500 * i},\n{1000 + 500 * j},\n0.0\n]\n}}'
+                f'"rotation": [\n{w},\n{x},\n{y},\n{z}\n],\n'
+                f'"translation": [\n{1000 + 500 * i},\n{1000 + 500 * j},\n0.0\n]\n}}'
                 for n, (w, x, y, z, i, j, _) in enumerate(numbers)
             ])  # fmt: skip
             self._chain("sample_data", tokens, [

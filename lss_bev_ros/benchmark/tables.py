@@ -34,8 +34,8 @@ def compare_readers(root: Path, turns: int = 1) -> dict[str, list[dict[str, floa
         turns: how often, every reader in every turn.
 
     Returns:
-        Subject to one measurement a turn: `seconds` to open, `processor_seconds`, `mebibytes` of all processes
-        together at their peaks, `scene_seconds` for the first scene's keyframes, where that is apart.
+        Subject to one measurement a turn: `seconds` to open, `processor_seconds`, `mebibytes` of all
+        processes together at their peaks, `scene_seconds` for the first scene's keyframes after that.
         A reader that cannot run here is not in it.
     """
     found: dict[str, list[dict[str, float]]] = {}

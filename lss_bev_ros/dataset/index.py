@@ -1,9 +1,9 @@
 """The index of a data set, made in a process of its own.
 
-Reading tables takes time and memory, which a replay node or a data loader's worker should not hold on to. So
-they are read in a process that ends, and leave one small record a scene in a file. Tables as large as those of
-v1.0-trainval are only searched (see `scene_parts`), and the file is kept for the next time, as long as the
-tables are the same.
+Reading tables takes time and memory, which a replay node or a data loader's worker should not hold on to.
+So they are read in a process that ends, and leave one small record a scene in a file. Tables as large as
+those of v1.0-trainval are only searched (see `scene_parts`), and the file is kept for the next time, as long
+as the tables are the same.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Contents:
 
 
 class IndexFile:
-    """Scene indices in a file, which is anonymous, and gone when the last holder closes it, or in the cache."""
+    """Scene indices in a file: one of the cache, or one without a name, gone with its last holder."""
 
     def __init__(self, file: IO[bytes], contents: Contents) -> None:
         self._file = file
@@ -119,7 +119,7 @@ def build_index(dataroot: Path, version: str, scenes: Sequence[str] = ()) -> Ind
 
 def _made(dataroot: Path, version: str, scenes: Sequence[str]) -> tuple[IO[bytes], Contents]:
     """A new index in an anonymous file."""
-    file = tempfile.TemporaryFile(prefix="lss_bev_index_")
+    file = tempfile.TemporaryFile(prefix="lss_bev_index_")  # noqa: SIM115 - the IndexFile holds it open
     # The parent's search path, so that an overlay or an uninstalled checkout is found by the child too.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path)}
     process = subprocess.run(
