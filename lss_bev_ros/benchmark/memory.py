@@ -15,7 +15,7 @@ from .frames import BenchmarkFrames
 from .saved_frames import load_frames, save_frames
 
 if TYPE_CHECKING:
-    from .run import BenchmarkOptions
+    from .benchmark import BenchmarkOptions
 
 _TIMEOUT = 300.0
 _RUNS = 3
