@@ -15,7 +15,6 @@ pytest.importorskip("onnxruntime", reason="quantisation needs the extra `export`
 import onnx
 from onnx import numpy_helper
 
-from lss_bev_ros.benchmark.frames import level_camera
 from lss_bev_ros.deploy.export import export_network
 from lss_bev_ros.deploy.quantize import QuantizeOptions, quantize, write_report
 from lss_bev_ros.deploy.quantize.accuracy import relative_error, run_frames
@@ -25,6 +24,7 @@ from lss_bev_ros.deploy.quantize.ranges import measure_ranges
 from lss_bev_ros.deploy.quantize.rewrite import QuantizationScheme, quantized
 from lss_bev_ros.errors import DeployError, LssBevError
 from lss_bev_ros.geometry import BevGrid, Rig
+from lss_bev_ros.geometry.example_rig import level_camera
 from lss_bev_ros.model import LiftSplatShoot, ModelConfig, Widths
 from lss_bev_ros.runtime import FrameSet
 from lss_bev_ros.runtime.onnx import OnnxDescription
