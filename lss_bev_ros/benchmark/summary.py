@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..evaluation.frames import BenchmarkFrames
 from ..model import ModelConfig
 from ..runtime.field_of_view import visible_cells
-from .frames import BenchmarkFrames
 from .modes import Mode
 
 

@@ -43,9 +43,9 @@ def compare(
     What is not given as a tolerance follows from the coarser precision of the two.
     """
     from ..benchmark import compare as comparing
-    from ..benchmark.frames import dataset_frames
     from ..benchmark.report import write_report, write_whole
     from ..demo.scene import synthetic_scene
+    from ..evaluation.frames import dataset_frames
 
     with console.status("opening"):
         a = comparing.open_subject(first, weights, threads)

@@ -47,8 +47,8 @@ def train(
 ) -> None:
     """Train the network; several GPUs with `torchrun --nproc-per-node N -m lss_bev_ros.training.command`."""
     from ..model import build_model
-    from .run import train as run
     from .trainer import ranks_from_environment
+    from .training import train as run
 
     config = TrainingConfig(
         steps=steps,

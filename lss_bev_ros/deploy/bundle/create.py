@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from ... import __version__
-from ...benchmark.frames import BenchmarkFrames
 from ...errors import DeployError
+from ...evaluation.frames import BenchmarkFrames
 from ...geometry import Rig
 from ...model import IMAGE_MEAN, IMAGE_STD, LiftSplatShoot, ModelConfig, build_model, describe_weights
 from ...runtime import FrameSet

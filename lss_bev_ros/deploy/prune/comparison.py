@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...benchmark.frames import random_frames
+from ...evaluation.frames import random_frames
 from ...model import LiftSplatShoot
 from ...runtime.cpu.engine import TorchEngine
 from ...runtime.engine import Engine
