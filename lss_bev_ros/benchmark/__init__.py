@@ -2,7 +2,7 @@
 
 from .datasheet import write_datasheet
 from .frames import BenchmarkFrames, dataset_frames, random_frames
-from .report import benchmark_tables, skipped_lines, write_report
+from .report import benchmark_tables, skipped_lines
 from .run import BenchmarkOptions, run_benchmark
 from .saved_frames import load_frames, save_frames
 
@@ -17,5 +17,4 @@ __all__ = [
     "save_frames",
     "skipped_lines",
     "write_datasheet",
-    "write_report",
 ]

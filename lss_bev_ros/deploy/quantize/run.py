@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ... import files
 from ...errors import DeployError
 from ...runtime.onnx.session import OnnxSession
-from ..export.export import save
 from .equalization import channel_factors, equalized
 from .network import FloatNetwork, labelled_inputs
 from .ranges import METHODS, measure_ranges
@@ -164,7 +162,7 @@ def quantize(
     chosen = trials[-1]
     _check(chosen, iou, options, len(network.layers))
     layers = [layer for layer in network.layers if layer not in chosen.floating]
-    save(quantized(network, ranges, layers, scheme), out)
+    files.write(out, quantized(network, ranges, layers, scheme).SerializeToString(), DeployError)
     for encoder in encoders:
         _save_encoder(encoder, network, ranges, layers, scheme)
     milliseconds = np.zeros((2, 0))
@@ -188,13 +186,6 @@ def quantize(
         "speedup": float(np.median(milliseconds[0] / milliseconds[1])) if milliseconds.size else None,
     }
     return QuantizedNetwork(out, errors, trials, iou, milliseconds, report)
-
-
-def write_report(result: QuantizedNetwork, path: Path) -> None:
-    """Write the report as JSON, whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(result.report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(partial, path)
 
 
 def has_vnni() -> bool:
@@ -244,4 +235,5 @@ def _save_encoder(
     out = encoder.path.with_name(encoder.path.name.replace("fp32", "int8"))
     if out == encoder.path:
         out = encoder.path.with_name(f"{encoder.path.stem}_int8.onnx")
-    save(quantized(encoder, ranges, [name for name in layers if name in encoder.layers], scheme), out)
+    chosen = [name for name in layers if name in encoder.layers]
+    files.write(out, quantized(encoder, ranges, chosen, scheme).SerializeToString(), DeployError)
