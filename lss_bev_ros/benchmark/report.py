@@ -53,6 +53,7 @@ def mode_rows(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
     row("total, median", lambda mode: milliseconds(mode["median_ms"]["total"]))
     row("total, p95", lambda mode: milliseconds(mode["p95_ms"]["total"]))
     row("total, p99", lambda mode: milliseconds(mode["p99_ms"]["total"]))
+    row("total, p99.9", lambda mode: milliseconds(mode.get("p999_ms", {}).get("total")))
     row("runs", lambda mode: str(mode["runs"]))
     row("frames per second", optional("fps", ".1f"))
     row("speedup", optional("speedup", ".2f", "x"))

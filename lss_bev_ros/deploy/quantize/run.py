@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ... import files
+from ...benchmark.turns import take_turns, times_faster
 from ...errors import DeployError
 from ...runtime.onnx.session import OnnxSession
 from .equalization import channel_factors, equalized
@@ -18,7 +19,6 @@ from .network import FloatNetwork, labelled_inputs
 from .ranges import METHODS, measure_ranges
 from .rewrite import QuantizationScheme, quantized
 from .sensitivity import Trial, choose_float_layers, layer_errors
-from .speed import take_turns
 
 if TYPE_CHECKING:
     from onnxruntime.quantization.calibrate import TensorsData
@@ -168,7 +168,9 @@ def quantize(
     milliseconds = np.zeros((2, 0))
     if options.turns:
         sessions = [OnnxSession(path, threads=options.threads) for path in (source, out)]
-        milliseconds = take_turns(sessions, frames, options.turns)
+        inputs = [frame.inputs for frame in frames]
+        runs = [lambda turn, run=session.run: run(inputs[turn % len(inputs)]) for session in sessions]
+        milliseconds = take_turns(runs, options.turns)
     annotated = not np.isnan(iou)
     report: dict[str, object] = {
         "file": out.name,
@@ -183,7 +185,7 @@ def quantize(
         "float_layers": list(chosen.floating),
         "sensitivity": errors,
         "milliseconds": [float(np.median(row)) if row.size else None for row in milliseconds],
-        "speedup": float(np.median(milliseconds[0] / milliseconds[1])) if milliseconds.size else None,
+        "speedup": times_faster(*milliseconds) if milliseconds.size else None,
     }
     return QuantizedNetwork(out, errors, trials, iou, milliseconds, report)
 
