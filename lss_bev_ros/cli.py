@@ -11,6 +11,7 @@ import sys
 import typer
 
 from . import __version__
+from .ament_prefix import offer_package
 from .commands.benchmark import benchmark
 from .commands.build import build
 from .commands.bundle import bundle
@@ -27,11 +28,10 @@ from .commands.quantize import quantize
 from .commands.render import render
 from .commands.run import run
 from .commands.synthesize import synthesize
+from .commands.topic import bag, topic
 from .commands.train import publish, train
 from .errors import LssBevError
 from .standalone import activate, child_environment
-from .standalone.ament_prefix import offer_package
-from .standalone.commands import bag, topic
 from .standalone.ros2 import check
 
 app = typer.Typer(

@@ -77,6 +77,6 @@ def lss_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data root of a short synthetic scene, `scene-0001`. Copy it before changing it."""
-    from lss_bev_ros.dataset.synthetic import synthesize
+    from lss_bev_ros.synthetic import synthesize
 
     return synthesize(tmp_path_factory.mktemp("data") / "street", scenes=1, seconds=2.0, seed=3)

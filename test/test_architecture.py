@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "lss_bev_ros"
 ROS = {"rclpy", "launch", "launch_ros", "tf2_ros", "cv_bridge", "ament_index_python", "rosidl_runtime_py"}
-KNOW_ROS = ("nodes", "standalone", "messages.py", "camera_info.py", "camera_image.py", "dataset_messages.py")
+KNOW_ROS = ("nodes", "standalone", "messages.py", "camera_info.py", "camera_image.py", "topics.py")
 LAYERS = {
     "geometry": set(),
     "images": set(),
@@ -35,7 +35,7 @@ LAYERS = {
         "messages",
         "camera_image",
         "camera_info",
-        "dataset_messages",
+        "topics",
     },
 }
 

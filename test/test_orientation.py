@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from cv_bridge import CvBridge
 
-from lss_bev_ros import dataset_messages, messages
+from lss_bev_ros import messages, topics
 from lss_bev_ros.dashboard.pictures import Pictures
 from lss_bev_ros.dashboard.scene import Frame
 from lss_bev_ros.dataset import NuScenesReader
@@ -53,7 +53,7 @@ def test_the_network(pair):
 
 def test_raw_images_of_a_replay(pair):
     shot, asking = pair
-    sent = dict(dataset_messages.recording(asking, 0, GRID, raw=True))["cam_front/image_raw"]
+    sent = dict(topics.recording(asking, 0, GRID, raw=True))["cam_front/image_raw"]
     assert (messages.rgb_from_image(sent) == decode_image(shot.camera, shot.jpeg())).all()
 
 

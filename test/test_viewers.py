@@ -11,7 +11,7 @@ import rclpy
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from ruamel.yaml import YAML
 
-from lss_bev_ros import dataset_messages
+from lss_bev_ros import topics
 from lss_bev_ros.geometry import CAMERA_NAMES
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
@@ -55,7 +55,7 @@ def offers(tmp_path_factory):
         node.close()
         node.destroy_node()
     rclpy.try_shutdown()
-    for topic in dataset_messages.topics():
+    for topic in topics.all_topics():
         found[f"/{topic.name.removeprefix('/')}"] = (topic.type_name, topic.latched)
     return found
 

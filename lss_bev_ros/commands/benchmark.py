@@ -12,7 +12,7 @@ import typer
 from .console import console, progress
 
 if TYPE_CHECKING:
-    from ..deploy.benchmark import BenchmarkFrames
+    from ..benchmark import BenchmarkFrames
 
 
 def benchmark(
@@ -53,7 +53,7 @@ def benchmark(
     """Measure every way to run the network, in turns on the same frames, and the nodes over DDS."""
     # Read when torch is loaded: threads that wait do not spin, so a busy machine blurs the ratios less.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from ..deploy.benchmark import (
+    from ..benchmark import (
         BenchmarkOptions,
         benchmark_tables,
         run_benchmark,
@@ -61,18 +61,18 @@ def benchmark(
         write_datasheet,
         write_report,
     )
-    from ..deploy.benchmark import save_frames as write_frames
-    from ..deploy.benchmark.modes import check_modes
-    from ..deploy.benchmark.profile import check_profile, profile_table, run_profile
-    from ..deploy.benchmark.report import scaling_table
-    from ..deploy.benchmark.scaling import run_scaling
+    from ..benchmark import save_frames as write_frames
+    from ..benchmark.modes import check_modes
+    from ..benchmark.profile import check_profile, profile_table, run_profile
+    from ..benchmark.report import scaling_table
+    from ..benchmark.scaling import run_scaling
 
     wanted = tuple(word.strip() for word in modes.split(",") if word.strip())
     check_modes((*wanted, *filter(None, [scaling])))
     if profile:
         check_profile()
     if frames is None and dataroot is None:
-        from ..standalone.demo import synthetic_scene
+        from ..demo.scene import synthetic_scene
 
         dataroot = synthetic_scene(Path("runs") / "data", console)
     if dashboard:
@@ -104,7 +104,7 @@ def benchmark(
             report["profile"] = run_profile(weights, chosen)
         console.print(profile_table(report["profile"]))
     if nodes:
-        from ..standalone.node_benchmark import benchmark_nodes, nodes_tables
+        from ..benchmark.nodes import benchmark_nodes, nodes_tables
 
         with console.status("nodes") as status:
             report["nodes"] = benchmark_nodes(dataroot, chosen, progress=status.update)
@@ -119,14 +119,14 @@ def benchmark(
 
 
 def _dashboard(dataroot: Path | None, output: Path) -> None:
-    from ..deploy.benchmark import write_report
+    from ..benchmark import write_report
     from ..errors import LssBevError
     from ..standalone import activate
 
     if dataroot is None:
         raise LssBevError("--dashboard replays a data set: give one with --dataroot instead of --frames")
     activate()
-    from ..standalone.dashboard_benchmark import benchmark_dashboard, dashboard_table
+    from ..benchmark.dashboard import benchmark_dashboard, dashboard_table
 
     with console.status("dashboard") as status:
         report = benchmark_dashboard(dataroot, progress=status.update)
@@ -141,7 +141,7 @@ def _backend(word: str) -> tuple[str, str]:
 
 
 def _frames(dataroot: Path | None, saved: Path | None, count: int) -> BenchmarkFrames:
-    from ..deploy.benchmark import dataset_frames, load_frames
+    from ..benchmark import dataset_frames, load_frames
     from ..errors import LssBevError
 
     if saved is not None:

@@ -35,11 +35,11 @@ def create(
     """Pack models, calibration, frames, expected outputs and a runner into one file."""
     import tempfile
 
-    from ..deploy.benchmark.frames import dataset_frames
+    from ..benchmark.frames import dataset_frames
+    from ..demo.scene import synthetic_scene
     from ..deploy.bundle import create_bundle
     from ..deploy.export import export_network, file_name
     from ..model import build_model
-    from ..standalone.demo import synthetic_scene
 
     taken = dataset_frames(data or synthetic_scene(Path("runs") / "data", console), frames)
     with tempfile.TemporaryDirectory() as folder:

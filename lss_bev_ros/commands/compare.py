@@ -42,10 +42,10 @@ def compare(
 
     What is not given as a tolerance follows from the coarser precision of the two.
     """
-    from ..deploy import compare as comparing
-    from ..deploy.benchmark.frames import dataset_frames
-    from ..deploy.benchmark.report import write_report, write_whole
-    from ..standalone.demo import synthetic_scene
+    from ..benchmark import compare as comparing
+    from ..benchmark.frames import dataset_frames
+    from ..benchmark.report import write_report, write_whole
+    from ..demo.scene import synthetic_scene
 
     with console.status("opening"):
         a = comparing.open_subject(first, weights, threads)

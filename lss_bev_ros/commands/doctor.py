@@ -64,9 +64,9 @@ def doctor(
 
     Ends with exit code 1 where the grid cannot be right, and 0 with warnings or none.
     """
+    from ..bags.recordings import of_bag, of_topics
     from ..doctor import ERROR, examine
     from ..doctor.report import as_data, describe
-    from ..standalone.doctor_sources import of_bag, of_topics
 
     options: dict[str, Any] = {
         "base_frame": base_frame,

@@ -35,10 +35,10 @@ def prune(
     not as fast as asked, the fastest one found is written, a line says so, and the exit code is 1.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from ..demo.scene import synthetic_scene
     from ..deploy.prune import PruneOptions, prune_table, save_weights, write_report
     from ..deploy.prune import prune as run
     from ..deploy.prune.tuning import tune
-    from ..standalone.demo import synthetic_scene
 
     options = PruneOptions(speedup, device, precision, multiple, frames, threads)
     dataroot = dataroot or synthetic_scene(Path("runs") / "data", console)

@@ -34,9 +34,9 @@ def quantize(
     turns: Annotated[int, typer.Option(help="Timed runs of each file.")] = 10,
 ) -> None:
     """Quantise an exported network to INT8, leaving the most sensitive layers in float until IoU holds."""
+    from ..demo.scene import synthetic_scene
     from ..deploy.quantize import QuantizeOptions, quantize_table, write_report
     from ..deploy.quantize import quantize as run
-    from ..standalone.demo import synthetic_scene
 
     options = QuantizeOptions(
         frames,

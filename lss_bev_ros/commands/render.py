@@ -166,7 +166,7 @@ def _of_bag(
     namespace: str | None,
     base_frame: str,
 ) -> tuple[int, Iterator[FilmFrame]]:
-    from ..standalone.bag.frames import film_frames
+    from ..bags.frames import film_frames
 
     def warn(line: str) -> None:
         console.print(f"warning     {line}", soft_wrap=True, markup=False)

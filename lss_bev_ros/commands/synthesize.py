@@ -27,7 +27,7 @@ def synthesize(
     ] = "",
 ) -> None:
     """Make a synthetic data set in the nuScenes format."""
-    from ..dataset.synthetic import synthesize as make
+    from ..synthetic import synthesize as make
 
     with progress("rendering") as bar:
         root = make(

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 SPLITS = ("train", "val", "test")
 
 # Numbers of nuScenes' scenes; all 1000 of them are in one of the three (nuscenes-devkit, utils/splits.py).
+SYNTHETIC_MARKER = "synthetic.json"
+"""This file in a data set says that `synthesize` made it, and from what."""
+
 _NUMBERS = {
     "train": "1-2 4-11 19-34 41-76 120-135 138-139 149-152 154-155 157-168 170-185 187-188 190-196 199-200 "
     "202-204 206-214 218-220 222 224-264 283-306 315-318 321 323-324 328 347-386 388-403 405-408 410-459 "
@@ -50,12 +53,10 @@ def scenes_of_split(reader: NuScenesReader, split: str) -> tuple[str, ...]:
     Raises:
         DatasetError: no such split, or the root has no scene of it.
     """
-    from .synthetic.synthesis import MARKER
-
     if split not in SPLITS:
         raise DatasetError(f"split {split!r} must be one of {', '.join(SPLITS)}")
     names = tuple(reader.scenes)
-    if (reader.dataroot / MARKER).is_file():
+    if (reader.dataroot / SYNTHETIC_MARKER).is_file():
         chosen = names if split == "test" else ()
     else:
         mini = "mini" in reader.version and split != "test"

@@ -1,1 +1,1 @@
-"""Getting the network onto other machines, and measuring what that gains."""
+"""Getting the network onto other machines: files, engines, smaller and faster networks."""

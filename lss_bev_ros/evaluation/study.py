@@ -11,9 +11,9 @@ import numpy as np
 from ..dataset.frame import Keyframe
 from ..dataset.raster import vehicle_raster
 from ..geometry import BevGrid
-from .calibration import Calibration
 from .evaluator import FrameScore
 from .metrics import AnnotationScore
+from .reliability import Calibration
 from .visibility import VisibilityScore
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .config import ModelConfig
-from .merge import Up
+from .upsampling import Up
 
 
 class BasicBlock(nn.Module):

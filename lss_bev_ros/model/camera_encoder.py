@@ -7,7 +7,7 @@ from torch import nn
 
 from .config import ModelConfig
 from .efficientnet import EfficientNetTrunk
-from .merge import Up
+from .upsampling import Up
 
 
 class CameraEncoder(nn.Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..dataset_messages import TF_STATIC_TOPIC, image_topic, info_topic, raw_image_topic
+from ..topics import TF_STATIC_TOPIC, image_topic, info_topic, raw_image_topic
 
 _PATIENCE = 3.0
 """Seconds after the images' subscribers in which those of calibration are found, or there are none."""
@@ -37,7 +37,7 @@ class Company:
         """What still lacks subscribers; nothing where the first frame may go out.
 
         Args:
-            counts: topic of `dataset_messages.topics` to subscribers that its publisher is connected to.
+            counts: topic of `topics.topics` to subscribers that its publisher is connected to.
             now: seconds of a clock that only goes forward.
         """
         if not self._wanted:

@@ -17,12 +17,12 @@ from rosgraph_msgs.msg import Clock
 from std_srvs.srv import Trigger
 from tf2_ros import TransformBroadcaster
 
-from .. import dataset_messages, messages
+from .. import messages, topics
 from ..dataset import CameraShot, Keyframe, NuScenesReader
 from ..dataset.timeline import Event, Mounting, next_start, recorded_time, timeline, with_mountings
-from ..dataset_messages import CLOCK_TOPIC, LIDAR_TOPIC, TF_STATIC_TOPIC, TF_TOPIC
 from ..errors import DatasetError
 from ..geometry import CAMERA_NAMES, BevGrid
+from ..topics import CLOCK_TOPIC, LIDAR_TOPIC, TF_STATIC_TOPIC, TF_TOPIC
 from .company import Company
 from .configuration import ReplayParameters
 from .diagnostics import ERROR, OK, WARN, DiagnosticsPublisher, Rate, Status
@@ -132,7 +132,7 @@ class ReplayNode(Node):
             topic.name: self.create_publisher(
                 topic.kind, topic.name, latched_qos(topic.depth) if topic.latched else RELIABLE
             )
-            for topic in dataset_messages.topics(self.config.publish_raw, clock, self._cameras)
+            for topic in topics.all_topics(self.config.publish_raw, clock, self._cameras)
             if topic.name != TF_TOPIC
         }
         self._clock_publisher = self._outputs.get(CLOCK_TOPIC)
@@ -288,15 +288,15 @@ class ReplayNode(Node):
                 self._prepared[event] = self._make(event)
 
     def _make(self, event: Event) -> list[tuple[str, Any]]:
-        return dataset_messages.recording(event.item, event.stamp, self._grid, self.config.publish_raw)
+        return topics.recording(event.item, event.stamp, self._grid, self.config.publish_raw)
 
     def _publish(self, event: Event, stamp: int) -> None:
         item = event.item
         if isinstance(item, Mounting):
             # Not by tf2_ros' StaticTransformBroadcaster: it keeps the first transform of a frame for good.
-            self._outputs[TF_STATIC_TOPIC].publish(dataset_messages.mounted(item, stamp))
+            self._outputs[TF_STATIC_TOPIC].publish(topics.mounted(item, stamp))
             return
-        self._tf.sendTransform(dataset_messages.motion(item, stamp).transforms)
+        self._tf.sendTransform(topics.motion(item, stamp).transforms)
         try:
             made = self._prepared.pop(event, None) or self._make(event)
         except DatasetError as error:
@@ -304,7 +304,7 @@ class ReplayNode(Node):
             self._broken = (str(error), time.monotonic())
             self.get_logger().error(str(error))
             return
-        dataset_messages.restamp(made, stamp)
+        topics.restamp(made, stamp)
         for topic, message in made:
             self._outputs[topic].publish(message)
         if not isinstance(item, Keyframe):

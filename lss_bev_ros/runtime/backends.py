@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ..errors import RuntimeBackendError
 from ..geometry import BevGrid
+from .cpu.engine import TorchEngine, has_bfloat16
 from .engine import Engine
-from .onnxruntime_session import why_unusable as onnxruntime_missing
+from .onnx.session import why_unusable as onnxruntime_missing
 from .options import EngineOptions
-from .torch_engine import TorchEngine, has_bfloat16
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _cuda_missing() -> str | None:
 
 
 def _make_onnxruntime(options: EngineOptions, reason: str) -> Engine:
-    from .onnxruntime_engine import make_onnxruntime
+    from .onnx.engine import make_onnxruntime
 
     return make_onnxruntime(options, reason)
 

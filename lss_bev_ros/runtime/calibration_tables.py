@@ -20,9 +20,9 @@ from ..model import (
     voxel_cells,
 )
 from ..model.splat import voxel_layout
-from .sparse_stem import StemTable
+from .cpu.sparse_stem import StemTable
+from .field_of_view import visible_cells
 from .straightening import taken
-from .visibility import visible_cells
 
 KEPT = 16
 """Calibrations remembered: a rig with each of its cameras lost, and some spare."""

@@ -83,7 +83,7 @@ class ParcelSource(WorldSource):
 
     def _draw_all(self) -> None:
         try:
-            from ..dataset.synthetic.gpu import GpuStudio
+            from ..synthetic.gpu import GpuStudio
 
             torch.cuda.set_device(self._device)
             studio = GpuStudio(self._layout.scale, self._device)
@@ -140,7 +140,7 @@ def send(parcel) -> tuple[str, list[tuple[str, str, tuple[int, ...], int]]]:
 
 def receive(name: str, table):
     """The parcel that `send` put there, and its memory, which the caller unlinks."""
-    from ..dataset.synthetic.parcel import Parcel
+    from ..synthetic.parcel import Parcel
 
     memory = SharedMemory(name)
     arrays = {
@@ -151,8 +151,8 @@ def receive(name: str, table):
 
 def _work(out, layout: SampleLayout, plan: WorldPlan) -> None:
     """A process: training worlds without end, validation worlds among the first of them."""
-    from ..dataset.synthetic.config import WorldConfig
-    from ..dataset.synthetic.parcel import pack_world
+    from ..synthetic.config import WorldConfig
+    from ..synthetic.parcel import pack_world
 
     os.nice(5)
     # Each process is one of many: more threads than one would only wait for each other.

@@ -203,8 +203,8 @@ def synthetic_samples(
     seed: tuple[int, ...], count: int, layout: SampleLayout, varied: bool = True
 ) -> Iterator[Sample]:
     """Samples of one world; not `varied`, its cameras are nuScenes' own, as in `synthesize`."""
-    from ..dataset.synthetic.config import WorldConfig
-    from ..dataset.synthetic.stream import VARIED, stream_world
+    from ..synthetic.config import WorldConfig
+    from ..synthetic.stream import VARIED, stream_world
 
     config = VARIED if varied else WorldConfig()
     for sample in stream_world(seed, count, WORLD_SECONDS, layout.scale, config):

@@ -13,14 +13,14 @@ from rosbags.interfaces import QosDurability, QosReliability
 from rosbags.rosbag2 import Reader
 from rosidl_runtime_py.utilities import get_message
 
-from lss_bev_ros import dataset_messages, messages
+from lss_bev_ros import messages, topics
+from lss_bev_ros.bags.convert import convert
 from lss_bev_ros.dataset import CameraShot, Keyframe, NuScenesReader
 from lss_bev_ros.dataset.raster import vehicle_raster
 from lss_bev_ros.dataset.timeline import timeline
 from lss_bev_ros.errors import DatasetError, StandaloneError
 from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid
 from lss_bev_ros.standalone.bag import Bag
-from lss_bev_ros.standalone.bag.convert import convert
 from lss_bev_ros.standalone.bag.storage import StorageOptions
 
 
@@ -44,7 +44,7 @@ def test_every_recording_is_there_with_its_time(reader, tmp_path):
     assert made.bags == [tmp_path / "bags" / "scene-0001"]
     assert not made.left_out
     found = held(made.bags[0])
-    assert set(found) == {f"/{topic.name.removeprefix('/')}" for topic in dataset_messages.topics()}
+    assert set(found) == {f"/{topic.name.removeprefix('/')}" for topic in topics.all_topics()}
     assert sum(map(len, found.values())) == made.messages
     shots = reader.shots("scene-0001", sweeps=True)
     for name in CAMERA_NAMES:
@@ -72,24 +72,24 @@ def test_it_is_what_the_replay_publishes_in_its_order(reader, tmp_path):
     events = timeline(reader.shots("scene-0001", True), reader.keyframes("scene-0001"))
     expected = []
     for event in events:
-        made = dataset_messages.recording(event.item, event.item.stamp, BevGrid())
+        made = topics.recording(event.item, event.item.stamp, BevGrid())
         expected += [(f"/{topic}", event.item.stamp, serialize_message(message)) for topic, message in made]
         assert isinstance(event.item, Keyframe) == (len(made) == 2 and made[0][0].startswith("ground_truth"))
     with Bag(bag) as read:
-        topics = [topic.name for topic in read.topics if not topic.name.startswith("/tf")]
-        assert list(read.messages(topics)) == expected
+        read_topics = [topic.name for topic in read.topics if not topic.name.startswith("/tf")]
+        assert list(read.messages(read_topics)) == expected
 
 
 def test_what_must_not_be_missed_is_latched(reader, tmp_path):
     (bag,) = convert(reader, tmp_path / "bags").bags
     with Reader(bag) as read:
         offers = {connection.topic: connection.ext.offered_qos_profiles for connection in read.connections}
-    for topic in dataset_messages.topics():
+    for topic in topics.all_topics():
         (offer,) = offers[f"/{topic.name.removeprefix('/')}"]
         assert offer.reliability == QosReliability.RELIABLE
         durability = QosDurability.TRANSIENT_LOCAL if topic.latched else QosDurability.VOLATILE
         assert offer.durability == durability
-    assert any(topic.latched for topic in dataset_messages.topics())
+    assert any(topic.latched for topic in topics.all_topics())
 
 
 def test_scenes_in_one_bag_follow_each_other(maker, tmp_path):

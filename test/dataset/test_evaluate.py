@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from lss_bev_ros.cli import app
-from lss_bev_ros.dataset.synthetic.config import WorldConfig
-from lss_bev_ros.dataset.synthetic.sensors import mounts
 from lss_bev_ros.geometry import BevGrid
 from lss_bev_ros.runtime import Engine
 from lss_bev_ros.runtime.frame_set import Prediction
 from lss_bev_ros.runtime.image_decoder import decode_image
+from lss_bev_ros.synthetic.config import WorldConfig
+from lss_bev_ros.synthetic.sensors import mounts
 
 GRID = BevGrid()
 MOUNTED = {mount.channel.lower(): mount for mount in mounts(WorldConfig(), np.random.default_rng(0))[0]}

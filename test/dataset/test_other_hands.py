@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lss_bev_ros import dataset_messages
+from lss_bev_ros import topics
 from lss_bev_ros.dataset import NuScenesReader, vehicle_raster
 from lss_bev_ros.dataset.contents import camera_names
 from lss_bev_ros.dataset.timeline import timeline
@@ -40,11 +40,11 @@ def test_cameras_of_other_names_follow_the_six(tmp_path, maker):
     assert reader.cameras == names == camera_names(tmp_path)
     for keyframe in reader.keyframes("scene-0001"):
         assert keyframe.rig.names == tuple(keyframe.cameras) == names
-    topics = {topic.name for topic in dataset_messages.topics(cameras=reader.cameras)}
+    published = {topic.name for topic in topics.all_topics(cameras=reader.cameras)}
     events = timeline(reader.shots("scene-0001", True), reader.keyframes("scene-0001"))
     for event in events:
-        for topic, _ in dataset_messages.recording(event.item, 0, GRID):
-            assert topic in topics
+        for topic, _ in topics.recording(event.item, 0, GRID):
+            assert topic in published
 
 
 @pytest.mark.parametrize("count", [1, 3, 12])
@@ -69,7 +69,7 @@ def test_a_lidar_of_another_name_is_used_and_said(tmp_path, maker):
     first, _ = reader.keyframes("scene-0001")
     assert first.lidar.name == "lidar_concat"
     assert any("LIDAR_CONCAT is used" in notice for notice in reader.notices)
-    ((topic, cloud),) = dataset_messages.recording(first.lidar, 0, GRID)
+    ((topic, cloud),) = topics.recording(first.lidar, 0, GRID)
     assert (topic, cloud.header.frame_id) == ("lidar_top/points", "lidar_concat")
 
 
@@ -123,7 +123,7 @@ def test_distortion_becomes_the_lens_and_goes_out_again(tmp_path, maker, fields,
     (keyframe, _) = NuScenesReader(maker.write(tmp_path, made)).keyframes("scene-0001")
     assert keyframe.rig["cam_front"].lens == lens
     assert keyframe.rig["cam_back"].lens.is_pinhole
-    info = dict(dataset_messages.recording(keyframe.cameras["cam_front"], 0, GRID))["cam_front/camera_info"]
+    info = dict(topics.recording(keyframe.cameras["cam_front"], 0, GRID))["cam_front/camera_info"]
     assert np.any(info.d) == (not lens.is_pinhole)
 
 
@@ -153,7 +153,7 @@ def test_images_of_any_kind_are_handed_on_as_they_are(tmp_path, maker, suffix, k
     shot = keyframe.cameras["cam_front"]
     shot.path.write_bytes(data := picture(suffix))
     assert shot.encoded() == shot.jpeg() == data
-    message = dict(dataset_messages.recording(shot, 0, GRID))["cam_front/image_raw/compressed"]
+    message = dict(topics.recording(shot, 0, GRID))["cam_front/image_raw/compressed"]
     assert message.format == kind
     assert bytes(message.data) == data
     shot.path.write_bytes(data[: len(data) // 2])
@@ -196,7 +196,7 @@ def test_a_data_set_without_vehicles_is_said_and_not_scored(tmp_path, maker):
     assert any("no category is a vehicle" in notice and "gadget" in notice for notice in reader.notices)
     for keyframe in reader.keyframes("scene-0001"):
         assert not keyframe.annotated
-        (_, grid), _ = dataset_messages.recording(keyframe, 0, GRID)
+        (_, grid), _ = topics.recording(keyframe, 0, GRID)
         assert set(grid.data) == {-1}
     chosen = NuScenesReader(root, vehicles=("gadget",))
     assert chosen.annotated("scene-0001")
@@ -210,7 +210,7 @@ def test_without_annotations_the_truth_is_unknown(tmp_path, maker):
     made["sample_annotation"] = []
     reader = NuScenesReader(maker.write(tmp_path, made))
     (keyframe, _) = reader.keyframes("scene-0001")
-    (_, grid), (_, markers) = dataset_messages.recording(keyframe, 0, GRID)
+    (_, grid), (_, markers) = topics.recording(keyframe, 0, GRID)
     assert set(grid.data) == {-1}
     assert len(markers.markers) == 1, "what was shown before is deleted"
 
@@ -220,7 +220,7 @@ def test_a_clear_road_is_a_truth(tmp_path, maker):
     made["sample_annotation"] = made["sample_annotation"][:1]
     made["sample_annotation"][0]["next"] = ""
     _, second = NuScenesReader(maker.write(tmp_path, made)).keyframes("scene-0001")
-    (_, grid), _ = dataset_messages.recording(second, 0, GRID)
+    (_, grid), _ = topics.recording(second, 0, GRID)
     assert set(grid.data) == {0}
 
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
 
-from lss_bev_ros import dataset_messages, messages
+from lss_bev_ros import messages, topics
+from lss_bev_ros.bags.convert import convert
+from lss_bev_ros.bags.frames import film_frames
 from lss_bev_ros.dataset import CameraShot, LidarScan, NuScenesReader
 from lss_bev_ros.dataset.timeline import Event, Mounting, mounted_at, timeline, with_mountings
 from lss_bev_ros.geometry import BevGrid, Camera, Pose
 from lss_bev_ros.standalone.bag import Bag
-from lss_bev_ros.standalone.bag.convert import convert
-from lss_bev_ros.standalone.bag.frames import film_frames
 from lss_bev_ros.training.config import SampleLayout
 from lss_bev_ros.training.sample import pack_calibration
 from lss_bev_ros.training.source import keyframe_sample
@@ -126,7 +126,7 @@ def test_a_bag_never_pairs_an_image_with_another_mounting(reader, tmp_path):
 
 def test_the_newest_mounting_is_that_of_the_last_shots(reader):
     events = timeline(reader.shots("scene-0001", True), reader.keyframes("scene-0001"))
-    transforms = dataset_messages.mounting(events, 0).transforms
+    transforms = topics.mounting(events, 0).transforms
     poses = {t.child_frame_id: messages.pose_from_transform(t) for t in transforms}
     last = {event.item.name: mounted_at(event.item) for event in sensors_of(events)}
     assert poses.keys() == last.keys()

@@ -6,8 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lss_bev_ros.dataset.split import scenes_of_split
-from lss_bev_ros.dataset.synthetic.synthesis import MARKER
+from lss_bev_ros.dataset.split import SYNTHETIC_MARKER, scenes_of_split
 from lss_bev_ros.errors import DatasetError, TrainingError
 from lss_bev_ros.training.split import split_scenes
 
@@ -25,7 +24,7 @@ def test_nuscenes_scenes_follow_the_devkit(tmp_path):
 
 
 def test_a_synthetic_root_is_all_for_testing(tmp_path):
-    (tmp_path / MARKER).write_text("{}")
+    (tmp_path / SYNTHETIC_MARKER).write_text("{}")
     names = ("scene-0001", "scene-0002")
     assert scenes_of_split(root(tmp_path, names), "test") == names
     with pytest.raises(DatasetError, match="no scene of the split train"):

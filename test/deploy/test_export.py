@@ -10,10 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lss_bev_ros.deploy.benchmark.frames import nuscenes_like_rig, random_frames
-from lss_bev_ros.deploy.compare import Tolerances, compare, failures, markdown, open_subject
-from lss_bev_ros.deploy.compare.subject import EngineSubject, ReferenceSubject
-from lss_bev_ros.deploy.difference import Difference
+from lss_bev_ros.benchmark.compare import Tolerances, compare, failures, markdown, open_subject
+from lss_bev_ros.benchmark.compare.subject import EngineSubject, ReferenceSubject
+from lss_bev_ros.benchmark.difference import Difference
+from lss_bev_ros.benchmark.frames import nuscenes_like_rig, random_frames
 from lss_bev_ros.errors import DeployError, LssBevError, ModelError, RuntimeBackendError
 from lss_bev_ros.geometry import BevGrid
 from lss_bev_ros.model import LiftSplatShoot, ModelConfig, SplatTable
@@ -28,7 +28,7 @@ pytest.importorskip("onnxslim", reason="the extra `export` is not installed")
 
 from lss_bev_ros.deploy.export import export, export_network
 from lss_bev_ros.runtime.onnx import OnnxDescription
-from lss_bev_ros.runtime.onnxruntime_engine import OnnxRuntimeEngine
+from lss_bev_ros.runtime.onnx.engine import OnnxRuntimeEngine
 
 SMALL = ModelConfig(
     image_height=64, image_width=128, channels=16, grid=BevGrid(-32.0, 32.0, -32.0, 32.0, 1.0), depth_step=2.0

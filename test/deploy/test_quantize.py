@@ -15,7 +15,7 @@ pytest.importorskip("onnxruntime", reason="quantisation needs the extra `export`
 import onnx
 from onnx import numpy_helper
 
-from lss_bev_ros.deploy.benchmark.frames import level_camera
+from lss_bev_ros.benchmark.frames import level_camera
 from lss_bev_ros.deploy.export import export_network
 from lss_bev_ros.deploy.quantize import QuantizeOptions, quantize, write_report
 from lss_bev_ros.deploy.quantize.accuracy import relative_error, run_frames
@@ -28,8 +28,8 @@ from lss_bev_ros.geometry import BevGrid, Rig
 from lss_bev_ros.model import LiftSplatShoot, ModelConfig, Widths
 from lss_bev_ros.runtime import FrameSet
 from lss_bev_ros.runtime.onnx import OnnxDescription
-from lss_bev_ros.runtime.onnxruntime_engine import OnnxRuntimeEngine
-from lss_bev_ros.runtime.onnxruntime_session import OnnxSession
+from lss_bev_ros.runtime.onnx.engine import OnnxRuntimeEngine
+from lss_bev_ros.runtime.onnx.session import OnnxSession
 
 SMALL = Widths().with_named({name: max(8, width // 16) for name, width in Widths().named().items()})
 CONFIG = ModelConfig(

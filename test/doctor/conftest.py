@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rclpy.serialization import serialize_message
 
-from lss_bev_ros import dataset_messages, messages
+from lss_bev_ros import messages, topics
 from lss_bev_ros.dataset import NuScenesReader
 from lss_bev_ros.dataset.timeline import timeline
 from lss_bev_ros.doctor import Offer, Problem, Recording, examine
@@ -92,17 +92,17 @@ def read_drive(root: Path, scene: str = "") -> Drive:
     reader = NuScenesReader(root, "")
     scene = scene or reader.scenes[0]
     events = timeline(reader.shots(scene, False), reader.keyframes(scene), start=0)
-    kinds = {topic.name: topic.type_name for topic in dataset_messages.topics()}
+    kinds = {topic.name: topic.type_name for topic in topics.all_topics()}
     sent: list[Sent] = []
 
     def add(topic: str, stamp: int, message: Any) -> None:
         sent.append(Sent(f"/{topic.removeprefix('/')}", kinds[topic], stamp, message))
 
-    add(dataset_messages.TF_STATIC_TOPIC, BEGIN, dataset_messages.mounting(events, BEGIN))
+    add(topics.TF_STATIC_TOPIC, BEGIN, topics.mounting(events, BEGIN))
     for event in events:
         stamp = BEGIN + event.stamp
-        add(dataset_messages.TF_TOPIC, stamp, dataset_messages.motion(event.item, stamp))
-        for topic, message in dataset_messages.recording(event.item, stamp, BevGrid()):
+        add(topics.TF_TOPIC, stamp, topics.motion(event.item, stamp))
+        for topic, message in topics.recording(event.item, stamp, BevGrid()):
             add(topic, stamp, message)
     return Drive(sent, {})
 

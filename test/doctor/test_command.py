@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from lss_bev_ros.bags.convert import convert
+from lss_bev_ros.bags.recordings import of_bag
 from lss_bev_ros.cli import app
 from lss_bev_ros.dataset import NuScenesReader
-from lss_bev_ros.standalone.bag.convert import convert
-from lss_bev_ros.standalone.doctor_sources import of_bag
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from lss_bev_ros.dataset import vehicle_raster
 from lss_bev_ros.errors import EvaluationError
-from lss_bev_ros.evaluation.calibration import Calibration
+from lss_bev_ros.evaluation.reliability import Calibration
 from lss_bev_ros.evaluation.visibility import VisibilityScore
 from lss_bev_ros.geometry import BevGrid, Box, Pose
 

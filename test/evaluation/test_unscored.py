@@ -11,8 +11,8 @@ from rich.console import Console
 
 from lss_bev_ros.dataset import Keyframe, vehicle_raster
 from lss_bev_ros.evaluation import Evaluator, LidarReference, LidarScore, Study, report_table, study_table
-from lss_bev_ros.evaluation.calibration import Calibration
 from lss_bev_ros.evaluation.evaluator import FrameScore
+from lss_bev_ros.evaluation.reliability import Calibration
 from lss_bev_ros.evaluation.report import to_json
 from lss_bev_ros.geometry import BevGrid, Box, Pose, Rig
 from lss_bev_ros.runtime.frame_set import Prediction

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lss_bev_ros.dataset.synthetic.taxonomy import CATEGORIES
 from lss_bev_ros.geometry import Box, Pose
 from lss_bev_ros.geometry.category import is_vehicle_category, kind_of, vehicle_categories
+from lss_bev_ros.synthetic.taxonomy import CATEGORIES
 
 FLAT = {
     "vehicle": "car police_car fire_truck ambulance trailer truck bus forklift other_vehicle "

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from lss_bev_ros.dataset_messages import TF_STATIC_TOPIC, image_topic, info_topic, raw_image_topic, topics
 from lss_bev_ros.geometry import CAMERA_NAMES
 from lss_bev_ros.nodes.company import Company
+from lss_bev_ros.topics import TF_STATIC_TOPIC, all_topics, image_topic, info_topic, raw_image_topic
 
 IMAGES = [image_topic(name) for name in CAMERA_NAMES]
 RAW = [raw_image_topic(name) for name in CAMERA_NAMES]
 CALIBRATION = [*(info_topic(name) for name in CAMERA_NAMES), TF_STATIC_TOPIC]
-ALONE = {topic.name: 0 for topic in topics(raw=True)}
+ALONE = {topic.name: 0 for topic in all_topics(raw=True)}
 
 
 def heard(*names, by=1):

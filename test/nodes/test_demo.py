@@ -9,11 +9,11 @@ import time
 import pytest
 
 from lss_bev_ros.dataset import NuScenesReader
+from lss_bev_ros.demo.run import demo_weights
 from lss_bev_ros.evaluation import evaluate_dataset
 from lss_bev_ros.geometry import CAMERA_NAMES
 from lss_bev_ros.runtime import create_engine
 from lss_bev_ros.standalone.bag import Bag
-from lss_bev_ros.standalone.demo import demo_weights
 
 TOPICS = {
     *(f"/{name}/image_raw/compressed" for name in CAMERA_NAMES),

@@ -16,11 +16,11 @@ from tf2_msgs.msg import TFMessage
 
 from lss_bev_ros import messages
 from lss_bev_ros.dataset import NuScenesReader
-from lss_bev_ros.dataset.synthetic.bending import LENSES, Bending
 from lss_bev_ros.geometry import CAMERA_NAMES, Rig
 from lss_bev_ros.model import ModelConfig
 from lss_bev_ros.runtime import FrameSet, create_engine
-from lss_bev_ros.runtime.visibility import visible_cells
+from lss_bev_ros.runtime.field_of_view import visible_cells
+from lss_bev_ros.synthetic.bending import LENSES, Bending
 
 STEP = 500_000_000
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lss_bev_ros.dataset.synthetic.config import WorldConfig
-from lss_bev_ros.dataset.synthetic.sensors import mounts
 from lss_bev_ros.geometry import CAMERA_NAMES, Camera, Pose, Rig
 from lss_bev_ros.nodes.calibration import RigReading
 from lss_bev_ros.nodes.rig_watch import RigWatch
+from lss_bev_ros.synthetic.config import WorldConfig
+from lss_bev_ros.synthetic.sensors import mounts
 
 MOUNTED = {mount.channel.lower(): mount for mount in mounts(WorldConfig(), np.random.default_rng(0))[0]}
 CAMERAS = tuple(

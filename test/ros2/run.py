@@ -18,7 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-ALL = ("test/nodes", "test/standalone", "test/test_messages.py", "test/visualization/test_film_of_bags.py")
+ALL = ("test/nodes", "test/standalone", "test/test_messages.py", "test/bags/test_frames.py")
 CHOSEN = (
     "test/standalone/test_beside_ros2.py",
     "test/standalone/test_rclpy.py",

@@ -261,7 +261,7 @@ def plan_of_onnx(content: bytes, profiles: dict[str, tuple[tuple[int, ...], ...]
     """A plan that runs an ONNX file, on the CPU."""
     import onnx
 
-    from lss_bev_ros.runtime.onnxruntime_session import OnnxSession
+    from lss_bev_ros.runtime.onnx.session import OnnxSession
 
     graph = onnx.load_from_string(content).graph
     kinds = {

@@ -14,9 +14,9 @@ from lss_bev_ros.model import ModelConfig
 from lss_bev_ros.model.efficientnet import SamePadConv2d
 from lss_bev_ros.model.lift_splat import LiftSplatShoot
 from lss_bev_ros.model.weights import seed_state
-from lss_bev_ros.runtime.convolution import Convolution
-from lss_bev_ros.runtime.folded_network import FoldedBevEncoder, FoldedCameraEncoder
-from lss_bev_ros.runtime.upsampled_convolution import UpsampledConvolution
+from lss_bev_ros.runtime.cpu.convolution import Convolution
+from lss_bev_ros.runtime.cpu.folded_network import FoldedBevEncoder, FoldedCameraEncoder
+from lss_bev_ros.runtime.cpu.upsampled_convolution import UpsampledConvolution
 
 CONFIG = ModelConfig(
     image_height=64, image_width=96, depth_max=12.0, channels=8, grid=BevGrid(-8, 8, -4, 4, 0.5)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from lss_bev_ros.model.merge import Up
-from lss_bev_ros.runtime.convolution import fold
+from lss_bev_ros.model.upsampling import Up
+from lss_bev_ros.runtime.cpu.convolution import fold
 from lss_bev_ros.runtime.cuda.half_precision import SMALLEST, fold_with_half_biases, rounded_taps
 
 

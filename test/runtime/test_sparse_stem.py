@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lss_bev_ros.model import SplatTable, splat
 from lss_bev_ros.model.splat import splat_hits
-from lss_bev_ros.runtime.sparse_stem import SparseStem, StemTable
+from lss_bev_ros.runtime.cpu.sparse_stem import SparseStem, StemTable
 
 
 def tables(nx: int, ny: int, points: int, seed: int) -> SplatTable:

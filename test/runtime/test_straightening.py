@@ -12,9 +12,9 @@ import torch
 from lss_bev_ros.geometry import Camera, Lens, Pose, Rig
 from lss_bev_ros.model import ModelConfig
 from lss_bev_ros.runtime.calibration_tables import CalibrationTables, frustum_cells
+from lss_bev_ros.runtime.field_of_view import visible_cells_of
 from lss_bev_ros.runtime.preprocess import Preprocessor, resize_and_crop, straighten_and_resize
 from lss_bev_ros.runtime.straightening import Straightening, StraighteningCache, taken, takes_all
-from lss_bev_ros.runtime.visibility import visible_cells_of
 
 CONFIG = ModelConfig()
 K = np.array([[1266.0, 0.0, 816.0], [0.0, 1266.0, 491.0], [0.0, 0.0, 1.0]])

@@ -14,6 +14,7 @@ from lss_bev_ros.geometry import BevGrid, Rig
 from lss_bev_ros.model import LiftSplatShoot, ModelConfig
 from lss_bev_ros.model.weights import seed_state
 from lss_bev_ros.runtime import FrameSet, create_engine
+from lss_bev_ros.runtime.cpu.engine import TorchEngine
 from lss_bev_ros.runtime.cuda.engine import cuda_missing, warm_up_rig
 from lss_bev_ros.runtime.onnx import OnnxDescription, OnnxOptions, write_network
 from lss_bev_ros.runtime.segment_tables import SegmentSizes
@@ -24,7 +25,6 @@ from lss_bev_ros.runtime.tensorrt import network as network_file
 from lss_bev_ros.runtime.tensorrt.builder import BuildOptions, build_plan, open_engine, tensors_of
 from lss_bev_ros.runtime.tensorrt.engine import Part, TensorRtEngine
 from lss_bev_ros.runtime.tensorrt.engine_file import Machine
-from lss_bev_ros.runtime.torch_engine import TorchEngine
 
 from .cuda_on_cpu import CPU, use_the_cpu
 from .tensorrt_fake import VERSIONS, Plan, Script, fake_tensorrt, plan_of_onnx

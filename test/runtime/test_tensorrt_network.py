@@ -133,7 +133,7 @@ def test_one_engine_reads_its_tables_from_the_calibration(model, ring):
     pytest.importorskip("onnx", reason="the extra `export` is not installed")
     pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
     from lss_bev_ros.runtime.onnx import OnnxOptions, write_network
-    from lss_bev_ros.runtime.onnxruntime_session import OnnxSession
+    from lss_bev_ros.runtime.onnx.session import OnnxSession
 
     session = OnnxSession(write_network(model, OnnxOptions()).SerializeToString(), "network")
     inputs = {name: tuple(shape) for name, shape in session.shapes.items()}

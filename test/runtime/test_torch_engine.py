@@ -13,7 +13,7 @@ import pytest
 from lss_bev_ros.errors import LssBevError, ModelError, RuntimeBackendError
 from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid, Camera, Pose, Rig
 from lss_bev_ros.runtime import Engine, FrameSet, create_engine
-from lss_bev_ros.runtime.torch_engine import has_bfloat16
+from lss_bev_ros.runtime.cpu.engine import has_bfloat16
 
 needs_bfloat16 = pytest.mark.skipif(not has_bfloat16(), reason="this processor lacks bfloat16 instructions")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lss_bev_ros.geometry import BevGrid, Camera, Pose, Rig
 from lss_bev_ros.model import ImageTransform, ModelConfig
 from lss_bev_ros.runtime.calibration_tables import KEPT, CalibrationCache
-from lss_bev_ros.runtime.visibility import COLUMN_HEIGHT, NEAREST, visible_cells, visible_cells_of
+from lss_bev_ros.runtime.field_of_view import COLUMN_HEIGHT, NEAREST, visible_cells, visible_cells_of
 
 CONFIG = ModelConfig()
 OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])

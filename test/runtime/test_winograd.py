@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lss_bev_ros.runtime import winograd
-from lss_bev_ros.runtime.winograd import WinogradConvolution
+from lss_bev_ros.runtime.cpu import winograd
+from lss_bev_ros.runtime.cpu.winograd import WinogradConvolution
 
 
 @settings(max_examples=30, deadline=None)

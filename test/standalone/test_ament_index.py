@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
+from lss_bev_ros.ament_prefix import offer_package
 from lss_bev_ros.standalone import OVERLAY, activate
-from lss_bev_ros.standalone.ament_prefix import offer_package
 
 if not activate():
     offer_package()  # what lss-bev does beside a real ROS 2

@@ -18,8 +18,8 @@ from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, Qo
 from rosbags.rosbag2 import Reader
 from typer.testing import CliRunner
 
+from lss_bev_ros.commands import bag as bag_commands
 from lss_bev_ros.errors import StandaloneError
-from lss_bev_ros.standalone import bag_commands
 from lss_bev_ros.standalone.bag import Bag, BagWriter, describe, summarise
 from lss_bev_ros.standalone.bag.selection import Selection
 from lss_bev_ros.standalone.bag.storage import BagStorage, StorageOptions

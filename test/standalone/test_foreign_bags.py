@@ -549,7 +549,7 @@ def test_a_bag_that_holds_nothing_says_so(heard, tmp_path, capfd, kept) -> None:
 def test_the_command_tells_by_its_exit_code(heard, tmp_path) -> None:
     from typer.testing import CliRunner
 
-    from lss_bev_ros.standalone.bag_commands import bag as command
+    from lss_bev_ros.commands.bag import bag as command
 
     path = tmp_path / "bag"
     path.mkdir()

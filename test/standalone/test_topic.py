@@ -149,7 +149,7 @@ def test_qos_that_is_none_is_told_with_those_there_are(asked: dict, message: str
 def test_the_command_takes_the_options_of_ros_2(monkeypatch: pytest.MonkeyPatch) -> None:
     from typer.testing import CliRunner
 
-    from lss_bev_ros.standalone.commands import topic
+    from lss_bev_ros.commands.topic import topic
     from lss_bev_ros.standalone.topic import echo
     from lss_bev_ros.standalone.topic.request import Request
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lss_bev_ros.dataset.synthetic import synthesize
-from lss_bev_ros.dataset.synthetic.world import World
+from lss_bev_ros.synthetic import synthesize
+from lss_bev_ros.synthetic.world import World
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ import sys
 import numpy as np
 import torch
 
-from lss_bev_ros.dataset.synthetic.gpu import studio
-from lss_bev_ros.dataset.synthetic.parcel import Parcel
+from lss_bev_ros.synthetic.gpu import studio
+from lss_bev_ros.synthetic.parcel import Parcel
 
 MAP = 48
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from lss_bev_ros.dataset.synthetic import synthesize
-from lss_bev_ros.dataset.synthetic.bending import LENSES, Bending, lenses_of
 from lss_bev_ros.geometry import Camera, Lens, Pose
+from lss_bev_ros.synthetic import synthesize
+from lss_bev_ros.synthetic.bending import LENSES, Bending, lenses_of
 
 K = np.array([[316.0, 0.0, 204.0], [0.0, 316.0, 122.0], [0.0, 0.0, 1.0]])
 SIZE = (400, 225)

@@ -14,14 +14,14 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("numba.cuda", reason="numba without CUDA's target, so without its simulator")
 
-from lss_bev_ros.dataset.synthetic import lidar
-from lss_bev_ros.dataset.synthetic.light import Light
-from lss_bev_ros.dataset.synthetic.material import Materials
-from lss_bev_ros.dataset.synthetic.parcel import EGO, Packer
-from lss_bev_ros.dataset.synthetic.rasterizer import draw, draw_flat
-from lss_bev_ros.dataset.synthetic.shading import shade
-from lss_bev_ros.dataset.synthetic.shadow import Shadows
-from lss_bev_ros.dataset.synthetic.stream import Studio
+from lss_bev_ros.synthetic import lidar
+from lss_bev_ros.synthetic.light import Light
+from lss_bev_ros.synthetic.material import Materials
+from lss_bev_ros.synthetic.parcel import EGO, Packer
+from lss_bev_ros.synthetic.rasterizer import draw, draw_flat
+from lss_bev_ros.synthetic.shading import shade
+from lss_bev_ros.synthetic.shadow import Shadows
+from lss_bev_ros.synthetic.stream import Studio
 
 SCALE = 0.0125
 VIEWS, KEY_SCALE, NUMBERS = 7, 2.0**36, 1 << 22

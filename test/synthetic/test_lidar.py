@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lss_bev_ros.dataset.synthetic import lidar
-from lss_bev_ros.dataset.synthetic.camera import shadows_around, take_picture
-from lss_bev_ros.dataset.synthetic.lidar import COLUMNS, RINGS, azimuths, elevations, scan
-from lss_bev_ros.dataset.synthetic.sensors import mounts
+from lss_bev_ros.synthetic import lidar
+from lss_bev_ros.synthetic.camera import shadows_around, take_picture
+from lss_bev_ros.synthetic.lidar import COLUMNS, RINGS, azimuths, elevations, scan
+from lss_bev_ros.synthetic.sensors import mounts
 
 TIME = 1.0
 

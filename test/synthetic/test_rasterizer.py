@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lss_bev_ros.dataset.synthetic.rasterizer import NEAR, draw, footprint, visible
+from lss_bev_ros.synthetic.rasterizer import NEAR, draw, footprint, visible
 
 WIDTH, HEIGHT = 40, 30
 LENS = np.array([25.0, 25.0, 19.5, 14.5])

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import Polygon
 
-from lss_bev_ros.dataset.synthetic.config import WorldConfig
-from lss_bev_ros.dataset.synthetic.ground import rounded
-from lss_bev_ros.dataset.synthetic.mesh import polygon
-from lss_bev_ros.dataset.synthetic.road import Path
-from lss_bev_ros.dataset.synthetic.route import draw_plan, draw_route
+from lss_bev_ros.synthetic.config import WorldConfig
+from lss_bev_ros.synthetic.ground import rounded
+from lss_bev_ros.synthetic.mesh import polygon
+from lss_bev_ros.synthetic.road import Path
+from lss_bev_ros.synthetic.route import draw_plan, draw_route
 
 
 @given(

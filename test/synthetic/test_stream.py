@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from lss_bev_ros.dataset import vehicle_raster
-from lss_bev_ros.dataset.synthetic.camera import shadows_around, take_picture
-from lss_bev_ros.dataset.synthetic.config import WorldConfig
-from lss_bev_ros.dataset.synthetic.sensors import mounts
-from lss_bev_ros.dataset.synthetic.stream import Studio, _repainted, stream_world
-from lss_bev_ros.dataset.synthetic.world import World
 from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid
+from lss_bev_ros.synthetic.camera import shadows_around, take_picture
+from lss_bev_ros.synthetic.config import WorldConfig
+from lss_bev_ros.synthetic.sensors import mounts
+from lss_bev_ros.synthetic.stream import Studio, _repainted, stream_world
+from lss_bev_ros.synthetic.world import World
 from lss_bev_ros.training.source import TRAINING_SEED, VALIDATION_SEED
 
 SCALE = 0.08

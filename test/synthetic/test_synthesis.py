@@ -14,9 +14,9 @@ import pytest
 from nuscenes import NuScenes
 from nuscenes.utils.geometry_utils import view_points
 
-from lss_bev_ros.dataset.synthetic import synthesize
-from lss_bev_ros.dataset.synthetic.tables import TABLES
 from lss_bev_ros.errors import DatasetError
+from lss_bev_ros.synthetic import synthesize
+from lss_bev_ros.synthetic.tables import TABLES
 
 matplotlib.use("Agg")
 

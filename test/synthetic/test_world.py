@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from shapely.geometry import Polygon
 
-from lss_bev_ros.dataset.synthetic.config import WorldConfig
-from lss_bev_ros.dataset.synthetic.sensors import mounts
-from lss_bev_ros.dataset.synthetic.taxonomy import CATEGORIES, visibility_level
-from lss_bev_ros.dataset.synthetic.traffic import EGO_BOX
+from lss_bev_ros.synthetic.config import WorldConfig
+from lss_bev_ros.synthetic.sensors import mounts
+from lss_bev_ros.synthetic.taxonomy import CATEGORIES, visibility_level
+from lss_bev_ros.synthetic.traffic import EGO_BOX
 
 TIMES = np.arange(0.0, 2.01, 0.25)
 

@@ -57,7 +57,7 @@ def test_arrays_cross_shared_memory_unchanged(monkeypatch):
         "turned": rng.integers(0, 9, (4, 6)).T,
     }
     name, table = send(Luggage(sent))
-    monkeypatch.setattr("lss_bev_ros.dataset.synthetic.parcel.Parcel", lambda **fields: fields)
+    monkeypatch.setattr("lss_bev_ros.synthetic.parcel.Parcel", lambda **fields: fields)
     fields, memory = receive(name, table)
     for key, array in sent.items():
         assert np.array_equal(fields[key], array)

@@ -45,9 +45,7 @@ def work(request, monkeypatch):
     monkeypatch.setattr("os.nice", lambda _: 0)
     if request.param == "gpu":
         monkeypatch.setattr(parcels, "send", lambda parcel: (parcel,))
-        monkeypatch.setattr(
-            "lss_bev_ros.dataset.synthetic.parcel.pack_world", lambda seed, *rest, **more: seed
-        )
+        monkeypatch.setattr("lss_bev_ros.synthetic.parcel.pack_world", lambda seed, *rest, **more: seed)
         monkeypatch.setattr(parcels.torch, "set_num_threads", lambda _: None)
         return parcels._work
     monkeypatch.setattr(source, "synthetic_samples", lambda seed, *rest, **more: [seed])

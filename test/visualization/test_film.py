@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from lss_bev_ros.bags.convert import convert
+from lss_bev_ros.bags.frames import film_frames
 from lss_bev_ros.dataset import NuScenesReader
 from lss_bev_ros.dataset.raster import vehicle_raster
 from lss_bev_ros.errors import EvaluationError, StandaloneError
 from lss_bev_ros.geometry import BevGrid, Rig
-from lss_bev_ros.standalone.bag.convert import convert
-from lss_bev_ros.standalone.bag.frames import film_frames
 from lss_bev_ros.visualization import palette
 from lss_bev_ros.visualization.film import FilmFrame, FilmPainter
 from lss_bev_ros.visualization.video import write_film, write_still

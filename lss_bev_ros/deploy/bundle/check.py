@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ...benchmark.difference import Difference
 from ...errors import DeployError
-from ..difference import Difference
 from .runner.archive import Archive, BundleError
 
 

@@ -17,18 +17,18 @@ import numpy as np
 import torch
 
 from ... import __version__
+from ...benchmark.frames import BenchmarkFrames
 from ...errors import DeployError
 from ...geometry import Rig
 from ...model import IMAGE_MEAN, IMAGE_STD, LiftSplatShoot, ModelConfig, build_model, describe_weights
 from ...runtime import FrameSet
 from ...runtime.calibration_tables import CalibrationCache
+from ...runtime.cpu.engine import TorchEngine
 from ...runtime.onnx import OnnxDescription
-from ...runtime.onnxruntime_session import OnnxSession
+from ...runtime.onnx.session import OnnxSession
 from ...runtime.preprocess import NetworkInput
 from ...runtime.segment_tables import SegmentSizes, SegmentTables
 from ...runtime.tensorrt import builder
-from ...runtime.torch_engine import TorchEngine
-from ..benchmark.frames import BenchmarkFrames
 from .runner.archive import FORMAT, MANIFEST, VERSION
 
 RUNNER = Path(__file__).with_name("runner")

@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 import torch
 
+from ...benchmark.difference import Difference
+from ...benchmark.frames import nuscenes_like_rig
 from ...geometry import Pose, Rig
 from ...model import Calibration, LiftSplatShoot, ModelConfig
 from ...runtime.calibration_tables import CalibrationTables
 from ...runtime.onnx import OnnxOptions
-from ...runtime.onnxruntime_session import OnnxSession
+from ...runtime.onnx.session import OnnxSession
 from ...runtime.segment_tables import SegmentTables
-from ..benchmark.frames import nuscenes_like_rig
-from ..difference import Difference
 
 
 @dataclass(frozen=True)

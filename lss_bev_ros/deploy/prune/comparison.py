@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...benchmark.frames import random_frames
 from ...model import LiftSplatShoot
+from ...runtime.cpu.engine import TorchEngine
 from ...runtime.engine import Engine
 from ...runtime.frame_set import FrameSet
-from ...runtime.torch_engine import TorchEngine
-from ..benchmark.frames import random_frames
 
 WARM_UP = 2
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 
+from ...benchmark.frames import dataset_frames
 from ...errors import DeployError
 from ...model import ModelConfig
 from ...runtime.calibration_tables import frustum_cells
 from ...runtime.preprocess import NetworkInput
-from ..benchmark.frames import dataset_frames
 from .importance import Example
 
 

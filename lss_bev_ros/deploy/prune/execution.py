@@ -7,18 +7,18 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from ...benchmark.frames import nuscenes_like_rig
 from ...geometry import BevGrid
 from ...model import ModelConfig, Widths
 from ...model.bev_encoder import BasicBlock
 from ...model.efficientnet import MBConvBlock
-from ...model.merge import Up
+from ...model.upsampling import Up
 from ...runtime.calibration_tables import CalibrationTables
-from ...runtime.convolution import Convolution, fold
-from ...runtime.folded_network import FoldedBlock, FoldedResidual, FoldedUp
-from ...runtime.sparse_stem import KERNEL, SparseStem, StemTable
-from ...runtime.torch_engine import DTYPES
-from ...runtime.upsampled_convolution import UpsampledConvolution
-from ..benchmark.frames import nuscenes_like_rig
+from ...runtime.cpu.convolution import Convolution, fold
+from ...runtime.cpu.engine import DTYPES
+from ...runtime.cpu.folded_network import FoldedBlock, FoldedResidual, FoldedUp
+from ...runtime.cpu.sparse_stem import KERNEL, SparseStem, StemTable
+from ...runtime.cpu.upsampled_convolution import UpsampledConvolution
 from .parts import Part
 
 Run = Callable[[], object]

@@ -11,7 +11,7 @@ from torch import nn
 from ...model import ModelConfig, Widths
 from ...model.bev_encoder import BasicBlock
 from ...model.efficientnet import MBConvBlock, SamePadConv2d
-from ...model.merge import Up
+from ...model.upsampling import Up
 
 CAMERAS = 6
 

@@ -13,7 +13,7 @@ import torch
 
 from ...errors import DeployError
 from ...model import LiftSplatShoot, build_model, describe_weights
-from ...runtime.torch_engine import DTYPES, has_bfloat16
+from ...runtime.cpu.engine import DTYPES, has_bfloat16
 from .allocation import allocate
 from .channels import narrow
 from .comparison import Speed, compare_speed

@@ -9,7 +9,7 @@ import numpy as np
 from ...evaluation.metrics import AnnotationScore
 from ...geometry import BevGrid
 from ...runtime import Prediction
-from ...runtime.onnxruntime_session import OnnxSession
+from ...runtime.onnx.session import OnnxSession
 from .network import LabelledInput
 
 

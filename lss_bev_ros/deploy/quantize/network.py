@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import DeployError, ModelError
 from ...runtime.onnx import OnnxDescription
-from ...runtime.onnxruntime_session import OnnxSession
+from ...runtime.onnx.session import OnnxSession
 
 if TYPE_CHECKING:
     import onnx
@@ -132,9 +132,9 @@ def labelled_inputs(network: FloatNetwork, dataroot: Path, count: int) -> list[L
         DeployError: no frame was asked for.
         RuntimeBackendError: the network cannot be run here, or not with this rig.
     """
-    from ...runtime.onnxruntime_engine import OnnxRuntimeEngine
+    from ...benchmark.frames import dataset_frames
+    from ...runtime.onnx.engine import OnnxRuntimeEngine
     from ...runtime.preprocess import NetworkInput
-    from ..benchmark.frames import dataset_frames
 
     if count < 1:
         raise DeployError(f"{count} calibration frames are none: ranges are measured on at least 1")

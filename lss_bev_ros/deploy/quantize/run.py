@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import DeployError
-from ...runtime.onnxruntime_session import OnnxSession
+from ...runtime.onnx.session import OnnxSession
 from ..export.export import save
 from .equalization import channel_factors, equalized
 from .network import FloatNetwork, labelled_inputs

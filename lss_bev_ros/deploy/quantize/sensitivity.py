@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...runtime.onnxruntime_session import OnnxSession
+from ...runtime.onnx.session import OnnxSession
 from .accuracy import intersection_over_union, relative_error, run_frames
 from .network import FloatNetwork, LabelledInput
 from .rewrite import QuantizationScheme, quantized

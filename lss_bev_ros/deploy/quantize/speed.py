@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...runtime.onnxruntime_session import OnnxSession
+from ...runtime.onnx.session import OnnxSession
 from .network import LabelledInput
 
 WARM_UP = 2

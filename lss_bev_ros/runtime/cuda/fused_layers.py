@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ...model.efficientnet import MBConvBlock, SamePadConv2d
-from ..convolution import fold
+from ..cpu.convolution import fold
 from .depthwise_kernel import STRIP as KERNEL_STRIP
 from .depthwise_kernel import depthwise_kernel, gate_kernel
 from .launch import Map

@@ -15,7 +15,7 @@ from torch import nn
 
 from ...model import LiftSplatShoot
 from ...model.bev_encoder import BasicBlock
-from ...model.merge import Up
+from ...model.upsampling import Up
 from .fused_layers import inverted_bottleneck, stem, upsample
 from .half_precision import fold_with_half_biases
 from .launch import Launch, Map

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from ..convolution import fold
+from ..cpu.convolution import fold
 
 SMALLEST = 2.0**-14
 """Smaller numbers lose bits in half precision."""

@@ -11,8 +11,8 @@ from torch import nn
 from ...model import LiftSplatShoot
 from ...model.bev_encoder import BasicBlock, BevEncoder
 from ...model.efficientnet import EfficientNetTrunk, MBConvBlock
-from ...model.merge import Up
-from ..convolution import fold
+from ...model.upsampling import Up
+from ..cpu.convolution import fold
 from .percent import count_percent
 from .splat import splat_kernels
 from .splat_tables import DeviceTables

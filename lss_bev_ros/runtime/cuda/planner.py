@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ...model.efficientnet import SamePadConv2d
-from ..convolution import fold
+from ..cpu.convolution import fold
 from .convolution_kernel import convolution_kernel
 from .half_precision import rounded_taps
 from .head_kernel import head_kernel

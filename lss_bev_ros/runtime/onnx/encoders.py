@@ -12,8 +12,8 @@ from torch import nn
 from ...model.bev_encoder import BasicBlock, BevEncoder
 from ...model.camera_encoder import CameraEncoder
 from ...model.efficientnet import MBConvBlock, SamePadConv2d
-from ...model.merge import Up
-from ..convolution import fold
+from ...model.upsampling import Up
+from ..cpu.convolution import fold
 from .graph import DTYPES, Graph
 
 FP32 = DTYPES["fp32"]

@@ -1,0 +1,243 @@
+"""`lss-bev bag`: the options of `ros2 bag`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import click
+import typer
+from typer.core import TyperCommand
+
+from ..errors import StandaloneError
+
+bag = typer.Typer(help="Record and play rosbag2 bags, as `ros2 bag` does.", no_args_is_help=True)
+
+BagPath = Annotated[Path, typer.Argument(help="Bag folder, .mcap or .db3 file.")]
+Names = list[str] | None
+Overrides = Annotated[
+    Path | None, typer.Option("--qos-profile-overrides-path", help="YAML: QoS policies by topic.")
+]
+_SECONDS = 1e9
+
+
+class _Ros2Options(TyperCommand):
+    """Takes several values after one option, and an option that may go without its value, as ros2 does."""
+
+    several: frozenset[str] = frozenset()
+    defaults: ClassVar[dict[str, str]] = {}
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        taken: list[str] = []
+        option = ""
+        for index, text in enumerate(args):
+            if text in self.defaults:
+                following = args[index + 1] if index + 1 < len(args) else ""
+                taken += [text] if _is_number(following) else [text, self.defaults[text]]
+                option = ""
+            elif text in self.several:
+                option = text
+            elif option and not text.startswith("-"):
+                taken += [option, text]
+            else:
+                option = ""
+                taken.append(text)
+        return super().parse_args(ctx, taken)
+
+
+class _Record(_Ros2Options):
+    several = frozenset({"--topics", "--exclude-topics", "--repeat-transient-local"})
+
+
+class _Play(_Ros2Options):
+    several = frozenset({"--topics", "--exclude-topics", "--remap", "-m"})
+    defaults: ClassVar[dict[str, str]] = {"--clock": "40"}
+
+
+class Mode(str, Enum):
+    """Of compression."""
+
+    none = "none"
+    message = "message"
+    file = "file"
+
+
+class Preset(str, Enum):
+    """Of the MCAP storage."""
+
+    none = "none"
+    fastwrite = "fastwrite"
+    zstd_fast = "zstd_fast"
+    zstd_small = "zstd_small"
+
+
+@bag.command(cls=_Record)
+def record(
+    positional: Annotated[list[str] | None, typer.Argument(metavar="[TOPIC]...")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder to make.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", "-a", "--all-topics", help="All topics, new ones too.")
+    ] = False,
+    topics: Annotated[Names, typer.Option("--topics", help="These, one or more.")] = None,
+    regex: Annotated[str, typer.Option("--regex", "-e", help="Those that contain the expression.")] = "",
+    exclude_topics: Annotated[Names, typer.Option("--exclude-topics", help="Not these.")] = None,
+    exclude_regex: Annotated[str, typer.Option("--exclude-regex", help="None that contain it.")] = "",
+    exclude: Annotated[Names, typer.Option("--exclude", help="Name or expression of a whole name.")] = None,
+    hidden: Annotated[bool, typer.Option("--include-hidden-topics", help="Hidden ones too.")] = False,
+    max_bag_size: Annotated[
+        int, typer.Option("--max-bag-size", "-b", help="Bytes of a file, 0 for no limit.")
+    ] = 0,
+    max_bag_duration: Annotated[
+        float, typer.Option("--max-bag-duration", "-d", help="Seconds of a file, 0 for no limit.")
+    ] = 0.0,
+    compression_mode: Annotated[
+        Mode, typer.Option("--compression-mode", help="What is compressed.")
+    ] = Mode.none,
+    compression_format: Annotated[str, typer.Option("--compression-format", help="zstd.")] = "",
+    preset: Annotated[
+        Preset, typer.Option("--storage-preset-profile", help="zstd: inside the MCAP file.")
+    ] = Preset.none,
+    storage: Annotated[str, typer.Option("--storage", "-s", help="mcap.")] = "mcap",
+    repeated: Annotated[
+        Names,
+        typer.Option(
+            "--repeat-transient-local", help="TOPIC[=DEPTH], last messages of which begin each new file."
+        ),
+    ] = None,
+    duration: Annotated[float | None, typer.Option("--duration", help="Seconds to record.")] = None,
+    qos_overrides: Overrides = None,
+) -> None:
+    """Record topics until Ctrl-C."""
+    from datetime import datetime
+
+    from ..standalone.bag.qos import read_overrides
+    from ..standalone.bag.recorder import record as run
+    from ..standalone.bag.selection import Selection
+    from ..standalone.bag.storage import StorageOptions
+
+    if storage != "mcap":
+        raise StandaloneError(f"storage {storage} is not supported; bags are written as mcap")
+    if compression_format not in ("", "zstd"):
+        raise StandaloneError(f"compression format {compression_format!r} is not known; it is zstd")
+    if compression_format and compression_mode is Mode.none:
+        raise StandaloneError("a compression format needs --compression-mode file or message")
+    named = (*(positional or ()), *(topics or ()))
+    if sum((bool(named or regex), every)) != 1:
+        raise StandaloneError("name the topics to record, or give --all for all of them")
+    packed = compression_mode.value
+    if packed == "none" and preset in (Preset.zstd_fast, Preset.zstd_small):
+        packed = "chunk"
+    selection = Selection(named, regex, tuple(exclude_topics or ()), exclude_regex, whole=False)
+    folder = output or Path(f"rosbag2_{datetime.now():%Y_%m_%d-%H_%M_%S}")
+    counts = run(
+        folder,
+        exclude=exclude or (),
+        selection=selection,
+        hidden=hidden,
+        duration=duration,
+        options=StorageOptions(packed, max_bag_size, max_bag_duration, _depths(repeated or ())),
+        qos_overrides={} if qos_overrides is None else read_overrides(qos_overrides),
+    )
+    print(f"{folder}: {sum(counts.values())} messages of {len(counts)} topics")
+
+
+def _depths(given: Iterable[str]) -> dict[str, int]:
+    """Full names and depths of `TOPIC[=DEPTH]`; the depth is 1 where none is given."""
+    from ..standalone.topic.offers import absolute
+
+    depths = {}
+    for text in given:
+        name, equals, depth = text.partition("=")
+        if not name or (equals and not (depth.isdecimal() and int(depth) > 0)):
+            raise StandaloneError(
+                f"--repeat-transient-local {text}: give TOPIC or TOPIC=DEPTH, such as /tf_static=2"
+            )
+        depths[absolute(name)] = int(depth) if equals else 1
+    return depths
+
+
+@bag.command(cls=_Play)
+def play(
+    path: BagPath,
+    rate: Annotated[float, typer.Option("--rate", "-r", help="Speed.")] = 1.0,
+    loop: Annotated[bool, typer.Option("--loop", "-l", help="Begin again at the end.")] = False,
+    topics: Annotated[Names, typer.Option("--topics", help="Only these, one or more.")] = None,
+    regex: Annotated[str, typer.Option("--regex", "-e", help="Only whole names that match.")] = "",
+    exclude_topics: Annotated[Names, typer.Option("--exclude-topics", help="Not these.")] = None,
+    exclude_regex: Annotated[
+        str, typer.Option("--exclude-regex", "-x", help="No whole name that matches.")
+    ] = "",
+    remap: Annotated[Names, typer.Option("--remap", "-m", help="old:=new, one or more.")] = None,
+    start_offset: Annotated[float, typer.Option("--start-offset", help="Seconds to leave out.")] = 0.0,
+    playback_duration: Annotated[
+        float, typer.Option("--playback-duration", help="Seconds to play; below 0 for all.")
+    ] = -1.0,
+    playback_until_sec: Annotated[
+        float, typer.Option("--playback-until-sec", help="Stop at this stamp, seconds since 1970.")
+    ] = -1.0,
+    playback_until_nsec: Annotated[
+        int, typer.Option("--playback-until-nsec", help="Stop at this stamp, nanoseconds since 1970.")
+    ] = -1,
+    clock: Annotated[
+        float | None, typer.Option("--clock", help="Publish /clock, times a second; 40 without a number.")
+    ] = None,
+    delay: Annotated[float, typer.Option("--delay", "-d", help="Seconds before each loop.")] = 0.0,
+    start_paused: Annotated[
+        bool, typer.Option("--start-paused", "-p", help="Wait for space, or the service ~/resume.")
+    ] = False,
+    no_keys: Annotated[
+        bool, typer.Option("--disable-keyboard-controls", help="Leave the keyboard alone.")
+    ] = False,
+    qos_overrides: Overrides = None,
+    storage: Annotated[str, typer.Option("--storage", "-s", help="mcap or sqlite3; the bag tells it.")] = "",
+) -> None:
+    """Publish what a bag holds as it was recorded."""
+    from ..standalone.bag.player import PlayOptions, play_bag
+    from ..standalone.bag.qos import read_overrides
+    from ..standalone.bag.selection import Selection
+    from ..standalone.launching import parse_arguments
+
+    if storage not in ("", "mcap", "sqlite3"):
+        raise StandaloneError(f"storage {storage} is not supported; bags are read as mcap and sqlite3")
+    if playback_until_sec >= 0 and playback_until_nsec >= 0:
+        raise StandaloneError("give --playback-until-sec or --playback-until-nsec, not both")
+    until = round(playback_until_sec * _SECONDS) if playback_until_sec >= 0 else playback_until_nsec
+    options = PlayOptions(
+        rate=rate,
+        loop=loop,
+        selection=Selection(tuple(topics or ()), regex, tuple(exclude_topics or ()), exclude_regex),
+        remap=parse_arguments(remap or ()),
+        start_offset=start_offset,
+        playback_duration=playback_duration if playback_duration >= 0 else None,
+        playback_until=until if until >= 0 else None,
+        clock=clock,
+        delay=delay,
+        start_paused=start_paused,
+        qos_overrides={} if qos_overrides is None else read_overrides(qos_overrides),
+    )
+    played = play_bag(path, options=options, keyboard=not no_keys)
+    print(f"{path}: {played.messages} messages played")
+    if played.lost:
+        raise StandaloneError(f"bag {path} was not played whole; lost: {'; '.join(played.lost)}")
+
+
+@bag.command("info")
+def info(
+    path: BagPath,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Print what a bag holds."""
+    from ..standalone.bag import describe, summarise
+
+    print(json.dumps(summarise(path)) if as_json else describe(path))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,181 @@
+"""`lss-bev topic` and `lss-bev bag`: the options of `ros2 topic` and `ros2 bag`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from .bag import bag
+
+__all__ = ["bag", "topic"]
+
+topic = typer.Typer(help="Look at topics, as `ros2 topic` does.", no_args_is_help=True)
+
+Topic = Annotated[str, typer.Argument(help="Topic name.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Reliability = Annotated[
+    str, typer.Option("--qos-reliability", help="reliable or best_effort; as published by default.")
+]
+Durability = Annotated[
+    str, typer.Option("--qos-durability", help="transient_local or volatile; as published by default.")
+]
+Profile = Annotated[str, typer.Option("--qos-profile", help="Preset, such as sensor_data.")]
+Depth = Annotated[int | None, typer.Option("--qos-depth", min=0, help="Messages that may wait.")]
+History = Annotated[str, typer.Option("--qos-history", help="keep_last or keep_all.")]
+Liveliness = Annotated[str, typer.Option("--qos-liveliness", help="automatic or manual_by_topic.")]
+Lease = Annotated[
+    float | None,
+    typer.Option(
+        "--qos-liveliness-lease-duration-seconds", help="Seconds in which publishers show that they live."
+    ),
+]
+Filter = Annotated[
+    str | None,
+    typer.Option(
+        "--filter", help="Only messages for which it holds, such as 'm.header.frame_id == \"map\"'."
+    ),
+]
+Window = Annotated[int, typer.Option("--window", "-w", help="Messages that the figures are of, at most.")]
+
+
+@topic.command("list")
+def list_(
+    show_types: Annotated[bool, typer.Option("--show-types", "-t", help="Types too.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Publishers and subscribers.")] = False,
+    hidden: Annotated[bool, typer.Option("--include-hidden-topics", help="Hidden ones too.")] = False,
+    count: Annotated[bool, typer.Option("--count-topics", "-c", help="Only how many there are.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the topics there are."""
+    from ..standalone.topic.listing import format_listing, list_topics
+
+    topics = list_topics(hidden=hidden)
+    if count:
+        print(len(topics))
+    elif as_json:
+        for entry in topics:
+            print(json.dumps(dataclasses.asdict(entry)))
+    elif topics:
+        # ros2 ends a verbose list with an empty line.
+        print(format_listing(topics, show_types=show_types, verbose=verbose), end="\n\n" if verbose else "\n")
+
+
+@topic.command()
+def echo(
+    name: Topic,
+    type_name: Annotated[
+        str, typer.Argument(metavar="[TYPE]", help="Message type; that of the topic by default.")
+    ] = "",
+    once: Annotated[bool, typer.Option("--once", help="Stop after the first message.")] = False,
+    field: Annotated[
+        str | None, typer.Option("--field", help="Only this field, such as transforms[0].child_frame_id.")
+    ] = None,
+    no_arr: Annotated[bool, typer.Option("--no-arr", help="Leave arrays out.")] = False,
+    no_str: Annotated[bool, typer.Option("--no-str", help="Leave texts out.")] = False,
+    full_length: Annotated[bool, typer.Option("--full-length", "-f", help="Long arrays whole.")] = False,
+    truncate_length: Annotated[
+        int, typer.Option("--truncate-length", "-l", min=0, help="Elements shown of arrays and texts.")
+    ] = 128,
+    timeout: Annotated[float | None, typer.Option("--timeout", help="Seconds to listen.")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="The bytes as they came.")] = False,
+    filter_: Filter = None,
+    qos_profile: Profile = "",
+    qos_reliability: Reliability = "",
+    qos_durability: Durability = "",
+    qos_depth: Depth = None,
+    qos_history: History = "",
+    qos_liveliness: Liveliness = "",
+    qos_lease: Lease = None,
+    no_lost_messages: Annotated[
+        bool, typer.Option("--no-lost-messages", help="Lost messages are never reported here.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Print the messages of a topic."""
+    from ..standalone.topic.echo import echo as show
+    from ..standalone.topic.request import Request
+
+    form = "json" if as_json else "csv" if csv else "yaml"
+    length = None if full_length else truncate_length
+    show(
+        name,
+        once=once,
+        field=field,
+        form=form,
+        no_arr=no_arr,
+        no_str=no_str,
+        length=length,
+        timeout=timeout,
+        condition=filter_,
+        raw=raw,
+        request=Request(
+            type_name,
+            qos_profile,
+            qos_reliability,
+            qos_durability,
+            qos_history,
+            qos_depth,
+            qos_liveliness,
+            qos_lease,
+        ),
+    )
+
+
+@topic.command()
+def hz(
+    name: Topic,
+    window: Window = 10000,
+    filter_: Filter = None,
+    qos_profile: Profile = "",
+    qos_reliability: Reliability = "",
+    qos_durability: Durability = "",
+    qos_depth: Depth = None,
+    as_json: Json = False,
+) -> None:
+    """Print how often a topic is published."""
+    from ..standalone.topic.rate import rate
+    from ..standalone.topic.request import Request
+
+    request = Request("", qos_profile, qos_reliability, qos_durability, depth=qos_depth)
+    rate(name, window=window, condition=filter_, request=request, **_report(as_json))
+
+
+@topic.command()
+def bw(
+    name: Topic,
+    window: Window = 100,
+    qos_profile: Profile = "",
+    qos_reliability: Reliability = "",
+    qos_durability: Durability = "",
+    qos_depth: Depth = None,
+    as_json: Json = False,
+) -> None:
+    """Print how many bytes a second a topic takes."""
+    from ..standalone.topic.rate import bandwidth
+    from ..standalone.topic.request import Request
+
+    request = Request("", qos_profile, qos_reliability, qos_durability, depth=qos_depth)
+    bandwidth(name, window=window, request=request, **_report(as_json))
+
+
+@topic.command()
+def info(
+    name: Topic,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Each endpoint and its QoS.")] = False,
+) -> None:
+    """Print type, publishers and subscribers of a topic."""
+    from ..standalone.topic.information import describe
+
+    print(describe(name, verbose=verbose))
+
+
+def _report(as_json: bool) -> dict[str, Callable]:
+    """Where figures go, if not to the terminal as `ros2 topic` prints them."""
+    if not as_json:
+        return {}
+    return {"report": lambda figures: print(json.dumps(dataclasses.asdict(figures)), flush=True)}

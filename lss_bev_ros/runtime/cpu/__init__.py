@@ -1,0 +1,1 @@
+"""The network on the processor: folded, in half precision, with its own convolutions."""

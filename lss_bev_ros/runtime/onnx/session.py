@@ -1,0 +1,111 @@
+"""onnxruntime with its errors in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from ...errors import RuntimeBackendError
+
+_DTYPES = {
+    "tensor(float)": np.dtype(np.float32),
+    "tensor(float16)": np.dtype(np.float16),
+    "tensor(int32)": np.dtype(np.int32),
+    "tensor(int64)": np.dtype(np.int64),
+    "tensor(uint8)": np.dtype(np.uint8),
+    "tensor(int8)": np.dtype(np.int8),
+}
+
+
+class OnnxSession:
+    """An ONNX model ready to run on the CPU.
+
+    Args:
+        model: path of the file, or its bytes.
+        name: what to call it in errors.
+        threads: within an operation; 0 for all cores.
+        outputs: to compute; all where None.
+
+    Attributes:
+        metadata: of the file.
+        dtypes: of the inputs, by name.
+        shapes: of the inputs, by name; a free size is a string or None.
+        outputs: names, in order.
+
+    Raises:
+        RuntimeBackendError: the file is missing, damaged or no ONNX model, or uses an operator that this
+            onnxruntime lacks.
+    """
+
+    def __init__(
+        self, model: Path | bytes, name: str = "", threads: int = 0, outputs: Sequence[str] | None = None
+    ):
+        runtime = _load()
+        self.name = name or str(model)
+        if isinstance(model, Path):
+            if not model.is_file():
+                raise RuntimeBackendError(f"no ONNX file at {model}: write one with `lss-bev export`")
+            model = model.read_bytes()
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 4
+        # Waiting threads would otherwise take the cores from the other nodes.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors share no base class of their own
+            raise RuntimeBackendError(_explain(self.name, error, runtime.__version__)) from error
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        inputs = self._session.get_inputs()
+        strange = [f"{i.name} {i.type}" for i in inputs if i.type not in _DTYPES]
+        if strange:
+            raise RuntimeBackendError(f"{self.name} has inputs of unknown types: {', '.join(strange)}")
+        self.dtypes = {given.name: _DTYPES[given.type] for given in inputs}
+        self.shapes: dict[str, list[int | str | None]] = {given.name: given.shape for given in inputs}
+        self.outputs = tuple(outputs or (found.name for found in self._session.get_outputs()))
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Compute the outputs, by name.
+
+        Raises:
+            RuntimeBackendError: an input does not fit the model, or it fails.
+        """
+        try:
+            return dict(zip(self.outputs, self._session.run(list(self.outputs), dict(inputs)), strict=True))
+        except Exception as error:
+            raise RuntimeBackendError(f"{self.name} failed: {_line(error)}") from error
+
+
+def why_unusable() -> str | None:
+    """Why onnxruntime cannot run here, in a few words, or None where it can."""
+    from importlib.util import find_spec
+
+    return None if find_spec("onnxruntime") else "onnxruntime is not installed"
+
+
+def _load() -> ModuleType:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise RuntimeBackendError(
+            f"onnxruntime cannot be loaded ({error}): pip install 'lss_bev_ros[export]'"
+        ) from error
+    return onnxruntime
+
+
+def _explain(name: str, error: Exception, version: str) -> str:
+    kind, line = type(error).__name__, _line(error)
+    if kind in ("InvalidProtobuf", "NoModel") or "protobuf" in line.lower():
+        return f"{name} is no ONNX model, or it is truncated: export or copy it again"
+    if kind == "NotImplemented" or "No Op registered" in line or "opset" in line.lower():
+        return f"{name} uses an operator that onnxruntime {version} lacks: {line}; take a newer onnxruntime"
+    return f"onnxruntime {version} cannot load {name}: {line}"
+
+
+def _line(error: Exception) -> str:
+    """What onnxruntime says, without its codes and line breaks."""
+    text = " ".join(str(error).split())
+    return text.split(" : ", 3)[-1][:300]

@@ -1,0 +1,344 @@
+"""Samples of synthetic worlds straight from memory, small and fast: what a network is trained on.
+
+The same worlds, shading and LiDAR as `synthesize`, with three savings: pictures are drawn at the size that
+training needs, triangles are looked up by tile of the plane, and what moves is posed once a sample and
+shifted along its velocity to each camera's own instant.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numba import njit
+
+from ..geometry import CAMERA_NAMES, Box, Camera, Pose, Rig
+from .camera import FAR, ego_mesh
+from .config import WorldConfig
+from .lidar import scan
+from .light import Light, draw_light
+from .material import PAINT, Materials
+from .mesh import Mesh
+from .rasterizer import NEAR, _clipped, _span_fill, draw_flat
+from .sensors import HEIGHT, WIDTH, Mount, mounts
+from .shading import shade
+from .shadow import CONTACT_RADIUS, CONTACT_SCALE, FAR_RADIUS, NEAR_RADIUS, Shadows, sun_axes
+from .world import World
+
+TILE = 16.0
+"""Side of the tiles that triangles are sorted by, metres."""
+MOVING_RADIUS = 130.0
+"""What moves is drawn up to so far from the car, metres."""
+BOX_RADIUS = 76.0
+"""Vehicles are annotated up to so far from the car: past the corners of a 100 m x 100 m grid, metres."""
+SHADOW_SIZE = 1024
+"""Elements of a shadow map's side; `synthesize` takes 2048 for pictures that are four times as large."""
+DEPTH_STRIDE = 4
+"""Pixels of a picture for one element of its depth map."""
+
+VARIED = WorldConfig(mount_angle=1.5, mount_shift=0.06, focal=(0.96, 1.04), exposure=(0.7, 1.35))
+"""What training worlds vary beyond those of `synthesize`: mounting, focal length and exposure."""
+
+
+@dataclass(frozen=True, eq=False)
+class StreamSample:
+    """One instant of a world.
+
+    Attributes:
+        images: (6, H, W, 3) uint8 RGB, cameras in the order of `CAMERA_NAMES`.
+        depth: (6, H / 4, W / 4) float32, metres along the optical axis, infinite for the sky.
+        rig: the cameras; its intrinsics are those of the full 1600 x 900 images.
+        boxes: the vehicles around the car, base_link, with their LiDAR returns.
+    """
+
+    images: np.ndarray
+    depth: np.ndarray
+    rig: Rig
+    boxes: tuple[Box, ...]
+
+
+def stream_world(
+    seed: tuple[int, ...],
+    samples: int,
+    seconds: float = 12.0,
+    scale: float = 0.24,
+    config: WorldConfig | None = None,
+) -> Iterator[StreamSample]:
+    """Draw a world and yield samples of it, spread over its time.
+
+    Args:
+        seed: of the world and of everything that varies between its samples.
+        samples: how many.
+        seconds: length of the world.
+        scale: size of the pictures, 1 for 1600 x 900.
+        config: what may vary; `VARIED` by default.
+    """
+    config = config or VARIED
+    studio = Studio(World.draw(seed, seconds, config), scale)
+    rng = np.random.default_rng([*seed, 3])
+    for k in range(samples):
+        yield studio.sample((k + rng.random()) * seconds / samples, rng)
+
+
+class Studio:
+    """Draws samples of one world.
+
+    Args:
+        world: the scene; its cached mesh is let go.
+        scale: size of the pictures, 1 for 1600 x 900.
+    """
+
+    def __init__(self, world: World, scale: float) -> None:
+        self._world = world
+        self._size = round(WIDTH * scale), round(HEIGHT * scale)
+        self._scale = scale
+        fixed, owners = world.fixed
+        tile = np.floor(fixed.vertices[:, 0, :2] / TILE).astype(np.int64)
+        tile -= tile.min(0)
+        number = tile[:, 0] * (tile[:, 1].max() + 1) + tile[:, 1]
+        order = np.argsort(number, kind="stable")
+        first = np.flatnonzero(np.diff(number[order], prepend=-1))
+        self._first = np.append(first, len(order))
+        room = sum(max(len(mesh) for mesh in actor.postures) for actor in world.movers)
+        self._fixed = len(order)
+        self._mesh = Mesh(
+            *(_with_room(a[order], room) for a in (fixed.vertices, fixed.normals, fixed.uv, fixed.material))
+        )
+        self._owners = _with_room(owners[order], room)
+        vertices = self._mesh.vertices[: self._fixed]
+        low = np.minimum.reduceat(vertices.min(1), first)
+        high = np.maximum.reduceat(vertices.max(1), first)
+        self._middle, self._reach = (low + high) / 2.0, np.linalg.norm(high - low, axis=1) / 2
+        world.__dict__.pop("fixed", None)
+        self._ego = ego_mesh()
+
+    def sample(self, time: float, rng: np.random.Generator) -> StreamSample:
+        """One sample at a time in seconds; light, paint, cameras and noise are drawn from `rng`."""
+        world = self._world
+        cameras, lidar = mounts(world.config, rng)
+        light = draw_light(world.config, rng)
+        materials = _repainted(world.materials(time), rng)
+        ego = world.ego_pose(time)
+        place = ego.translation
+        tail, base, velocity = self._pose_movers(time, place)
+        near = [
+            a
+            for a in world.actors
+            if a.category.startswith("vehicle")
+            and np.hypot(*(a.pose(time).translation - place)[:2]) < BOX_RADIUS
+        ]
+        shadows = self._shadows(light, ego, base, [a.outline(time) for a in near])
+        by_channel = {mount.channel.lower(): mount for mount in cameras}
+        width, height = self._size
+        images = np.empty((len(CAMERA_NAMES), height, width, 3), np.uint8)
+        depth = np.empty((len(CAMERA_NAMES), height // DEPTH_STRIDE, width // DEPTH_STRIDE), np.float32)
+        for k, name in enumerate(CAMERA_NAMES):
+            mount = by_channel[name]
+            ahead = mount.offset * 1e-6
+            self._mesh.vertices[self._fixed : tail] = base + velocity[:, None] * np.float32(ahead)
+            pose = world.ego_pose(time + ahead) @ mount.pose
+            self._picture(
+                pose, mount, tail, materials, light, shadows, int(rng.integers(2**31)), images[k], depth[k]
+            )
+        hits = self._lidar_hits(lidar, time, place, rng)
+        boxes = [a.box(time, num_lidar_pts=int(hits[a.number])) for a in near]
+        to_ego = ego.inverse()
+        rig = Rig(
+            tuple(
+                Camera(n, by_channel[n].intrinsics, WIDTH, HEIGHT, by_channel[n].pose) for n in CAMERA_NAMES
+            )
+        )
+        return StreamSample(images, depth, rig, tuple(replace(box, pose=to_ego @ box.pose) for box in boxes))
+
+    def _pose_movers(self, time: float, place: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
+        """Put what moves behind the fixed triangles: where it ends, its vertices and velocities (M, 3)."""
+        at, velocities = self._fixed, []
+        for actor in self._world.movers:
+            pose = actor.pose(time)
+            if np.hypot(*(pose.translation - place)[:2]) > MOVING_RADIUS:
+                continue
+            mesh = actor.mesh(time).moved(pose)
+            here = slice(at, at + len(mesh))
+            self._mesh.vertices[here], self._mesh.normals[here] = mesh.vertices, mesh.normals
+            self._mesh.uv[here], self._mesh.material[here] = mesh.uv, mesh.material
+            self._owners[here] = actor.number
+            way = (pose.translation - actor.pose(time - 0.05).translation) / 0.05
+            velocities.append(np.broadcast_to(way.astype(np.float32), (len(mesh), 3)))
+            at = here.stop
+        velocity = np.concatenate(velocities) if velocities else np.zeros((0, 3), np.float32)
+        return at, self._mesh.vertices[self._fixed : at].copy(), velocity
+
+    def _gather(self, tiles: np.ndarray) -> np.ndarray:
+        """Indices of the fixed triangles of tiles."""
+        return np.concatenate(
+            [np.arange(self._first[t], self._first[t + 1]) for t in tiles] or [np.zeros(0, np.int64)]
+        )
+
+    def _picture(
+        self, pose: Pose, mount: Mount, tail: int, materials, light, shadows, seed: int, image, depth
+    ) -> None:
+        width, height = self._size
+        lens = mount.lens * self._scale
+        lens[2:] += (self._scale - 1) / 2
+        rotation, origin = np.ascontiguousarray(pose.rotation.T), pose.translation
+        tiles = self._seen(rotation, origin, lens)
+        starts = np.append(self._first[tiles], self._fixed)
+        stops = np.append(self._first[tiles + 1], tail)
+        keys = np.zeros((2 * height, 2 * width), np.float32)
+        ids = np.full((2 * height, 2 * width), -1, np.int32)
+        fine = np.array([2 * lens[0], 2 * lens[1], 2 * lens[2] + 0.5, 2 * lens[3] + 0.5])
+        _draw_ranges(self._mesh.vertices, starts, stops, rotation, origin, fine, keys, ids)
+        drawn = np.empty((height, width, 3), np.uint8)
+        mesh = self._mesh
+        shade(
+            ids,
+            rotation,
+            origin,
+            lens,
+            mesh.vertices,
+            mesh.normals,
+            mesh.uv,
+            mesh.material,
+            self._owners,
+            materials,
+            light,
+            shadows,
+            seed,
+            (0, 0, width, height),
+            drawn,
+        )
+        image[:] = drawn[:, :, ::-1]
+        step = 2 * DEPTH_STRIDE
+        with np.errstate(divide="ignore"):
+            depth[:] = 1.0 / keys[step // 2 :: step, step // 2 :: step]
+
+    def _seen(self, rotation: np.ndarray, origin: np.ndarray, lens: np.ndarray) -> np.ndarray:
+        """The tiles that a camera may see, nearest first."""
+        width, height = self._size
+        at = (self._middle - origin) @ rotation.T
+        inside = (at[:, 2] > -self._reach) & (at[:, 2] < FAR + self._reach)
+        for axis, edge, side in (
+            (0, -lens[2] / lens[0], 1),
+            (0, (width - lens[2]) / lens[0], -1),
+            (1, -lens[3] / lens[1], 1),
+            (1, (height - lens[3]) / lens[1], -1),
+        ):
+            inside &= side * (at[:, axis] - edge * at[:, 2]) > -self._reach * np.hypot(1.0, edge)
+        tiles = np.flatnonzero(inside)
+        return tiles[np.argsort(at[tiles, 2])]
+
+    def _shadows(self, light: Light, ego: Pose, moving: np.ndarray, outlines: list[np.ndarray]) -> Shadows:
+        """Shadow maps of everything; as `shadow.static_shadows` and `shadow.with_moving` in one."""
+        place = np.array([*ego.translation[:2], 0.0])
+        axes = sun_axes(np.array(light.sun))
+        across = (self._middle - place) @ axes[:2].T
+        moving = np.concatenate([moving, self._ego.moved(ego).vertices])
+        maps = []
+        for radius in (NEAR_RADIUS, FAR_RADIUS):
+            scale = SHADOW_SIZE / (2 * radius)
+            offset = np.floor((axes[:2] @ place - radius) * scale) / scale
+            heights = np.full((SHADOW_SIZE, SHADOW_SIZE), -1e6, np.float32)
+            tiles = np.flatnonzero((np.abs(across) < radius + self._reach[:, None]).all(1))
+            draw_flat(self._mesh.vertices[self._gather(tiles)], axes, offset, scale, heights)
+            draw_flat(moving, axes, offset, scale, heights)
+            maps += [tuple(offset.tolist()), scale, heights]
+        corner = (float(place[0] - CONTACT_RADIUS), float(place[1] - CONTACT_RADIUS))
+        size = int(2 * CONTACT_RADIUS * CONTACT_SCALE)
+        contact = np.zeros((size, size), np.float32)
+        for outline in outlines:
+            cv2.fillConvexPoly(
+                contact, np.round((outline - corner) * CONTACT_SCALE * 16).astype(np.int32), 1.0, shift=4
+            )
+        contact = 0.55 * cv2.blur(cv2.blur(contact, (7, 7)), (5, 5)) + 0.3 * cv2.blur(
+            cv2.blur(contact, (17, 17)), (11, 11)
+        )
+        return Shadows(tuple(float(v) for v in axes.ravel()), *maps, contact, corner)
+
+    def _lidar_hits(
+        self, lidar: Mount, time: float, place: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """(A + 1,) LiDAR returns by actor number; what lies beyond the boxes cannot hide any of them."""
+        tiles = np.flatnonzero(np.hypot(*(self._middle - place)[:, :2].T) < BOX_RADIUS + 6 + self._reach)
+        chosen = self._gather(tiles)
+        mesh = self._mesh
+        nearby = copy.copy(self._world)
+        nearby.__dict__["fixed"] = (
+            Mesh(mesh.vertices[chosen], mesh.normals[chosen], mesh.uv[chosen], mesh.material[chosen]),
+            self._owners[chosen],
+        )
+        close = [
+            a
+            for a in self._world.movers
+            if np.hypot(*(a.pose(time).translation - place)[:2]) < BOX_RADIUS + 10
+        ]
+        nearby.__dict__["movers"] = tuple(close)
+        owner = scan(nearby, lidar, time, rng).instance
+        return np.bincount(owner[owner > 0], minlength=len(self._world.actors) + 1)
+
+
+def _with_room(array: np.ndarray, room: int) -> np.ndarray:
+    """The array with `room` more rows, undefined."""
+    result = np.empty((len(array) + room, *array.shape[1:]), array.dtype)
+    result[: len(array)] = array
+    return result
+
+
+def _repainted(materials: Materials, rng: np.random.Generator) -> Materials:
+    """The materials with the vehicles' paints dealt anew and varied."""
+    rows = np.flatnonzero(materials.kind == PAINT)
+    colour = materials.colour.copy()
+    dealt = (
+        colour[rng.permutation(rows)]
+        * rng.uniform(0.7, 1.35, (len(rows), 1))
+        * rng.uniform(0.9, 1.1, (len(rows), 3))
+    )
+    colour[rows] = np.clip(dealt, 0, 0.95)
+    return materials._replace(colour=colour.astype(np.float32))
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _draw_ranges(vertices, starts, stops, rotation, origin, lens, keys, ids):
+    """`rasterizer.draw` of the triangles from starts[k] to stops[k]; `ids` gets their indices."""
+    corners, polygon = np.empty((3, 3)), np.empty((4, 3))
+    xs, ys, ks = np.empty(4), np.empty(4), np.empty(4)
+    height, width = keys.shape
+    left, right = (-1.0 - lens[2]) / lens[0], (width - lens[2]) / lens[0]
+    top, bottom = (-1.0 - lens[3]) / lens[1], (height - lens[3]) / lens[1]
+    for block in range(len(starts)):
+        for t in range(starts[block], stops[block]):
+            out = 31
+            for k in range(3):
+                dx = vertices[t, k, 0] - origin[0]
+                dy = vertices[t, k, 1] - origin[1]
+                dz = vertices[t, k, 2] - origin[2]
+                for axis in range(3):
+                    corners[k, axis] = (
+                        rotation[axis, 0] * dx + rotation[axis, 1] * dy + rotation[axis, 2] * dz
+                    )
+                x, y, z = corners[k, 0], corners[k, 1], corners[k, 2]
+                code = 0
+                if z < NEAR:
+                    code |= 1
+                if x < left * z:
+                    code |= 2
+                if x > right * z:
+                    code |= 4
+                if y < top * z:
+                    code |= 8
+                if y > bottom * z:
+                    code |= 16
+                out &= code
+            if out:
+                continue
+            count = _clipped(corners, 0, polygon)
+            for k in range(count):
+                ks[k] = 1.0 / polygon[k, 2]
+                xs[k] = lens[0] * polygon[k, 0] * ks[k] + lens[2]
+                ys[k] = lens[1] * polygon[k, 1] * ks[k] + lens[3]
+            for k in range(1, count - 1):
+                _span_fill(
+                    xs[0], ys[0], ks[0], xs[k], ys[k], ks[k], xs[k + 1], ys[k + 1], ks[k + 1], t, keys, ids
+                )

@@ -1,0 +1,213 @@
+"""The thirteen tables of nuScenes v1.0 (schema: nuscenes-devkit, docs/schema_nuscenes.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ..geometry import Lens, Pose
+from .recording import ANNOTATED_RANGE, Observation, Recording, Shot
+from .taxonomy import ATTRIBUTES, CATEGORIES, VISIBILITIES, visibility_level
+
+TABLES = (
+    "attribute", "calibrated_sensor", "category", "ego_pose", "instance", "log", "map",
+    "sample", "sample_annotation", "sample_data", "scene", "sensor", "visibility",
+)  # fmt: skip
+
+
+def token(*parts: object) -> str:
+    """32 hexadecimal digits that depend on the parts alone."""
+    return hashlib.md5("/".join(map(str, parts)).encode(), usedforsecurity=False).hexdigest()
+
+
+def _pose_fields(pose: Pose) -> dict:
+    return {
+        "rotation": [float(v) for v in pose.quaternion],
+        "translation": [float(v) for v in pose.translation],
+    }
+
+
+class Tables:
+    """Collects the rows of a data set and writes them.
+
+    Args:
+        seed: of the data set; all tokens depend on it.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._rows: dict[str, list[dict]] = {name: [] for name in TABLES}
+        for name, description in CATEGORIES.items():
+            self._rows["category"].append(
+                {"token": token("category", name), "name": name, "description": description}
+            )
+        for name, description in ATTRIBUTES.items():
+            self._rows["attribute"].append(
+                {"token": token("attribute", name), "name": name, "description": description}
+            )
+        for level, name in VISIBILITIES:
+            description = f"{name[1:]} % of the object's pixels are seen over all cameras"
+            self._rows["visibility"].append({"description": description, "token": level, "level": name})
+
+    def add_scene(
+        self,
+        name: str,
+        description: str,
+        log: str,
+        recording: Recording,
+        observations: list[Observation],
+        mask: str,
+    ) -> None:
+        """Add everything about one scene.
+
+        Args:
+            name: such as scene-0001.
+            description: a few words.
+            log: name of the log, the prefix of file names.
+            recording: that made it.
+            observations: of every instant, in order.
+            mask: map picture, relative to the data set.
+        """
+        scene, log_token = token(self._seed, name), token(self._seed, name, "log")
+        keys = [o for o in observations if o.instant.is_key]
+        samples = [token(scene, "sample", o.instant.micros) for o in keys]
+        self._rows["log"].append(
+            {
+                "token": log_token, "logfile": log, "vehicle": "synthetic", "date_captured": "2020-06-01",
+                "location": "synthetic-city",
+            }
+        )  # fmt: skip
+        self._rows["map"].append(
+            {
+                "category": "semantic_prior",
+                "token": token(scene, "map"),
+                "filename": mask,
+                "log_tokens": [log_token],
+            }
+        )
+        self._rows["scene"].append(
+            {
+                "token": scene, "log_token": log_token, "nbr_samples": len(samples),
+                "first_sample_token": samples[0],
+                "last_sample_token": samples[-1], "name": name, "description": description,
+            }
+        )  # fmt: skip
+        for k, observation in enumerate(keys):
+            self._rows["sample"].append(
+                {
+                    "token": samples[k], "timestamp": recording.epoch + observation.instant.micros,
+                    "prev": samples[k - 1] if k else "",
+                    "next": samples[k + 1] if k + 1 < len(samples) else "",
+                    "scene_token": scene,
+                }
+            )  # fmt: skip
+        calibrations = self._add_sensors(scene, recording)
+        self._add_data(scene, recording, observations, samples, calibrations)
+        self._add_annotations(scene, recording, keys, samples)
+
+    def _add_sensors(self, scene: str, recording: Recording) -> dict[str, str]:
+        calibrations = {}
+        known = {row["channel"] for row in self._rows["sensor"]}
+        for mount in (*recording.cameras, recording.lidar):
+            channel, lidar = mount.channel, mount.lens is None
+            if channel not in known:
+                modality = "lidar" if lidar else "camera"
+                self._rows["sensor"].append(
+                    {"token": token("sensor", channel), "channel": channel, "modality": modality}
+                )
+            calibrations[channel] = token(scene, "calibration", channel)
+            self._rows["calibrated_sensor"].append(
+                {
+                    "token": calibrations[channel], "sensor_token": token("sensor", channel),
+                    **_pose_fields(mount.pose),
+                    "camera_intrinsic": [] if lidar else mount.scaled(recording.scale).intrinsics.tolist(),
+                    **_lens_fields(recording.lenses.get(channel)),
+                }
+            )  # fmt: skip
+        return calibrations
+
+    def _add_data(self, scene: str, recording: Recording, observations, samples, calibrations) -> None:
+        times = np.array([o.instant.micros for o in observations if o.instant.is_key])
+        chains: dict[str, list[tuple[Shot, str]]] = {channel: [] for channel in calibrations}
+        for observation in observations:
+            # A sweep belongs to the sample that follows it.
+            sample = samples[int(np.searchsorted(times, observation.instant.micros))]
+            for shot in observation.shots:
+                chains[shot.channel].append((shot, sample))
+        for channel, chain in chains.items():
+            tokens = [token(scene, channel, shot.micros) for shot, _ in chain]
+            for k, (shot, sample) in enumerate(chain):
+                stamp = recording.epoch + shot.micros
+                ego = recording.world.ego_pose(shot.micros * 1e-6)
+                self._rows["ego_pose"].append({"token": tokens[k], "timestamp": stamp, **_pose_fields(ego)})
+                self._rows["sample_data"].append(
+                    {
+                        "token": tokens[k], "sample_token": sample, "ego_pose_token": tokens[k],
+                        "calibrated_sensor_token": calibrations[channel], "timestamp": stamp,
+                        "fileformat": "jpg" if shot.size[0] else "pcd", "is_key_frame": shot.is_key,
+                        "height": shot.size[1], "width": shot.size[0], "filename": shot.filename,
+                        "prev": tokens[k - 1] if k else "",
+                        "next": tokens[k + 1] if k + 1 < len(tokens) else "",
+                    }
+                )  # fmt: skip
+
+    def _add_annotations(
+        self, scene: str, recording: Recording, keys: list[Observation], samples: list[str]
+    ) -> None:
+        """Annotate every object from the first to the last keyframe in which the LiDAR hits it within range.
+
+        In between it is annotated even where it is hidden, with visibility 1 and no points, as nuScenes
+        does; an object that is never hit is not annotated at all.
+        """
+        world = recording.world
+        for actor in world.actors:
+            hit = [k for k, key in enumerate(keys) if key.lidar_points.get(actor.number, 0) > 0]
+            if not hit:
+                continue
+            inside = [k for k in range(hit[0], hit[-1] + 1) if self._in_range(world, actor, keys[k])]
+            instance = token(scene, "instance", actor.number)
+            tokens = [token(instance, k) for k in inside]
+            self._rows["instance"].append(
+                {
+                    "token": instance, "category_token": token("category", actor.category),
+                    "nbr_annotations": len(tokens), "first_annotation_token": tokens[0],
+                    "last_annotation_token": tokens[-1],
+                }
+            )  # fmt: skip
+            for n, k in enumerate(inside):
+                time = keys[k].instant.micros * 1e-6
+                box, attribute = actor.box(time), actor.attribute(time)
+                length, width, height = (float(v) for v in box.size)
+                level = visibility_level(int(keys[k].visible[actor.number]), int(keys[k].whole[actor.number]))
+                self._rows["sample_annotation"].append(
+                    {
+                        "token": tokens[n], "sample_token": samples[k], "instance_token": instance,
+                        "visibility_token": str(level),
+                        "attribute_tokens": [token("attribute", attribute)] if attribute else [],
+                        **_pose_fields(box.pose), "size": [width, length, height],
+                        "prev": tokens[n - 1] if n else "",
+                        "next": tokens[n + 1] if n + 1 < len(tokens) else "",
+                        "num_lidar_pts": keys[k].lidar_points.get(actor.number, 0), "num_radar_pts": 0,
+                    }
+                )  # fmt: skip
+
+    @staticmethod
+    def _in_range(world, actor, key: Observation) -> bool:
+        time = key.instant.micros * 1e-6
+        offset = actor.pose(time).translation - world.ego_pose(time).translation
+        return float(np.hypot(offset[0], offset[1])) < ANNOTATED_RANGE
+
+    def write(self, folder: Path) -> None:
+        """Write all tables as JSON files."""
+        for name, rows in self._rows.items():
+            (folder / f"{name}.json").write_text(json.dumps(rows, indent=0) + "\n", encoding="utf-8")
+
+
+def _lens_fields(lens: Lens | None) -> dict[str, object]:
+    """How calibrated_sensor says what bends the pictures; pinholes have no such fields, as in nuScenes."""
+    if lens is None:
+        return {}
+    return {"camera_distortion": list(lens.coefficients), "camera_distortion_model": lens.model}

@@ -1,0 +1,121 @@
+"""A world: everything there is to see, at any time, for any renderer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..geometry import Pose
+from .actor import Actor, Track
+from .config import WorldConfig
+from .driving import Signals, junction_number
+from .light import Light, draw_light
+from .material import LAMP, Materials, Palette
+from .mesh import Mesh, joined
+from .road import Plan
+from .route import draw_plan, draw_route
+from .streetscape import Nearness, Streetscape, build_streetscape
+from .traffic import WARM_UP, Traffic
+
+MAP_MARGIN = 130.0
+"""The ego car's way keeps so far from the borders of the map, metres."""
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """One synthetic driving scene; frames are metres, z up, the road at z = 0.
+
+    Attributes:
+        config: what it was drawn from.
+        plan: its streets.
+        light: sun, sky and air.
+        scape: the fixed world.
+        actors: all things that are annotated, numbered from 1.
+        ego: the movement of the ego car's rear axle.
+        signals: the traffic lights.
+    """
+
+    config: WorldConfig
+    plan: Plan
+    light: Light
+    scape: Streetscape
+    actors: tuple[Actor, ...]
+    ego: Track
+    signals: Signals
+    _materials: Materials
+
+    @classmethod
+    def draw(cls, seed: tuple[int, ...], seconds: float, config: WorldConfig | None = None) -> World:
+        """The world of a seed, `seconds` long."""
+        config = config or WorldConfig()
+        rng = np.random.default_rng(list(seed))
+        palette = Palette()
+        length = (seconds + WARM_UP + 2) * config.speed[1] + 60
+        plan = draw_plan(config, length, rng)
+        route, passed = draw_route(plan, config, length, rng)
+        # The world's origin is its south-west corner, as on nuScenes' maps.
+        shift = MAP_MARGIN - route.at(np.arange(0, length, 3.0)).min(0)
+        plan.curve.shift(shift)
+        route = route.shifted(shift)
+        near = Nearness(route.at(np.arange(0, length, 3.0)))
+        light = draw_light(config, rng)
+        signals = _draw_signals(plan, passed, seconds, rng)
+        green, tall = rng.uniform(*config.trees), rng.uniform(*config.tall)
+        scape = build_streetscape(plan, near, tall, green, rng, palette)
+        traffic = Traffic(plan, route, near, scape.obstacles, signals, config, seconds, rng, palette)
+        return cls(config, plan, light, scape, traffic.actors, traffic.ego, signals, palette.table())
+
+    def ego_pose(self, time: float) -> Pose:
+        """base_link in the world at a time in seconds."""
+        return self.ego.pose(time)
+
+    def materials(self, time: float) -> Materials:
+        """The materials at a time: traffic lights change."""
+        params = self._materials.params.copy()
+        for row in np.flatnonzero((self._materials.kind == LAMP) & (params[:, 1] > 0)):
+            junction, axis, lamp = (int(v) for v in params[row, 1:4])
+            params[row, 0] = float(self.signals.lamp(junction - 1, axis, time) == lamp)
+        return self._materials._replace(params=params)
+
+    @cached_property
+    def fixed(self) -> tuple[Mesh, np.ndarray]:
+        """Everything that never moves, world, and its triangles' actor numbers (T,) int32, 0 for none."""
+        meshes, owners = [self.scape.mesh], [np.zeros(len(self.scape.mesh), np.int32)]
+        for actor in self.actors:
+            if not actor.moves:
+                meshes.append(actor.mesh(0.0).moved(actor.place))
+                owners.append(np.full(len(meshes[-1]), actor.number, np.int32))
+        return joined(meshes), np.concatenate(owners)
+
+    @cached_property
+    def movers(self) -> tuple[Actor, ...]:
+        """The actors that move."""
+        return tuple(actor for actor in self.actors if actor.moves)
+
+    def moving(self, time: float, center: np.ndarray, radius: float) -> tuple[Mesh, np.ndarray]:
+        """As `fixed`, for what moves and lies within `radius` metres of a place (2,)."""
+        meshes, owners = [], []
+        for actor in self.movers:
+            pose = actor.pose(time)
+            if np.hypot(*(pose.translation[:2] - center)) < radius:
+                meshes.append(actor.mesh(time).moved(pose))
+                owners.append(np.full(len(meshes[-1]), actor.number, np.int32))
+        return joined(meshes), np.concatenate([np.zeros(0, np.int32), *owners])
+
+
+def _draw_signals(plan: Plan, passed, seconds: float, rng: np.random.Generator) -> Signals:
+    """Lights that are mostly green for the ego car."""
+    first, switch = {}, {}
+    for i in range(len(plan.along)):
+        for j in range(len(plan.across)):
+            number = junction_number(plan, i, j)
+            first[number] = int(rng.integers(2))
+            switch[number] = float(rng.uniform(1, seconds + 1)) if rng.random() < 0.3 else 1e9
+    for i, j, axis in passed:
+        number = junction_number(plan, i, j)
+        red = rng.random() < 0.2
+        first[number] = 1 - axis if red else axis
+        switch[number] = float(rng.uniform(-2, 3)) if red else 1e9
+    return Signals(first, switch)

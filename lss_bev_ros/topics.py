@@ -1,0 +1,167 @@
+"""A data set's recordings as the messages that the replay node publishes and `lss-bev convert` writes.
+
+One place for both, so that a bag that was converted and one that was recorded hold the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from nav_msgs.msg import OccupancyGrid
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
+
+from . import images, messages
+from .dataset import CameraShot, Keyframe, LidarScan
+from .dataset.raster import vehicle_raster
+from .dataset.timeline import Event, Mounting, mounted_at
+from .errors import DatasetError, PictureError
+from .geometry import CAMERA_NAMES, BevGrid, Pose
+
+LIDAR_TOPIC = "lidar_top/points"
+TRUTH_TOPIC = "ground_truth/occupancy"
+BOXES_TOPIC = "ground_truth/boxes"
+TF_TOPIC = "/tf"
+TF_STATIC_TOPIC = "/tf_static"
+CLOCK_TOPIC = "/clock"
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic of a replay.
+
+    Attributes:
+        name: relative to the namespace, or absolute where ROS wants that.
+        kind: class of its messages.
+        type_name: such as `sensor_msgs/msg/Image`.
+        latched: whether its last message is kept for late subscribers (transient local).
+        depth: messages that a publisher keeps.
+    """
+
+    name: str
+    kind: type
+    type_name: str
+    latched: bool = False
+    depth: int = 10
+
+
+def image_topic(camera: str) -> str:
+    """Topic of a camera's images as their files have them: JPEG, PNG or WebP."""
+    return f"{camera}/image_raw/compressed"
+
+
+def raw_image_topic(camera: str) -> str:
+    """Topic of a camera's decoded images."""
+    return f"{camera}/image_raw"
+
+
+def info_topic(camera: str) -> str:
+    """Topic of a camera's calibration."""
+    return f"{camera}/camera_info"
+
+
+def all_topics(
+    raw: bool = False, clock: bool = False, cameras: Iterable[str] = CAMERA_NAMES
+) -> tuple[Topic, ...]:
+    """Every topic of a replay.
+
+    Args:
+        raw: with decoded images.
+        clock: with /clock.
+        cameras: names of the cameras.
+    """
+    cameras = tuple(cameras)
+    found = [Topic(image_topic(name), CompressedImage, "sensor_msgs/msg/CompressedImage") for name in cameras]
+    found += [Topic(info_topic(name), CameraInfo, "sensor_msgs/msg/CameraInfo") for name in cameras]
+    if raw:
+        found += [Topic(raw_image_topic(name), Image, "sensor_msgs/msg/Image") for name in cameras]
+    found += [
+        Topic(LIDAR_TOPIC, PointCloud2, "sensor_msgs/msg/PointCloud2"),
+        Topic(TRUTH_TOPIC, OccupancyGrid, "nav_msgs/msg/OccupancyGrid", latched=True, depth=1),
+        Topic(BOXES_TOPIC, MarkerArray, "visualization_msgs/msg/MarkerArray", latched=True, depth=1),
+        # As the broadcasters of tf2_ros publish them.
+        Topic(TF_TOPIC, TFMessage, "tf2_msgs/msg/TFMessage", depth=100),
+        Topic(TF_STATIC_TOPIC, TFMessage, "tf2_msgs/msg/TFMessage", latched=True, depth=1),
+    ]
+    if clock:
+        found.append(Topic(CLOCK_TOPIC, Clock, "rosgraph_msgs/msg/Clock"))
+    return tuple(found)
+
+
+def mounting(events: Iterable[Event], stamp: int) -> TFMessage:
+    """Where each sensor sits on the car after these events, for `/tf_static`."""
+    poses: dict[str, Pose] = {}
+    for event in events:
+        if isinstance(event.item, (CameraShot, LidarScan)):
+            poses[event.item.name] = mounted_at(event.item)
+    return mounted(Mounting(stamp, poses), stamp)
+
+
+def mounted(item: Mounting, stamp: int) -> TFMessage:
+    """Where each sensor sits on the car from now on, for `/tf_static`.
+
+    All of them, since the topic keeps one message for those who come late.
+    """
+    return TFMessage(
+        transforms=[messages.transform(pose, "base_link", name, stamp) for name, pose in item.poses.items()]
+    )
+
+
+def motion(item: CameraShot | LidarScan | Keyframe, stamp: int) -> TFMessage:
+    """Where the car is at the time of a recording, for `/tf`."""
+    return TFMessage(transforms=[messages.transform(item.ego, "map", "base_link", stamp)])
+
+
+def restamp(made: Iterable[tuple[str, Any]], stamp: int) -> None:
+    """Give messages that `recording` made another stamp, nanoseconds."""
+    for _, message in made:
+        for part in message.markers if isinstance(message, MarkerArray) else [message]:
+            part.header.stamp = messages.to_stamp(stamp)
+
+
+def recording(
+    item: CameraShot | LidarScan | Keyframe, stamp: int, grid: BevGrid, raw: bool = False
+) -> list[tuple[str, Any]]:
+    """Messages of one recording, besides the car's motion.
+
+    Args:
+        item: an image, a scan, or a keyframe for its annotations.
+        stamp: nanoseconds, of every message.
+        grid: of the annotated vehicles.
+        raw: decoded images too.
+
+    Returns:
+        topic names of `topics` and messages, in the order in which they are to be published. Truth that
+        nobody knows is -1 everywhere.
+
+    Raises:
+        DatasetError: a file that is missing or damaged.
+    """
+    if isinstance(item, Keyframe):
+        truth = vehicle_raster(item.boxes, grid).astype(np.int8) * 100
+        if not item.annotated:
+            truth[:] = -1  # nobody knows; an empty grid would say that there is no vehicle
+        return [
+            (TRUTH_TOPIC, messages.occupancy_grid(truth, grid, stamp)),
+            (BOXES_TOPIC, messages.box_markers(item.boxes, stamp)),
+        ]
+    if isinstance(item, LidarScan):
+        return [(LIDAR_TOPIC, messages.point_cloud(item.points(), stamp, item.name))]
+    encoded = item.encoded()
+    kind = (images.kind_of(encoded) or "jpeg").lower()
+    made = [
+        (info_topic(item.name), messages.camera_info(item.camera, stamp)),
+        (image_topic(item.name), messages.compressed_image(encoded, stamp, item.name, kind)),
+    ]
+    if raw:
+        try:
+            rgb = images.decode(encoded)
+        except PictureError as error:
+            raise DatasetError(f"{item.path}: {error}; replace the file") from None
+        made.append((raw_image_topic(item.name), messages.image(rgb, stamp, item.name)))
+    return made
