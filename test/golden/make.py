@@ -2,9 +2,8 @@
 
 python test/golden/make.py CLONE [--root DATAROOT]
 
-CLONE is a checkout of https://github.com/nv-tlabs/lift-splat-shoot. Beside this package's `dev` extra it needs
-efficientnet-pytorch 0.7.1 and the torchvision of the installed torch. With --root the first keyframe of a data
-root takes the place of the synthetic one, and its images are not kept.
+CLONE is a checkout of https://github.com/nv-tlabs/lift-splat-shoot. README.md names what must be installed.
+With --root the first keyframe of a data root takes the place of the synthetic one; its images are not kept.
 """
 
 from __future__ import annotations
@@ -13,43 +12,22 @@ import argparse
 import json
 import sys
 import tempfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from weights import drawn
 
 HERE = Path(__file__).resolve().parent
 CHANNELS = ["CAM_FRONT_LEFT", "CAM_FRONT", "CAM_FRONT_RIGHT", "CAM_BACK_LEFT", "CAM_BACK", "CAM_BACK_RIGHT"]
 GRID = {"xbound": [-50, 50, 0.5], "ybound": [-50, 50, 0.5], "zbound": [-10, 10, 20], "dbound": [4, 45, 1]}
-IMAGES = {"H": 900, "W": 1600, "final_dim": (128, 352), "bot_pct_lim": (0.0, 0.22), "cams": CHANNELS, "Ncams": 6}
-KEPT = ("dx", "bx", "nx", "frustum")  # what the constructor computes
-
-
-def drawn(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Weights from one seed a name: any implementation with the official names draws the same ones."""
-    weights = dict(state)
-    for name, tensor in state.items():
-        if name in KEPT or not tensor.is_floating_point():
-            continue
-        draw = np.random.default_rng([0, zlib.crc32(name.encode())])
-        shape = tuple(tensor.shape)
-        if name.endswith("running_var"):
-            values = draw.uniform(0.5, 1.5, shape)
-        elif name.endswith("running_mean"):
-            values = draw.normal(0, 0.1, shape)
-        elif len(shape) == 1:
-            values = draw.uniform(0.8, 1.2, shape) if name.endswith("weight") else draw.normal(0, 0.1, shape)
-        else:
-            values = draw.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape)
-        weights[name] = torch.from_numpy(values.astype(np.float32))
-    return weights
+IMAGES = {"H": 900, "W": 1600, "final_dim": (128, 352), "bot_pct_lim": (0.0, 0.22), "cams": CHANNELS}
 
 
 def street(folder: Path) -> Path:
     """A synthetic keyframe as a data root whose images are small enough to keep."""
-    from lss_bev_ros.dataset.synthetic import synthesize
+    from lss_bev_ros.synthetic import synthesize
 
     root = synthesize(folder / "street", scenes=1, seconds=1.0, seed=8)
     for path in sorted(root.glob("samples/CAM_*/*.jpg")):
