@@ -43,11 +43,11 @@ format: $(VENV)/installed-dev
 clean:
 	rm -rf $(VENV) runs build dist *.egg-info
 
-$(VENV)/installed-%: setup.py constraints.txt
+$(VENV)/installed-%: setup.py pipros/pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.10 to 3.12 found; install one or give PYTHON=path"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt setuptools wheel
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0 $(PIP_ARGS)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation \
-		--editable ".[$*]" $(PIP_ARGS)
+		--editable ./pipros --editable ".[$*]" $(PIP_ARGS)
 	touch $@

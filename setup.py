@@ -7,7 +7,6 @@ from setuptools import find_packages, setup
 NAME = "lss_bev_ros"
 # `colcon build --symlink-install` runs a link to this file in a folder that has no README.
 README = Path(__file__).resolve().with_name("README.md")
-OVERLAY = Path(NAME, "standalone", "overlay")
 WEIGHTS = Path(NAME, "model", "builtin")
 KERNELS = Path(NAME, "runtime", "cuda", "splat.cu")
 PAGE = Path(NAME, "dashboard", "page")
@@ -17,7 +16,8 @@ DATASET = ["pillow>=10.1"]
 DEVKIT = ["nuscenes-devkit>=1.2,<2"]
 SYNTHETIC = ["numba>=0.59"]
 VIDEO = ["av>=13", "pillow>=10.1"]
-STANDALONE = ["cyclonedds>=11,<12", "rosbags>=0.11,<0.12"]
+# Of this repository: pip install ./pipros first.
+STANDALONE = ["pipros>=0.2,<0.3"]
 DASHBOARD = ["aiohttp>=3.8,<4"]
 EXPORT = ["onnx>=1.14", "onnxruntime>=1.16", "onnxslim>=0.1.50"]
 # JPEG decoding on the GPU; on CUDA 12 it is nvidia-nvimgcodec-cu12[nvjpeg] instead.
@@ -35,11 +35,9 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    # The overlay is put on sys.path as a folder; setuptools of Humble knows no recursive pattern.
     package_data={
         NAME: [
-            str(path.relative_to(NAME))
-            for path in sorted([*OVERLAY.rglob("*.py"), *WEIGHTS.glob("*.*"), *PAGE.glob("*.*"), KERNELS])
+            str(path.relative_to(NAME)) for path in sorted([*WEIGHTS.glob("*.*"), *PAGE.glob("*.*"), KERNELS])
         ]
     },
     data_files=[

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .errors import StandaloneError
+from .errors import RosError
 
 _PACKAGE = "lss_bev_ros"
 _NODES = ("replay", "inference", "evaluation")
@@ -23,7 +23,7 @@ def offer_package() -> None:
     """Make this package known to ament, unless it is known already.
 
     Raises:
-        StandaloneError: the package's launch files are nowhere.
+        RosError: the package's launch files are nowhere.
     """
     from ament_index_python.packages import get_package_prefix
 
@@ -50,7 +50,7 @@ def offer_package() -> None:
 
 def _share() -> Path:
     """The folder with launch/ and config/: the checkout, or where pip put them."""
-    for folder in (Path(__file__).resolve().parents[2], Path(sys.prefix) / "share" / _PACKAGE):
+    for folder in (Path(__file__).resolve().parents[1], Path(sys.prefix) / "share" / _PACKAGE):
         if (folder / "package.xml").is_file():
             return folder
-    raise StandaloneError(f"the launch files of {_PACKAGE} are missing: install the package again")
+    raise RosError(f"the launch files of {_PACKAGE} are missing: install the package again")

@@ -5,13 +5,11 @@ An error that the user can mend is one line on stderr and exit code 1.
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
 
 from . import __version__
-from .ament_prefix import offer_package
 from .commands.benchmark import benchmark
 from .commands.build import build
 from .commands.bundle import bundle
@@ -31,8 +29,7 @@ from .commands.synthesize import synthesize
 from .commands.topic import bag, topic
 from .commands.train import publish, train
 from .errors import LssBevError
-from .standalone import activate, child_environment
-from .standalone.ros2 import check
+from .ros2 import USER_ERRORS, explain, prepare
 
 app = typer.Typer(
     help="Bird's-eye-view occupancy from six cameras with Lift-Splat-Shoot.",
@@ -45,16 +42,13 @@ app = typer.Typer(
 def main() -> None:
     """Run the command line."""
     try:
-        if not activate():
-            offer_package()
-            os.environ.update(child_environment(os.environ))  # the launch of ROS 2 passes it on
+        prepare()
         try:
             app()
-        except ImportError:
-            if not activate():
-                check()  # says what is wrong with it, if it is that
+        except ImportError as error:
+            explain(error)  # if it is of ROS 2
             raise
-    except LssBevError as error:
+    except (LssBevError, *USER_ERRORS) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -55,5 +55,5 @@ class DeployError(LssBevError):
     """A model, engine or bundle that cannot be made, compared or used."""
 
 
-class StandaloneError(LssBevError):
-    """Something that the ROS 2 stand-in cannot do, or a broken launch file, topic or bag."""
+class RosError(LssBevError):
+    """No ROS 2 to run on, a node that did not start, or a bag that does not hold what is asked of it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from lss_bev_ros.standalone import activate
+from pipros import activate
 
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
     # Before anything imports torch: tests side by side share the processors, as do the processes they start.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lss_bev_ros.ament_prefix import offer_package
-from lss_bev_ros.standalone import activate, child_environment
+from pipros import activate, child_environment
 
 pytestmark = pytest.mark.skipif(activate(), reason="no ROS 2 is sourced")
 

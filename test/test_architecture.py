@@ -12,7 +12,18 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "lss_bev_ros"
 ROS = {"rclpy", "launch", "launch_ros", "tf2_ros", "cv_bridge", "ament_index_python", "rosidl_runtime_py"}
-KNOW_ROS = ("nodes", "standalone", "messages.py", "camera_info.py", "camera_image.py", "topics.py")
+KNOW_ROS = (
+    "nodes",
+    "bags",
+    "benchmark",
+    "demo",
+    "ros2.py",
+    "ament_prefix.py",
+    "messages.py",
+    "camera_info.py",
+    "camera_image.py",
+    "topics.py",
+)
 LAYERS = {
     "geometry": set(),
     "images": set(),
@@ -82,7 +93,7 @@ def test_imports_point_one_way(path):
 )
 def test_a_process_loads_no_library_that_it_does_not_use(module, without):
     code = (
-        "import sys; from lss_bev_ros.standalone import activate; activate(); "
+        "import sys; from pipros import activate; activate(); "
         f"import {module}; print(*sorted({without!r} & sys.modules.keys()))"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -119,7 +130,7 @@ def own_names(path):
 
 def test_no_node_hides_what_its_base_keeps():
     """A subclass that takes a name of the stand-in's Node would break it where that is used."""
-    overlay = PACKAGE / "standalone" / "overlay" / "rclpy"
+    overlay = PACKAGE.parent / "pipros" / "src" / "pipros" / "overlay" / "rclpy"
     kept = set()
     for path in (*overlay.glob("node*.py"), overlay / "parameter_holder.py"):
         kept |= {name for _, _, names in own_names(path) for name in names}

@@ -10,10 +10,11 @@ from geometry_msgs.msg import TransformStamped
 from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
 
+from pipros.bag.reader import Bag
+
 from .. import messages, topics
-from ..errors import GeometryError, StandaloneError
+from ..errors import GeometryError, RosError
 from ..geometry import CAMERA_NAMES, Camera, Pose, TransformTree
-from ..standalone.bag.reader import Bag
 
 PREDICTION_TOPIC = "bev/occupancy"
 BASE_FRAME = "base_link"
@@ -82,7 +83,7 @@ def find_car(bag: Bag, namespace: str | None = None, needed: str = "") -> Car:
         needed: a relative name that the car must have, which may tell one car from others.
 
     Raises:
-        StandaloneError: several cars fit and none is asked for; the message names them.
+        RosError: several cars fit and none is asked for; the message names them.
     """
     cameras = _cameras(bag)
     wanted = {PREDICTION_TOPIC}
@@ -125,7 +126,7 @@ def _chosen(
     if namespace is not None:
         asked = f"/{namespace.strip('/')}" if namespace.strip("/") else ""
         if asked not in cars:
-            raise StandaloneError(
+            raise RosError(
                 f"bag {bag.path} has no <camera>/image_raw/compressed in namespace {namespace}; "
                 f"it has {told or 'none'}"
             )
@@ -133,7 +134,7 @@ def _chosen(
     if len(cars) > 1:
         fitting = [each for each in cars if needed in found[each]]
         if len(fitting) != 1:
-            raise StandaloneError(
+            raise RosError(
                 f"bag {bag.path} holds the cameras of several cars; choose one with --namespace: {told}"
             )
         return fitting[0]

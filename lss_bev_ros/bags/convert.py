@@ -19,12 +19,13 @@ from rosbags.interfaces import (
     QosTime,
 )
 
+from pipros.bag.storage import BagStorage, StorageOptions
+
 from .. import topics
 from ..dataset import CameraShot, LidarScan, NuScenesReader
 from ..dataset.timeline import Event, Mounting, next_start, timeline, with_mountings
-from ..errors import DatasetError, StandaloneError
+from ..errors import DatasetError, RosError
 from ..geometry import BevGrid
-from ..standalone.bag.storage import BagStorage, StorageOptions
 
 _UNLIMITED = QosTime(9223372036, 854775807)
 _SWEEPS = "sweeps"
@@ -75,7 +76,7 @@ def convert(
 
     Raises:
         DatasetError: an unknown scene; sweeps that are asked for and not there; no recordings at all.
-        StandaloneError: a folder that exists already, or a disk that fails.
+        RosError: a folder that exists already, or a disk that fails.
     """
     scenes = tuple(scenes) or reader.scenes
     shots = {scene: reader.shots(scene, sweeps is not False) for scene in scenes}
@@ -95,7 +96,7 @@ def convert(
     for name, together in [(out.name, filled)] if one_bag else [(scene, [scene]) for scene in filled]:
         target = out if one_bag else out / name
         if target.exists():
-            raise StandaloneError(f"bag {target} exists already; convert to another folder or remove it")
+            raise RosError(f"bag {target} exists already; convert to another folder or remove it")
         unfinished = target.with_name(f".{target.name}.partial-{os.getpid()}")
         try:
             bag = _Bag(unfinished, target.name, options, made, reader.cameras)
@@ -107,7 +108,7 @@ def convert(
             bag.close()
             unfinished.replace(target)
         except OSError as error:
-            raise StandaloneError(f"bag {target} cannot be written: {error.strerror or error}") from error
+            raise RosError(f"bag {target} cannot be written: {error.strerror or error}") from error
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
         made.bags.append(target)

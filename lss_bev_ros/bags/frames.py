@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from pipros.bag.reader import Bag
+
 from .. import messages, topics
-from ..errors import GeometryError, StandaloneError
+from ..errors import GeometryError, RosError
 from ..geometry import BevGrid, Box, Camera, Pose, Rig
-from ..standalone.bag.reader import Bag
 from ..visualization.film import FilmFrame
 from .car import PREDICTION_TOPIC, Car, Mounting, Warn, decoded, find_car
 
@@ -93,7 +94,7 @@ def film_frames(
         how many there are in the bag, and the frames; one whose cameras are not in the bag is left out.
 
     Raises:
-        StandaloneError: no bag, one without images, or without grids where none are to be made; several
+        RosError: no bag, one without images, or without grids where none are to be made; several
             cars and none chosen; no camera that can be placed.
     """
     with Bag(path) as bag:
@@ -101,11 +102,11 @@ def film_frames(
         names = car.names
         anchor = PREDICTION_TOPIC if predict is None else _anchor(car, path)
         if anchor not in names:
-            raise StandaloneError(
+            raise RosError(
                 f"bag {path} has no {PREDICTION_TOPIC}; give --weights to predict the grids from its images"
             )
         if not any(topics.image_topic(name) in names for name in car.cameras):
-            raise StandaloneError(f"bag {path} has no <camera>/image_raw/compressed, so nothing to show")
+            raise RosError(f"bag {path} has no <camera>/image_raw/compressed, so nothing to show")
         say = Warn(warn)
         headers = [message.header for _, message in decoded(bag, [names[anchor]], say)]
         stamps = sorted({messages.from_stamp(header.stamp) for header in headers})
@@ -119,7 +120,7 @@ def _anchor(car: Car, path: Path) -> str:
     for name in (topics.TRUTH_TOPIC, PREDICTION_TOPIC, *images):
         if name in car.names:
             return name
-    raise StandaloneError(f"bag {path} has neither grids nor <camera>/image_raw/compressed: nothing to show")
+    raise RosError(f"bag {path} has neither grids nor <camera>/image_raw/compressed: nothing to show")
 
 
 def _frames(
@@ -178,13 +179,11 @@ def _first_infos(bag: Bag, car: Car, warn: Warn) -> dict[str, Any]:
 def _check_placed(
     infos: dict[str, Any], mounting: Mounting, stamps: list[int], path: Path, warn: Warn
 ) -> None:
-    """Raise StandaloneError where no camera can be placed, so that nothing could be drawn."""
+    """Raise RosError where no camera can be placed, so that nothing could be drawn."""
     stamp = stamps[0] if stamps else 0
     if stamps and not any(mounting.camera(name, info, stamp) for name, info in infos.items()):
         why = warn.lines[-1] if warn.lines else "the bag has no camera_info"
-        raise StandaloneError(
-            f"bag {path}: no camera can be placed on the car, so nothing can be shown; {why}"
-        )
+        raise RosError(f"bag {path}: no camera can be placed on the car, so nothing can be shown; {why}")
 
 
 def _stamp(message: Any) -> int | None:

@@ -10,11 +10,12 @@ from pathlib import Path
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from rosbags.interfaces import QosDurability, QosReliability
 
+from pipros import activate
+from pipros.errors import PiprosError
+
 from ..doctor import Offer, Recording
 from ..doctor.sockets import Sockets
-from ..errors import StandaloneError
 from ..nodes.doctor_source import Collector
-from ..standalone import activate
 
 _MOMENTS = 12
 """How many moments of a bag are looked at."""
@@ -30,9 +31,9 @@ def of_bag(path: Path, **options: object) -> Recording:
         options: of the Collector, and `reliability`, `slop` and `sim_time` of the Recording.
 
     Raises:
-        StandaloneError: no bag, or a damaged one.
+        PiprosError: no bag, or a damaged one.
     """
-    from ..standalone.bag.reader import Bag
+    from pipros.bag.reader import Bag
 
     told, chosen = _split(options)
     with Bag(path) as bag:
@@ -60,8 +61,8 @@ def of_topics(seconds: float, **options: object) -> Recording:
         seconds: how long, after a second in which topics are found.
         options: as of `of_bag`.
     """
-    from ..standalone.topic.offers import message_class, request_for
-    from ..standalone.topic.session import Session
+    from pipros.topic.offers import message_class, request_for
+    from pipros.topic.session import Session
 
     told, chosen = _split(options)
     collector = Collector(every=max(0.5, seconds / _MOMENTS), **chosen)  # type: ignore[arg-type]
@@ -89,7 +90,7 @@ def of_topics(seconds: float, **options: object) -> Recording:
                     continue
                 try:
                     kind = message_class(types[0])
-                except StandaloneError:
+                except PiprosError:
                     continue
                 qos = request_for(node, name, depth=_DEPTH)
                 node.create_subscription(kind, name, partial(take, name), qos, raw=True)

@@ -19,10 +19,11 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rich.table import Table
 from sensor_msgs.msg import CompressedImage
 
+from pipros.topic.session import Session
+
 from .. import messages
-from ..errors import StandaloneError
+from ..errors import RosError
 from ..geometry import CAMERA_NAMES
-from ..standalone.topic.session import Session
 from .measured_process import cpu_seconds, node_process, wait_for
 
 CLIENTS = (0, 5, 50)
@@ -54,7 +55,7 @@ def benchmark_dashboard(
         relative ones are medians of the ratios to the first number's in the same turn.
 
     Raises:
-        StandaloneError: a node did not start.
+        RosError: a node did not start.
     """
     port = _free_port()
     with (
@@ -167,7 +168,7 @@ def _clients(port: int, count: int) -> Iterator[Callable[[], dict[str, Any]]]:
     try:
         assert process.stdout is not None
         if "watching" not in process.stdout.readline():
-            raise StandaloneError("the dashboard's clients did not start: install the extra dashboard")
+            raise RosError("the dashboard's clients did not start: install the extra dashboard")
 
         def end() -> dict[str, Any]:
             process.send_signal(signal.SIGINT)

@@ -55,7 +55,7 @@ def describe_code(commit: str = "") -> dict[str, object]:
     Args:
         commit: what to say where the code lies in no checkout, as on a machine that it was copied to.
     """
-    package = Path(__file__).resolve().parents[2]
+    package = Path(__file__).resolve().parents[1]
     if commit:
         return {"commit": commit, "changed": []}
     head = _output("git", "-C", str(package), "rev-parse", "HEAD")

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import StandaloneError
-from ..standalone import child_environment
-from ..standalone.topic.session import Session
+from pipros import child_environment
+from pipros.topic.session import Session
+
+from ..errors import RosError
 
 _START_TIMEOUT = 90.0
 
@@ -44,11 +45,11 @@ def wait_for(session: Session, process: subprocess.Popen, condition: Callable[[]
     """Take messages until a condition holds.
 
     Raises:
-        StandaloneError: the process ended, or it took too long.
+        RosError: the process ended, or it took too long.
     """
     session.spin(lambda: condition() or process.poll() is not None, timeout=_START_TIMEOUT)
     if not condition():
-        raise StandaloneError(f"{' '.join(process.args[2:3])} did not start; run it alone to see why")
+        raise RosError(f"{' '.join(process.args[2:3])} did not start; run it alone to see why")
 
 
 def peak_memory(process: subprocess.Popen) -> float:

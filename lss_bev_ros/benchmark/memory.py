@@ -51,7 +51,7 @@ def memory_of(
 
 def _measure(path: Path, word: str, options: BenchmarkOptions) -> dict[str, dict[str, float]]:
     command = [sys.executable, "-m", __name__, str(path), word, options.weights, str(options.threads)]
-    package = str(Path(__file__).resolve().parents[3])
+    package = str(Path(__file__).resolve().parents[2])
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])]),

@@ -15,9 +15,10 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rich.table import Table
 from sensor_msgs.msg import CameraInfo, CompressedImage, PointCloud2
 
+from pipros.topic.session import Session
+
 from .. import messages
 from ..geometry import CAMERA_NAMES
-from ..standalone.topic.session import Session
 from .camera_source import FRAME_COUNTER
 from .frames import BenchmarkFrames
 from .measured_process import (
@@ -74,7 +75,7 @@ def benchmark_nodes(
         `replay`: rates in Hz, memory in MiB, latencies in ms.
 
     Raises:
-        StandaloneError: a node did not start.
+        RosError: a node did not start.
     """
     report: dict[str, Any] = {}
     if dataroot is not None:

@@ -12,7 +12,7 @@ import click
 import typer
 from typer.core import TyperCommand
 
-from ..errors import StandaloneError
+from ..errors import RosError
 
 bag = typer.Typer(help="Record and play rosbag2 bags, as `ros2 bag` does.", no_args_is_help=True)
 
@@ -113,20 +113,20 @@ def record(
     """Record topics until Ctrl-C."""
     from datetime import datetime
 
-    from ..standalone.bag.qos import read_overrides
-    from ..standalone.bag.recorder import record as run
-    from ..standalone.bag.selection import Selection
-    from ..standalone.bag.storage import StorageOptions
+    from pipros.bag.qos import read_overrides
+    from pipros.bag.recorder import record as run
+    from pipros.bag.selection import Selection
+    from pipros.bag.storage import StorageOptions
 
     if storage != "mcap":
-        raise StandaloneError(f"storage {storage} is not supported; bags are written as mcap")
+        raise RosError(f"storage {storage} is not supported; bags are written as mcap")
     if compression_format not in ("", "zstd"):
-        raise StandaloneError(f"compression format {compression_format!r} is not known; it is zstd")
+        raise RosError(f"compression format {compression_format!r} is not known; it is zstd")
     if compression_format and compression_mode is Mode.none:
-        raise StandaloneError("a compression format needs --compression-mode file or message")
+        raise RosError("a compression format needs --compression-mode file or message")
     named = (*(positional or ()), *(topics or ()))
     if sum((bool(named or regex), every)) != 1:
-        raise StandaloneError("name the topics to record, or give --all for all of them")
+        raise RosError("name the topics to record, or give --all for all of them")
     packed = compression_mode.value
     if packed == "none" and preset in (Preset.zstd_fast, Preset.zstd_small):
         packed = "chunk"
@@ -146,13 +146,13 @@ def record(
 
 def _depths(given: Iterable[str]) -> dict[str, int]:
     """Full names and depths of `TOPIC[=DEPTH]`; the depth is 1 where none is given."""
-    from ..standalone.topic.offers import absolute
+    from pipros.topic.offers import absolute
 
     depths = {}
     for text in given:
         name, equals, depth = text.partition("=")
         if not name or (equals and not (depth.isdecimal() and int(depth) > 0)):
-            raise StandaloneError(
+            raise RosError(
                 f"--repeat-transient-local {text}: give TOPIC or TOPIC=DEPTH, such as /tf_static=2"
             )
         depths[absolute(name)] = int(depth) if equals else 1
@@ -195,15 +195,15 @@ def play(
     storage: Annotated[str, typer.Option("--storage", "-s", help="mcap or sqlite3; the bag tells it.")] = "",
 ) -> None:
     """Publish what a bag holds as it was recorded."""
-    from ..standalone.bag.player import PlayOptions, play_bag
-    from ..standalone.bag.qos import read_overrides
-    from ..standalone.bag.selection import Selection
-    from ..standalone.launching import parse_arguments
+    from pipros.bag.player import PlayOptions, play_bag
+    from pipros.bag.qos import read_overrides
+    from pipros.bag.selection import Selection
+    from pipros.launching import parse_arguments
 
     if storage not in ("", "mcap", "sqlite3"):
-        raise StandaloneError(f"storage {storage} is not supported; bags are read as mcap and sqlite3")
+        raise RosError(f"storage {storage} is not supported; bags are read as mcap and sqlite3")
     if playback_until_sec >= 0 and playback_until_nsec >= 0:
-        raise StandaloneError("give --playback-until-sec or --playback-until-nsec, not both")
+        raise RosError("give --playback-until-sec or --playback-until-nsec, not both")
     until = round(playback_until_sec * _SECONDS) if playback_until_sec >= 0 else playback_until_nsec
     options = PlayOptions(
         rate=rate,
@@ -221,7 +221,7 @@ def play(
     played = play_bag(path, options=options, keyboard=not no_keys)
     print(f"{path}: {played.messages} messages played")
     if played.lost:
-        raise StandaloneError(f"bag {path} was not played whole; lost: {'; '.join(played.lost)}")
+        raise RosError(f"bag {path} was not played whole; lost: {'; '.join(played.lost)}")
 
 
 @bag.command("info")
@@ -230,7 +230,7 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Print what a bag holds."""
-    from ..standalone.bag import describe, summarise
+    from pipros.bag import describe, summarise
 
     print(json.dumps(summarise(path)) if as_json else describe(path))
 

@@ -119,9 +119,10 @@ def benchmark(
 
 
 def _dashboard(dataroot: Path | None, output: Path) -> None:
+    from pipros import activate
+
     from ..benchmark import write_report
     from ..errors import LssBevError
-    from ..standalone import activate
 
     if dataroot is None:
         raise LssBevError("--dashboard replays a data set: give one with --dataroot instead of --frames")

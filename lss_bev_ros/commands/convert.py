@@ -40,9 +40,10 @@ def convert(
     max_bag_size: Annotated[int, typer.Option(help="Bytes of a bag's file, 0 for no limit.")] = 0,
 ) -> None:
     """Write scenes straight to rosbag2 bags (MCAP): what a replay would publish, without waiting for it."""
+    from pipros.bag.storage import StorageOptions
+
     from ..bags.convert import convert as run
     from ..dataset import NuScenesReader
-    from ..standalone.bag.storage import StorageOptions
 
     packed = "chunk" if compression is Compression.zstd else "none"
     reader = NuScenesReader(dataroot, version, tuple(scenes or ()), listed(vehicle_categories))

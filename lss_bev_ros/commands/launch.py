@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+PACKAGE = "lss_bev_ros"
 Arguments = Annotated[list[str] | None, typer.Argument(metavar="[name:=value]...")]
 
 
@@ -16,9 +17,13 @@ def launch(
     debug: Annotated[bool, typer.Option("--debug", "-d", help="Log what launch itself does.")] = False,
 ) -> None:
     """Run a launch file, as `ros2 launch lss_bev_ros FILE` does."""
-    from ..standalone import launching
+    from pipros import launching
+
+    from ..ros2 import check
+
+    check()  # before the nodes fail on it one by one, and so that what they lack is made once
 
     if show_args:
-        print(launching.describe_arguments(file))
+        print(launching.describe_arguments(file, PACKAGE))
         return
-    raise typer.Exit(launching.launch(file, arguments or [], debug=debug))
+    raise typer.Exit(launching.launch(file, PACKAGE, arguments or [], debug=debug))

@@ -51,7 +51,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List the topics there are."""
-    from ..standalone.topic.listing import format_listing, list_topics
+    from pipros.topic.listing import format_listing, list_topics
 
     topics = list_topics(hidden=hidden)
     if count:
@@ -97,8 +97,8 @@ def echo(
     as_json: Json = False,
 ) -> None:
     """Print the messages of a topic."""
-    from ..standalone.topic.echo import echo as show
-    from ..standalone.topic.request import Request
+    from pipros.topic.echo import echo as show
+    from pipros.topic.request import Request
 
     form = "json" if as_json else "csv" if csv else "yaml"
     length = None if full_length else truncate_length
@@ -138,8 +138,8 @@ def hz(
     as_json: Json = False,
 ) -> None:
     """Print how often a topic is published."""
-    from ..standalone.topic.rate import rate
-    from ..standalone.topic.request import Request
+    from pipros.topic.rate import rate
+    from pipros.topic.request import Request
 
     request = Request("", qos_profile, qos_reliability, qos_durability, depth=qos_depth)
     rate(name, window=window, condition=filter_, request=request, **_report(as_json))
@@ -156,8 +156,8 @@ def bw(
     as_json: Json = False,
 ) -> None:
     """Print how many bytes a second a topic takes."""
-    from ..standalone.topic.rate import bandwidth
-    from ..standalone.topic.request import Request
+    from pipros.topic.rate import bandwidth
+    from pipros.topic.request import Request
 
     request = Request("", qos_profile, qos_reliability, qos_durability, depth=qos_depth)
     bandwidth(name, window=window, request=request, **_report(as_json))
@@ -169,7 +169,7 @@ def info(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Each endpoint and its QoS.")] = False,
 ) -> None:
     """Print type, publishers and subscribers of a topic."""
-    from ..standalone.topic.information import describe
+    from pipros.topic.information import describe
 
     print(describe(name, verbose=verbose))
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import cv2
 
+from pipros.bag import Bag
+
 from .. import messages
 from ..bags.car import Mounting, Warn, decoded, find_car
-from ..errors import StandaloneError
+from ..errors import RosError
 from ..evaluation import LidarReference
 from ..geometry import CAMERA_NAMES
-from ..standalone.bag import Bag
 from ..visualization.sheet import frame_sheet
 
 _NEAR_NS = 60_000_000
@@ -30,15 +31,15 @@ def picture_from_bag(bag: Path, report: Mapping, target: Path, subtitle: str) ->
         subtitle: what made the prediction.
 
     Raises:
-        StandaloneError: the bag lacks the prediction of the frame.
+        RosError: the bag lacks the prediction of the frame.
     """
     frames = [frame for frame in report["per_frame"] if frame.get("iou") is not None] or report["per_frame"]
     if not frames:
-        raise StandaloneError(f"{bag}: no frame was scored, so there is none to draw")
+        raise RosError(f"{bag}: no frame was scored, so there is none to draw")
     frame = frames[len(frames) // 2]
     found = _messages_of(bag, frame["stamp"])
     if "bev/occupancy" not in found:
-        raise StandaloneError(f"{bag}: no bev/occupancy of stamp {frame['stamp']}")
+        raise RosError(f"{bag}: no bev/occupancy of stamp {frame['stamp']}")
     occupancy, grid = messages.cells_from_grid(found["bev/occupancy"])
     truth = None
     if "ground_truth/occupancy" in found:

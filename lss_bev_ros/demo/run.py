@@ -19,11 +19,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
+from pipros.launching import parse_arguments
+from pipros.parameter_file import parse_value
+
 from ..dataset.contents import camera_names, count_keyframes
-from ..errors import LssBevError, StandaloneError
+from ..errors import LssBevError, RosError
 from ..evaluation import report_table
-from ..standalone.launching import parse_arguments
-from ..standalone.parameter_file import parse_value
 from .monitor import Monitor
 from .picture import picture_from_bag
 from .scene import synthetic_scene
@@ -201,9 +202,7 @@ def _watch(nodes: subprocess.Popen, listeners: int, monitor: Monitor, console: C
                     time.sleep(_SETTLING)
                     phase = "playing" if monitor.resume() else phase
                 elif phase == "starting" and time.monotonic() - started > _START_TIMEOUT:
-                    raise StandaloneError(
-                        f"the nodes did not start within {_START_TIMEOUT:.0f} s; see launch.log"
-                    )
+                    raise RosError(f"the nodes did not start within {_START_TIMEOUT:.0f} s; see launch.log")
                 if page != (page := monitor.state("page")[1]):
                     console.print(f"dashboard   {escape(page)}")
                 if console.is_terminal:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from lss_bev_ros.dataset import NuScenesReader
-from lss_bev_ros.errors import StandaloneError
+from lss_bev_ros.errors import RosError
 from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid, Pose
-from lss_bev_ros.standalone import activate
+from pipros import activate
 
 activate()
 
@@ -22,9 +22,9 @@ from rosidl_runtime_py.utilities import get_message  # noqa: E402
 from lss_bev_ros import messages  # noqa: E402
 from lss_bev_ros.bags.convert import convert  # noqa: E402
 from lss_bev_ros.bags.frames import film_frames  # noqa: E402
-from lss_bev_ros.standalone.bag import Bag  # noqa: E402
-from lss_bev_ros.standalone.bag.storage import BagStorage  # noqa: E402
 from lss_bev_ros.visualization.film import FilmFrame  # noqa: E402
+from pipros.bag import Bag  # noqa: E402
+from pipros.bag.storage import BagStorage  # noqa: E402
 
 GRID = BevGrid()
 ROOF = Pose.from_yaw(1.2, (0.5, 0.1, 1.2))
@@ -146,9 +146,7 @@ def test_a_scan_that_cannot_be_read_costs_no_frame(plain, tmp_path):
 
 def test_without_any_placed_camera_there_is_no_picture(plain, tmp_path):
     bag = changed(plain, tmp_path / "bag", lambda topic, m: [] if topic == "/tf_static" else [(topic, m)])
-    with pytest.raises(
-        StandaloneError, match=r"no camera can be placed on the car, .* no transform names a frame"
-    ):
+    with pytest.raises(RosError, match=r"no camera can be placed on the car, .* no transform names a frame"):
         frames(bag)
 
 
@@ -202,11 +200,11 @@ def test_a_picture_is_of_one_car(plain, tmp_path):
         return first + (second if topic.startswith("/cam_") else [])
 
     bag = changed(plain, tmp_path / "bag", double)
-    with pytest.raises(StandaloneError, match="several cars; choose one with --namespace: /robot1, /robot2"):
+    with pytest.raises(RosError, match="several cars; choose one with --namespace: /robot1, /robot2"):
         frames(bag)
     assert all(frame.truth is not None for frame in frames(bag, namespace="robot1"))
     for frame in frames(bag, namespace="/robot2/"):
         assert (frame.truth, frame.points) == (None, None)
     assert frames(bag, predict=None)[0].truth is not None
-    with pytest.raises(StandaloneError, match="in namespace /robot3; it has /robot1, /robot2"):
+    with pytest.raises(RosError, match="in namespace /robot3; it has /robot1, /robot2"):
         frames(bag, namespace="/robot3")

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from lss_bev_ros.benchmark import random_frames
-from lss_bev_ros.standalone import activate
+from pipros import activate
 
 
 def test_every_frame_is_served_or_counted_as_dropped(ros_environment):

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from lss_bev_ros.cli import app
 from lss_bev_ros.commands.run import Executable
-from lss_bev_ros.standalone import activate
+from pipros import activate
 
 SETUP = Path(__file__).resolve().parents[2] / "setup.py"
 

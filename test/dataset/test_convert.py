@@ -18,10 +18,10 @@ from lss_bev_ros.bags.convert import convert
 from lss_bev_ros.dataset import CameraShot, Keyframe, NuScenesReader
 from lss_bev_ros.dataset.raster import vehicle_raster
 from lss_bev_ros.dataset.timeline import timeline
-from lss_bev_ros.errors import DatasetError, StandaloneError
+from lss_bev_ros.errors import DatasetError, RosError
 from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid
-from lss_bev_ros.standalone.bag import Bag
-from lss_bev_ros.standalone.bag.storage import StorageOptions
+from pipros.bag import Bag
+from pipros.bag.storage import StorageOptions
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_nothing_half_written_stays(reader, tmp_path):
 
 def test_a_bag_that_is_there_is_left_alone(reader, tmp_path):
     convert(reader, tmp_path / "bags")
-    with pytest.raises(StandaloneError, match="exists already; convert to another folder"):
+    with pytest.raises(RosError, match="exists already; convert to another folder"):
         convert(reader, tmp_path / "bags")
 
 

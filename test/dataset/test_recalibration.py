@@ -20,10 +20,10 @@ from lss_bev_ros.bags.frames import film_frames
 from lss_bev_ros.dataset import CameraShot, LidarScan, NuScenesReader
 from lss_bev_ros.dataset.timeline import Event, Mounting, mounted_at, timeline, with_mountings
 from lss_bev_ros.geometry import BevGrid, Camera, Pose
-from lss_bev_ros.standalone.bag import Bag
 from lss_bev_ros.training.config import SampleLayout
 from lss_bev_ros.training.sample import pack_calibration
 from lss_bev_ros.training.source import keyframe_sample
+from pipros.bag import Bag
 
 CHANGED = {"translation": [1.2, 0.1, 1.6], "rotation": [0.5**0.5, 0.0, 0.0, 0.5**0.5]}
 

@@ -16,7 +16,7 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from lss_bev_ros.standalone import child_environment
+from pipros import child_environment
 
 
 class Processes:

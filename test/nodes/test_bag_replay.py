@@ -12,7 +12,7 @@ from std_srvs.srv import Trigger
 from lss_bev_ros import messages
 from lss_bev_ros.bags.convert import convert
 from lss_bev_ros.dataset import NuScenesReader
-from lss_bev_ros.standalone.bag import Bag
+from pipros.bag import Bag
 
 srv = pytest.importorskip("rosbag2_interfaces.srv")  # the wheels of ROS 2 have no services of the player
 IsPaused, PlayNext, Resume = srv.IsPaused, srv.PlayNext, srv.Resume

@@ -13,7 +13,7 @@ from lss_bev_ros.demo.run import demo_weights
 from lss_bev_ros.evaluation import evaluate_dataset
 from lss_bev_ros.geometry import CAMERA_NAMES
 from lss_bev_ros.runtime import create_engine
-from lss_bev_ros.standalone.bag import Bag
+from pipros.bag import Bag
 
 TOPICS = {
     *(f"/{name}/image_raw/compressed" for name in CAMERA_NAMES),

@@ -12,7 +12,7 @@ from tf2_msgs.msg import TFMessage
 
 from lss_bev_ros.nodes import launching
 from lss_bev_ros.nodes.calibration import transforms_elsewhere
-from lss_bev_ros.standalone.launching import describe_arguments
+from pipros.launching import describe_arguments
 
 BELOW = ["-r", "/tf:=tf", "-r", "/tf_static:=tf_static"]
 

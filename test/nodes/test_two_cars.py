@@ -8,7 +8,7 @@ import re
 import pytest
 
 from lss_bev_ros.dataset.contents import count_keyframes
-from lss_bev_ros.standalone.bag import Bag
+from pipros.bag import Bag
 
 CARS = {"car1": "builtin-pruned", "car2": "seed:2"}
 

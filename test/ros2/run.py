@@ -18,14 +18,20 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-ALL = ("test/nodes", "test/standalone", "test/test_messages.py", "test/bags/test_frames.py")
+ALL = (
+    "test/nodes",
+    "pipros/test",
+    "test/test_beside_ros2.py",
+    "test/test_messages.py",
+    "test/bags/test_frames.py",
+)
 CHOSEN = (
-    "test/standalone/test_beside_ros2.py",
-    "test/standalone/test_rclpy.py",
-    "test/standalone/test_parameters.py",
-    "test/standalone/test_services.py",
-    "test/standalone/test_signals.py",
-    "test/standalone/test_tf2.py",
+    "test/test_beside_ros2.py",
+    "pipros/test/test_rclpy.py",
+    "pipros/test/test_parameters.py",
+    "pipros/test/test_services.py",
+    "pipros/test/test_signals.py",
+    "pipros/test/test_tf2.py",
 )
 
 
@@ -82,7 +88,7 @@ def environment(folder: Path) -> dict[str, str]:
     libraries = [folder / "lib", *sorted(packages.glob("ros_*.libs"))]
     made = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(packages)]),
+        "PYTHONPATH": os.pathsep.join(map(str, [ROOT, ROOT / "pipros" / "src", packages])),
         "LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries)),
         "AMENT_PREFIX_PATH": str(folder),
         "ROS_DISTRO": folder.name,

@@ -17,7 +17,7 @@ from lss_bev_ros.bags.convert import convert
 from lss_bev_ros.bags.frames import film_frames
 from lss_bev_ros.dataset import NuScenesReader
 from lss_bev_ros.dataset.raster import vehicle_raster
-from lss_bev_ros.errors import EvaluationError, StandaloneError
+from lss_bev_ros.errors import EvaluationError, RosError
 from lss_bev_ros.geometry import BevGrid, Rig
 from lss_bev_ros.visualization import palette
 from lss_bev_ros.visualization.film import FilmFrame, FilmPainter
@@ -86,7 +86,7 @@ def test_a_bag_shows_the_same_as_its_data_set(street, converted):
 
 
 def test_a_bag_without_predictions_says_what_to_do(converted):
-    with pytest.raises(StandaloneError, match="no bev/occupancy; give --weights"):
+    with pytest.raises(RosError, match="no bev/occupancy; give --weights"):
         film_frames(converted)
 
 

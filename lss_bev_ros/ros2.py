@@ -1,0 +1,67 @@
+"""Which ROS 2 the package runs on.
+
+A real ROS 2 on Python's path always wins. `pipros`, the second distribution of this repository, stands in
+for it where there is none, and fills in, package by package, what it lacks. Nothing else of this package
+asks which of the two is in use.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+from .ament_prefix import offer_package
+from .errors import RosError
+
+# What the nodes import.
+_MESSAGES = ("std_msgs", "geometry_msgs", "sensor_msgs", "nav_msgs", "diagnostic_msgs", "visualization_msgs")
+_USED = (*(f"{name}.msg" for name in _MESSAGES), "rosgraph_msgs.msg", "std_srvs.srv", "tf2_msgs.msg")
+
+_SPEC = importlib.util.find_spec("pipros")
+if _SPEC is None or _SPEC.origin is None:  # a mere folder of that name is that of this repository
+    pipros = None
+else:
+    import pipros
+
+
+def prepare() -> None:
+    """Make `import rclpy` and `ros2 launch lss_bev_ros` work, in this process and in its children.
+
+    Where there is neither a ROS 2 nor pipros it does nothing: most commands need no ROS.
+    """
+    if pipros is not None and pipros.activate():
+        return
+    if importlib.util.find_spec("rclpy") is None:
+        return
+    offer_package()
+    if pipros is not None:
+        os.environ.update(pipros.child_environment(os.environ))  # the launch of ROS 2 passes it on
+
+
+def check() -> None:
+    """See that there is a ROS 2, and that it can be imported with all that the nodes use.
+
+    Raises:
+        RosError: there is none.
+        PiprosError: there is one that cannot be used; one line says what to install or to unset.
+    """
+    if pipros is not None:
+        if not pipros.activate():
+            pipros.check(_USED)
+    elif importlib.util.find_spec("rclpy") is None:
+        raise RosError("there is no ROS 2 here: source its setup.bash, or pip install ./pipros")
+
+
+def explain(error: ImportError) -> None:
+    """Raise what an import that failed means for the user, where it is about ROS 2.
+
+    Raises:
+        RosError, PiprosError: one line with the remedy.
+    """
+    check()
+    if (error.name or "").partition(".")[0] == "pipros":
+        raise RosError("this command needs pipros beside ROS 2: pip install ./pipros") from error
+
+
+USER_ERRORS: tuple[type[Exception], ...] = () if pipros is None else (pipros.PiprosError,)
+"""Errors of pipros whose message is one line for the user."""

@@ -1,5 +1,0 @@
-"""builtin_interfaces of ROS 2 Jazzy, made from the type store."""
-
-from lss_bev_ros.standalone.packages import fill
-
-fill(__name__)

@@ -1,5 +1,0 @@
-"""std_srvs of ROS 2 Jazzy, made from the type store."""
-
-from lss_bev_ros.standalone.packages import fill
-
-fill(__name__)

@@ -1,0 +1,263 @@
+"""Processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipros import child_environment
+from pipros.overlay.launch.action import Action
+from pipros.overlay.launch.child_process import ChildProcess
+from pipros.overlay.launch.event_handler import CallableEventHandler, SomeEntities, listed
+from pipros.overlay.launch.event_handlers import OnProcessExit, OnShutdown
+from pipros.overlay.launch.events.process import ProcessExited, ProcessStarted, ShutdownProcess, SignalProcess
+from pipros.overlay.launch.launch_description_entity import LaunchDescriptionEntity
+from pipros.overlay.launch.logging import ProcessOutput, get_logger
+from pipros.overlay.launch.some_substitutions_type import SomeSubstitutionsType
+from pipros.overlay.launch.substitutions import LaunchConfiguration
+from pipros.overlay.launch.utilities import (
+    normalize_to_list_of_substitutions,
+    perform_boolean,
+    perform_number,
+    perform_text,
+)
+
+if TYPE_CHECKING:
+    from pipros.overlay.launch.launch_context import LaunchContext
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is decided when the action is visited."""
+
+    timeouts: tuple[float, float]
+    respawn: bool
+    emulate_tty: bool
+    output: ProcessOutput
+
+
+class ExecuteProcess(Action):
+    """Run a program; its lines are shown as they come, and it ends with the launch.
+
+    At the end of the launch it gets SIGINT, `sigterm_timeout` seconds later SIGTERM and
+    `sigkill_timeout` seconds after that SIGKILL (5 s each). Here it always gets SIGINT from the launch
+    and once, also after a Ctrl-C, because it does not share the terminal's process group.
+
+    Args:
+        cmd: Program and arguments.
+        name: Name on the screen, to which a number is added; the program's by default.
+        cwd: Folder to run in.
+        env: The whole environment, else this process's own; children find the stand-ins either way.
+        additional_env: Variables beside.
+        prefix: Command to run it under, such as `nice`.
+        shell: Run it through the shell.
+        output: screen, log (stdout to the log file alone) or both.
+        output_format: Form of a line, of `line` and `this` (the action).
+        emulate_tty: Let it write to a pseudo terminal.
+        log_cmd: Log the command.
+        on_exit: Actions, or a function of event and context, for when it has ended.
+        respawn: Start it again whenever it ends before the launch does.
+        respawn_delay: Seconds to wait before that.
+        respawn_max_retries: How often to start it again; negative is for ever.
+    """
+
+    def __init__(
+        self,
+        *,
+        cmd: Iterable[SomeSubstitutionsType],
+        name: SomeSubstitutionsType | None = None,
+        cwd: SomeSubstitutionsType | None = None,
+        env: Mapping[SomeSubstitutionsType, SomeSubstitutionsType] | None = None,
+        additional_env: Mapping[SomeSubstitutionsType, SomeSubstitutionsType] | None = None,
+        prefix: SomeSubstitutionsType | None = None,
+        shell: bool = False,
+        output: SomeSubstitutionsType | Mapping[str, str] = "log",
+        output_format: str = "[{this.process_name}] {line}",
+        emulate_tty: bool = False,
+        log_cmd: bool = False,
+        sigterm_timeout: SomeSubstitutionsType | float = LaunchConfiguration("sigterm_timeout", default=5),
+        sigkill_timeout: SomeSubstitutionsType | float = LaunchConfiguration("sigkill_timeout", default=5),
+        on_exit: SomeEntities | Callable[[ProcessExited, LaunchContext], SomeEntities] = None,
+        respawn: bool | SomeSubstitutionsType = False,
+        respawn_delay: float | None = None,
+        respawn_max_retries: int = -1,
+        condition: Any = None,
+        **unsupported: Any,
+    ) -> None:
+        if unsupported:
+            raise NotImplementedError(
+                f"{type(self).__name__}({', '.join(sorted(unsupported))}=...) without ROS 2"
+            )
+        super().__init__(condition=condition)
+        self._cmd = [normalize_to_list_of_substitutions(part) for part in cmd]
+        self._name = name
+        self._cwd = cwd
+        self._env, self._additional_env = env, dict(additional_env or {})
+        self._prefix, self._shell = prefix, shell
+        self._output, self._output_format = output, output_format
+        self._emulate_tty, self._log_cmd = emulate_tty, log_cmd
+        self._timeouts = (sigterm_timeout, sigkill_timeout)
+        self._on_exit = on_exit if callable(on_exit) else listed(on_exit)
+        self._respawn, self._respawn_delay = respawn, respawn_delay
+        self._retries = respawn_max_retries
+        self._child: ChildProcess | None = None
+        self._details: dict[str, Any] | None = None
+        self._stopping: asyncio.Event | None = None
+        self._return_code: int | None = None
+
+    @property
+    def process_details(self) -> dict[str, Any] | None:
+        """What runs: action, name, cmd, cwd, env and pid; None before the start."""
+        return self._details
+
+    @property
+    def process_name(self) -> str:
+        """Name with its number."""
+        return self._details["name"]
+
+    @property
+    def return_code(self) -> int | None:
+        """The exit status, None while it runs."""
+        return self._return_code
+
+    def get_sub_entities(self) -> list[LaunchDescriptionEntity]:
+        """Return the actions of `on_exit`."""
+        return [] if callable(self._on_exit) else list(self._on_exit)
+
+    def command(self, context: LaunchContext) -> list[str]:
+        """Return program and arguments."""
+        prefix = shlex.split(perform_text(context, self._prefix)) if self._prefix is not None else []
+        return prefix + [perform_text(context, part) for part in self._cmd]
+
+    def label(self, context: LaunchContext, cmd: list[str]) -> str:
+        """Return the name on the screen where none is given."""
+        return os.path.basename(cmd[0])
+
+    def execute(self, context: LaunchContext) -> None:
+        """Prepare the process and let it start when the launch gets to it."""
+        if self._details is not None:
+            raise RuntimeError(f"process '{self.process_name}' is executed more than once")
+        cmd = self.command(context)
+        name = self.label(context, cmd) if self._name is None else perform_text(context, self._name)
+        self._details = {
+            "action": self,
+            "name": f"{name}-{next(context.process_numbers)}",
+            "cmd": cmd,
+            "cwd": None if self._cwd is None else perform_text(context, self._cwd),
+            "env": self._environment(context),
+        }
+        if context.is_shutdown:
+            return
+        output = self._output if isinstance(self._output, Mapping) else perform_text(context, self._output)
+        run = _Run(
+            timeouts=tuple(perform_number(context, timeout) for timeout in self._timeouts),
+            respawn=perform_boolean(context, self._respawn),
+            emulate_tty=perform_boolean(
+                context, context.launch_configurations.get("emulate_tty", self._emulate_tty)
+            ),
+            output=ProcessOutput(
+                self.process_name,
+                os.environ.get("OVERRIDE_LAUNCH_PROCESS_OUTPUT", output),
+                self._output_format,
+            ),
+        )
+        self._stopping = asyncio.Event()
+        context.register_event_handler(OnShutdown(on_shutdown=lambda event, context: self._stopping.set()))
+        context.register_event_handler(
+            CallableEventHandler(matcher=self._is_for_me, do=lambda event, context: self._obey(event))
+        )
+        if self._on_exit:
+            context.register_event_handler(OnProcessExit(target_action=self, on_exit=self._on_exit))
+        context.add_completion_future(context.asyncio_loop.create_task(self._live(context, run)))
+
+    def _environment(self, context: LaunchContext) -> dict[str, str]:
+        given = context.environment if self._env is None else self._env
+        env = child_environment(
+            {
+                perform_text(context, name): perform_text(context, value)
+                for name, value in (*given.items(), *self._additional_env.items())
+            }
+        )
+        # A Python child's prints come line by line, as they would on a terminal.
+        env.setdefault("PYTHONUNBUFFERED", "1")
+        return env
+
+    def _is_for_me(self, event: Any) -> bool:
+        return isinstance(event, ShutdownProcess) and event.process_matcher(self)
+
+    def _obey(self, event: ShutdownProcess) -> None:
+        if not isinstance(event, SignalProcess):
+            self._stopping.set()
+        elif self._child is not None:
+            get_logger(self.process_name).info(
+                f"sending signal '{event.signal_name}' to process[{self.process_name}]"
+            )
+            self._child.send(event.signal)
+
+    async def _live(self, context: LaunchContext, run: _Run) -> None:
+        """Run the process until it has ended for good."""
+        while not self._stopping.is_set():
+            if not await self._run_once(context, run) or not run.respawn or self._retries == 0:
+                return
+            self._retries -= 1
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), timeout=self._respawn_delay or 0.0)
+
+    async def _run_once(self, context: LaunchContext, run: _Run) -> bool:
+        """Run the process and return whether it could be started."""
+        details, logger = self._details, get_logger(self.process_name)
+        if self._log_cmd:
+            logger.info(f"process details: cmd='{' '.join(details['cmd'])}', cwd='{details['cwd']}'")
+        try:
+            self._child = child = ChildProcess(
+                context.asyncio_loop,
+                details["cmd"],
+                cwd=details["cwd"],
+                env=details["env"],
+                shell=self._shell,
+                emulate_tty=run.emulate_tty,
+                on_line=lambda stream, line: run.output.write(stream, line, self),
+            )
+        except OSError as error:
+            logger.error(f"cannot start '{' '.join(details['cmd'])}': {error}")
+            raise RuntimeError(f"process '{self.process_name}' could not be started") from error
+        details["pid"] = child.pid
+        logger.info(f"process started with pid [{child.pid}]")
+        context.emit_event_sync(ProcessStarted(**details))
+        stop = asyncio.ensure_future(self._stop_when_asked(child, run.timeouts))
+        self._return_code = await child.exited
+        stop.cancel()
+        if self._return_code == 0:
+            logger.info(f"process has finished cleanly [pid {child.pid}]")
+        else:
+            logger.error(
+                f"process has died [pid {child.pid}, exit code {self._return_code}, "
+                f"cmd '{' '.join(details['cmd'])}']."
+            )
+        context.emit_event_sync(ProcessExited(returncode=self._return_code, **details))
+        return True
+
+    async def _stop_when_asked(self, child: ChildProcess, timeouts: tuple[float, float]) -> None:
+        """Wait for the order to stop, then send stronger signals until the task is cancelled."""
+        logger = get_logger(self.process_name)
+        await self._stopping.wait()
+        logger.info(f"sending signal 'SIGINT' to process[{self.process_name}]")
+        child.send(signal.SIGINT)
+        sent = "SIGINT"
+        for stronger, timeout in zip((signal.SIGTERM, signal.SIGKILL), timeouts, strict=True):
+            await asyncio.sleep(timeout)
+            logger.error(
+                f"process[{self.process_name}] failed to terminate '{timeout:g}' seconds after receiving "
+                f"'{sent}', escalating to '{stronger.name}'"
+            )
+            child.send(stronger)
+            sent = stronger.name
+
+
+ExecuteLocal = ExecuteProcess

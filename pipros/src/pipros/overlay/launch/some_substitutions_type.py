@@ -1,0 +1,10 @@
+"""What may be given where text is expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pipros.overlay.launch.substitution import Substitution
+
+SomeSubstitutionsType = str | Substitution | Iterable[str | Substitution]
+SomeSubstitutionsType_types_tuple = (str, Substitution, Iterable)

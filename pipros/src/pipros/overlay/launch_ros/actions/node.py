@@ -1,0 +1,150 @@
+"""Nodes."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from launch.actions import ExecuteProcess
+from launch.logging import get_logger
+from launch.some_substitutions_type import SomeSubstitutionsType
+from launch.utilities import normalize_to_list_of_substitutions, perform_text
+
+from pipros.overlay.launch_ros import yaml_text
+from pipros.overlay.launch_ros.executables import find_executable
+from pipros.overlay.launch_ros.namespaces import check_name, check_namespace, joined
+from pipros.overlay.launch_ros.parameter_descriptions import Parameter, ParameterFile
+from pipros.overlay.launch_ros.parameters import evaluate_dict
+
+if TYPE_CHECKING:
+    from launch import LaunchContext
+
+
+class Node(ExecuteProcess):
+    """Run an executable of a package with the ROS arguments that its name, parameters and so on make.
+
+    Args:
+        executable: Name in the package, or a program where no package is given.
+        package: Package.
+        name: Name of the node, else the one in its code.
+        namespace: Its namespace, below the pushed one unless it is absolute.
+        exec_name: Name on the screen, else the executable's.
+        parameters: Files and mappings of parameters; later ones win.
+        remappings: Pairs of names, from and to.
+        ros_arguments: Further arguments for ROS.
+        arguments: Arguments for the program.
+        process: What ExecuteProcess takes.
+    """
+
+    def __init__(
+        self,
+        *,
+        executable: SomeSubstitutionsType,
+        package: SomeSubstitutionsType | None = None,
+        name: SomeSubstitutionsType | None = None,
+        namespace: SomeSubstitutionsType | None = None,
+        exec_name: SomeSubstitutionsType | None = None,
+        parameters: Iterable[Mapping | ParameterFile | Parameter | SomeSubstitutionsType] | None = None,
+        remappings: Iterable[tuple[SomeSubstitutionsType, SomeSubstitutionsType]] | None = None,
+        ros_arguments: Iterable[SomeSubstitutionsType] | None = None,
+        arguments: Iterable[SomeSubstitutionsType] | None = None,
+        **process: Any,
+    ) -> None:
+        if isinstance(parameters, (str, Mapping)):
+            raise TypeError(f"Node: parameters must be a list of files and mappings, got {parameters!r}")
+        super().__init__(cmd=[], name=exec_name, **process)
+        self._executable, self._package = executable, package
+        self._node_name, self._namespace = name, namespace
+        self._parameters, self._remappings = list(parameters or ()), list(remappings or ())
+        self._ros_arguments, self._arguments = list(ros_arguments or ()), list(arguments or ())
+        self._full_name: str | None = None
+
+    @property
+    def node_name(self) -> str:
+        """Namespace and name; a part that the launch file leaves open is in angle brackets."""
+        if self._full_name is None:
+            raise RuntimeError("cannot access 'node_name' before executing action")
+        return self._full_name
+
+    def command(self, context: LaunchContext) -> list[str]:
+        """Return program, arguments and ROS arguments."""
+        program = self._program(context)
+        cmd = [*super().command(context), *program, *_texts(context, self._arguments)]
+        if self._ros_arguments:
+            cmd += ["--ros-args", *_texts(context, self._ros_arguments)]
+        cmd += ["--ros-args", *self._names(context)]
+        for name, value in context.launch_configurations.get("global_params", ()):
+            cmd += ["-p", _rule(name, value)]
+        for parameters in self._parameters:
+            cmd += self._parameter_arguments(context, parameters)
+        for src, dst in self._remappings:
+            cmd += ["-r", f"{perform_text(context, src)}:={perform_text(context, dst)}"]
+        return cmd
+
+    def label(self, context: LaunchContext, cmd: list[str]) -> str:
+        """Return the executable's name, not the interpreter's."""
+        return os.path.basename(perform_text(context, self._executable))
+
+    def _program(self, context: LaunchContext) -> list[str]:
+        executable = perform_text(context, self._executable)
+        if self._package is None:
+            return [executable]
+        return find_executable(perform_text(context, self._package), executable)
+
+    def _names(self, context: LaunchContext) -> list[str]:
+        rules = []
+        name, namespace = "<node_name_unspecified>", "<node_namespace_unspecified>"
+        if self._node_name is not None:
+            name = check_name(perform_text(context, self._node_name))
+            rules += ["-r", f"__node:={name}"]
+        pushed = context.launch_configurations.get("ros_namespace")
+        if self._namespace is not None or pushed is not None:
+            given = None if self._namespace is None else perform_text(context, self._namespace)
+            namespace = check_namespace(joined(pushed, given))
+            rules += ["-r", f"__ns:={namespace}"]
+        self._full_name = f"{namespace.rstrip('/')}/{name}"
+        return rules
+
+    def _parameter_arguments(self, context: LaunchContext, parameters: Any) -> list[str]:
+        if isinstance(parameters, Mapping):
+            # Mappings go through a file, as in ROS 2: no quoting, and no limit of the command line.
+            owner = "/**" if "<" in self.node_name else self.node_name
+            return [
+                "--params-file",
+                _params_file({owner: {"ros__parameters": evaluate_dict(context, parameters)}}),
+            ]
+        if isinstance(parameters, Parameter):
+            return ["-p", _rule(*parameters.evaluate(context))]
+        if not isinstance(parameters, ParameterFile):
+            parameters = ParameterFile(parameters)
+        path = parameters.evaluate(context)
+        if not path.is_file():
+            get_logger("launch_ros.actions.node").warning(f"Parameter file path is not a file: {path}")
+            return []
+        return ["--params-file", str(path)]
+
+
+def _texts(context: LaunchContext, arguments: Iterable[SomeSubstitutionsType]) -> list[str]:
+    return [perform_text(context, normalize_to_list_of_substitutions(part)) for part in arguments]
+
+
+def _rule(name: str, value: Any) -> str:
+    """Return a parameter as `-p` takes it: `name:=` and YAML in one line."""
+    return f"{name}:={yaml_text.dump_inline(value)}"
+
+
+def _params_file(parameters: Mapping[str, Any]) -> str:
+    """Write parameters to a file that is there as long as this process, for nodes that start again."""
+    with tempfile.NamedTemporaryFile("w", prefix="launch_params_", encoding="utf-8", delete=False) as file:
+        file.write(yaml_text.dump(parameters))
+    atexit.register(_remove, file.name)
+    return file.name
+
+
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)

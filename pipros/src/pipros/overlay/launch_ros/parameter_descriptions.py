@@ -1,0 +1,108 @@
+"""Parameters of `launch_ros.parameter_descriptions`."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from launch.some_substitutions_type import SomeSubstitutionsType
+from launch.substitution import Substitution
+from launch.utilities import perform_text
+
+from pipros.overlay.launch_ros import yaml_text
+
+if TYPE_CHECKING:
+    from launch import LaunchContext
+
+__all__ = ["Parameter", "ParameterFile", "ParameterValue"]
+
+_SCALARS = (bool, int, float, str)
+
+
+class ParameterValue:
+    """A value that is, or whose text is, of a given type.
+
+    `value_type` is bool, int, float, str, List of one of them, or None: then the text's YAML decides.
+    With `str`, text that looks like a number stays text.
+    """
+
+    def __init__(self, value: Any, *, value_type: Any = None) -> None:
+        self.value, self.value_type = value, value_type
+
+    def evaluate(self, context: LaunchContext) -> Any:
+        """Return the value.
+
+        Raises:
+            ValueError: A value of another type.
+        """
+        value = self.value
+        if isinstance(value, list) and not any(isinstance(part, Substitution) for part in value):
+            return self._checked(tuple(value))
+        if isinstance(value, (bool, int, float, tuple)):
+            return self._checked(value)
+        text = perform_text(context, value)
+        return text if self.value_type is str else self._checked(yaml_text.load(text))
+
+    def _checked(self, value: Any) -> Any:
+        """Return the value as the type wanted; a whole number will do for a float."""
+        wanted = self.value_type
+        if wanted is None:
+            return uniform(value, "ParameterValue")
+        if get_origin(wanted) in (list, list):
+            item = get_args(wanted)[0]
+            if isinstance(value, (list, tuple)):
+                return tuple(ParameterValue(part, value_type=item)._checked(part) for part in value)
+        elif wanted is float and type(value) is int:
+            return float(value)
+        elif type(value) is wanted:
+            return value
+        raise ValueError(f"parameter value {value!r} is not of type {wanted}")
+
+
+class Parameter:
+    """A parameter by name, given to a node with `-p`."""
+
+    def __init__(self, name: SomeSubstitutionsType, value: Any, *, value_type: Any = None) -> None:
+        self.name, self.value = name, ParameterValue(value, value_type=value_type)
+
+    def evaluate(self, context: LaunchContext) -> tuple[str, Any]:
+        """Return name and value."""
+        return perform_text(context, self.name), self.value.evaluate(context)
+
+
+class ParameterFile:
+    """A YAML file of parameters."""
+
+    def __init__(
+        self,
+        param_file: PathLike | SomeSubstitutionsType,
+        *,
+        allow_substs: bool | SomeSubstitutionsType = False,
+    ) -> None:
+        if allow_substs is not False:
+            raise NotImplementedError("ParameterFile(allow_substs=...) without ROS 2")
+        self.param_file = param_file
+
+    def evaluate(self, context: LaunchContext) -> Path:
+        """Return the path."""
+        return Path(perform_text(context, self.param_file))
+
+
+def uniform(value: Any, name: str) -> Any:
+    """Return a scalar as it is and a list as a tuple.
+
+    Raises:
+        TypeError: Neither bool, int, float nor str, or a list that is empty or of several types.
+    """
+    if type(value) in _SCALARS:
+        return value
+    if isinstance(value, (list, tuple)) and value:
+        if {type(part) for part in value} == {int, float}:
+            return tuple(float(part) for part in value)
+        if len({type(part) for part in value}) == 1 and type(value[0]) in _SCALARS:
+            return tuple(value)
+    raise TypeError(
+        f"parameter {name} cannot be {value!r}: ROS 2 takes bool, int, float, str and lists of one of them "
+        "that are not empty; for text use ParameterValue(..., value_type=str)"
+    )

@@ -1,0 +1,116 @@
+"""Service clients, as rclpy.client."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+
+from pipros.errors import PiprosError
+from pipros.message import Message
+from pipros.request_reply import ClientChannel, RequestId
+from rclpy.callback_groups import CallbackGroup
+from rclpy.context import Context
+from rclpy.logging import get_logger
+from rclpy.qos import QoSProfile
+from rclpy.task import Future
+
+_POLL = 0.02  # s between looks for a server
+
+
+class Client:
+    """Calls a service. Replies are taken by the executor that spins the node."""
+
+    def __init__(
+        self,
+        context: Context,
+        channel: ClientChannel,
+        srv_type: type,
+        srv_name: str,
+        qos_profile: QoSProfile,
+        callback_group: CallbackGroup,
+    ) -> None:
+        self.context = context
+        self._channel: ClientChannel | None = channel
+        self.srv_type = srv_type
+        self.srv_name = srv_name
+        self.service_name = srv_name
+        self.qos_profile = qos_profile
+        self.callback_group = callback_group
+        self.executor_event = False
+        self.source = channel.reader
+        self._pending: dict[int, Future] = {}
+        self._said = ""
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def call_async(self, request: Message) -> Future:
+        """Send a request; the future gets the response, or PiprosError where none can ever come."""
+        if not isinstance(request, self.srv_type.Request):
+            raise TypeError(f"request of service {self.srv_name} must be its Request, not {type(request)}")
+        future = Future()
+        if refusal := self._channel.refusal():
+            future.set_exception(PiprosError(refusal))
+            return future
+        with self._lock:
+            self._count += 1
+            number = self._count
+            self._pending[number] = future
+        future.add_done_callback(lambda _: self._pending.pop(number, None))
+        self._channel.send(self._channel.identity, number, request)
+        return future
+
+    def call(self, request: Message, timeout_sec: float | None = None) -> Message | None:
+        """Send a request and wait; another thread must spin the node. TimeoutError after the timeout."""
+        done = threading.Event()
+        future = self.call_async(request)
+        future.add_done_callback(lambda _: done.set())
+        if not done.wait(timeout_sec):
+            self.remove_pending_request(future)
+            raise TimeoutError
+        return future.result()
+
+    def remove_pending_request(self, future: Future) -> None:
+        """Forget a request; its response is dropped."""
+        with self._lock:
+            self._pending = {number: each for number, each in self._pending.items() if each is not future}
+
+    def service_is_ready(self) -> bool:
+        """Whether a server is there."""
+        return self._channel is not None and self._channel.is_ready()
+
+    def wait_for_service(self, timeout_sec: float | None = None) -> bool:
+        """Wait for a server; False after the timeout, or at once where the one there cannot be called."""
+        deadline = None if timeout_sec is None else time.monotonic() + timeout_sec
+        while self.context.ok() and not self.service_is_ready():
+            if self._channel is not None and (refusal := self._channel.refusal()):
+                self._say(refusal)
+                return False
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL)
+        return self.service_is_ready()
+
+    def _say(self, refusal: str) -> None:
+        if refusal != self._said:
+            self._said = refusal
+            get_logger("rclpy").error(refusal)
+
+    def take(self) -> Callable[[], object] | None:
+        """The next reply with what to do with it; not part of rclpy."""
+        taken = self._channel.take() if self._channel is not None else None
+        if taken is None or taken[0].client != self._channel.identity:
+            return None
+        return partial(self._finish, *taken)
+
+    def _finish(self, request: RequestId, response: Message) -> None:
+        future = self._pending.pop(request.number, None)
+        if future is not None:
+            future.set_result(response)
+
+    def destroy(self) -> None:
+        """Stop. Use `Node.destroy_client`."""
+        channel, self._channel, self.source = self._channel, None, None
+        if channel is not None:
+            channel.close()

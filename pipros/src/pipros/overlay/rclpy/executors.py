@@ -1,0 +1,322 @@
+"""Executors, as rclpy.executors: they wait for what nodes have to do and do it.
+
+One DDS wait set holds the readers of all nodes and a guard that anything can set to have the set of
+waited things looked at again. Nothing polls: an idle executor sleeps until a sample, a timer or a
+guard wakes it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from pipros.transport import Guard, WaitSet
+from rclpy.context import Context
+from rclpy.exceptions import NotInitializedException
+from rclpy.task import Future, Task
+from rclpy.utilities import get_default_context
+
+if TYPE_CHECKING:
+    from rclpy.node import Node
+
+
+class TimeoutException(Exception):
+    """Nothing became ready in time."""
+
+
+class ShutdownException(Exception):
+    """The executor was shut down."""
+
+
+class ExternalShutdownException(Exception):
+    """The context was shut down, e.g. by a signal."""
+
+    def __init__(self) -> None:
+        super().__init__("shutdown was called or the process was told to end")
+
+
+class ConditionReachedException(Exception):
+    """What was waited for came true."""
+
+
+class Executor:
+    """Base of the executors: finds work; how it is run is for the derived ones."""
+
+    def __init__(self, *, context: Context | None = None) -> None:
+        self._context = context or get_default_context()
+        if not self._context.ok():
+            raise NotInitializedException("an executor needs a valid context")
+        self._nodes: list[Node] = []
+        self._nodes_lock = threading.RLock()
+        self._tasks: deque[Task] = deque()
+        self._waiting = threading.Lock()
+        self._is_shutdown = False
+        self._running = 0
+        self._idle = threading.Condition()
+        self._thread = threading.local()
+        self._guard: Guard | None = Guard(self._context.participant)
+        self._wait_set = WaitSet(self._context.participant)
+        self._context.on_shutdown(self.wake)
+
+    @property
+    def context(self) -> Context:
+        """The context."""
+        return self._context
+
+    def add_node(self, node: Node) -> bool:
+        """Run a node's callbacks; False where it is here already."""
+        with self._nodes_lock:
+            if node in self._nodes:
+                return False
+            self._nodes.append(node)
+        node.executor = self
+        self.wake()
+        return True
+
+    def remove_node(self, node: Node) -> None:
+        """Stop running a node's callbacks."""
+        with self._nodes_lock:
+            if node in self._nodes:
+                self._nodes.remove(node)
+        self._forget(set(node.executor_entities()))
+        self.wake()
+
+    def get_nodes(self) -> list[Node]:
+        """The nodes it runs."""
+        with self._nodes_lock:
+            return list(self._nodes)
+
+    def wake(self) -> None:
+        """Look again at what to wait for."""
+        guard = self._guard
+        if guard is not None:
+            guard.trigger()
+
+    def create_task(self, callback: Callable, *args: object, **kwargs: object) -> Task:
+        """Run a function or coroutine; the task is a future of its result."""
+        task = Task(callback, args, kwargs, executor=self)
+        self._enqueue(task)
+        return task
+
+    def spin(self) -> None:
+        """Run callbacks until shutdown."""
+        while self._context.ok() and not self._is_shutdown:
+            self.spin_once()
+
+    def spin_once(self, timeout_sec: float | None = None) -> None:
+        """Wait for one callback, at most `timeout_sec` (None: for ever), and run it."""
+        self._spin_once(timeout_sec, lambda: False)
+
+    def spin_until_future_complete(self, future: Future, timeout_sec: float | None = None) -> None:
+        """Run callbacks until a future is done, or for `timeout_sec`."""
+        future.add_done_callback(lambda _: self.wake())
+        unlimited = timeout_sec is None or timeout_sec < 0
+        end = None if unlimited else time.monotonic() + timeout_sec
+        while self._context.ok() and not future.done() and not future.cancelled() and not self._is_shutdown:
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left <= 0:
+                return
+            self._spin_once(left, future.done)
+
+    def spin_once_until_future_complete(self, future: Future, timeout_sec: float | None = None) -> None:
+        """Like `spin_once`, but return when a future is done."""
+        future.add_done_callback(lambda _: self.wake())
+        self._spin_once(timeout_sec, future.done)
+
+    def shutdown(self, timeout_sec: float | None = None) -> bool:
+        """Stop and wait for running callbacks; False where they take longer than the timeout."""
+        self._is_shutdown = True
+        self.wake()
+        mine = getattr(self._thread, "depth", 0)  # a callback that shuts its executor down is not waited for
+        with self._idle:
+            if not self._idle.wait_for(lambda: self._running <= mine, timeout_sec):
+                return False
+        self._forget({task.entity for task in self._tasks})
+        with self._nodes_lock:
+            self._nodes.clear()
+        with self._waiting:
+            guard, self._guard = self._guard, None
+            if guard is not None:
+                self._wait_set.close()
+                guard.close()
+        return True
+
+    def __enter__(self) -> Executor:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.shutdown()
+
+    def _spin_once(self, timeout_sec: float | None, condition: Callable[[], bool]) -> None:
+        raise NotImplementedError
+
+    def _enqueue(self, task: Task) -> None:
+        self._tasks.append(task)
+        self.wake()
+
+    def _next_task(self, timeout_sec: float | None, condition: Callable[[], bool]) -> Task:
+        """Wait for something to do. Raises what rclpy raises on timeout and shutdown."""
+        deadline = None if timeout_sec is None or timeout_sec < 0 else time.monotonic() + timeout_sec
+        while True:
+            # Cleared before anything is looked at: what changes from here on sets it again and ends the wait.
+            guard = self._guard
+            if guard is not None:
+                guard.clear()
+            if self._is_shutdown:
+                raise ShutdownException
+            if condition():
+                raise ConditionReachedException
+            try:
+                return self._tasks.popleft()
+            except IndexError:
+                pass
+            expired = deadline is not None and time.monotonic() >= deadline
+            with self._waiting:
+                if self._guard is None:
+                    raise ShutdownException
+                self._gather(0 if expired else deadline)
+            if not self._context.ok():
+                raise ExternalShutdownException
+            if expired and not self._tasks:
+                raise TimeoutException
+
+    def _gather(self, deadline: float | None) -> None:
+        """Wait until something is ready, or the deadline (0: do not wait), and queue what is."""
+        waited, timers = {}, []
+        for entity in self._entities():
+            if entity.executor_event or not entity.callback_group.can_execute(entity):
+                continue
+            if entity.source is not None:
+                waited[entity.source] = entity
+            elif (left := getattr(entity, "wait_time", lambda: None)()) is not None:
+                timers.append((left, entity))
+        self._wait_set.set_conditions([self._guard, *waited])
+        timeouts = [left for left, _ in timers]
+        if deadline is not None:
+            timeouts.append(int((deadline - time.monotonic()) * 1e9))
+        if not self._context.ok() or self._tasks:
+            timeouts.append(0)
+        ready = self._wait_set.wait(min(timeouts) if timeouts else None)
+        for _, timer in sorted(timers, key=lambda each: each[0]):
+            if timer.is_ready():
+                self._queue(timer)
+        for source in ready:
+            if source in waited:
+                self._queue(waited[source])
+
+    def _entities(self) -> Iterator[object]:
+        for node in self.get_nodes():
+            yield from node.executor_entities()
+
+    def _queue(self, entity: object) -> None:
+        entity.executor_event = True  # until its handler has begun, or it would be found ready again
+        task = Task(self._run, (entity,), executor=self)
+        task.entity = entity
+        self._tasks.append(task)
+
+    def _forget(self, entities: set[object]) -> None:
+        """Drop what was found ready for these but not begun; whoever waits for them next finds it again."""
+        for task in [task for task in self._tasks if task.entity in entities and task.entity is not None]:
+            try:
+                self._tasks.remove(task)
+            except ValueError:
+                continue  # another thread has just begun it
+            task.entity.executor_event = False
+
+    def _run(self, entity: object) -> object:
+        """Take what an entity has and call its callback, as its group allows."""
+        group = entity.callback_group
+        if self._is_shutdown or not group.beginning_execution(entity):
+            entity.executor_event = False
+            self.wake()
+            return None
+        with self._idle:
+            self._running += 1
+        self._thread.depth = getattr(self._thread, "depth", 0) + 1
+        later = False
+        try:
+            try:
+                call = entity.take()
+            finally:
+                entity.executor_event = False
+                self._taken()
+            result = call() if call is not None else None
+            later = inspect.iscoroutine(result)
+        finally:
+            self._thread.depth -= 1
+            if not later:
+                group.ending_execution(entity)
+                self._done()
+        return self._finish(result, entity) if later else None
+
+    async def _finish(self, coroutine: object, entity: object) -> None:
+        try:
+            await coroutine
+        finally:
+            entity.callback_group.ending_execution(entity)
+            self._done()
+
+    def _taken(self) -> None:
+        """An entity can be waited for again; matters where another thread waits."""
+
+    def _done(self) -> None:
+        """A callback has ended."""
+        with self._idle:
+            self._running -= 1
+            self._idle.notify_all()
+
+
+class SingleThreadedExecutor(Executor):
+    """Runs callbacks in the thread that spins."""
+
+    def _spin_once(self, timeout_sec: float | None, condition: Callable[[], bool]) -> None:
+        try:
+            task = self._next_task(timeout_sec, condition)
+        except (ShutdownException, TimeoutException, ConditionReachedException):
+            return
+        task()
+        if task.done():
+            task.result()  # raises what the callback raised
+
+
+class MultiThreadedExecutor(Executor):
+    """Runs callbacks in a pool of threads, as their callback groups allow."""
+
+    def __init__(self, num_threads: int | None = None, *, context: Context | None = None) -> None:
+        super().__init__(context=context)
+        threads = num_threads or (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        )
+        self._pool = ThreadPoolExecutor(threads or 2, thread_name_prefix="rclpy executor")
+        self._failed: deque[Task] = deque()
+
+    def shutdown(self, timeout_sec: float | None = None) -> bool:
+        """Stop and wait for running callbacks; False where they take longer than the timeout."""
+        finished = super().shutdown(timeout_sec)
+        self._pool.shutdown(wait=False)
+        return finished
+
+    def _spin_once(self, timeout_sec: float | None, condition: Callable[[], bool]) -> None:
+        try:
+            task = self._next_task(timeout_sec, lambda: bool(self._failed) or condition())
+        except (ExternalShutdownException, ShutdownException, TimeoutException, ConditionReachedException):
+            pass
+        else:
+            self._pool.submit(self._call, task)
+        if self._failed:
+            self._failed.popleft().result()  # raises what a callback raised
+
+    def _call(self, task: Task) -> None:
+        task()
+        if task.done() and task._exception is not None:
+            self._failed.append(task)
+        self.wake()
+
+    def _taken(self) -> None:
+        self.wake()

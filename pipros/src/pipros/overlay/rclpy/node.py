@@ -1,0 +1,217 @@
+"""Nodes, as rclpy.node."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rcl_interfaces.msg import Log, ParameterEvent
+
+from pipros import names
+from pipros.arguments import Arguments
+from rclpy import logging
+from rclpy.clock import Clock, ROSClock
+from rclpy.context import Context
+from rclpy.duration import Duration
+from rclpy.exceptions import (
+    InvalidNamespaceException,
+    InvalidNodeNameException,
+    InvalidServiceNameException,
+    InvalidTopicNameException,
+    NotInitializedException,
+)
+from rclpy.node_entities import EntityOwner
+from rclpy.node_graph import GraphQueries
+from rclpy.parameter import Parameter
+from rclpy.parameter_holder import ParameterHolder
+from rclpy.parameter_service import ParameterService
+from rclpy.publisher import Publisher
+from rclpy.qos import (
+    DurabilityPolicy,
+    QoSProfile,
+    qos_profile_parameter_events,
+)
+from rclpy.time import Time
+from rclpy.time_source import TimeSource
+from rclpy.utilities import get_default_context
+
+if TYPE_CHECKING:
+    from rclpy.executors import Executor
+
+_ROSOUT_QOS = QoSProfile(
+    depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL, lifespan=Duration(seconds=10)
+)
+
+
+class Node(EntityOwner, GraphQueries, ParameterHolder):
+    """A node; publishers, subscriptions, timers, services, clients and parameters belong to one."""
+
+    def __init__(
+        self,
+        node_name: str,
+        *,
+        context: Context | None = None,
+        cli_args: Sequence[str] | None = None,
+        namespace: str | None = None,
+        use_global_arguments: bool = True,
+        enable_rosout: bool = True,
+        start_parameter_services: bool = True,
+        parameter_overrides: Sequence[Parameter] | None = None,
+        allow_undeclared_parameters: bool = False,
+        automatically_declare_parameters_from_overrides: bool = False,
+    ) -> None:
+        self._context = context or get_default_context()
+        if not self._context.ok():
+            raise NotInitializedException("cannot create node")
+        self._arguments = self._merged_arguments(cli_args, use_global_arguments)
+        namespace = "/" + (namespace or "").strip("/")
+        self._check_name(node_name, namespace)
+        self._name = self._arguments.node_name(node_name)
+        self._namespace = self._arguments.namespace(node_name, namespace)
+        overrides = {
+            name: Parameter(name, None, value)
+            for name, value in self._arguments.parameters(self._name, self._namespace).items()
+        }
+        overrides.update({parameter.name: parameter for parameter in parameter_overrides or ()})
+        ParameterHolder.__init__(self, overrides, allow_undeclared_parameters)
+        EntityOwner.__init__(self)
+        self._executor: weakref.ref | None = None
+        self._graph = self._context.graph
+        self._context._add_node()
+        self._announcement = self._graph.add_node(self._name, self._namespace)
+        self._logger = logging.get_logger(self.get_fully_qualified_name()[1:].replace("/", "."))
+        self._clock = ROSClock()
+        if enable_rosout and self._arguments.rosout:
+            self._start_rosout()
+        self._event_publisher = self.create_publisher(
+            ParameterEvent, "/parameter_events", qos_profile_parameter_events
+        )
+        if automatically_declare_parameters_from_overrides:
+            for name, parameter in overrides.items():
+                self.declare_parameter(name, parameter.value)
+        self._time_source = TimeSource(self, self._clock)
+        if start_parameter_services:
+            ParameterService(self)
+
+    # Names and belongings
+
+    def get_name(self) -> str:
+        """The name, after remaps."""
+        return self._name
+
+    def get_namespace(self) -> str:
+        """The namespace, after remaps."""
+        return self._namespace
+
+    def get_fully_qualified_name(self) -> str:
+        """Namespace and name."""
+        return names.qualify(self._namespace, self._name)
+
+    def get_logger(self) -> logging.RcutilsLogger:
+        """The node's logger."""
+        return self._logger
+
+    def get_clock(self) -> Clock:
+        """The node's clock; simulated with `use_sim_time`."""
+        return self._clock
+
+    @property
+    def context(self) -> Context:
+        """The context."""
+        return self._context
+
+    @property
+    def executor(self) -> Executor | None:
+        """The executor that runs the node."""
+        return self._executor() if self._executor is not None else None
+
+    @executor.setter
+    def executor(self, new_executor: Executor | None) -> None:
+        previous = self.executor
+        if previous is new_executor:
+            return
+        if previous is not None:
+            previous.remove_node(self)
+        self._executor = None if new_executor is None else weakref.ref(new_executor)
+        if new_executor is not None:
+            new_executor.add_node(self)
+
+    def resolve_topic_name(self, topic: str, *, only_expand: bool = False) -> str:
+        """A topic's absolute name, after remaps."""
+        problem = names.problem_with_topic_name(topic)
+        if problem:
+            raise InvalidTopicNameException(topic, problem)
+        expanded = names.expand(topic, self._name, self._namespace)
+        return expanded if only_expand else self._arguments.remap(expanded, self._name, self._namespace)
+
+    def resolve_service_name(self, service: str, *, only_expand: bool = False) -> str:
+        """A service's absolute name, after remaps."""
+        try:
+            return self.resolve_topic_name(service, only_expand=only_expand)
+        except InvalidTopicNameException:
+            raise InvalidServiceNameException(service, names.problem_with_topic_name(service)) from None
+
+    # Ending
+
+    def destroy_node(self) -> None:
+        """Destroy the node with all that belongs to it."""
+        if self._is_destroyed:
+            return
+        if self.executor is not None:
+            self.executor.remove_node(self)
+        logging.remove_output(self._logger.name)
+        self._graph.remove_node(self._announcement)
+        self._destroy_all()
+        self._context._remove_node()
+
+    # Inner workings
+
+    def _merged_arguments(self, cli_args: Sequence[str] | None, use_global: bool) -> Arguments:
+        """The node's own arguments, which come first, with the process' behind them."""
+        own = Arguments.parse(cli_args or ())
+        if use_global:
+            process = self._context.arguments
+            own.remaps += process.remaps
+            own.overrides = process.overrides + own.overrides
+            own.rosout = own.rosout and process.rosout
+        return own
+
+    @staticmethod
+    def _check_name(name: str, namespace: str) -> None:
+        problem = names.problem_with_node_name(name)
+        if problem:
+            raise InvalidNodeNameException(name, problem)
+        problem = names.problem_with_namespace(namespace)
+        if problem:
+            raise InvalidNamespaceException(namespace, problem)
+
+    def _wake(self) -> None:
+        executor = self.executor
+        if executor is not None:
+            executor.wake()
+
+    def _publish_parameter_event(self, event: ParameterEvent) -> None:
+        event.node = self.get_fully_qualified_name()
+        event.stamp = self._clock.now().to_msg()
+        self._event_publisher.publish(event)
+
+    def _start_rosout(self) -> None:
+        publisher = self.create_publisher(Log, "/rosout", _ROSOUT_QOS)
+        logging.add_output(self._logger.name, partial(_publish_log, publisher))
+
+
+def _publish_log(publisher: Publisher, record: logging.Record) -> None:
+    severity, name, text, stamp, function, file, line = record
+    publisher.publish(
+        Log(
+            stamp=Time(nanoseconds=stamp).to_msg(),
+            level=int(severity),
+            name=name,
+            msg=text,
+            file=file,
+            function=function,
+            line=line,
+        )
+    )

@@ -1,0 +1,120 @@
+"""What a node can ask about the ROS graph: the part of rclpy.node that does not change anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pipros.graph import REPLY, REQUEST, TOPIC, Endpoint, Graph
+from rclpy.qos import from_endpoint
+from rclpy.topic_endpoint_info import TopicEndpointInfo, TopicEndpointTypeEnum
+
+NamesAndTypes = list[tuple[str, list[str]]]
+
+
+class GraphQueries:
+    """Questions to `self._graph`; what it knows grows as others are discovered, within a second or so."""
+
+    _graph: Graph
+
+    def resolve_topic_name(self, topic: str, *, only_expand: bool = False) -> str:
+        """A topic's absolute name; the node knows its namespace and remaps."""
+        raise NotImplementedError
+
+    def get_node_names(self) -> list[str]:
+        """Names of all nodes."""
+        return [name for name, _ in self._graph.nodes()]
+
+    def get_node_names_and_namespaces(self) -> list[tuple[str, str]]:
+        """Names and namespaces of all nodes."""
+        return self._graph.nodes()
+
+    def get_fully_qualified_node_names(self) -> list[str]:
+        """Names of all nodes with their namespaces."""
+        return [f"{namespace.rstrip('/')}/{name}" for name, namespace in self._graph.nodes()]
+
+    def get_topic_names_and_types(self, no_demangle: bool = False) -> NamesAndTypes:
+        """All topics and the types they are used with."""
+        if no_demangle:
+            raise NotImplementedError("get_topic_names_and_types(no_demangle=True) is not in pipros")
+        return _names_and_types([*self._graph.writers(TOPIC), *self._graph.readers(TOPIC)])
+
+    def get_service_names_and_types(self) -> NamesAndTypes:
+        """All services and their types."""
+        return _names_and_types([*self._graph.readers(REQUEST), *self._graph.writers(REPLY)])
+
+    def get_publisher_names_and_types_by_node(
+        self, node_name: str, node_namespace: str, no_demangle: bool = False
+    ) -> NamesAndTypes:
+        """Topics that a node publishes."""
+        return _names_and_types(_of(self._graph.writers(TOPIC), node_name, node_namespace))
+
+    def get_subscriber_names_and_types_by_node(
+        self, node_name: str, node_namespace: str, no_demangle: bool = False
+    ) -> NamesAndTypes:
+        """Topics that a node subscribes to."""
+        return _names_and_types(_of(self._graph.readers(TOPIC), node_name, node_namespace))
+
+    def get_service_names_and_types_by_node(self, node_name: str, node_namespace: str) -> NamesAndTypes:
+        """Services of a node."""
+        return _names_and_types(_of(self._graph.readers(REQUEST), node_name, node_namespace))
+
+    def get_client_names_and_types_by_node(self, node_name: str, node_namespace: str) -> NamesAndTypes:
+        """Services that a node is a client of."""
+        return _names_and_types(_of(self._graph.writers(REQUEST), node_name, node_namespace))
+
+    def count_publishers(self, topic_name: str) -> int:
+        """How many publishers a topic has, whose name is not remapped."""
+        name = self.resolve_topic_name(topic_name, only_expand=True)
+        return sum(endpoint.name == name for endpoint in self._graph.writers(TOPIC))
+
+    def count_subscribers(self, topic_name: str) -> int:
+        """How many subscriptions a topic has, whose name is not remapped."""
+        name = self.resolve_topic_name(topic_name, only_expand=True)
+        return sum(endpoint.name == name for endpoint in self._graph.readers(TOPIC))
+
+    def get_publishers_info_by_topic(
+        self, topic_name: str, no_mangle: bool = False
+    ) -> list[TopicEndpointInfo]:
+        """A topic's publishers, with their nodes and QoS."""
+        name = self.resolve_topic_name(topic_name)
+        return [
+            _info(each, TopicEndpointTypeEnum.PUBLISHER)
+            for each in self._graph.writers(TOPIC)
+            if each.name == name
+        ]
+
+    def get_subscriptions_info_by_topic(
+        self, topic_name: str, no_mangle: bool = False
+    ) -> list[TopicEndpointInfo]:
+        """A topic's subscriptions, with their nodes and QoS."""
+        name = self.resolve_topic_name(topic_name)
+        return [
+            _info(each, TopicEndpointTypeEnum.SUBSCRIPTION)
+            for each in self._graph.readers(TOPIC)
+            if each.name == name
+        ]
+
+
+def _of(endpoints: Iterable[Endpoint], node_name: str, node_namespace: str) -> list[Endpoint]:
+    return [endpoint for endpoint in endpoints if endpoint.node == (node_name, node_namespace)]
+
+
+def _names_and_types(endpoints: Iterable[Endpoint]) -> NamesAndTypes:
+    found: dict[str, set[str]] = {}
+    for endpoint in endpoints:
+        kind = endpoint.type_name.removesuffix("_Request").removesuffix("_Response")
+        found.setdefault(endpoint.name, set()).add(endpoint.type_name if endpoint.prefix == TOPIC else kind)
+    return [(name, sorted(types)) for name, types in sorted(found.items())]
+
+
+def _info(endpoint: Endpoint, kind: TopicEndpointTypeEnum) -> TopicEndpointInfo:
+    name, namespace = endpoint.node or ("_NODE_NAME_UNKNOWN_", "_NODE_NAMESPACE_UNKNOWN_")
+    return TopicEndpointInfo(
+        node_name=name,
+        node_namespace=namespace,
+        topic_type=endpoint.type_name,
+        topic_type_hash=endpoint.user_data.get("typehash", ""),
+        endpoint_type=kind,
+        endpoint_gid=list(endpoint.guid),
+        qos_profile=from_endpoint(endpoint.qos),
+    )

@@ -1,0 +1,68 @@
+"""Service servers, as rclpy.service."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+
+from pipros.message import Message
+from pipros.request_reply import RequestId, ServerChannel
+from rclpy.callback_groups import CallbackGroup
+from rclpy.logging import get_logger
+from rclpy.qos import QoSProfile
+
+
+class Service:
+    """Answers requests with what `callback(request, response)` returns; it may be a coroutine."""
+
+    def __init__(
+        self,
+        channel: ServerChannel,
+        srv_type: type,
+        srv_name: str,
+        callback: Callable[[Message, Message], Message],
+        callback_group: CallbackGroup,
+        qos_profile: QoSProfile,
+    ) -> None:
+        self._channel: ServerChannel | None = channel
+        self.srv_type = srv_type
+        self.srv_name = srv_name
+        self.service_name = srv_name
+        self.callback = callback
+        self.callback_group = callback_group
+        self.executor_event = False
+        self.qos_profile = qos_profile
+        self.source = channel.reader
+
+    def take(self) -> Callable[[], object] | None:
+        """The next request with what to do with it; not part of rclpy."""
+        taken = self._channel.take() if self._channel is not None else None
+        while self._channel is not None and self._channel.refused:
+            get_logger("rclpy").error(self._channel.refused.pop())
+        return None if taken is None else partial(self._answer, *taken)
+
+    def send_response(self, response: Message, header: RequestId) -> None:
+        """Answer a request."""
+        if not isinstance(response, self.srv_type.Response):
+            raise TypeError(
+                f"the callback of service {self.srv_name} must return its response, not {type(response)}"
+            )
+        if self._channel is not None:
+            self._channel.reply(header, response)
+
+    def _answer(self, header: RequestId, request: Message) -> object:
+        response = self.callback(request, self.srv_type.Response())
+        if inspect.iscoroutine(response):
+            return self._answer_later(header, response)
+        self.send_response(response, header)
+        return None
+
+    async def _answer_later(self, header: RequestId, response: object) -> None:
+        self.send_response(await response, header)
+
+    def destroy(self) -> None:
+        """Stop serving. Use `Node.destroy_service`."""
+        channel, self._channel, self.source = self._channel, None, None
+        if channel is not None:
+            channel.close()

@@ -1,0 +1,61 @@
+"""Fills the overlay's interface packages, so that `from sensor_msgs.msg import Image` works.
+
+Each package in the overlay is a one-line module that calls `fill`; its `msg` and `srv` submodules
+make a class when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+from pipros.built_messages import load
+from pipros.ros2 import origin
+
+
+class InterfaceModule(ModuleType):
+    """A package's `msg` or `srv` module."""
+
+    def __init__(self, package: str, kind: str) -> None:
+        from pipros.interfaces import names
+
+        super().__init__(f"{package}.{kind}", f"The {kind} types of {package}, from the type store.")
+        self._package = package
+        self._kind = kind
+        self.__all__ = list(names(package, kind))
+
+    def __getattr__(self, name: str) -> type:
+        halves = name.endswith(("_Request", "_Response"))
+        if name not in self.__all__ and not (halves and name.rpartition("_")[0] in self.__all__):
+            raise AttributeError(
+                f"{self.__name__} has no {name!r}; it has {', '.join(self.__all__) or 'nothing'}"
+            )
+        from pipros.message import message_class
+        from pipros.service import service_class
+
+        full = f"{self._package}/{self._kind}/{name}"
+        kind = service_class(full) if self._kind == "srv" and not halves else message_class(full)
+        setattr(self, name, kind)
+        return kind
+
+    def __dir__(self) -> list[str]:
+        return self.__all__
+
+
+def fill(package: str) -> None:
+    """Give an overlay module, by its name, the submodules `msg` and `srv`.
+
+    Beside a real rclpy they are those that rosidl makes for it.
+    """
+    if origin("rclpy") is not None:
+        load(package)
+        return
+    from pipros.interfaces import names
+
+    module = sys.modules[package]
+    module.__path__ = []  # a package, whose submodules are here and not on disk
+    for kind in ("msg", "srv"):
+        if names(package, kind):
+            submodule = InterfaceModule(package, kind)
+            sys.modules[submodule.__name__] = submodule
+            setattr(module, kind, submodule)

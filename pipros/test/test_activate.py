@@ -1,0 +1,33 @@
+"""Where the stand-in is used."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+CODE = """
+from pipros import OVERLAY, activate
+used = activate()
+import rclpy
+print(used, rclpy.__file__.startswith(str(OVERLAY)), activate() == used)
+"""
+
+
+def answer(folder: Path) -> list[str]:
+    root = Path(__file__).resolve().parents[1] / "src"
+    path = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+    command = [sys.executable, "-c", CODE]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
+def test_a_folder_named_rclpy_is_no_ros_2(tmp_path: Path) -> None:
+    elsewhere = answer(tmp_path)
+    (tmp_path / "rclpy").mkdir()
+    (tmp_path / "rclpy" / "CMakeLists.txt").touch()
+    assert answer(tmp_path) == elsewhere
+    assert elsewhere in (["True", "True", "True"], ["False", "False", "True"])
