@@ -6,11 +6,12 @@ It runs on ROS 2 where that is sourced, and on the stand-in elsewhere. This is t
 makes that one safe on a car: late, silent and repeating cameras, clocks, diagnostics, a thread of its own.
 """
 
+# ruff: noqa: E402
 import sys
 
 from lss_bev_ros import ros2
 
-ros2.prepare()
+ros2.prepare()  # before rclpy is imported, so that the stand-in is found where there is no ROS 2
 
 import rclpy
 from nav_msgs.msg import OccupancyGrid

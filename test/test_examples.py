@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
@@ -91,10 +91,11 @@ def test_live_cameras_become_a_grid(street):
 
 
 def test_nav2_takes_the_grid_as_the_documentation_says():
-    parameters = yaml.safe_load((EXAMPLES / "nav2_costmap" / "costmap.yaml").read_text())
+    yaml = YAML(typ="safe")
+    parameters = yaml.load((EXAMPLES / "nav2_costmap" / "costmap.yaml").read_text())
     costmap = parameters["costmap"]["costmap"]["ros__parameters"]
     text = (EXAMPLES.parent / "docs" / "nav2.md").read_text()
-    documented = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
+    documented = yaml.load(text.split("```yaml\n")[1].split("```")[0])
     assert costmap == documented["local_costmap"]["local_costmap"]["ros__parameters"]
     launched = example("nav2_costmap/costmap.launch.py")["generate_launch_description"]()
     assert len(launched.entities) == 3
