@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from pipros import child_environment
+
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
@@ -42,7 +44,8 @@ def test_an_exported_network_is_compared(street, tmp_path, capsys):
     assert (tmp_path / "network.onnx").is_file()
 
 
-def test_live_cameras_become_a_grid(street):
+def test_live_cameras_become_a_grid(street, monkeypatch):
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(os.getpid() % 90 + 10))
     import rclpy
     from nav_msgs.msg import OccupancyGrid
     from rclpy.executors import SingleThreadedExecutor
@@ -50,6 +53,7 @@ def test_live_cameras_become_a_grid(street):
 
     from lss_bev_ros import topics
     from lss_bev_ros.dataset import NuScenesReader
+    from lss_bev_ros.dataset.timeline import Mounting
     from lss_bev_ros.geometry import BevGrid
     from lss_bev_ros.nodes.qos import RELIABLE, latched_qos
 
@@ -64,14 +68,14 @@ def test_live_cameras_become_a_grid(street):
     car.create_subscription(OccupancyGrid, "bev/occupancy", grids.append, latched_qos())
     mounts = car.create_publisher(TFMessage, "/tf_static", latched_qos())
     poses = {name: shot.camera.pose for name, shot in keyframe.cameras.items()}
-    from lss_bev_ros.dataset.timeline import Mounting
-
     mounts.publish(topics.mounted(Mounting(keyframe.stamp, poses), keyframe.stamp))
     made = [
         item for shot in keyframe.cameras.values() for item in topics.recording(shot, shot.stamp, BevGrid())
     ]
     outputs = {name: car.create_publisher(type(message), name, RELIABLE) for name, message in made}
-    process = subprocess.Popen([sys.executable, EXAMPLES / "live_cameras.py", *keyframe.cameras])
+    process = subprocess.Popen(
+        [sys.executable, EXAMPLES / "live_cameras.py", *keyframe.cameras], env=child_environment(os.environ)
+    )
     try:
         for _ in range(600):
             if grids or process.poll() is not None:
