@@ -18,6 +18,8 @@ from .mesh import Mesh
 
 FREE = 17
 """Occ3D's number for free space."""
+UNSEEN = -1
+"""Class of a triangle that fills no voxel."""
 
 _GROUND = {ASPHALT: 11, MARKING: 11, PAVING: 13, KERB: 13, GRASS: 14, FOLIAGE: 16, BARK: 16, CHECKER: 15}
 _MANMADE = 15
@@ -35,7 +37,7 @@ _ACTORS = (
     ("vehicle.trailer", 9),
     ("vehicle.truck", 10),
 )
-PRIORITY = np.array([9, 8, 13, 10, 10, 10, 13, 14, 12, 10, 10, 2, 2, 3, 1, 6, 5, 0], np.int32)
+PRIORITY = np.array([9, 8, 13, 10, 10, 10, 13, 14, 12, 10, 10, 2, 2, 3, 4, 6, 5, 0], np.int32)
 """Of the 18 classes: where two meet in a voxel, the larger one's class counts."""
 
 
@@ -66,6 +68,8 @@ def triangle_classes(
     fixed = class_of_kind()[materials.kind[mesh.material]]
     # Manhole covers and drains lie in the road.
     fixed = np.where((fixed == _MANMADE) & (mesh.vertices[..., 2].max(1) < _PAINT_HEIGHT), 11, fixed)
+    # The country around a street plan lies below its roads and lots too.
+    fixed = np.where(mesh.vertices[..., 2].max(1) < 0, UNSEEN, fixed)
     return np.where(owners > 0, of_actor[np.maximum(owners, 0)], fixed).astype(np.int32)
 
 
@@ -82,7 +86,7 @@ def surface_voxels(
 
     Args:
         vertices: (T, 3, 3) float32 triangles, metres, world.
-        classes: (T,) int32 from `triangle_classes`.
+        classes: (T,) int32 from `triangle_classes`; one with `UNSEEN` fills nothing.
         ego: base_link in the world.
         grid: cells of the plane, base_link.
         z_min, z_max: bounds of the voxels, metres, base_link.
@@ -140,7 +144,7 @@ def _fill(vertices, classes, priority, rotation, translation, low, size, packed)
     at = np.empty((3, 3))
     for t in range(len(vertices)):
         corner_places(vertices[t], rotation, translation, low, size, at)
-        if outside(at, nx, ny, nz):
+        if classes[t] < 0 or outside(at, nx, ny, nz):
             continue
         steps = steps_of(at)
         value = (priority[classes[t]] << 8) | (classes[t] + 1)
