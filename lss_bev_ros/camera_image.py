@@ -94,9 +94,10 @@ def _converter() -> Callable[[np.ndarray, str], np.ndarray]:
         packed.is_bigendian = int(sys.byteorder == "big")
         packed.data = array.array("B", numbers.tobytes())
         try:
-            return bridge.imgmsg_to_cv2(packed, "rgb8")
+            rgb: np.ndarray = bridge.imgmsg_to_cv2(packed, "rgb8")
         except Exception:  # the message is sound: this cv_bridge does not know the encoding
             return images.convert(numbers, name)
+        return rgb
 
     return convert
 

@@ -7,11 +7,13 @@ asks which of the two is in use.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
+from types import ModuleType
 
 from .ament_prefix import offer_package
-from .errors import RosError
+from .errors import LssBevError, RosError
 
 # What the nodes import.
 _MESSAGES = ("std_msgs", "geometry_msgs", "sensor_msgs", "nav_msgs", "diagnostic_msgs", "visualization_msgs")
@@ -19,9 +21,9 @@ _USED = (*(f"{name}.msg" for name in _MESSAGES), "rosgraph_msgs.msg", "std_srvs.
 
 _SPEC = importlib.util.find_spec("pipros")
 if _SPEC is None or _SPEC.origin is None:  # a mere folder of that name is that of this repository
-    pipros = None
+    pipros: ModuleType | None = None
 else:
-    import pipros
+    pipros = importlib.import_module("pipros")
 
 
 def prepare() -> None:
@@ -63,5 +65,5 @@ def explain(error: ImportError) -> None:
         raise RosError("this command needs pipros beside ROS 2: pip install ./pipros") from error
 
 
-USER_ERRORS: tuple[type[Exception], ...] = () if pipros is None else (pipros.PiprosError,)
-"""Errors of pipros whose message is one line for the user."""
+USER_ERRORS: tuple[type[Exception], ...] = (LssBevError, *(() if pipros is None else (pipros.PiprosError,)))
+"""Errors whose message is one line for the user."""

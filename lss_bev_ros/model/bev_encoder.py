@@ -63,4 +63,5 @@ class BevEncoder(nn.Module):
         x = F.relu(self.bn1(self.conv1(bev)))
         half = self.layer1(x)
         eighth = self.layer3(self.layer2(half))
-        return self.up2(self.up1(eighth, half))
+        logits: torch.Tensor = self.up2(self.up1(eighth, half))
+        return logits

@@ -30,4 +30,5 @@ class Up(nn.Module):
 
     def forward(self, coarse: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
         """(B, c, h, w) and (B, f, scale * h, scale * w) to (B, outputs, scale * h, scale * w)."""
-        return self.conv(torch.cat((fine, self.up(coarse)), dim=1))
+        joined: torch.Tensor = self.conv(torch.cat((fine, self.up(coarse)), dim=1))
+        return joined

@@ -135,5 +135,5 @@ def _color(names: Sequence[str], name: str) -> palette.Color:
     return COLORS[names.index(name) % len(COLORS)]
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)

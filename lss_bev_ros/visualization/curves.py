@@ -74,5 +74,5 @@ def _axes(draw: ImageDraw.ImageDraw, corner: tuple[int, int], title: str, across
         draw.text((left - 10, y), f"{tick:g}", tuple(palette.TEXT_DIM), _font(15), anchor="rm")
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
