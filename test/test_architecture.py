@@ -33,6 +33,7 @@ SCORES = {"evaluation", "visualization"}
 
 LAYERS = {
     "errors": set(),
+    "files": set(),
     "ament_prefix": set(),
     "ros2": {"ament_prefix"},
     "geometry": set(),
@@ -51,7 +52,7 @@ LAYERS = {
     "topics": DATA | {"messages"},
     "dashboard": GEOMETRY | {"visualization"},
     "benchmark": NETWORK | SCORES | {"dataset", "messages", "dashboard"},
-    "deploy": NETWORK | {"evaluation", "training"},
+    "deploy": NETWORK | {"evaluation", "training", "benchmark"},
     "nodes": NETWORK | DATA | SCORES | ROS_FACE | {"dashboard", "doctor"},
     "bags": DATA | ROS_FACE | {"visualization", "doctor", "nodes"},
     "demo": NETWORK | DATA | SCORES | ROS_FACE | {"synthetic", "nodes", "bags"},
@@ -149,7 +150,7 @@ def test_imports_point_one_way(path):
         if not path.relative_to(PACKAGE).as_posix().startswith(KNOW_ROS):
             assert root not in ROS, f"{path} imports {name}, but its layer knows nothing of ROS"
             assert not root.endswith("_msgs"), f"{path} imports {name}"
-        if root == "lss_bev_ros" and rest and rest[0] not in (layer, "errors", "__version__"):
+        if root == "lss_bev_ros" and rest and rest[0] not in (layer, "errors", "files", "__version__"):
             assert rest[0] in LAYERS.get(layer, ()) | crossings, f"{path} imports {name}"
 
 

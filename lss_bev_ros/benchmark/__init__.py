@@ -4,7 +4,7 @@ from ..evaluation.frames import BenchmarkFrames, dataset_frames, random_frames
 from .benchmark import run_benchmark
 from .datasheet import write_datasheet
 from .options import BenchmarkOptions
-from .report import benchmark_tables, skipped_lines, write_report
+from .report import benchmark_tables, skipped_lines
 from .saved_frames import load_frames, save_frames
 
 __all__ = [
@@ -18,5 +18,4 @@ __all__ = [
     "save_frames",
     "skipped_lines",
     "write_datasheet",
-    "write_report",
 ]

@@ -22,6 +22,7 @@ from .modes import Mode, mode_names, normalised, open_modes
 from .options import BenchmarkOptions
 from .reference import ReferencePipeline
 from .summary import Summary, Turn
+from .turns import rotated
 
 WARM_UP = 3
 """Runs of a mode before the first that counts, at least: kernels are compiled, tables made in them."""
@@ -168,8 +169,7 @@ def _take_turns(
 ) -> None:
     gc.collect()
     for repetition in range(repetitions):
-        shift = repetition % len(modes) if modes else 0
-        for mode in (*modes[shift:], *modes[:shift]):
+        for mode in rotated(modes, repetition):
             if mode.turns is None or repetition < mode.turns:
                 summary.add(mode.name, repetition, _turn(mode, repetition, frames, bursts[mode.name]))
         if progress is not None:

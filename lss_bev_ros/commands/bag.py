@@ -8,7 +8,6 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-import click
 import typer
 from typer.core import TyperCommand
 
@@ -30,7 +29,7 @@ class _Ros2Options(TyperCommand):
     several: frozenset[str] = frozenset()
     defaults: ClassVar[dict[str, str]] = {}
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
         taken: list[str] = []
         option = ""
         for index, text in enumerate(args):

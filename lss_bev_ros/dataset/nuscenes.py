@@ -77,8 +77,7 @@ class NuScenesReader:
     @property
     def cameras(self) -> tuple[str, ...]:
         """Names of every camera of the opened scenes: nuScenes' six first, others by name."""
-        names = {c.name for scene in self.scenes for c in self._load(scene).calibrations if c.kind == CAMERA}
-        return tuple(sorted(names, key=camera_order))
+        return tuple(sorted(self._index.cameras, key=camera_order))
 
     @property
     def notices(self) -> tuple[str, ...]:

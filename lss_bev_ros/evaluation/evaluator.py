@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import EvaluationError
+from ..files import to_json
 from ..geometry import BevGrid, Box, vehicle_raster
 from .agreement import LidarScore
 from .lidar import LidarGrid, LidarReference
 from .metrics import AnnotationScore
-from .report import REPORT_VERSION, to_json, write_report
+from .report import REPORT_VERSION, write_report
 from .thresholds import Thresholds, Verdict
 
 _FRAMES_KEPT = 10_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from ..dataset.split import SYNTHETIC_MARKER
 from ..errors import DatasetError
+from ..files import replacing
 from .bending import LENSES, MIXED, lenses_of
 from .config import WorldConfig
 from .ground import rounded
@@ -73,9 +73,7 @@ def synthesize(
         raise DatasetError(f"lens must be one of {', '.join((*LENSES, MIXED))}, got {lens!r}")
     config = config or WorldConfig()
     workers = workers or len(os.sched_getaffinity(0))
-    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
+    with replacing(out, DatasetError, "free the space or choose another folder") as partial:
         _make_folders(partial, version, sweeps)
         tables = TableWriter(seed)
         moments = instants(seconds, sweeps)
@@ -97,13 +95,6 @@ def synthesize(
         if lens:
             facts["lens"] = lens
         (partial / SYNTHETIC_MARKER).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-        _put(partial, out)
-    except OSError as error:
-        raise DatasetError(
-            f"cannot write {out}: {error.strerror or error}; free the space or choose another folder"
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return out
 
 
@@ -193,7 +184,7 @@ def _write_mask(world: World, path: Path) -> None:
     fill(rounded(s0, s1, t0, t1, 0.5), 255)
     for s0, s1, t0, t1, *_ in world.plan.blocks():
         fill(rounded(s0, s1, t0, t1, CORNER), 0)
-    cv2.imwrite(str(path), mask)
+    path.write_bytes(cv2.imencode(".png", mask)[1].tobytes())
 
 
 def _description(world: World) -> str:
@@ -204,13 +195,3 @@ def _description(world: World) -> str:
     turned = float(np.degrees(np.ptp(np.unwrap(path.heading(distance)))))
     way = "turn at junction" if turned > 50 else "straight on"
     return f"Synthetic, {sky}, {sun}, {way}, {len(world.actors)} objects"
-
-
-def _put(partial: Path, out: Path) -> None:
-    """Move a finished set into place, an earlier one out of it."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    old = out.with_name(f".{out.name}.old-{os.getpid()}")
-    if out.exists():
-        out.rename(old)
-    partial.rename(out)
-    shutil.rmtree(old, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+from .. import files
 from ..errors import TrainingError
 from ..model import LiftSplatShoot, ModelConfig
 from .checkpoint import next_world
@@ -128,7 +128,7 @@ def train(
         )
         if rank == 0:
             facts = {"data": data, "ranks": ranks, "recipe": config.description()}
-            (Path(out) / "run.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+            files.write_json(Path(out) / "run.json", facts, TrainingError)
         return trainer.run(pause)
     except torch.cuda.OutOfMemoryError as error:
         raise TrainingError(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from lss_bev_ros.deploy.prune import PruneOptions, pruning, save_weights
+from lss_bev_ros.deploy.prune import PruneOptions, pruning
 from lss_bev_ros.deploy.prune.allocation import FLOOR, allocate
 from lss_bev_ros.deploy.prune.channels import axes, narrow
 from lss_bev_ros.deploy.prune.comparison import Speed
@@ -24,6 +24,7 @@ from lss_bev_ros.deploy.prune.reconstruction import reconstruct
 from lss_bev_ros.errors import DeployError
 from lss_bev_ros.geometry import BevGrid
 from lss_bev_ros.model import LiftSplatShoot, ModelConfig, Widths, build_model
+from lss_bev_ros.model.weights import write_weights
 
 SMALL = Widths().with_named({name: max(4, width // 16) for name, width in Widths().named().items()})
 CONFIG = ModelConfig(
@@ -213,7 +214,7 @@ def test_a_network_is_pruned_saved_and_built_again(model, examples, tmp_path, mo
     assert after < before
     assert pruned.model.config.widths.head == (min(8, SMALL.head[0]),)
     path = tmp_path / "new" / "pruned.safetensors"
-    save_weights(pruned.model, path, {"licence": "Apache-2.0"})
+    write_weights(pruned.model.state_dict(), path, {"licence": "Apache-2.0"}, DeployError)
     again = build_model(path, CONFIG)
     assert again.config == pruned.model.config
     torch.testing.assert_close(
@@ -303,7 +304,7 @@ def test_what_is_left_takes_over_the_work_of_what_was_taken_out(model, examples)
 def test_weights_that_cannot_be_written_leave_nothing(model, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DeployError, match="cannot write"):
-        save_weights(model, tmp_path / "file" / "pruned.safetensors", {})
+        write_weights(model.state_dict(), tmp_path / "file" / "pruned.safetensors", {}, DeployError)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

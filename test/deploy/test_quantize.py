@@ -16,13 +16,14 @@ import onnx
 from onnx import numpy_helper
 
 from lss_bev_ros.deploy.export import export_network
-from lss_bev_ros.deploy.quantize import QuantizeOptions, quantize, write_report
+from lss_bev_ros.deploy.quantize import QuantizeOptions, quantize
 from lss_bev_ros.deploy.quantize.accuracy import relative_error, run_frames
 from lss_bev_ros.deploy.quantize.equalization import ChannelGroups, channel_factors, equalized
 from lss_bev_ros.deploy.quantize.network import FloatNetwork, LabelledInput, labelled_inputs
 from lss_bev_ros.deploy.quantize.ranges import measure_ranges
 from lss_bev_ros.deploy.quantize.rewrite import QuantizationScheme, quantized
 from lss_bev_ros.errors import DeployError, LssBevError
+from lss_bev_ros.files import write_json
 from lss_bev_ros.geometry import BevGrid, Rig
 from lss_bev_ros.geometry.example_rig import level_camera
 from lss_bev_ros.model import LiftSplatShoot, ModelConfig, Widths
@@ -188,7 +189,7 @@ def test_the_most_sensitive_layers_stay_in_float_until_the_bound_holds(folder, f
         for name in set(nodes) & set(FloatNetwork.read(source).layers):
             in_8_bits = made.get(nodes[name].input[0]) == "DequantizeLinear"
             assert in_8_bits == (name not in tight.trials[-1].floating)
-    write_report(loose, tmp_path / "report.json")
+    write_json(tmp_path / "report.json", loose.report)
     assert json.loads((tmp_path / "report.json").read_text())["speedup"] > 0
 
 

@@ -13,7 +13,7 @@ from lss_bev_ros.dataset import Keyframe, vehicle_raster
 from lss_bev_ros.evaluation import Evaluator, LidarReference, LidarScore, Study, report_table, study_table
 from lss_bev_ros.evaluation.evaluator import FrameScore
 from lss_bev_ros.evaluation.reliability import ReliabilityDiagram
-from lss_bev_ros.evaluation.report import to_json
+from lss_bev_ros.files import to_json
 from lss_bev_ros.geometry import BevGrid, Box, Pose, Rig
 from lss_bev_ros.runtime.frame_set import Prediction
 from lss_bev_ros.visualization.study import write_study_pictures

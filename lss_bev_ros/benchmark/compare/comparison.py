@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from ...runtime import FrameSet, Prediction
 from ...runtime.field_of_view import visible_cells
 from ...runtime.preprocess import NetworkInput
 from ..machine import describe_machine
+from ..turns import Turns
 from .subject import Subject
 from .tolerance import Tolerances
 
@@ -91,14 +92,6 @@ def compare(
     }
 
 
-@dataclass
-class _Side:
-    """What is collected of one subject."""
-
-    score: AnnotationScore
-    times: list[float] = field(default_factory=list)
-
-
 def _compare_size(
     first: Subject,
     second: Subject,
@@ -109,7 +102,8 @@ def _compare_size(
     progress: Progress,
 ) -> dict[str, Any]:
     config, grid = first.config, first.config.grid
-    sides = [_Side(AnnotationScore(grid, threshold)) for _ in range(2)]
+    scores = [AnnotationScore(grid, threshold) for _ in range(2)]
+    turns = Turns(2, warm_up)
     differences: dict[str, Difference] = {}
     same = either = both = cells = 0
     truths = frames.truth if grid == BevGrid() else ()
@@ -119,14 +113,7 @@ def _compare_size(
             frame = _fewer(whole, count)
             images = read(frame)
             prepared = [subject.prepare(frame, images) for subject in (first, second)]
-            for _ in range(warm_up if index == 0 else 0):
-                first.run(prepared[0])
-                second.run(prepared[1])
-            logits = []
-            for subject, given, side in zip((first, second), prepared, sides, strict=True):
-                started = time.perf_counter()
-                logits.append(subject.run(given))
-                side.times.append((time.perf_counter() - started) * 1e3)
+            logits = turns.round([partial(first.run, prepared[0]), partial(second.run, prepared[1])])
             # Evenly spread over the frames.
             looked_into = index * INNER_FRAMES % len(frames.sets) < INNER_FRAMES
             pairs = zip((first, second), prepared, strict=True)
@@ -146,16 +133,16 @@ def _compare_size(
             either += int((said[0] | said[1]).sum())
             cells += said[0].size
             if truths:
-                for side, one in zip(sides, occupancy, strict=True):
-                    side.score.update(one, truths[index])
+                for score, one in zip(scores, occupancy, strict=True):
+                    score.update(one, truths[index])
             progress(index + 1, len(frames.sets))
     return {
         "cameras": count,
         "image": [config.image_height, config.image_width],
         "tensors": {name: difference.report() for name, difference in differences.items()},
         "cells": {"agreement": ratio(same, cells), "iou_with_each_other": both / either if either else 1.0},
-        "scores": [_scores(side.score) for side in sides] if truths else [],
-        "latency_ms": [_latency(side.times) for side in sides],
+        "scores": [_scores(score) for score in scores] if truths else [],
+        "latency_ms": [_latency(times) for times in turns.milliseconds],
     }
 
 
@@ -174,7 +161,7 @@ def _scores(score: AnnotationScore) -> dict[str, float | None]:
     }
 
 
-def _latency(times: list[float]) -> dict[str, float | int]:
+def _latency(times: np.ndarray) -> dict[str, float | int]:
     return {
         "mean": float(np.mean(times)),
         "deviation": float(np.std(times)),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,10 +16,8 @@ from ...runtime import Prediction, create_engine
 from ...runtime.engine import Engine, NetworkEngine
 from ...runtime.preprocess import NetworkInput
 from ..machine import describe_machine
+from ..turns import Turns, times_faster
 from .contender import Contender
-
-WARM_UP = 2
-"""Frames that every contender runs before the first that counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +43,7 @@ class FrontierPoint:
 
     def times_faster(self, than: FrontierPoint) -> float:
         """Median over the frames of the other's latency over this one's."""
-        return float(np.median(than.milliseconds / self.milliseconds))
+        return times_faster(than.milliseconds, self.milliseconds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,21 +83,16 @@ def measure_frontier(
             if not isinstance(engine, NetworkEngine):
                 raise DeployError(f"{contender.label}: {engine.name} cannot run its network alone")
         scores = [AnnotationScore(engine.grid) for engine in engines]
-        times = np.zeros((len(engines), len(frames.sets)))
+        turns = Turns(len(engines))
         for index, (frame, images) in enumerate(
             zip(frames.sets, _normalised(frames, engines[0]), strict=True)
         ):
             visible = engines[0].tables(frame).visible
-            for number, engine in enumerate(engines):
-                prepared, tables = engine.prepare(images), engine.tables(frame)
-                for _ in range(WARM_UP if index == 0 else 0):
-                    _run(engine, prepared, tables)
-                start = time.perf_counter()
-                logits = _run(engine, prepared, tables)
-                times[number, index] = (time.perf_counter() - start) * 1e3
+            runs = [partial(_run, each, each.prepare(images), each.tables(frame)) for each in engines]
+            for engine, score, logits in zip(engines, scores, turns.round(runs), strict=True):
                 if frames.truth:
                     occupancy = Prediction(frame.stamp, engine.grid, logits, visible).occupancy
-                    scores[number].update(occupancy, frames.truth[index])
+                    score.update(occupancy, frames.truth[index])
             if progress:
                 progress(index + 1, len(frames.sets))
         names = [engine.name for engine in engines]
@@ -108,7 +101,7 @@ def measure_frontier(
             engine.close()
     points = (
         FrontierPoint(contender, name, score.running["iou"] if frames.truth else float("nan"), row)
-        for contender, name, score, row in zip(contenders, names, scores, times, strict=True)
+        for contender, name, score, row in zip(contenders, names, scores, turns.milliseconds, strict=True)
     )
     return Frontier(tuple(points), frames.source, machine)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -195,40 +192,6 @@ def _fastest(
         goal *= 1.02 * options.speedup / speed.speedup
     assert best is not None  # ATTEMPTS is at least 1.
     return best
-
-
-def save_weights(model: LiftSplatShoot, path: Path, facts: dict[str, str]) -> None:
-    """Write a network as safetensors in half precision, whole or not at all; `build_model` reads it.
-
-    Raises:
-        DeployError: it cannot be written there, or does not fit into half precision.
-    """
-    from safetensors.torch import save_file
-
-    from ...model.weights import CONSTANTS
-
-    state = {}
-    for name, tensor in model.state_dict().items():
-        half = tensor.is_floating_point() and name not in CONSTANTS
-        state[name] = (tensor.half() if half else tensor).contiguous()
-        if not torch.isfinite(state[name]).all():
-            raise DeployError(f"{name} does not fit into half precision: the weights have diverged")
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(state, str(partial), metadata=facts)
-        os.replace(partial, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise DeployError(f"cannot write {path}: {error.strerror or error}; choose another name") from error
-
-
-def write_report(report: dict[str, object], path: Path) -> None:
-    """Write the report as JSON, whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, path)
 
 
 def _timed(table: LatencyTable) -> set[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ... import files
+from ...benchmark.turns import take_turns, times_faster
 from ...errors import DeployError
 from ...runtime.onnx.session import OnnxSession
-from ..export.export import save
 from .equalization import channel_factors, equalized
 from .network import FloatNetwork, labelled_inputs
 from .ranges import METHODS, measure_ranges
 from .rewrite import QuantizationScheme, quantized
 from .sensitivity import Trial, choose_float_layers, layer_errors
-from .speed import take_turns
 
 if TYPE_CHECKING:
     from onnxruntime.quantization.calibrate import TensorsData
@@ -164,13 +162,15 @@ def quantize(
     chosen = trials[-1]
     _check(chosen, iou, options, len(network.layers))
     layers = [layer for layer in network.layers if layer not in chosen.floating]
-    save(quantized(network, ranges, layers, scheme), out)
+    files.write(out, quantized(network, ranges, layers, scheme).SerializeToString(), DeployError)
     for encoder in encoders:
         _save_encoder(encoder, network, ranges, layers, scheme)
     milliseconds = np.zeros((2, 0))
     if options.turns:
         sessions = [OnnxSession(path, threads=options.threads) for path in (source, out)]
-        milliseconds = take_turns(sessions, frames, options.turns)
+        inputs = [frame.inputs for frame in frames]
+        runs = [lambda turn, run=session.run: run(inputs[turn % len(inputs)]) for session in sessions]
+        milliseconds = take_turns(runs, options.turns)
     annotated = not np.isnan(iou)
     report: dict[str, object] = {
         "file": out.name,
@@ -185,16 +185,9 @@ def quantize(
         "float_layers": list(chosen.floating),
         "sensitivity": errors,
         "milliseconds": [float(np.median(row)) if row.size else None for row in milliseconds],
-        "speedup": float(np.median(milliseconds[0] / milliseconds[1])) if milliseconds.size else None,
+        "speedup": times_faster(*milliseconds) if milliseconds.size else None,
     }
     return QuantizedNetwork(out, errors, trials, iou, milliseconds, report)
-
-
-def write_report(result: QuantizedNetwork, path: Path) -> None:
-    """Write the report as JSON, whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(result.report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(partial, path)
 
 
 def has_vnni() -> bool:
@@ -244,4 +237,5 @@ def _save_encoder(
     out = encoder.path.with_name(encoder.path.name.replace("fp32", "int8"))
     if out == encoder.path:
         out = encoder.path.with_name(f"{encoder.path.stem}_int8.onnx")
-    save(quantized(encoder, ranges, [name for name in layers if name in encoder.layers], scheme), out)
+    chosen = [name for name in layers if name in encoder.layers]
+    files.write(out, quantized(encoder, ranges, chosen, scheme).SerializeToString(), DeployError)

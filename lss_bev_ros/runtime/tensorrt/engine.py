@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ... import files
 from ...errors import RuntimeBackendError
 from ...model import LiftSplatShoot, ModelConfig
 from ..cuda.engine import CudaEngine, cuda_missing, this_gpu
@@ -183,26 +184,13 @@ def _of_weights(options: EngineOptions) -> tuple[tuple[EnginePart, ...], str]:
         digest = hashlib.sha256(written).hexdigest()[:12]
         onnx = folder / f"lss_{part}_{precision}_1x{CAMERAS}_{digest}.onnx"
         if not onnx.is_file() or onnx.read_bytes() != written:
-            _write(onnx, written)
+            files.write(onnx, written, RuntimeBackendError, "set LSS_BEV_CACHE to another folder")
         parts.append(_built(onnx))
     return tuple(parts), options.description
 
 
 def _built(onnx: Path) -> EnginePart:
     return load_part(ensure_engine(onnx).path)
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RuntimeBackendError(
-            f"cannot write {path}: {error.strerror or error}; set LSS_BEV_CACHE to another folder"
-        ) from error
 
 
 def _weights_of(parts: tuple[EnginePart, ...]) -> str:
