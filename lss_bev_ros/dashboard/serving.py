@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
+import importlib
 import ipaddress
 import threading
 from collections.abc import Awaitable, Callable
@@ -55,7 +55,9 @@ class Serving:
         self._patience = patience
         self._end: Callable[[], object] | None = None
         self._thread: threading.Thread | None = None
-        if importlib.util.find_spec("aiohttp") is None:  # then there is no page, and everything else goes on
+        try:
+            importlib.import_module("aiohttp")
+        except ModuleNotFoundError:  # then there is no page, and everything else goes on
             self._fail("no page: aiohttp is not installed; pip install aiohttp")
             return
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="page", daemon=True)
