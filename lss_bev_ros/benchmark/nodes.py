@@ -17,9 +17,9 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, PointCloud2
 from pipros.topic.session import Session
 
 from .. import messages
+from ..evaluation.frames import BenchmarkFrames
 from ..geometry import CAMERA_NAMES
 from .camera_source import FRAME_COUNTER
-from .frames import BenchmarkFrames
 from .measured_process import (
     cpu_seconds,
     module_process,

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DatasetError, LssBevError
+from ..evaluation.frames import BenchmarkFrames
 from ..files import replacing
 from ..geometry import BevGrid, Camera, Lens, Pose, Rig
 from ..runtime import FrameSet
-from .frames import BenchmarkFrames
 
 FORMAT = 1
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..evaluation.frames import BenchmarkFrames
 from ..model import ModelConfig
 from ..runtime.field_of_view import visible_cells
-from .frames import BenchmarkFrames
 from .modes import Mode
 from .turns import quantiles, times_faster
 

@@ -44,9 +44,9 @@ def compare(
     """
     from .. import files
     from ..benchmark import compare as comparing
-    from ..benchmark.frames import dataset_frames
     from ..demo.scene import synthetic_scene
     from ..errors import DeployError
+    from ..evaluation.frames import dataset_frames
 
     with console.status("opening"):
         a = comparing.open_subject(first, weights, threads)

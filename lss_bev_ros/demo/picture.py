@@ -11,7 +11,7 @@ import cv2
 from pipros.bag import Bag
 
 from .. import files, messages
-from ..bags.car import Mounting, Warn, decoded, find_car
+from ..bags.car import RecordedMounting, Warn, decoded, find_car
 from ..errors import RosError
 from ..evaluation import LidarReference
 from ..geometry import CAMERA_NAMES
@@ -86,6 +86,6 @@ def _messages_of(path: Path, stamp: int) -> dict:
                 nearest[end], found[end] = distance, message
         scan = found.get("lidar_top/points")
         if scan is not None:
-            mounting = Mounting(bag, car, warn)
+            mounting = RecordedMounting(bag, car, warn)
             found["lidar_pose"] = mounting.pose(scan.header.frame_id, stamp, "the LiDAR")
     return found

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..dataset.raster import vehicle_raster
 from ..errors import EvaluationError
 from ..files import to_json
-from ..geometry import BevGrid, Box
+from ..geometry import BevGrid, Box, vehicle_raster
 from .agreement import LidarScore
 from .lidar import LidarGrid, LidarReference
 from .metrics import AnnotationScore

@@ -17,10 +17,10 @@ from ..files import replacing
 from .bending import LENSES, MIXED, lenses_of
 from .config import WorldConfig
 from .ground import rounded
-from .recording import Instant, Observation, Recording, instants
+from .recording import Observation, Revolution, WorldRecorder, instants
 from .road import CORNER
 from .sensors import mounts
-from .tables import Tables
+from .tables import TableWriter
 from .world import MAP_MARGIN, World
 
 EPOCH = 1_590_969_600_000_000
@@ -75,13 +75,13 @@ def synthesize(
     workers = workers or len(os.sched_getaffinity(0))
     with replacing(out, DatasetError, "free the space or choose another folder") as partial:
         _make_folders(partial, version, sweeps)
-        tables = Tables(seed)
+        tables = TableWriter(seed)
         moments = instants(seconds, sweeps)
         counter = _Counter(scenes * sum(1 + 6 * moment.cameras for moment in moments), progress)
         for index in range(scenes):
             world = World.draw((seed, index), moments[-1].micros * 1e-6 + 0.5, config)
             log = f"s{index + 1:03d}-2020-06-01-00-{index % 6}0-00+0000"
-            recording = Recording(
+            recording = WorldRecorder(
                 world, partial, log, EPOCH + index * SCENE_GAP, (seed, index), image_scale, lenses_of(lens)
             )
             observations = _record(recording, moments, workers, counter)
@@ -141,12 +141,12 @@ class _Counter:
 
 
 def _record(
-    recording: Recording, moments: list[Instant], workers: int, counter: _Counter
+    recording: WorldRecorder, moments: list[Revolution], workers: int, counter: _Counter
 ) -> list[Observation]:
     """Record every instant of a scene on several threads; the compiled parts run without Python's lock."""
     cancelled = False
 
-    def work(moment: Instant) -> Observation:
+    def work(moment: Revolution) -> Observation:
         steps = recording.record(moment)
         observation = next(steps)
         counter.step()

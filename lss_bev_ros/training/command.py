@@ -59,8 +59,8 @@ def train(
     """Train the network; several GPUs with `torchrun --nproc-per-node N -m lss_bev_ros.training.command`."""
     recipe: Any = {name: value for name, value in locals().items() if name in _RECIPE_OPTIONS}
     from ..model import build_model
-    from .run import train as run
     from .trainer import ranks_from_environment
+    from .training import train as run
 
     augmentation = AugmentationConfig(lose_camera=lose_camera)
     config = TrainingConfig(seconds=60 * minutes, augmentation=augmentation, **recipe)

@@ -15,7 +15,6 @@ pytest.importorskip("onnxruntime", reason="quantisation needs the extra `export`
 import onnx
 from onnx import numpy_helper
 
-from lss_bev_ros.benchmark.frames import level_camera
 from lss_bev_ros.deploy.export import export_network
 from lss_bev_ros.deploy.quantize import QuantizeOptions, quantize
 from lss_bev_ros.deploy.quantize.accuracy import relative_error, run_frames
@@ -26,6 +25,7 @@ from lss_bev_ros.deploy.quantize.rewrite import QuantizationScheme, quantized
 from lss_bev_ros.errors import DeployError, LssBevError
 from lss_bev_ros.files import write_json
 from lss_bev_ros.geometry import BevGrid, Rig
+from lss_bev_ros.geometry.example_rig import level_camera
 from lss_bev_ros.model import LiftSplatShoot, ModelConfig, Widths
 from lss_bev_ros.runtime import FrameSet
 from lss_bev_ros.runtime.onnx import OnnxDescription
@@ -166,8 +166,8 @@ def test_a_layer_alone_costs_less_than_all(network, ranges, frames):
 
 
 def test_the_most_sensitive_layers_stay_in_float_until_the_bound_holds(folder, frames, tmp_path, monkeypatch):
-    monkeypatch.setattr("lss_bev_ros.deploy.quantize.run.labelled_inputs", lambda *_: frames)
-    monkeypatch.setattr("lss_bev_ros.deploy.quantize.run.layer_errors", lambda network, *_: ranking(network))
+    monkeypatch.setattr("lss_bev_ros.deploy.quantize.quantizing.labelled_inputs", lambda *_: frames)
+    monkeypatch.setattr("lss_bev_ros.deploy.quantize.quantizing.layer_errors", lambda net, *_: ranking(net))
     source, out = folder / "network_fp32.onnx", tmp_path / "int8.onnx"
     loose = quantize(source, out, tmp_path, QuantizeOptions(bound=10.0, turns=2, method="minmax"))
     assert loose.trials[-1].floating == ()
@@ -199,7 +199,7 @@ def ranking(network):
 
 
 def test_a_bound_that_cannot_be_met_writes_nothing(folder, frames, tmp_path, monkeypatch):
-    monkeypatch.setattr("lss_bev_ros.deploy.quantize.run.labelled_inputs", lambda *_: frames)
+    monkeypatch.setattr("lss_bev_ros.deploy.quantize.quantizing.labelled_inputs", lambda *_: frames)
     options = QuantizeOptions(bound=0.0, sensitivity_frames=0)
     with pytest.raises(DeployError, match=r"bound|loss"):
         quantize(folder / "network_fp32.onnx", tmp_path / "int8.onnx", tmp_path, options)

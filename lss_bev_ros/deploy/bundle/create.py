@@ -17,8 +17,8 @@ import torch
 
 from ... import __version__, errors
 from ... import files as whole_files
-from ...benchmark.frames import BenchmarkFrames
 from ...errors import DeployError
+from ...evaluation.frames import BenchmarkFrames
 from ...geometry import Rig
 from ...model import IMAGE_MEAN, IMAGE_STD, LiftSplatShoot, ModelConfig, build_model, describe_weights
 from ...runtime import FrameSet

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...benchmark.frames import random_frames
 from ...benchmark.turns import take_turns, times_faster
+from ...evaluation.frames import random_frames
 from ...model import LiftSplatShoot
 from ...runtime.cpu.engine import TorchEngine
 from ...runtime.engine import Engine

@@ -22,7 +22,7 @@ from ..options import EngineOptions
 from .builder import BuildOptions, TensorRtError, import_tensorrt
 from .building import ensure_engine, this_machine
 from .engine_file import SUFFIX, EngineNote, read_engine
-from .layout import CAMERAS, EngineLayout, Part, in_order
+from .layout import CAMERAS, EngineLayout, EnginePart, in_order
 from .module import TensorRtModule
 from .network import assemble
 from .torch2trt_file import read_torch2trt
@@ -46,7 +46,7 @@ class TensorRtEngine(CudaEngine):
 
     def __init__(
         self,
-        parts: tuple[Part, ...],
+        parts: tuple[EnginePart, ...],
         weights: str,
         reason: str = "",
         config: ModelConfig | None = None,
@@ -117,7 +117,7 @@ def make_tensorrt(options: EngineOptions, reason: str) -> Engine:
     elif suffixes == {".onnx"}:
         parts = tuple(_built(path) for path in paths)
     elif suffixes == {".pth"} and len(paths) == 2:
-        parts = tuple(Part(path, read_torch2trt(path).plan, None) for path in paths)
+        parts = tuple(EnginePart(path, read_torch2trt(path).plan, None) for path in paths)
     else:
         parts, weights = _of_weights(options)
         return TensorRtEngine(parts, weights, reason)
@@ -130,7 +130,7 @@ def make_tensorrt(options: EngineOptions, reason: str) -> Engine:
     return engine
 
 
-def load_part(path: Path, trt: Any = None) -> Part:
+def load_part(path: Path, trt: Any = None) -> EnginePart:
     """Read an engine that fits this machine, or build it again of the ONNX file beside it.
 
     Raises:
@@ -158,10 +158,10 @@ def load_part(path: Path, trt: Any = None) -> Part:
     return _part(built.path, plan, note)
 
 
-def _part(path: Path, plan: bytes, note: EngineNote) -> Part:
+def _part(path: Path, plan: bytes, note: EngineNote) -> EnginePart:
     dla = note.options.get("dla")
     description = OnnxDescription.read(note.metadata, str(path))
-    return Part(path, plan, description, dla if isinstance(dla, int) else None)
+    return EnginePart(path, plan, description, dla if isinstance(dla, int) else None)
 
 
 def cache_folder() -> Path:
@@ -172,7 +172,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lss_bev_ros"
 
 
-def _of_weights(options: EngineOptions) -> tuple[tuple[Part, ...], str]:
+def _of_weights(options: EngineOptions) -> tuple[tuple[EnginePart, ...], str]:
     """Export both encoders of some weights, and build them where they are not built yet."""
     precision = "fp16" if options.precision == "auto" else options.precision
     model, folder = options.model(), cache_folder()
@@ -189,10 +189,10 @@ def _of_weights(options: EngineOptions) -> tuple[tuple[Part, ...], str]:
     return tuple(parts), options.description
 
 
-def _built(onnx: Path) -> Part:
+def _built(onnx: Path) -> EnginePart:
     return load_part(ensure_engine(onnx).path)
 
 
-def _weights_of(parts: tuple[Part, ...]) -> str:
+def _weights_of(parts: tuple[EnginePart, ...]) -> str:
     description = parts[0].description
     return description.weights if description is not None else "unknown (torch2trt)"

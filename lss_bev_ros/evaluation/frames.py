@@ -1,24 +1,18 @@
-"""The frames that all modes are measured on."""
+"""Frames that networks are measured on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ..errors import DatasetError
-from ..geometry import CAMERA_NAMES, BevGrid, Camera, Pose, Rig
+from ..geometry import BevGrid, Rig, vehicle_raster
+from ..geometry.example_rig import nuscenes_like_rig
 from ..runtime import FrameSet
-
-WIDTH, HEIGHT = 1600, 900
-HEADINGS = (55.0, 0.0, -55.0, 110.0, 180.0, -110.0)
-"""Degrees to the left that the six cameras look, about as on the cars of nuScenes (Caesar et al. 2020)."""
-
-OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
-"""Optical axes (x right, y down, z forward) of a camera that looks along base_link's x."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +37,7 @@ def dataset_frames(dataroot: Path, count: int) -> BenchmarkFrames:
         DatasetError: it is missing, damaged, or has no keyframe.
     """
     # Here alone: a machine that measures saved frames needs no reader.
-    from ..dataset import NuScenesReader, vehicle_raster
+    from ..dataset import NuScenesReader
 
     reader = NuScenesReader(dataroot, version="")
     numbered = [(scene, index) for scene in reader.scenes for index in range(reader.count_keyframes(scene))]
@@ -80,32 +74,3 @@ def random_frames(count: int, seed: int = 0, rig: Rig | None = None) -> Benchmar
             images[camera.name] = cv2.imencode(".jpg", picture)[1].tobytes()
         frames.append(FrameSet(stamp, rig, images))
     return BenchmarkFrames("random pictures", frames)
-
-
-def nuscenes_like_rig() -> Rig:
-    """Six 1600x900 cameras at 1.5 m, the rear one wider, as on nuScenes' cars."""
-    focal = {"cam_back": 800.0}
-    return Rig(
-        tuple(
-            level_camera(name, heading, focal.get(name, 1260.0))
-            for name, heading in zip(CAMERA_NAMES, HEADINGS, strict=True)
-        )
-    )
-
-
-def raised(rig: Rig, height: float) -> Rig:
-    """The rig with every camera some metres higher: another calibration."""
-    up = np.array([0.0, 0.0, height])
-    return Rig(
-        tuple(
-            replace(camera, pose=Pose(camera.pose.rotation, camera.pose.translation + up))
-            for camera in rig.cameras
-        )
-    )
-
-
-def level_camera(name: str, heading: float, focal: float) -> Camera:
-    """A 1600x900 camera at 1.5 m that looks `heading` degrees to the left, its focal length in pixels."""
-    intrinsics = np.array([[focal, 0, WIDTH / 2], [0, focal, HEIGHT / 2], [0, 0, 1.0]])
-    pose = Pose.from_yaw(np.radians(heading)) @ Pose(OPTICAL, np.array([0.5, 0.0, 1.5]))
-    return Camera(name, intrinsics, WIDTH, HEIGHT, pose)

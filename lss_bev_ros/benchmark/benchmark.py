@@ -6,20 +6,20 @@ import gc
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
+from ..evaluation.frames import BenchmarkFrames
 from ..model import Calibration, build_model, describe_weights, naive_splat
 from ..model.lift_splat import LiftSplatShoot
 from ..model.splat import SplatTable, splat
 from ..runtime import FrameSet
 from ..runtime.stopwatch import Stopwatch
-from .frames import BenchmarkFrames
 from .machine import describe_code, describe_machine, peak_memory
 from .memory import memory_of
 from .modes import Mode, mode_names, normalised, open_modes
+from .options import BenchmarkOptions
 from .reference import ReferencePipeline
 from .summary import Summary, Turn
 from .turns import rotated
@@ -37,28 +37,6 @@ CALIBRATIONS = 3
 
 FLOAT32 = "reference cpu fp32"
 """The mode that says what the published network says."""
-
-
-@dataclass(frozen=True)
-class BenchmarkOptions:
-    """What is measured and how.
-
-    Attributes:
-        modes: from `mode_names`, all where none are named; see `open_modes`.
-        weights: see `lss_bev_ros.model.build_model`.
-        repetitions: turns of each mode.
-        threads: PyTorch's threads; 0 leaves them alone.
-        memory: whether each mode also runs in a process of its own for its peak memory.
-        commit: of the code, where it lies in no checkout.
-    """
-
-    modes: Sequence[str] = ()
-    weights: str = "builtin"
-    repetitions: int = 20
-    threads: int = 0
-    memory: bool = True
-    commit: str = ""
-    command: str = field(default="", compare=False)
 
 
 def run_benchmark(

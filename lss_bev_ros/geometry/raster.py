@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from ..geometry import BevGrid, Box
+from .box import Box
+from .grid import BevGrid
 
 
 def vehicle_raster(boxes: Iterable[Box], grid: BevGrid, min_lidar_pts: int = 0) -> np.ndarray:

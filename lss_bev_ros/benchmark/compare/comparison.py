@@ -11,13 +11,13 @@ import numpy as np
 
 from ... import __version__
 from ...errors import DeployError
+from ...evaluation.difference import Difference
+from ...evaluation.frames import BenchmarkFrames
 from ...evaluation.metrics import AnnotationScore, predicted_cells, ratio
 from ...geometry import BevGrid
 from ...runtime import FrameSet, Prediction
 from ...runtime.field_of_view import visible_cells
 from ...runtime.preprocess import NetworkInput
-from ..difference import Difference
-from ..frames import BenchmarkFrames
 from ..machine import describe_machine
 from ..turns import Turns
 from .subject import Subject

@@ -25,7 +25,7 @@ from pipros.parameter_file import parse_value
 from ..dataset.contents import camera_names, count_keyframes
 from ..errors import LssBevError, RosError
 from ..evaluation import report_table
-from .monitor import Monitor
+from .monitor import DemoMonitor
 from .picture import picture_from_bag
 from .scene import synthetic_scene
 from .status import live_table
@@ -108,7 +108,7 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
         launch = ["launch", "demo.launch.py", *(f"{name}:={value}" for name, value in given.items())]
         with _process("launch", launch, files) as nodes:
             try:
-                monitor = Monitor(namespace, cameras, given.get("image_transport", ""))
+                monitor = DemoMonitor(namespace, cameras, given.get("image_transport", ""))
                 seen = _watch(nodes, listeners, monitor, console)
             except KeyboardInterrupt:
                 interrupted = True
@@ -191,7 +191,7 @@ def _process(name: str, command: list[str], files: DemoFiles) -> Iterator[subpro
                         process.wait(_STOP_TIMEOUT)
 
 
-def _watch(nodes: subprocess.Popen, listeners: int, monitor: Monitor, console: Console) -> dict[str, str]:
+def _watch(nodes: subprocess.Popen, listeners: int, monitor: DemoMonitor, console: Console) -> dict[str, str]:
     """Show the live status until the nodes end; return what the network said of itself last."""
     started = time.monotonic()
     phase, shown, page = "starting", 0.0, ""

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from ...errors import DeployError
+from ...evaluation.frames import BenchmarkFrames
 from ...evaluation.metrics import AnnotationScore
 from ...runtime import Prediction, create_engine
 from ...runtime.engine import Engine, NetworkEngine
 from ...runtime.preprocess import NetworkInput
-from ..frames import BenchmarkFrames
 from ..machine import describe_machine
 from ..turns import Turns, times_faster
 from .contender import Contender

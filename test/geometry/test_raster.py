@@ -1,6 +1,8 @@
-"""The vehicle raster, beyond its equality with LSS's on the real frame (test_nuscenes.py)."""
+"""The vehicle raster: LSS's own on a synthetic frame (on a real one: test_nuscenes.py), and beyond."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,18 @@ GRID = BevGrid()
 def vehicle(x=0.0, y=0.0, yaw=0.0, length=4.0, width=2.0, category="vehicle.car", points=5) -> Box:
     size = np.array([length, width, 1.5])
     return Box(Pose.from_yaw(yaw, (x, y, 0.8)), size, category, num_lidar_pts=points)
+
+
+def test_the_raster_is_that_of_the_published_code():
+    golden = np.load(Path(__file__).resolve().parents[1] / "golden" / "golden.npz")
+    names = ("box_categories", "box_centers", "box_sizes", "box_rotations")
+    boxes = [
+        Box(Pose.from_quaternion(rotation, center), np.array([length, width, height]), str(category))
+        for category, center, (width, length, height), rotation in zip(
+            *(golden[name] for name in names), strict=True
+        )
+    ]
+    np.testing.assert_array_equal(vehicle_raster(boxes, GRID), golden["vehicle_raster"])
 
 
 def test_box_fills_its_cells_and_the_border_that_lss_adds():
