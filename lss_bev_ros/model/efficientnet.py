@@ -116,6 +116,11 @@ class EfficientNetTrunk(nn.Module):
         self._bn1 = nn.BatchNorm2d(head, eps=EPSILON, momentum=MOMENTUM)
         self._fc = nn.Linear(head, classes)
 
+    @property
+    def last_stride(self) -> int:
+        """Index of the last block that shrinks its input, which is the features at a sixteenth."""
+        return max(i for i, block in enumerate(self._blocks) if block._depthwise_conv.stride[0] > 1)
+
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Run the blocks.
 

@@ -114,10 +114,7 @@ class FoldedCameraEncoder:
         for block in trunk._blocks:
             self.blocks.append(FoldedBlock(block, offset, dtype))
             offset = self.blocks[-1].offset
-        # The last block that shrinks its input reads the features at a sixteenth.
-        self.last_stride = max(
-            i for i, block in enumerate(trunk._blocks) if block._depthwise_conv.stride[0] > 1
-        )
+        self.last_stride = trunk.last_stride
         self.offsets = [
             self.blocks[index].offset.to(dtype).view(1, -1, 1, 1) for index in (self.last_stride - 1, -1)
         ]

@@ -75,7 +75,7 @@ def _camera_encoder(planner: Planner, model: LiftSplatShoot, images: Map) -> tup
     encoder, config = model.camencode, model.config
     trunk = encoder.trunk
     blocks = list(trunk._blocks)
-    last_stride = max(i for i, block in enumerate(blocks) if block._depthwise_conv.stride[0] > 1)
+    last_stride = trunk.last_stride
     rows, columns = config.feature_shape
     fine = blocks[last_stride - 1]._project_conv.out_channels
     coarse = blocks[-1]._project_conv.out_channels

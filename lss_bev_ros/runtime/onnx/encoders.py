@@ -33,11 +33,9 @@ def camera_encoder(graph: Graph, encoder: CameraEncoder, images: str, name: str 
     trunk = encoder.trunk
     x = _conv(graph, f"{name}.trunk._conv_stem", images, trunk._conv_stem, trunk._bn0)
     x = graph.swish(f"{name}.trunk._swish", x)
-    # The last block that shrinks its input reads the features at a sixteenth.
-    last = max(i for i, block in enumerate(trunk._blocks) if block._depthwise_conv.stride[0] > 1)
     sixteenth = x
     for index, block in enumerate(trunk._blocks):
-        if index == last:
+        if index == trunk.last_stride:
             sixteenth = x
         x = _block(graph, f"{name}.trunk._blocks.{index}", x, block)
     x = _up(graph, f"{name}.up1", x, sixteenth, encoder.up1)
