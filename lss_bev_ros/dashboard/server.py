@@ -18,7 +18,7 @@ from .metrics import CONTENT_TYPE, prometheus_text
 from .pictures import Pictures
 from .replay_control import COMMANDS, ReplayControl
 from .scene import Frame, Scene
-from .scores import score_table
+from .scores import ScoreTable, score_table
 from .stream import Channel, Subscription, subscribed
 from .vitals import Vitals
 
@@ -230,7 +230,7 @@ class DashboardServer:
             "uptime": round(self._vitals.uptime, 1),
         }
 
-    def _table(self) -> dict[str, object]:
+    def _table(self) -> ScoreTable:
         return score_table(
             self._vitals.values("evaluation: metrics"), self._vitals.values("evaluation: last frame")
         )

@@ -30,6 +30,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -143,7 +144,7 @@ def pixels(
         lines = buffer[: rows * step].reshape(rows, step)[:, :used]
     else:
         lines = np.lib.stride_tricks.as_strided(buffer, (rows, used), (step, 1))
-    dtype = np.dtype(layout.dtype).newbyteorder(">" if is_bigendian else "<")
+    dtype: np.dtype[Any] = np.dtype(layout.dtype).newbyteorder(">" if is_bigendian else "<")
     numbers: np.ndarray = np.ascontiguousarray(lines).view(dtype)
     if not numbers.dtype.isnative:
         numbers = numbers.astype(layout.dtype)

@@ -89,14 +89,14 @@ class MBConvBlock(nn.Module):
         y = F.silu(self._bn1(self._depthwise_conv(y)))
         squeezed = y.mean((2, 3), keepdim=True)
         gate = torch.sigmoid(self._se_expand(F.silu(self._se_reduce(squeezed))))
-        y: torch.Tensor = self._bn2(self._project_conv(y * gate))
+        out: torch.Tensor = self._bn2(self._project_conv(y * gate))
         if not self.skips:
-            return y
+            return out
         if self.training and self.drop_connect > 0:
             keep = 1.0 - self.drop_connect
-            mask = torch.empty(y.shape[0], 1, 1, 1, dtype=y.dtype, device=y.device).bernoulli_(keep)
-            y = y * mask / keep
-        return x + y
+            mask = torch.empty(out.shape[0], 1, 1, 1, dtype=out.dtype, device=out.device).bernoulli_(keep)
+            out = out * mask / keep
+        return x + out
 
 
 class EfficientNetTrunk(nn.Module):
@@ -117,9 +117,14 @@ class EfficientNetTrunk(nn.Module):
         self._fc = nn.Linear(head, classes)
 
     @property
+    def blocks(self) -> list[MBConvBlock]:
+        """The 16 blocks, in the order of execution."""
+        return [block for block in self._blocks if isinstance(block, MBConvBlock)]
+
+    @property
     def last_stride(self) -> int:
         """Index of the last block that shrinks its input, which is the features at a sixteenth."""
-        return max(i for i, block in enumerate(self._blocks) if block._depthwise_conv.stride[0] > 1)
+        return max(i for i, block in enumerate(self.blocks) if block._depthwise_conv.stride[0] > 1)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Run the blocks.

@@ -40,15 +40,15 @@ def layers(model: LiftSplatShoot) -> Iterator[Layer]:
     """Every convolution that runs, in the order of execution; the classification head does not."""
     camera, bev = model.camencode, model.bevencode
     yield from _below("camencode.trunk", [Layer("_conv_stem", "_bn0", "swish")])
-    for index, block in enumerate(camera.trunk._blocks):
+    for index, block in enumerate(camera.trunk.blocks):
         yield from _below(
             f"camencode.trunk._blocks.{index}", _BOTTLENECK if block.expands else _BOTTLENECK[1:]
         )
     yield from _below("camencode", [*_below("up1", _UP), Layer("depthnet")])
     stem, *ends = _BEV_ENDS
     yield from _below("bevencode", [stem])
-    for stage in ("layer1", "layer2", "layer3"):
-        for index, residual in enumerate(getattr(bev, stage)):
+    for stage, blocks in bev.stages.items():
+        for index, residual in enumerate(blocks):
             shortcut = [] if residual.downsample is None else [_SHORTCUT]
             yield from _below(f"bevencode.{stage}.{index}", [*shortcut, *_RESIDUAL])
     yield from _below("bevencode", [*_below("up1", _UP), *ends])

@@ -322,7 +322,7 @@ def _numbers_allowed() -> AbstractContextManager[None]:
     names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
     kinds = {type(np.dtype(code)) for code in "?bBhHiIlLqQefd"}
     allowed: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [np.dtype, *kinds]
-    allowed += [(scalar, name) for name in names]
+    allowed += [(scalar, name) for name in names if callable(scalar)]
     return torch.serialization.safe_globals(allowed)
 
 

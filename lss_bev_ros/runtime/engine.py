@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from ..errors import ImageError
 from ..geometry import BevGrid
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import torch
 
     from .stopwatch import Stopwatch
+
+
+E = TypeVar("E", bound="Engine")
 
 
 class Engine(ABC):
@@ -67,7 +70,7 @@ class Engine(ABC):
     def close(self) -> None:  # noqa: B027 (a backend that holds nothing has nothing to do)
         """Let go of threads and memory; the engine cannot be used afterwards."""
 
-    def __enter__(self) -> Engine:
+    def __enter__(self: E) -> E:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -16,6 +16,7 @@ from torch import nn
 from ..errors import TrainingError
 from ..files import replacing
 from ..model import LiftSplatShoot, ModelConfig, build_model
+from ..model.memory_format import channels_last
 from .augmentation import depth_targets, draw_augmentation, narrowed, no_augmentation
 from .average import WeightAverage
 from .checkpoint import load_checkpoint, save_checkpoint
@@ -150,7 +151,7 @@ class Trainer:
         published = max(block.drop_connect for block in trunk._blocks)
         for block in trunk._blocks:
             block.drop_connect *= self._config.drop_connect / published
-        return model.to(self._device).to(memory_format=torch.channels_last)
+        return channels_last(model.to(self._device))
 
     @property
     def step(self) -> int:

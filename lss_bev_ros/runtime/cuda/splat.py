@@ -176,7 +176,8 @@ def splat_points(
     Returns:
         (size, C) in the features' precision; cells that no point hits are 0.
     """
-    return SplatFunction.apply(depth, features, cells, size, triton)
+    bev: torch.Tensor = SplatFunction.apply(depth, features, cells, size, triton)
+    return bev
 
 
 def sort_points(
