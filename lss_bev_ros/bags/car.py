@@ -212,6 +212,8 @@ class RecordedMounting:
                 return None
             for note in reading.notes:
                 self._warn(note)
-            same = known is not None and known[2].fingerprint == reading.camera.fingerprint
-            known = self._cameras[name] = info, pose, known[2] if same else reading.camera
+            camera = reading.camera
+            if known is not None and known[2].fingerprint == camera.fingerprint:
+                camera = known[2]
+            known = self._cameras[name] = info, pose, camera
         return known[2]

@@ -123,7 +123,7 @@ class _Window:
         """Fill it up; whether there was anything to read."""
         before = self.held
         while self.held < _CHUNK:
-            count = file.readinto(memoryview(self._bytes)[self.held : _CHUNK])
+            count = file.readinto(self._bytes.data[self.held : _CHUNK])
             if not count:
                 break
             self.held += count

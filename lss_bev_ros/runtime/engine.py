@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from ..model import ModelConfig
     from .stopwatch import Stopwatch
 
 
@@ -79,7 +80,18 @@ class Engine(ABC):
 
 @runtime_checkable
 class NetworkEngine(Protocol):
-    """An engine whose network can be run without decoding and resizing: what the benchmark compares."""
+    """An engine whose network can be run without decoding and resizing: what the benchmark compares.
+
+    Attributes: see `Engine`; and `config`, the network's sizes.
+    """
+
+    name: str
+    weights: str
+    grid: BevGrid
+    config: ModelConfig
+
+    def close(self) -> None:
+        """See `Engine.close`."""
 
     def prepare(self, images: torch.Tensor) -> Any:
         """Put normalised images where `network` reads them, in its precision and layout.

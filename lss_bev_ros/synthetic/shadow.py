@@ -92,7 +92,7 @@ def with_moving(shadows: Shadows, vertices: np.ndarray, outlines: list[np.ndarra
     contact = np.zeros_like(shadows.contact)
     for outline in outlines:
         corners = (outline - shadows.contact_offset) * CONTACT_SCALE
-        cv2.fillConvexPoly(contact, np.round(corners * 16).astype(np.int32), 1.0, shift=4)
+        cv2.fillConvexPoly(contact, np.round(corners * 16).astype(np.int32), (1.0,), shift=4)
     contact = 0.55 * cv2.blur(cv2.blur(contact, (7, 7)), (5, 5)) + 0.3 * cv2.blur(
         cv2.blur(contact, (17, 17)), (11, 11)
     )

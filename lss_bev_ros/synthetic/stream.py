@@ -181,7 +181,7 @@ class Studio:
         self, pose: Pose, mount: Mount, tail: int, materials, light, shadows, seed: int, image, depth
     ) -> None:
         width, height = self._size
-        lens = mount.lens * self._scale
+        lens = mount.camera_lens * self._scale
         lens[2:] += (self._scale - 1) / 2
         rotation, origin = np.ascontiguousarray(pose.rotation.T), pose.translation
         tiles = self._seen(rotation, origin, lens)
@@ -236,7 +236,7 @@ class Studio:
         axes = sun_axes(np.array(light.sun))
         across = (self._middle - place) @ axes[:2].T
         moving = np.concatenate([moving, self._ego.moved(ego).vertices])
-        maps = []
+        maps: list[tuple[tuple[float, float], float, np.ndarray]] = []
         for radius in (NEAR_RADIUS, FAR_RADIUS):
             scale = SHADOW_SIZE / (2 * radius)
             offset = np.floor((axes[:2] @ place - radius) * scale) / scale
@@ -244,18 +244,19 @@ class Studio:
             tiles = np.flatnonzero((np.abs(across) < radius + self._reach[:, None]).all(1))
             draw_flat(self._mesh.vertices[self._gather(tiles)], axes, offset, scale, heights)
             draw_flat(moving, axes, offset, scale, heights)
-            maps += [tuple(offset.tolist()), scale, heights]
+            maps.append(((float(offset[0]), float(offset[1])), scale, heights))
         corner = (float(place[0] - CONTACT_RADIUS), float(place[1] - CONTACT_RADIUS))
         size = int(2 * CONTACT_RADIUS * CONTACT_SCALE)
         contact = np.zeros((size, size), np.float32)
         for outline in outlines:
             cv2.fillConvexPoly(
-                contact, np.round((outline - corner) * CONTACT_SCALE * 16).astype(np.int32), 1.0, shift=4
+                contact, np.round((outline - corner) * CONTACT_SCALE * 16).astype(np.int32), (1.0,), shift=4
             )
         contact = 0.55 * cv2.blur(cv2.blur(contact, (7, 7)), (5, 5)) + 0.3 * cv2.blur(
             cv2.blur(contact, (17, 17)), (11, 11)
         )
-        return Shadows(tuple(float(v) for v in axes.ravel()), *maps, contact, corner)
+        near, far = maps
+        return Shadows(tuple(float(v) for v in axes.ravel()), *near, *far, contact, corner)
 
     def _lidar_hits(
         self, lidar: Mount, time: float, place: np.ndarray, rng: np.random.Generator

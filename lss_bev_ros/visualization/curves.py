@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -14,7 +15,7 @@ MARGIN = 70
 LINE = (94, 201, 255)
 
 
-def study_curves(study: Mapping[str, object]) -> np.ndarray:
+def study_curves(study: Mapping[str, Any]) -> np.ndarray:
     """Draw what `Study.report` holds.
 
     Args:
