@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pipros.overlay.launch.launch_description_entity import LaunchDescriptionEntity
+from launch.action import Action, LaunchDescriptionEntity
 
 if TYPE_CHECKING:
-    from pipros.overlay.launch.action import Action
-    from pipros.overlay.launch.actions import DeclareLaunchArgument
-    from pipros.overlay.launch.launch_context import LaunchContext
+    from launch.actions import DeclareLaunchArgument
+    from launch.launch_context import LaunchContext
 
 
 class LaunchDescription(LaunchDescriptionEntity):
@@ -20,19 +19,15 @@ class LaunchDescription(LaunchDescriptionEntity):
         self.entities = list(initial_entities or ())
 
     def visit(self, context: LaunchContext) -> list[LaunchDescriptionEntity]:
-        """Return the entities."""
         return self.entities
 
     def describe_sub_entities(self) -> list[LaunchDescriptionEntity]:
-        """Return the entities."""
         return self.entities
 
     def add_entity(self, entity: LaunchDescriptionEntity) -> None:
-        """Add one at the end."""
         self.entities.append(entity)
 
     def add_action(self, action: Action) -> None:
-        """Add one at the end."""
         self.add_entity(action)
 
     def get_launch_arguments(self, conditional_inclusion: bool = False) -> list[DeclareLaunchArgument]:
@@ -42,7 +37,7 @@ class LaunchDescription(LaunchDescriptionEntity):
         the launch is passed over. `_conditionally_included` of each tells whether its declaration
         depends on a condition.
         """
-        from pipros.overlay.launch.actions import DeclareLaunchArgument
+        from launch.actions import DeclareLaunchArgument
 
         arguments: dict[str, DeclareLaunchArgument] = {}
 
