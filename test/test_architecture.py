@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,9 @@ LAYERS = {
 }
 
 
+FACE = ("pipros", "pipros.bag", "pipros.launching", "pipros.topic")
+
+
 def imports(path):
     """Absolute names of the modules that a file imports, wherever in it."""
     package = ("lss_bev_ros", *path.relative_to(PACKAGE).parent.parts)
@@ -79,6 +83,21 @@ def test_imports_point_one_way(path):
             assert not root.endswith("_msgs"), f"{path} imports {name}"
         if root == "lss_bev_ros" and rest and layer in LAYERS and rest[0] not in (layer, "errors"):
             assert rest[0] in LAYERS[layer] or rest[0] == "__version__", f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_of_pipros_only_its_public_face_is_used(path):
+    """Its README lists it; `standalone` keeps former names until 0.3."""
+    if path.relative_to(PACKAGE).parts[0] == "standalone":
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else ()
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "pipros":
+            assert node.module in FACE, f"{path} imports {node.module}"
+            module = importlib.import_module(node.module)
+            assert set(names) <= {*module.__all__, "bag", "launching", "topic"}, f"{path} imports {names}"
+        elif isinstance(node, ast.Import):
+            assert not any(name.startswith("pipros.") for name in names), f"{path} imports {names}"
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ ALL = (
 )
 CHOSEN = (
     "test/test_beside_ros2.py",
+    "pipros/test/test_beside_ros2.py",
     "pipros/test/test_rclpy.py",
     "pipros/test/test_parameters.py",
     "pipros/test/test_services.py",

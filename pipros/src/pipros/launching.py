@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from pipros import activate
 from pipros.errors import PiprosError
+from pipros.parameter_file import parse_value
 from pipros.ros2 import check
 
 if TYPE_CHECKING:
     from launch import LaunchDescription, LaunchDescriptionSource
+
+__all__ = ["describe_arguments", "find_launch_file", "launch", "parse_arguments", "parse_value"]
 
 _SUFFIX = ".launch.py"
 # Launch configurations that launch itself reads, which no file declares.

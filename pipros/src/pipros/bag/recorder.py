@@ -14,7 +14,8 @@ from rclpy.qos import QoSProfile
 from rosbags.interfaces import Connection
 
 from pipros.errors import PiprosError
-from pipros.topic.offers import absolute, message_class, request_for
+from pipros.names import absolute, is_hidden
+from pipros.topic.offers import message_class, request_for
 from pipros.topic.session import Session
 
 from .qos import to_bag
@@ -134,7 +135,7 @@ class Recorder:
             return False
         if topic in map(absolute, self._selection.topics) or self._hidden:
             return True
-        return not any(part.startswith("_") for part in topic.split("/"))
+        return not is_hidden(topic)
 
     def _subscribe(self, topic: str, types: Sequence[str]) -> None:
         log = self._node.get_logger()

@@ -26,11 +26,6 @@ def message_class(type_name: str) -> type:
         raise PiprosError(f"message type {type_name} is not known here") from None
 
 
-def absolute(topic: str) -> str:
-    """Return a topic's full name: a relative one is below the root, as for ros2's commands."""
-    return topic if topic.startswith("/") else f"/{topic}"
-
-
 def types_of(node: Node, topic: str) -> list[str]:
     """Return the types of a topic, none where nobody has it."""
     for name, types in node.get_topic_names_and_types():
