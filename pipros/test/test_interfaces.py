@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipros import OVERLAY, child_environment, idl
+from pipros import OVERLAY, activate, child_environment, idl
 from pipros.definitions import SERVICES
 from pipros.errors import PiprosError
 from pipros.interfaces import definition, names, type_hash, type_store

@@ -13,12 +13,12 @@ import rclpy
 from pipros import OVERLAY
 
 SPIN = """
-import sys, rclpy
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 rclpy.init()
 node = Node("node")
-executor = {"one": SingleThreadedExecutor, "many": MultiThreadedExecutor}[sys.argv[1]]()
+executor = SingleThreadedExecutor()
 executor.add_node(node)
 try:
     print("ready", flush=True)
@@ -38,12 +38,9 @@ rclpy.try_shutdown()
 """
 
 
-@pytest.mark.parametrize("executor", ["one", "many"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_an_idle_spin(
-    start: Callable[..., subprocess.Popen], executor: str, number: signal.Signals
-) -> None:
-    process = start(SPIN, executor)
+def test_a_signal_ends_an_idle_spin(start: Callable[..., subprocess.Popen], number: signal.Signals) -> None:
+    process = start(SPIN)
     assert process.stdout.readline() == "ready\n"
 
     process.send_signal(number)
