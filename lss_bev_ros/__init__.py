@@ -1,3 +1,3 @@
 """Lift-Splat-Shoot bird's-eye-view occupancy for ROS 2."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -16,7 +16,7 @@ from pathlib import Path
 from .errors import RosError
 
 _PACKAGE = "lss_bev_ros"
-_NODES = ("replay", "inference", "evaluation")
+_NODES = ("replay", "inference", "evaluation", "dashboard")
 
 
 def offer_package() -> None:

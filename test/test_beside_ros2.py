@@ -1,6 +1,6 @@
 """What the command line says of a real ROS 2 that cannot be used: one line that names the remedy.
 
-Which rclpy is used, and what it is given, `pipros/test/test_beside_ros2.py` holds.
+Which rclpy is used, and what it is given, `pipros/test/test_real_ros2.py` holds.
 """
 
 from __future__ import annotations

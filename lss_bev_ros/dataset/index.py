@@ -1,27 +1,40 @@
 """The index of a data set, made in a process of its own.
 
-Reading the tables of v1.0-trainval takes a minute and some hundred megabytes, which a replay node or a data
-loader's worker should not hold on to. So they are read in a process that ends, and leave one small record a
-scene in an anonymous file.
+Reading tables takes time and memory, which a replay node or a data loader's worker should not hold on to.
+So they are read in a process that ends, and leave one small record a scene in a file. Tables as large as
+those of v1.0-trainval are only searched (see `scene_parts`), and the file is kept for the next time, as long
+as the tables are the same.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
+import shutil
 import struct
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
+from typing import IO
 
+from .. import __version__
 from ..errors import DatasetError
-from .scene_index import SceneIndex
-from .tables import Tables
+from .records import written
+from .scene_index import CAMERA, SceneIndex
+from .scene_parts import ScenePart, large, scene_parts
+from .tables import Tables, unknown_scene
 
 _TRAILER = struct.Struct("<QQ")
+_FORM = 1
+"""Counts changes of what is kept."""
+
+_KEPT = 4
+"""Indices in the cache; each takes about a hundred megabytes for v1.0-trainval."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +45,19 @@ class Contents:
         places: scene name to offset and size in bytes, in the order of scene.json.
         categories: names of the data set's categories.
         notices: one line each on what was taken in another way than nuScenes has it.
+        cameras: names of all cameras; None where the scenes tell, which are then not left in the tables.
     """
 
     places: dict[str, tuple[int, int]]
     categories: tuple[str, ...]
     notices: tuple[str, ...]
+    cameras: tuple[str, ...] | None
 
 
 class IndexFile:
-    """Scene indices in an anonymous temporary file that is gone when the last holder closes it."""
+    """Scene indices in a file: one of the cache, or one without a name, gone with its last holder."""
 
-    def __init__(self, file, contents: Contents) -> None:
+    def __init__(self, file: IO[bytes], contents: Contents) -> None:
         self._file = file
         self._contents = contents
 
@@ -61,11 +76,24 @@ class IndexFile:
         """One line each on what was taken in another way than nuScenes has it."""
         return self._contents.notices
 
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of all cameras."""
+        if self._contents.cameras is not None:
+            return self._contents.cameras
+        loaded = map(self.load, self.scenes)
+        return tuple({each.name for index in loaded for each in index.calibrations if each.kind == CAMERA})
+
     def load(self, scene: str) -> SceneIndex:
-        """Read one scene; KeyError where it is not in the file."""
+        """Read one scene; KeyError where it is not in the file.
+
+        Raises:
+            DatasetError: what was left in the tables is broken, or they are other ones by now.
+        """
         offset, size = self._contents.places[scene]
         # pread leaves the file position alone, so threads and forked workers may share the descriptor.
-        return pickle.loads(os.pread(self._file.fileno(), size, offset))
+        kept = pickle.loads(os.pread(self._file.fileno(), size, offset))
+        return kept.load() if isinstance(kept, ScenePart) else kept
 
 
 def build_index(dataroot: Path, version: str, scenes: Sequence[str] = ()) -> IndexFile:
@@ -73,6 +101,24 @@ def build_index(dataroot: Path, version: str, scenes: Sequence[str] = ()) -> Ind
 
     Raises DatasetError where a table is missing, broken or inconsistent, or a scene unknown.
     """
+    kept = _kept(dataroot / version) if large(dataroot / version) else None
+    file, contents = _open(kept)
+    if file is None:
+        file, contents = _made(dataroot, version, scenes)
+        if kept is not None and contents.cameras is not None:
+            _keep(file, kept)
+    if scenes:
+        for name in scenes:
+            if name not in contents.places:
+                file.close()
+                raise DatasetError(unknown_scene(dataroot / version, name, tuple(contents.places)))
+        places = {name: place for name, place in contents.places.items() if name in scenes}
+        contents = replace(contents, places=places)
+    return IndexFile(file, contents)
+
+
+def _made(dataroot: Path, version: str, scenes: Sequence[str]) -> tuple[IO[bytes], Contents]:
+    """A new index in an anonymous file."""
     file = tempfile.TemporaryFile(prefix="lss_bev_index_")  # noqa: SIM115 - the IndexFile holds it open
     # The parent's search path, so that an overlay or an uninstalled checkout is found by the child too.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path)}
@@ -89,13 +135,57 @@ def build_index(dataroot: Path, version: str, scenes: Sequence[str] = ()) -> Ind
         raise DatasetError(
             _failure(dataroot / version, process.returncode, process.stderr.decode(errors="replace"))
         )
-    size = os.fstat(file.fileno()).st_size
-    offset, length = _TRAILER.unpack(os.pread(file.fileno(), _TRAILER.size, size - _TRAILER.size))
-    result = pickle.loads(os.pread(file.fileno(), length, offset))
+    result = _contents(file)
     if isinstance(result, str):
         file.close()
         raise DatasetError(result)
-    return IndexFile(file, result)
+    return file, result
+
+
+def _contents(file: IO[bytes]) -> Contents | str:
+    size = os.fstat(file.fileno()).st_size
+    offset, length = _TRAILER.unpack(os.pread(file.fileno(), _TRAILER.size, size - _TRAILER.size))
+    return pickle.loads(os.pread(file.fileno(), length, offset))
+
+
+def _kept(folder: Path) -> Path:
+    """Where the index of these very tables is kept."""
+    tables = sorted((path.name, *written(path)) for path in folder.glob("*.json"))
+    name = blake2b(
+        repr((__version__, _FORM, str(folder.resolve()), tables)).encode(), digest_size=16
+    ).hexdigest()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+    return cache / "lss_bev_ros" / "tables" / f"{name}.index"
+
+
+def _open(kept: Path | None) -> tuple[IO[bytes] | None, Contents | None]:
+    """An index that is kept; None where there is none that can be read."""
+    if kept is None:
+        return None, None
+    try:
+        file = kept.open("rb")
+        contents = _contents(file)
+    except Exception:  # whatever is wrong with it, it can be made again
+        return None, None
+    os.utime(file.fileno())
+    return file, contents
+
+
+def _keep(file: IO[bytes], kept: Path) -> None:
+    """Put an index where it is found the next time, and drop those that were used long ago."""
+    unfinished = kept.with_name(f".{os.getpid()}-{kept.name}")
+    with contextlib.suppress(OSError):  # a full disk or a home that cannot be written costs only the time
+        kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            with unfinished.open("wb") as copy:
+                file.seek(0)
+                shutil.copyfileobj(file, copy, 1 << 20)
+            unfinished.replace(kept)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        by_use = sorted(kept.parent.glob("*.index"), key=lambda path: path.stat().st_mtime)
+        for path in by_use[:-_KEPT]:
+            path.unlink(missing_ok=True)
 
 
 def _failure(tables: Path, code: int, stderr: str) -> str:
@@ -120,12 +210,12 @@ def main() -> None:
     dataroot, version, *scenes = sys.argv[1:]
     places: dict[str, tuple[int, int]] = {}
     try:
-        tables = Tables(Path(dataroot), version, scenes)
-        for index in tables.indices():
+        tables, found, cameras = _found(Path(dataroot), version, scenes)
+        for name, index in found:
             data = pickle.dumps(index, protocol=pickle.HIGHEST_PROTOCOL)
-            places[index.name] = (out.tell(), len(data))
+            places[name] = (out.tell(), len(data))
             out.write(data)
-        result: Contents | str = Contents(places, tables.categories, tuple(tables.notices))
+        result: Contents | str = Contents(places, tables.categories, tuple(tables.notices), cameras)
     except DatasetError as error:
         result = str(error)
     offset = out.tell()
@@ -133,6 +223,19 @@ def main() -> None:
     out.write(data)
     out.write(_TRAILER.pack(offset, len(data)))
     out.close()
+
+
+def _found(
+    dataroot: Path, version: str, scenes: Sequence[str]
+) -> tuple[Tables, Iterator[tuple[str, SceneIndex | ScenePart]], tuple[str, ...] | None]:
+    """Tables, their scenes, and the cameras where the scenes are still in the tables."""
+    if large(dataroot / version):
+        small = Tables(dataroot, version, everything=False)
+        parts = scene_parts(dataroot / version, small)
+        if parts is not None:
+            return small, parts, tuple(small.cameras)
+    tables = Tables(dataroot, version, scenes)
+    return tables, ((index.name, index) for index in tables.indices()), None
 
 
 def index_scenes(dataroot: Path, version: str, scenes: Sequence[str] = ()) -> Iterator[SceneIndex]:

@@ -9,6 +9,7 @@ as map masks or LiDAR labels, may be missing.
 from __future__ import annotations
 
 import contextlib
+import copy
 import re
 from array import array
 from collections.abc import Iterator, Sequence
@@ -19,8 +20,8 @@ import numpy as np
 
 from ..errors import DatasetError
 from ..geometry import CAMERA_NAMES
-from .records import REMEDY, each_record, load_records
-from .scene_index import CAMERA, LIDAR, Calibration, SceneIndex
+from .records import REMEDY, RecordRows, each_record, load_records, records_at
+from .scene_index import CAMERA, LIDAR, SceneIndex, SensorRecord
 from .units import MICROSECONDS, nanoseconds, unit_of
 
 _KINDS = {"cam": CAMERA, "camera": CAMERA, "lidar": LIDAR}
@@ -52,32 +53,108 @@ class Tables:
         notices: one line each on what was taken in another way than nuScenes has it.
     """
 
-    def __init__(self, dataroot: Path, version: str, scenes: Sequence[str] = ()) -> None:
-        """Read everything.
+    def __init__(
+        self, dataroot: Path, version: str, scenes: Sequence[str] = (), everything: bool = True
+    ) -> None:
+        """Read everything, or all but the three tables that grow with the sensors' rates and the objects.
 
         Args:
             dataroot: folder that holds the version folder.
             version: its name.
             scenes: the scenes to keep, all where none are named.
+            everything: also `sample_data`, `ego_pose` and `sample_annotation`.
 
         Raises:
             DatasetError: a scene is unknown, or a table is missing, broken or inconsistent.
         """
         self._root = dataroot / version
+        self._rows: dict[str, RecordRows] | None = None
         self.notices: list[str] = []
         self._read_scenes(scenes)
         self._read_samples()
         self._read_sensors()
+        self._read_objects()
+        if everything:
+            self.read_large()
+
+    def read_large(self) -> None:
+        """Read what was left out.
+
+        Raises:
+            DatasetError: a table is missing, broken or inconsistent.
+        """
         self._read_data()
         self._read_poses()
         self._read_annotations()
 
+    @property
+    def sample_tokens(self) -> tuple[str, ...]:
+        """Tokens of all samples."""
+        return self._sample_tokens
+
+    @property
+    def sample_scenes(self) -> np.ndarray:
+        """(S,) int32 rows of `scenes`, -1 for samples of scenes that were not chosen."""
+        return self._sample_scene
+
+    @property
+    def sensor_tokens(self) -> tuple[str, ...]:
+        """Tokens of all calibrated sensors."""
+        return tuple(self._calibration_row)
+
+    @property
+    def sensors_used(self) -> np.ndarray:
+        """(C,) bool, which of `sensor_tokens` are cameras and LiDARs."""
+        return np.array([token in self._calibrations for token in self._calibration_row], dtype=bool)
+
+    @property
+    def instance_tokens(self) -> tuple[str, ...]:
+        """Tokens of all annotated objects."""
+        return tuple(self._instances)
+
+    @property
+    def cameras(self) -> set[str]:
+        """Names of all cameras that are calibrated."""
+        return {entry.name for entry in self._calibrations.values() if entry.kind == CAMERA}
+
+    @property
+    def lidars(self) -> set[str]:
+        """Channels of all LiDARs that are calibrated."""
+        return {entry.channel for entry in self._calibrations.values() if entry.kind == LIDAR}
+
+    def part(
+        self, scene: int, sensors: Sequence[str], instances: Sequence[str], rows: dict[str, RecordRows]
+    ) -> Tables:
+        """What the large tables of one scene need of the others, with where its records are in them.
+
+        Args:
+            scene: row of `scenes`.
+            sensors: tokens of the calibrated sensors that it uses.
+            instances: tokens of its annotated objects.
+            rows: table name to the scene's records, for the three large tables.
+        """
+        part = copy.copy(self)
+        samples = np.flatnonzero(self._sample_scene == scene)
+        part.scenes, part.notices, part._all = (self.scenes[scene],), [], False
+        part._scene_row = {}
+        part._sample_tokens = tuple(self._sample_tokens[row] for row in samples)
+        part._sample_row = {token: row for row, token in enumerate(part._sample_tokens)}
+        part._sample_scene, part._sample_stamps = (
+            np.zeros(len(samples), np.int32),
+            self._sample_stamps[samples],
+        )
+        part._calibrations = {token: self._calibrations[token] for token in sensors}
+        part._calibration_row = {token: row for row, token in enumerate(sensors)}
+        part._instances = {token: self._instances[token] for token in instances}
+        part._rows = rows
+        return part
+
     def indices(self) -> Iterator[SceneIndex]:
         """The index of each chosen scene, in their order."""
         count, scene_of = len(self.scenes), self._sample_scene
-        self._samples_of = _grouped(scene_of, count)
-        self._data_of = _grouped(scene_of[self._data_sample], count)
-        self._boxes_of = _grouped(scene_of[self._box_sample], count)
+        self._samples_of = grouped(scene_of, count)
+        self._data_of = grouped(scene_of[self._data_sample], count)
+        self._boxes_of = grouped(scene_of[self._box_sample], count)
         self._row_of = np.empty(len(scene_of), dtype=np.int32)
         lidars: dict[str, set[str]] = {}
         for scene, name in enumerate(self.scenes):
@@ -91,6 +168,12 @@ class Tables:
 
     def _path(self, table: str) -> Path:
         return self._root / f"{table}.json"
+
+    def _records(self, table: str, needed: set[str], optional: bool = False) -> Iterator[tuple[int, dict]]:
+        """Records with their numbers: all of the table, or the rows of a part."""
+        if self._rows is None:
+            return enumerate(each_record(self._path(table), needed, optional))
+        return records_at(self._path(table), self._rows[table], needed)
 
     def _problem(self, table: str, number: int, text: str) -> DatasetError:
         return DatasetError(f"{self._path(table)}: record {number} {text}; {REMEDY}")
@@ -173,7 +256,7 @@ class Tables:
             sensors[str(record["token"])] = (str(record["channel"]), sensor_kind(record))
         channels = [channel for channel, kind in sensors.values() if kind == CAMERA]
         frames = frame_names(channels)
-        self._calibrations: dict[str, Calibration] = {}
+        self._calibrations: dict[str, SensorRecord] = {}
         self._calibration_row: dict[str, int] = {}
         table = "calibrated_sensor"
         for number, record in enumerate(
@@ -194,7 +277,7 @@ class Tables:
                 distortion = tuple(float(value) for value in _field(record, "distortion", list) or ())
             except (TypeError, ValueError) as error:
                 raise self._problem(table, number, f"is no camera's calibration ({error})") from None
-            self._calibrations[token] = Calibration(
+            self._calibrations[token] = SensorRecord(
                 token=token,
                 name=frames[channel] if kind == CAMERA else frame_name(channel),
                 kind=kind,
@@ -214,7 +297,7 @@ class Tables:
         number_of, sample, calibration, size = array("q"), array("i"), array("i"), array("i")
         key, ego, files, ends = bytearray(), bytearray(), bytearray(), array("q", [0])
         stamps: list[int | float] = []
-        for number, record in enumerate(each_record(self._path(table), needed)):
+        for number, record in self._records(table, needed):
             row = self._sample_row.get(str(record["sample_token"]))
             if row is None:
                 raise self._dangling(table, number, "sample_token", "sample")
@@ -285,7 +368,7 @@ class Tables:
         table = "ego_pose"
         wanted = None if self._all else set(self._data_ego.tolist())
         tokens, values = bytearray(), array("d")
-        for number, record in enumerate(each_record(self._path(table), {"token", "translation", "rotation"})):
+        for number, record in self._records(table, {"token", "translation", "rotation"}):
             token = digest(str(record["token"]))
             # numpy's strings have no zeros at their end
             if wanted is not None and token.rstrip(b"\0") not in wanted:
@@ -301,25 +384,26 @@ class Tables:
         self._ego = np.frombuffer(values, dtype=np.float64).reshape(-1, 7)
         self._data_pose = place
 
-    def _read_annotations(self) -> None:
-        table = "sample_annotation"
-        self.categories: tuple[str, ...] = ()
+    def _read_objects(self) -> None:
         names = {
             str(record["token"]): str(record["name"])
             for record in load_records(self._path("category"), {"token", "name"}, optional=True)
         }
-        self.categories = tuple(dict.fromkeys(names.values()))
-        instances: dict[str, str] = {}
+        self.categories: tuple[str, ...] = tuple(dict.fromkeys(names.values()))
+        self._instances: dict[str, str] = {}
         for number, record in enumerate(
             each_record(self._path("instance"), {"token", "category_token"}, optional=True)
         ):
             if str(record["category_token"]) not in names:
                 raise self._dangling("instance", number, "category_token", "category")
-            instances[str(record["token"])] = names[str(record["category_token"])]
-        levels = {
+            self._instances[str(record["token"])] = names[str(record["category_token"])]
+        self._levels = {
             str(record["token"]): _VISIBILITY.get(str(record.get("level", "")), _numbered(record["token"]))
             for record in load_records(self._path("visibility"), {"token"}, optional=True)
         }
+
+    def _read_annotations(self) -> None:
+        table, instances, levels = "sample_annotation", self._instances, self._levels
         needed = {
             "token",
             "sample_token",
@@ -334,7 +418,7 @@ class Tables:
         tokens, before, after = bytearray(), bytearray(), bytearray()
         self._box_instance: list[str] = []
         self._box_category: list[str] = []
-        for number, record in enumerate(each_record(self._path(table), needed, optional=True)):
+        for number, record in self._records(table, needed, optional=True):
             row = self._sample_row.get(str(record["sample_token"]))
             if row is None:
                 raise self._dangling(table, number, "sample_token", "sample")
@@ -437,7 +521,7 @@ def digest(token: str) -> bytes:
     return blake2b(token.encode(), digest_size=16).digest()
 
 
-def _grouped(keys: np.ndarray, count: int) -> list[np.ndarray]:
+def grouped(keys: np.ndarray, count: int) -> list[np.ndarray]:
     """Rows of `keys` that are 0, those that are 1, and so on below `count`."""
     order = np.argsort(keys, kind="stable")
     bounds = np.searchsorted(keys[order], np.arange(count + 1))

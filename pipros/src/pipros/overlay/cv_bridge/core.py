@@ -118,7 +118,7 @@ class CvBridge:
         kind = _layout(desired)[1]
         if image.dtype == kind:
             return image
-        factor = 1 / 257 if kind == "uint8" else 257
+        factor = 1 / 257 if kind == "uint8" else 257.0  # a float: 257 is no uint8
         return np.round(image * factor).astype(kind)
 
 
