@@ -26,7 +26,7 @@ from .writer import BagWriter
 # Seconds between two looks for new topics, and messages of a topic that may wait, as rosbag2 has them.
 _DISCOVERY_SECONDS = 0.1
 _DEPTH = 100
-# A Ctrl-C ends the nodes as well, and what they publish at their end belongs into the bag.
+# A Ctrl-C ends other nodes as well, and what they publish at their end belongs into the bag.
 _LAST_WORDS_SECONDS = 0.3
 
 
