@@ -10,7 +10,7 @@ from geometry_msgs.msg import TransformStamped
 from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
 
-from pipros.bag.reader import Bag
+from pipros.bag import Bag
 
 from .. import messages, topics
 from ..errors import GeometryError, RosError

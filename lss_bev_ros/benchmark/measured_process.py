@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipros import child_environment
-from pipros.topic.session import Session
+from pipros.topic import Session
 
 from ..errors import RosError
 

@@ -19,8 +19,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
-from pipros.launching import parse_arguments
-from pipros.parameter_file import parse_value
+from pipros.launching import parse_arguments, parse_value
 
 from ..dataset.contents import camera_names, count_keyframes
 from ..errors import LssBevError, RosError
