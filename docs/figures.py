@@ -143,7 +143,7 @@ def read_nodes() -> tuple[dict[str, NodeFacts], list[str]]:
     ros2.prepare()
     import rclpy
 
-    from lss_bev_ros.benchmark.frames import random_frames
+    from lss_bev_ros.evaluation.frames import random_frames
     from lss_bev_ros.geometry import CAMERA_NAMES
     from lss_bev_ros.nodes import dashboard, evaluation, inference, replay
     from lss_bev_ros.topics import all_topics

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from lss_bev_ros.benchmark.compare import Tolerances, compare, failures, markdown, open_subject
-from lss_bev_ros.benchmark.frames import dataset_frames
 from lss_bev_ros.deploy.export import export_network
+from lss_bev_ros.evaluation.frames import dataset_frames
 from lss_bev_ros.model import build_model
 
 
