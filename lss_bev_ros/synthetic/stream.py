@@ -11,7 +11,6 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from ..geometry import CAMERA_NAMES, Box, Camera, Pose, Rig
@@ -24,7 +23,7 @@ from .mesh import Mesh
 from .rasterizer import draw_flat, draw_ranges
 from .sensors import HEIGHT, WIDTH, Mount, mounts
 from .shading import shade
-from .shadow import CONTACT_RADIUS, CONTACT_SCALE, FAR_RADIUS, NEAR_RADIUS, Shadows, sun_axes
+from .shadow import FAR_RADIUS, NEAR_RADIUS, Shadows, blank_map, contact_corner, contact_map, sun_axes
 from .world import World
 
 TILE = 16.0
@@ -237,23 +236,13 @@ class Studio:
         moving = np.concatenate([moving, self._ego.moved(ego).vertices])
         maps = []
         for radius in (NEAR_RADIUS, FAR_RADIUS):
-            scale = SHADOW_SIZE / (2 * radius)
-            offset = np.floor((axes[:2] @ place - radius) * scale) / scale
-            heights = np.full((SHADOW_SIZE, SHADOW_SIZE), -1e6, np.float32)
+            heights, offset, scale = blank_map(axes, place, radius, SHADOW_SIZE)
             tiles = np.flatnonzero((np.abs(across) < radius + self._reach[:, None]).all(1))
             draw_flat(self._mesh.vertices[self._gather(tiles)], axes, offset, scale, heights)
             draw_flat(moving, axes, offset, scale, heights)
             maps += [tuple(offset.tolist()), scale, heights]
-        corner = (float(place[0] - CONTACT_RADIUS), float(place[1] - CONTACT_RADIUS))
-        size = int(2 * CONTACT_RADIUS * CONTACT_SCALE)
-        contact = np.zeros((size, size), np.float32)
-        for outline in outlines:
-            cv2.fillConvexPoly(
-                contact, np.round((outline - corner) * CONTACT_SCALE * 16).astype(np.int32), 1.0, shift=4
-            )
-        contact = 0.55 * cv2.blur(cv2.blur(contact, (7, 7)), (5, 5)) + 0.3 * cv2.blur(
-            cv2.blur(contact, (17, 17)), (11, 11)
-        )
+        corner = contact_corner(place)
+        contact = contact_map(corner, outlines)
         return Shadows(tuple(float(v) for v in axes.ravel()), *maps, contact, corner)
 
     def _lidar_hits(
