@@ -3,6 +3,7 @@
 #             and Kilted; make coverage: all in one process, counted
 # make test-jazzy, test-kilted   every test that meets rclpy, under a real one (x86-64 Linux: wheels of PyPI)
 # make test-numpy2               every test, under NumPy 2 where the environment has NumPy 1.26
+# make docs                      the documentation as pages, in runs/site
 KNOWN := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))
 # the first Python on the path that is 3.10 to 3.14
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python; do \
@@ -15,15 +16,13 @@ PIP_ARGS ?=
 BIN := $(VENV)/bin
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test test-jazzy test-kilted test-numpy2 coverage lint format clean
+.PHONY: demo test test-jazzy test-kilted test-numpy2 coverage lint format docs clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/installed-demo
 	$(BIN)/lss-bev demo $(ARGS)
 
-test: $(VENV)/installed-dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+test: lint
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 	$(BIN)/python test/numpy2.py $(SIDE_BY_SIDE)
 	$(BIN)/python test/ros2/run.py jazzy $(SIDE_BY_SIDE)
@@ -41,6 +40,10 @@ coverage: $(VENV)/installed-dev
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .

@@ -44,6 +44,7 @@ EXPORT = ["onnx>=1.14", "onnxruntime>=1.16", "onnxslim>=0.1.50"]
 CUDA = ["nvidia-nvimgcodec-cu13[nvjpeg]>=0.6"]
 # Drawing on the GPU that trains, and TensorBoard's logs; CUDA 12: numba-cuda[cu12].
 TRAIN = [*SYNTHETIC, "numba-cuda[cu13]", "tensorboard"]
+DOCS = ["mkdocs-material>=9.6,<10", "mkdocstrings[python]>=0.27"]
 DEMO = [*DATASET, *SYNTHETIC, *STANDALONE, *DASHBOARD]
 
 setup(
@@ -53,9 +54,6 @@ setup(
     long_description=README.read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     author="lss_bev_ros maintainers",
-    author_email="maintainers@users.noreply.github.com",
-    maintainer="lss_bev_ros maintainers",
-    maintainer_email="maintainers@users.noreply.github.com",
     license="Apache-2.0",
     keywords=["ROS 2", "bird's-eye view", "occupancy", "perception", "Lift-Splat-Shoot", "nuScenes"],
     classifiers=[
@@ -108,10 +106,13 @@ setup(
         "cuda": CUDA,
         "train": TRAIN,
         "demo": DEMO,
+        "docs": DOCS,
         "dev": [
             *DEMO,
             *VIDEO,
             *EXPORT,
+            *DOCS,
+            "codespell",
             "hypothesis",
             "pytest",
             "pytest-cov",

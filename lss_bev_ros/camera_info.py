@@ -15,9 +15,6 @@ from sensor_msgs.msg import CameraInfo
 from .errors import GeometryError
 from .geometry import Camera, Lens, Pose, check_intrinsics
 
-FRAMES = ("auto", "optical", "body")
-"""How a camera's frame may be read, see `read_camera_info`."""
-
 _BODY = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 """Optical axes (x right, y down, z forward) in a body frame (x forward, y left, z up), REP 103."""
 

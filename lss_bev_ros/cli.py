@@ -21,6 +21,7 @@ from .commands.evaluate import evaluate
 from .commands.export import export
 from .commands.frontier import frontier
 from .commands.launch import launch
+from .commands.parameters import parameters
 from .commands.prune import prune
 from .commands.quantize import quantize
 from .commands.render import render
@@ -65,6 +66,7 @@ for command in (
     demo,
     doctor,
     launch,
+    parameters,
     synthesize,
     convert,
     render,

@@ -18,10 +18,9 @@ from visualization_msgs.msg import MarkerArray
 
 from . import images, messages
 from .dataset import CameraShot, Keyframe, LidarScan
-from .dataset.raster import vehicle_raster
 from .dataset.timeline import Event, Mounting, mounted_at
 from .errors import DatasetError, PictureError
-from .geometry import CAMERA_NAMES, BevGrid, Pose
+from .geometry import CAMERA_NAMES, BevGrid, Pose, vehicle_raster
 
 LIDAR_TOPIC = "lidar_top/points"
 TRUTH_TOPIC = "ground_truth/occupancy"

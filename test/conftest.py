@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
-import numpy as np
 import pytest
 
 from pipros import activate
@@ -26,25 +25,53 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
-_SHARED = Path(__file__).resolve().parents[2] / "shared"
+GOLDEN = Path(__file__).resolve().parent / "golden"
+# What may not be in the repository: real nuScenes frames, and outputs made from them.
+_OUTSIDE = Path(os.environ.get("LSS_BEV_ROS_TEST_DATA", GOLDEN.parents[2] / "shared"))
+
+
+def outside(name: str, holds: str, variable: str, what: str) -> Path:
+    """A folder of test data that the repository does not hold; skips the test where it is missing."""
+    root = Path(os.environ.get(variable, _OUTSIDE / name))
+    if not (root / holds).is_file():
+        pytest.skip(f"no {what} at {root}; set LSS_BEV_ROS_TEST_DATA to the folder above, or {variable}")
+    return root
+
+
+@pytest.fixture
+def ros_environment(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The environment with a ROS domain of this test run's own, for this process and the ones it starts."""
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    return dict(os.environ)
+
+
+@pytest.fixture
+def ros(ros_environment: dict[str, str]) -> Iterator[None]:
+    """A started rclpy without arguments; shut down at the end."""
+    import rclpy
+
+    rclpy.init(args=[])
+    yield
+    rclpy.try_shutdown()
 
 
 @pytest.fixture(scope="session")
 def nuscenes_frame() -> Path:
     """Data root of one real nuScenes keyframe; it is licensed for tests only and never in the repository."""
-    root = Path(os.environ.get("NUSCENES_FRAME", _SHARED / "nuscenes_frame"))
-    if not (root / "v1.0-mini" / "sample.json").is_file():
-        pytest.skip(f"no real nuScenes frame at {root}; set NUSCENES_FRAME to one")
-    return root
+    return outside("nuscenes_frame", "v1.0-mini/sample.json", "NUSCENES_FRAME", "real nuScenes frame")
 
 
 @pytest.fixture(scope="session")
-def lss_reference() -> Path:
-    """Folder with golden outputs of the published network."""
-    root = Path(os.environ.get("LSS_REFERENCE", _SHARED / "lss_reference"))
-    if not (root / "golden.npz").is_file():
-        pytest.skip(f"no golden outputs of Lift-Splat-Shoot at {root}; set LSS_REFERENCE to them")
-    return root
+def nuscenes_reference() -> Path:
+    """Folder with golden outputs of the published network on the real keyframe."""
+    return outside("lss_reference", "golden.npz", "LSS_REFERENCE", "golden outputs on a nuScenes frame")
+
+
+@pytest.fixture(scope="session", params=["street", "nuscenes"])
+def lss_reference(request: pytest.FixtureRequest) -> Path:
+    """Folder with golden outputs of the published network: on a frame in the repository, then a real one."""
+    return GOLDEN if request.param == "street" else request.getfixturevalue("nuscenes_reference")
 
 
 @pytest.fixture(scope="session")
@@ -53,22 +80,9 @@ def lss_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch = pytest.importorskip("torch")
     from lss_bev_ros.model import LiftSplatShoot
 
-    state = {}
-    for name, tensor in LiftSplatShoot().state_dict().items():
-        draw = np.random.default_rng([0, zlib.crc32(name.encode())])
-        shape = tuple(tensor.shape)
-        if name in ("dx", "bx", "nx", "frustum") or not tensor.is_floating_point():
-            state[name] = tensor
-            continue
-        if name.endswith("running_var"):
-            values = draw.uniform(0.5, 1.5, shape)
-        elif name.endswith("running_mean"):
-            values = draw.normal(0, 0.1, shape)
-        elif len(shape) == 1:
-            values = draw.uniform(0.8, 1.2, shape) if name.endswith("weight") else draw.normal(0, 0.1, shape)
-        else:
-            values = draw.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape)
-        state[name] = torch.from_numpy(values.astype(np.float32))
+    from .golden.weights import drawn
+
+    state = drawn(LiftSplatShoot().state_dict())
     path = tmp_path_factory.mktemp("checkpoint") / "golden.pt"
     torch.save(state, path)
     return path

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "lss_bev_ros"
+PIPROS = PACKAGE.parent / "pipros" / "src" / "pipros"
 ROS = {"rclpy", "launch", "launch_ros", "tf2_ros", "cv_bridge", "ament_index_python", "rosidl_runtime_py"}
 KNOW_ROS = (
     "nodes",
@@ -24,61 +25,167 @@ KNOW_ROS = (
     "camera_image.py",
     "topics.py",
 )
+GEOMETRY = {"geometry", "images"}
+NETWORK = GEOMETRY | {"model", "runtime"}
+DATA = GEOMETRY | {"dataset"}
+ROS_FACE = {"camera_image", "camera_info", "messages", "topics"}
+SCORES = {"evaluation", "visualization"}
+
 LAYERS = {
+    "errors": set(),
+    "files": set(),
+    "ament_prefix": set(),
+    "ros2": {"ament_prefix"},
     "geometry": set(),
     "images": set(),
     "model": {"geometry"},
     "runtime": {"geometry", "images", "model"},
     "dataset": {"geometry", "images"},
-    "evaluation": {"geometry", "dataset", "runtime"},
-    "visualization": {"geometry", "dataset", "evaluation", "images"},
-    "doctor": {"geometry", "evaluation", "images"},
-    "dashboard": {"geometry", "images", "visualization"},
-    "nodes": {
-        "dashboard",
-        "doctor",
-        "geometry",
-        "dataset",
-        "images",
-        "runtime",
-        "evaluation",
-        "visualization",
-        "messages",
-        "camera_image",
-        "camera_info",
-        "topics",
-    },
+    "synthetic": {"geometry", "dataset"},
+    "evaluation": {"geometry"},
+    "visualization": {"geometry", "images", "evaluation"},
+    "doctor": {"geometry", "images"},
+    "training": NETWORK | DATA | {"synthetic"},
+    "camera_image": {"images"},
+    "camera_info": {"geometry"},
+    "messages": {"geometry", "camera_image", "camera_info"},
+    "topics": DATA | {"messages"},
+    "dashboard": GEOMETRY | {"visualization"},
+    "benchmark": NETWORK | SCORES | {"dataset", "messages", "dashboard"},
+    "deploy": NETWORK | {"evaluation", "training", "benchmark"},
+    "nodes": NETWORK | DATA | SCORES | ROS_FACE | {"dashboard", "doctor"},
+    "bags": DATA | ROS_FACE | {"visualization", "doctor", "nodes"},
+    "demo": NETWORK | DATA | SCORES | ROS_FACE | {"synthetic", "nodes", "bags"},
+    "dataset_messages": {"topics"},  # the former name of topics; ends with 0.3
+    "standalone": {"bags"},  # former names of what bags and pipros have; ends with 0.3
 }
+"""Lowest first, and which of those before it each may import."""
+LAYERS["commands"] = set(LAYERS) - {"dataset_messages", "standalone", "ament_prefix"}
+LAYERS["cli"] = {"commands", "ros2"}
+
+CROSSINGS = {
+    "evaluation/frames.py": {"dataset", "runtime"},
+    "evaluation/offline.py": {"dataset", "runtime"},
+    "evaluation/study.py": {"dataset", "runtime"},
+}
+"""Files that may import more than their layer: a network is run over a data set, and what came is scored."""
 
 
-def imports(path):
-    """Absolute names of the modules that a file imports, wherever in it."""
-    package = ("lss_bev_ros", *path.relative_to(PACKAGE).parent.parts)
+def imports(path, package=PACKAGE):
+    """Absolute names of the modules, and of what is in them, that a file imports, wherever in it."""
+    parts = (package.name, *path.relative_to(package).parent.parts)
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            if not node.level:
-                yield node.module
-                continue
-            base = ".".join(package[: len(package) - node.level + 1])
-            full = f"{base}.{node.module}" if node.module else base
+            base = ".".join(parts[: len(parts) - node.level + 1]) if node.level else ""
+            full = ".".join(filter(None, (base, node.module)))
             yield from (f"{full}.{alias.name}" for alias in node.names)
+
+
+def layer_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def cycles(graph):
+    """Sets of nodes that reach one another: Tarjan's strongly connected components of two or more."""
+    numbers, lowest, stack, found = {}, {}, [], []
+
+    def visit(node):
+        numbers[node] = lowest[node] = len(numbers)
+        stack.append(node)
+        for other in sorted(graph.get(node, ())):
+            if other not in numbers:
+                visit(other)
+                lowest[node] = min(lowest[node], lowest[other])
+            elif other in stack:
+                lowest[node] = min(lowest[node], numbers[other])
+        if lowest[node] == numbers[node]:
+            place = stack.index(node)
+            if len(members := stack[place:]) > 1:
+                found.append(sorted(members))
+            del stack[place:]
+
+    for node in sorted(graph):
+        if node not in numbers:
+            visit(node)
+    return found
+
+
+def modules(package):
+    """Every module of a package, by its dotted name, and the modules that it imports."""
+    names = {}
+    for path in package.rglob("*.py"):
+        parts = path.relative_to(package.parent).with_suffix("").parts
+        if "overlay" not in parts:
+            names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    graph = {}
+    for name, path in names.items():
+        wanted = (each if each in names else each.rpartition(".")[0] for each in imports(path, package))
+        graph[name] = {each for each in wanted if each in names} - {name}
+    return graph
 
 
 FILES = [path for path in PACKAGE.rglob("*.py") if "overlay" not in path.parts]
 
 
+def test_every_folder_and_module_has_its_layer():
+    there = {layer_of(path) for path in FILES} - {"__init__"}
+    assert there == set(LAYERS)
+
+
+def test_layers_know_only_lower_ones():
+    lower = set()
+    for layer, allowed in LAYERS.items():
+        assert allowed <= lower, f"{layer} is to import {allowed - lower}, which is not below it"
+        lower.add(layer)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_one_way(path):
-    layer = path.relative_to(PACKAGE).parts[0]
+    layer = layer_of(path)
+    crossings = CROSSINGS.get(path.relative_to(PACKAGE).as_posix(), set())
     for name in imports(path):
         root, *rest = name.split(".")
-        if not layer.startswith(KNOW_ROS):
+        if not path.relative_to(PACKAGE).as_posix().startswith(KNOW_ROS):
             assert root not in ROS, f"{path} imports {name}, but its layer knows nothing of ROS"
             assert not root.endswith("_msgs"), f"{path} imports {name}"
-        if root == "lss_bev_ros" and rest and layer in LAYERS and rest[0] not in (layer, "errors"):
-            assert rest[0] in LAYERS[layer] or rest[0] == "__version__", f"{path} imports {name}"
+        if root == "lss_bev_ros" and rest and rest[0] not in (layer, "errors", "files", "__version__"):
+            assert rest[0] in LAYERS.get(layer, ()) | crossings, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("package", [PACKAGE, PIPROS], ids=lambda path: path.name)
+def test_no_import_goes_in_a_circle(package):
+    assert cycles(modules(package)) == []
+
+
+def test_folders_import_each_other_one_way():
+    graph = {layer: set() for layer in LAYERS}
+    for path in FILES:
+        for name in imports(path):
+            root, *rest = name.split(".")
+            if root == "lss_bev_ros" and rest and layer_of(path) in LAYERS and rest[0] != layer_of(path):
+                graph[layer_of(path)].add(rest[0])
+    assert cycles(graph) == []
+
+
+def test_a_circle_is_found():
+    assert cycles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == [["b", "c"]]
+
+
+def test_the_stand_in_knows_nothing_of_the_package():
+    for path in PIPROS.rglob("*.py"):
+        assert not any(name.split(".")[0] == "lss_bev_ros" for name in imports(path, PIPROS)), path
+
+
+def test_a_public_class_has_a_name_of_its_own():
+    """A reader who looks for a class finds one."""
+    places = {}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(f"{path.relative_to(PACKAGE)}:{node.lineno}")
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
 @pytest.mark.parametrize(
@@ -130,7 +237,7 @@ def own_names(path):
 
 def test_no_node_hides_what_its_base_keeps():
     """A subclass that takes a name of the stand-in's Node would break it where that is used."""
-    overlay = PACKAGE.parent / "pipros" / "src" / "pipros" / "overlay" / "rclpy"
+    overlay = PIPROS / "overlay" / "rclpy"
     kept = set()
     for path in (*overlay.glob("node*.py"), overlay / "parameter_holder.py"):
         kept |= {name for _, _, names in own_names(path) for name in names}

@@ -115,22 +115,3 @@ def test_without_a_compiler_the_message_that_is_missing_is_named(tmp_path: Path)
     line = command_line(ros2, "launch", "demo", PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path))
     assert "lacks tf2_msgs; making it needs a C and a C++ compiler" in line
     assert "apt install g++" in line
-
-
-@pytest.mark.skipif(not LACKS_TF2, reason="no ROS 2 without tf2_msgs is on the path")
-def test_a_message_made_here_is_the_one_of_ros_2(ros: None, open_node: object) -> None:
-    """By its hash, which tells whether two definitions are the same (REP 2016)."""
-    from tf2_msgs.msg import TFMessage
-
-    with open_node("sender") as node:
-        node.create_publisher(TFMessage, "/tf", 1)
-        (offer,) = node.get_publishers_info_by_topic("/tf")
-    digest = bytes(offer.topic_type_hash.value).hex()
-    assert digest == "e369d0f05a23ae52508854b66f6aa0437f3449d652e8cbf22d5abe85d020f087"
-
-
-def test_a_middleware_that_is_not_installed_is_named(start: object) -> None:
-    process = start("import rclpy; rclpy.init()", RMW_IMPLEMENTATION="rmw_nowhere_cpp")
-    _, said = process.communicate(timeout=60)
-    assert "rmw_nowhere_cpp" in said
-    assert bool(process.returncode) is REAL  # rcl ends the process itself; without ROS 2 it is a warning

@@ -145,7 +145,7 @@ def _has_images(names: Collection[str], cameras: Collection[str]) -> bool:
     return any(topics.image_topic(camera) in names for camera in cameras)
 
 
-class Mounting:
+class RecordedMounting:
     """Where the sensors of a car are, from the transforms of a bag.
 
     Args:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +23,7 @@ from .. import topics
 from ..dataset import CameraShot, LidarScan, NuScenesReader
 from ..dataset.timeline import Event, Mounting, next_start, timeline, with_mountings
 from ..errors import DatasetError, RosError
+from ..files import replacing
 from ..geometry import BevGrid
 
 _UNLIMITED = QosTime(9223372036, 854775807)
@@ -97,20 +96,14 @@ def convert(
         target = out if one_bag else out / name
         if target.exists():
             raise RosError(f"bag {target} exists already; convert to another folder or remove it")
-        unfinished = target.with_name(f".{target.name}.partial-{os.getpid()}")
-        try:
-            bag = _Bag(unfinished, target.name, options, made, reader.cameras)
+        with replacing(target, RosError) as partial:
+            bag = _Bag(partial, target.name, options, made, reader.cameras)
             start = 0
             for scene in together:
                 events = with_mountings(timeline(shots[scene], reader.keyframes(scene), start=start))
                 bag.add(events, count)
                 start = next_start(events)
             bag.close()
-            unfinished.replace(target)
-        except OSError as error:
-            raise RosError(f"bag {target} cannot be written: {error.strerror or error}") from error
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
         made.bags.append(target)
         made.size += sum(file.stat().st_size for file in target.iterdir())
     return made

@@ -16,7 +16,7 @@ from .. import messages, topics
 from ..errors import GeometryError, RosError
 from ..geometry import BevGrid, Box, Camera, Pose, Rig
 from ..visualization.film import FilmFrame
-from .car import PREDICTION_TOPIC, Car, Mounting, Warn, decoded, find_car
+from .car import PREDICTION_TOPIC, Car, RecordedMounting, Warn, decoded, find_car
 
 _NEAR_NS = 60_000_000
 """Recordings this near to an instant belong to it, as with the demonstration's picture."""
@@ -56,7 +56,7 @@ class _Instant:
             self.cameras.pop(topic.partition("/")[0], None)
             self.lidar = None if topic == topics.LIDAR_TOPIC else self.lidar
 
-    def settle(self, names: Collection[str], infos: Mapping[str, Any], mounting: Mounting) -> None:
+    def settle(self, names: Collection[str], infos: Mapping[str, Any], mounting: RecordedMounting) -> None:
         """Place the cameras whose images have come, before their calibration or mounting may change."""
         for name in names:
             image = self.message(topics.image_topic(name))
@@ -132,7 +132,7 @@ def _frames(
     with Bag(path) as bag:
         for line in bag.lost:
             warn(f"lost: {line}")
-        mounting = Mounting(bag, car, warn, base_frame)
+        mounting = RecordedMounting(bag, car, warn, base_frame)
         infos = _first_infos(bag, car, warn)
         _check_placed(infos, mounting, stamps, path, warn)
         for full, message in decoded(bag, [full for name, full in car.names.items() if name != "tf"], warn):
@@ -177,7 +177,7 @@ def _first_infos(bag: Bag, car: Car, warn: Warn) -> dict[str, Any]:
 
 
 def _check_placed(
-    infos: dict[str, Any], mounting: Mounting, stamps: list[int], path: Path, warn: Warn
+    infos: dict[str, Any], mounting: RecordedMounting, stamps: list[int], path: Path, warn: Warn
 ) -> None:
     """Raise RosError where no camera can be placed, so that nothing could be drawn."""
     stamp = stamps[0] if stamps else 0
@@ -198,7 +198,7 @@ def _frame(
     instant: _Instant,
     car: Car,
     infos: dict[str, Any],
-    mounting: Mounting,
+    mounting: RecordedMounting,
     predict: Predict | None,
     warn: Warn,
 ) -> FilmFrame | None:

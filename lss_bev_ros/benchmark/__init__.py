@@ -1,9 +1,10 @@
 """`lss-bev benchmark`: every way to run the network, on the same frames, in one run."""
 
+from ..evaluation.frames import BenchmarkFrames, dataset_frames, random_frames
+from .benchmark import run_benchmark
 from .datasheet import write_datasheet
-from .frames import BenchmarkFrames, dataset_frames, random_frames
-from .report import benchmark_tables, skipped_lines, write_report
-from .run import BenchmarkOptions, run_benchmark
+from .options import BenchmarkOptions
+from .report import benchmark_tables, skipped_lines
 from .saved_frames import load_frames, save_frames
 
 __all__ = [
@@ -17,5 +18,4 @@ __all__ = [
     "save_frames",
     "skipped_lines",
     "write_datasheet",
-    "write_report",
 ]

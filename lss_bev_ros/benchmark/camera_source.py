@@ -17,7 +17,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 from tf2_ros import StaticTransformBroadcaster
 
 from .. import messages
-from .frames import BenchmarkFrames
+from ..evaluation.frames import BenchmarkFrames
 from .saved_frames import load_frames
 
 FRAME_COUNTER = "camera_source/frame"

@@ -8,8 +8,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from .. import files
 from .profile import profile_lines
-from .report import mode_rows, skipped_lines, write_report, write_whole
+from .report import mode_rows, skipped_lines
 
 
 def write_datasheet(report: dict[str, Any], place: Path) -> list[Path]:
@@ -30,11 +31,10 @@ def write_datasheet(report: dict[str, Any], place: Path) -> list[Path]:
     for suffix, picture in charts.items():
         path = place.with_name(f"{place.name}{suffix}.png")
         _, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-        write_whole(path, data.tobytes())
-        written.append(path)
+        written.append(files.write(path, data.tobytes()))
     page, figures = place.with_name(place.name + ".md"), place.with_name(place.name + ".json")
-    write_report(report, figures)
-    write_whole(page, _page(report, place.name, [path.name for path in written]).encode())
+    files.write_json(figures, report)
+    files.write(page, _page(report, place.name, [path.name for path in written]))
     return [page, figures, *written]
 
 

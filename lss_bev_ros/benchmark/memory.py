@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .frames import BenchmarkFrames
+from ..evaluation.frames import BenchmarkFrames
 from .saved_frames import load_frames, save_frames
 
 if TYPE_CHECKING:
-    from .run import BenchmarkOptions
+    from .options import BenchmarkOptions
 
 _TIMEOUT = 300.0
 _RUNS = 3

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from ..errors import LssBevError
+from ..geometry.example_rig import raised
 from ..model import LiftSplatShoot, ModelConfig, build_model, describe_weights
 from ..runtime import Engine, FrameSet, create_engine
 from ..runtime.backends import REGISTRY
 from ..runtime.engine import NetworkEngine
 from ..runtime.preprocess import NetworkInput
 from ..runtime.stopwatch import Stopwatch
-from .frames import raised
 from .reference import ReferencePipeline
 from .stopwatch import DeviceStopwatch
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
-import numpy as np
 from nav_msgs.msg import OccupancyGrid
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rich.table import Table
@@ -18,9 +17,9 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, PointCloud2
 from pipros.topic.session import Session
 
 from .. import messages
+from ..evaluation.frames import BenchmarkFrames
 from ..geometry import CAMERA_NAMES
 from .camera_source import FRAME_COUNTER
-from .frames import BenchmarkFrames
 from .measured_process import (
     cpu_seconds,
     module_process,
@@ -30,6 +29,7 @@ from .measured_process import (
     wait_for,
 )
 from .saved_frames import save_frames
+from .turns import quantiles
 
 _KEYFRAME_HZ = 2.0
 _GRACE = 2.0
@@ -199,15 +199,12 @@ def _measure_rate(
         sent = list(listener.sent)
         session.spin(timeout=_GRACE)
     latencies = [listener.served[stamp] for stamp in sent if stamp in listener.served]
-    median, p95, p99 = np.percentile(latencies, [50, 95, 99]) if latencies else [float("nan")] * 3
     return {
         "hz": hz,
         "sent": len(sent),
         "served": len(latencies),
         "dropped": len(sent) - len(latencies),
-        "latency_median_ms": float(median),
-        "latency_p95_ms": float(p95),
-        "latency_p99_ms": float(p99),
+        **{f"latency_{name}": value for name, value in quantiles(latencies).items()},
         "inference_cpu_percent": 100.0 * cpu[0] / elapsed,
         "source_cpu_percent": 100.0 * cpu[1] / elapsed,
         "inference_memory_mib": peak_memory(inference),

@@ -12,6 +12,7 @@ import torch
 from rich.table import Table
 
 from ..errors import LssBevError
+from ..evaluation.frames import BenchmarkFrames
 from ..geometry import Lens, Rig
 from ..model import ModelConfig
 from ..runtime import FrameSet, create_engine
@@ -19,7 +20,6 @@ from ..runtime.backends import REGISTRY
 from ..runtime.cuda.splat import has_triton
 from ..runtime.engine import Engine
 from ..runtime.straightening import StraighteningCache
-from .frames import BenchmarkFrames
 from .modes import normalised
 
 COPY_BYTES = 2**31

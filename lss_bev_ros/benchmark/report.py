@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
-
-from ..errors import LssBevError
 
 STAGES = (
     "decode",
@@ -24,32 +19,6 @@ STAGES = (
     "grid",
 )
 """Stages in the order of execution; what else an engine reports follows."""
-
-
-def write_report(report: dict[str, Any], output: Path) -> None:
-    """Write a report as JSON, whole or not at all.
-
-    Raises:
-        LssBevError: it cannot be written there.
-    """
-    write_whole(output, (json.dumps(report, indent=2) + "\n").encode())
-
-
-def write_whole(output: Path, data: bytes) -> None:
-    """Write a file, whole or not at all.
-
-    Raises:
-        LssBevError: it cannot be written there.
-    """
-    partial = output.with_name(output.name + ".partial")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data)
-        os.replace(partial, output)
-    except OSError as error:
-        raise LssBevError(
-            f"cannot write {output}: {error.strerror or error}; choose another place"
-        ) from error
 
 
 def stages_of(modes: dict[str, Any]) -> list[str]:
@@ -84,6 +53,7 @@ def mode_rows(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
     row("total, median", lambda mode: milliseconds(mode["median_ms"]["total"]))
     row("total, p95", lambda mode: milliseconds(mode["p95_ms"]["total"]))
     row("total, p99", lambda mode: milliseconds(mode["p99_ms"]["total"]))
+    row("total, p99.9", lambda mode: milliseconds(mode.get("p999_ms", {}).get("total")))
     row("runs", lambda mode: str(mode["runs"]))
     row("frames per second", optional("fps", ".1f"))
     row("speedup", optional("speedup", ".2f", "x"))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DatasetError, LssBevError
+from ..evaluation.frames import BenchmarkFrames
+from ..files import replacing
 from ..geometry import BevGrid, Camera, Lens, Pose, Rig
 from ..runtime import FrameSet
-from .frames import BenchmarkFrames
 
 FORMAT = 1
 
@@ -70,14 +70,8 @@ def save_frames(frames: BenchmarkFrames, path: Path) -> None:
         "jpeg": np.concatenate(images),
         "truth": np.array(frames.truth, dtype=bool),
     }
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-        os.replace(partial, path)
-    except OSError as error:
-        raise DatasetError(f"cannot write {path}: {error.strerror or error}; choose another name") from error
+    with replacing(path, DatasetError) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 def load_frames(path: Path) -> BenchmarkFrames:

@@ -11,13 +11,13 @@ import torch
 
 from ..errors import LssBevError
 from ..geometry import BevGrid, Rig
+from ..geometry.example_rig import level_camera, raised
 from ..model import ModelConfig
 from ..runtime import FrameSet
 from ..runtime.backends import REGISTRY
 from ..runtime.engine import Engine, NetworkEngine
 from ..runtime.options import EngineOptions
 from ..runtime.stopwatch import Stopwatch
-from .frames import level_camera, raised
 from .stopwatch import DeviceStopwatch
 
 CAMERAS = (1, 2, 4, 6, 9, 12)

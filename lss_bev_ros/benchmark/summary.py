@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from ..evaluation.frames import BenchmarkFrames
 from ..model import ModelConfig
 from ..runtime.field_of_view import visible_cells
-from .frames import BenchmarkFrames
 from .modes import Mode
+from .turns import quantiles, times_faster
 
 
 @dataclass
@@ -86,10 +88,10 @@ class Summary:
             stage: [run[stage] for run in marked if stage in run] for stage in marked[0] if stage != "total"
         }
         columns["total"] = [total for turn in turns for total in turn.totals]
-        quantiles = {"median_ms": 50, "p95_ms": 95, "p99_ms": 99}
-        report: dict[str, object] = {
-            key: {stage: float(np.percentile(column, quantile)) for stage, column in columns.items()}
-            for key, quantile in quantiles.items()
+        found = {stage: quantiles(column) for stage, column in columns.items()}
+        report: dict[str, Any] = {
+            key: {stage: values[key] for stage, values in found.items() if key in values}
+            for key in found["total"]
         }
         return report | {
             "runs": len(columns["total"]),
@@ -141,12 +143,10 @@ class Summary:
     def _ratio(self, slow: str, fast: str, column: str) -> float:
         """Median of the ratios turn by turn, so that a slow moment of the machine counts on both sides."""
         shared = self._turns[slow].keys() & self._turns[fast].keys()
-        ratios = [
-            np.median(getattr(self._turns[slow][turn], column))
-            / max(np.median(getattr(self._turns[fast][turn], column)), 1e-6)
-            for turn in shared
-        ]
-        return float(np.median(ratios))
+        medians = (
+            [np.median(getattr(self._turns[mode][turn], column)) for turn in shared] for mode in (slow, fast)
+        )
+        return times_faster(*medians)
 
 
 def _agreement(ours: np.ndarray, theirs: np.ndarray) -> float:

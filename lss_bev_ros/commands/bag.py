@@ -56,7 +56,7 @@ class _Play(_Ros2Options):
     defaults: ClassVar[dict[str, str]] = {"--clock": "40"}
 
 
-class Mode(str, Enum):
+class CompressionMode(str, Enum):
     """Of compression."""
 
     none = "none"
@@ -93,8 +93,8 @@ def record(
         float, typer.Option("--max-bag-duration", "-d", help="Seconds of a file, 0 for no limit.")
     ] = 0.0,
     compression_mode: Annotated[
-        Mode, typer.Option("--compression-mode", help="What is compressed.")
-    ] = Mode.none,
+        CompressionMode, typer.Option("--compression-mode", help="What is compressed.")
+    ] = CompressionMode.none,
     compression_format: Annotated[str, typer.Option("--compression-format", help="zstd.")] = "",
     preset: Annotated[
         Preset, typer.Option("--storage-preset-profile", help="zstd: inside the MCAP file.")
@@ -121,7 +121,7 @@ def record(
         raise RosError(f"storage {storage} is not supported; bags are written as mcap")
     if compression_format not in ("", "zstd"):
         raise RosError(f"compression format {compression_format!r} is not known; it is zstd")
-    if compression_format and compression_mode is Mode.none:
+    if compression_format and compression_mode is CompressionMode.none:
         raise RosError("a compression format needs --compression-mode file or message")
     named = (*(positional or ()), *(topics or ()))
     if sum((bool(named or regex), every)) != 1:

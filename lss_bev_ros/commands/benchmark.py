@@ -53,13 +53,13 @@ def benchmark(
     """Measure every way to run the network, in turns on the same frames, and the nodes over DDS."""
     # Read when torch is loaded: threads that wait do not spin, so a busy machine blurs the ratios less.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from .. import files
     from ..benchmark import (
         BenchmarkOptions,
         benchmark_tables,
         run_benchmark,
         skipped_lines,
         write_datasheet,
-        write_report,
     )
     from ..benchmark import save_frames as write_frames
     from ..benchmark.modes import check_modes
@@ -111,7 +111,7 @@ def benchmark(
         for table in nodes_tables(report["nodes"]):
             console.print(table)
     if datasheet is None:
-        write_report(report, output)
+        files.write_json(output, report)
         console.print(f"report      {output}")
         return
     for path in write_datasheet(report, datasheet):
@@ -121,7 +121,7 @@ def benchmark(
 def _dashboard(dataroot: Path | None, output: Path) -> None:
     from pipros import activate
 
-    from ..benchmark import write_report
+    from .. import files
     from ..errors import LssBevError
 
     if dataroot is None:
@@ -132,7 +132,7 @@ def _dashboard(dataroot: Path | None, output: Path) -> None:
     with console.status("dashboard") as status:
         report = benchmark_dashboard(dataroot, progress=status.update)
     console.print(dashboard_table(report))
-    write_report(report, output)
+    files.write_json(output, report)
     console.print(f"report      {output}")
 
 

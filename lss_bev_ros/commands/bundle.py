@@ -35,10 +35,10 @@ def create(
     """Pack models, calibration, frames, expected outputs and a runner into one file."""
     import tempfile
 
-    from ..benchmark.frames import dataset_frames
     from ..demo.scene import synthetic_scene
     from ..deploy.bundle import create_bundle
     from ..deploy.export import export_network, file_name
+    from ..evaluation.frames import dataset_frames
     from ..model import build_model
 
     taken = dataset_frames(data or synthetic_scene(Path("runs") / "data", console), frames)

@@ -42,10 +42,11 @@ def compare(
 
     What is not given as a tolerance follows from the coarser precision of the two.
     """
+    from .. import files
     from ..benchmark import compare as comparing
-    from ..benchmark.frames import dataset_frames
-    from ..benchmark.report import write_report, write_whole
     from ..demo.scene import synthetic_scene
+    from ..errors import DeployError
+    from ..evaluation.frames import dataset_frames
 
     with console.status("opening"):
         a = comparing.open_subject(first, weights, threads)
@@ -62,8 +63,8 @@ def compare(
     for subject in (a, b):
         subject.close()
     console.print(comparing.comparison_table(report))
-    write_whole(output.with_suffix(".md"), comparing.markdown(report).encode())
-    write_report(report, output.with_suffix(".json"))
+    files.write(output.with_suffix(".md"), comparing.markdown(report), DeployError)
+    files.write_json(output.with_suffix(".json"), report, DeployError)
     console.print(f"report      {output.with_suffix('.md')}, {output.with_suffix('.json')}")
     problems = comparing.failures(report)
     for problem in problems:

@@ -19,6 +19,6 @@ def demo(
 
     Without `dataroot:=DIR` a synthetic street scene is made once and replayed.
     """
-    from ..demo.run import run_demo
+    from ..demo.demonstration import run_demo
 
     raise typer.Exit(run_demo(arguments or [], runs, console))

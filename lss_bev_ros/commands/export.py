@@ -41,7 +41,7 @@ def export(
         raise DeployError(f"{out} is one file: say which one --part goes into it, or name a folder")
     free, fixed = tuple(dynamic or ()), None
     if rig is not None:
-        from ..benchmark.frames import dataset_frames
+        from ..evaluation.frames import dataset_frames
 
         fixed = dataset_frames(rig, 1).sets[0].rig
         cameras = len(fixed)

@@ -27,9 +27,9 @@ def frontier(
 ) -> None:
     """Measure IoU and latency of several networks on the same frames, in turns."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from ..benchmark.frames import dataset_frames
     from ..benchmark.frontier import Contender, frontier_table, measure_frontier, write_frontier
     from ..demo.scene import synthetic_scene
+    from ..evaluation.frames import dataset_frames
 
     contenders = [Contender.parse(text) for text in model]
     dataroot = dataroot or synthetic_scene(Path("runs") / "data", console)

@@ -35,10 +35,13 @@ def prune(
     not as fast as asked, the fastest one found is written, a line says so, and the exit code is 1.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from .. import files
     from ..demo.scene import synthetic_scene
-    from ..deploy.prune import PruneOptions, prune_table, save_weights, write_report
+    from ..deploy.prune import PruneOptions, prune_table
     from ..deploy.prune import prune as run
     from ..deploy.prune.tuning import tune
+    from ..errors import DeployError
+    from ..model.weights import write_weights
 
     options = PruneOptions(speedup, device, precision, multiple, frames, threads)
     dataroot = dataroot or synthetic_scene(Path("runs") / "data", console)
@@ -61,8 +64,9 @@ def prune(
             lambda line: console.print(line),
         )
         pruned.report["fine_tuning"] = {"minutes": minutes, "data": data, "rate": rate, **scores}
-    save_weights(model, out, {"licence": "Apache-2.0", "pruned_from": str(pruned.report["weights"])})
-    write_report(pruned.report, out.with_suffix(".json"))
+    facts = {"licence": "Apache-2.0", "pruned_from": str(pruned.report["weights"])}
+    write_weights(model.state_dict(), out, facts, DeployError)
+    files.write_json(out.with_suffix(".json"), pruned.report, DeployError)
     console.print(f"weights     {out}\nreport      {out.with_suffix('.json')}")
     if pruned.missed:
         console.print(pruned.missed, soft_wrap=True)

@@ -34,9 +34,11 @@ def quantize(
     turns: Annotated[int, typer.Option(help="Timed runs of each file.")] = 10,
 ) -> None:
     """Quantise an exported network to INT8, leaving the most sensitive layers in float until IoU holds."""
+    from .. import files
     from ..demo.scene import synthetic_scene
-    from ..deploy.quantize import QuantizeOptions, quantize_table, write_report
+    from ..deploy.quantize import QuantizeOptions, quantize_table
     from ..deploy.quantize import quantize as run
+    from ..errors import DeployError
 
     options = QuantizeOptions(
         frames,
@@ -58,5 +60,5 @@ def quantize(
         )
     console.print(quantize_table(result))
     report = out.with_suffix(".json")
-    write_report(result, report)
+    files.write_json(report, result.report, DeployError)
     console.print(f"network     {out}\nreport      {report}")

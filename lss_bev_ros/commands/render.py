@@ -209,7 +209,7 @@ def _chosen(first: int | None, count: int, source: Path) -> int:
 def _of_dataset(
     reader: NuScenesReader, scene: str, engine: Engine, first: int | None, left_out: _LeftOut
 ) -> tuple[int, Iterator[FilmFrame]]:
-    from ..dataset.raster import vehicle_raster
+    from ..geometry import vehicle_raster
     from ..visualization.film import FilmFrame
 
     scene = scene or next(iter(reader.scenes), "")

@@ -32,17 +32,3 @@ class ReplayControl(ABC):
     @abstractmethod
     def request(self, command: str) -> Future[Answer]:
         """Ask for one of COMMANDS."""
-
-
-class NoReplay(ReplayControl):
-    """There is nothing to control, as on a live car."""
-
-    def available(self) -> bool:
-        """Never."""
-        return False
-
-    def request(self, command: str) -> Future[Answer]:
-        """Refuse."""
-        future: Future[Answer] = Future()
-        future.set_result(Answer(False, "there is no replay"))
-        return future

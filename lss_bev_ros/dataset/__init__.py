@@ -1,7 +1,7 @@
-"""Data sets: the nuScenes reader, and under `synthetic` a world to write one of."""
+"""Data sets: the reader of nuScenes and of what is laid out like it."""
 
+from ..geometry import vehicle_raster
 from .frame import LIDAR_NAME, CameraShot, Keyframe, LidarScan
 from .nuscenes import NuScenesReader
-from .raster import vehicle_raster
 
 __all__ = ["LIDAR_NAME", "CameraShot", "Keyframe", "LidarScan", "NuScenesReader", "vehicle_raster"]

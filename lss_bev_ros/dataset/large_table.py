@@ -25,7 +25,7 @@ _MIXER = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
-class Scan:
+class TableScan:
     """What a table tells without being parsed.
 
     Attributes:
@@ -40,7 +40,7 @@ class Scan:
 
 
 def hashed(tokens: Sequence[str]) -> np.ndarray:
-    """(N,) uint64 of tokens, as `Scan` has them; 0 for one that is not 32 bytes long."""
+    """(N,) uint64 of tokens, as `TableScan` has them; 0 for one that is not 32 bytes long."""
     raw = [token.encode() for token in tokens]
     whole = np.array([len(each) == _DIGITS for each in raw], dtype=bool)
     text = b"".join(each if len(each) == _DIGITS else bytes(_DIGITS) for each in raw)
@@ -48,7 +48,7 @@ def hashed(tokens: Sequence[str]) -> np.ndarray:
     return np.where(whole, mixed, np.uint64(0))
 
 
-def scan(path: Path, fields: Sequence[str]) -> Scan | None:
+def scan(path: Path, fields: Sequence[str]) -> TableScan | None:
     """Find the records of a table and the tokens of some fields.
 
     Args:
@@ -97,7 +97,7 @@ def scan(path: Path, fields: Sequence[str]) -> Scan | None:
     if not rest.endswith(b"\n}\n]"):
         return None
     first = np.concatenate(starts)
-    return Scan(
+    return TableScan(
         starts=first,
         ends=np.append(first[1:] - 2, first[-1] + len(rest) - 2),
         tokens={field: np.concatenate(parts) for field, parts in tokens.items()},

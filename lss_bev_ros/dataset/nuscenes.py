@@ -15,7 +15,7 @@ from ..geometry import Box, Camera, Lens, Pose, Rig
 from ..geometry.category import is_vehicle_category, vehicle_categories
 from .frame import CameraShot, Keyframe, LidarScan
 from .index import build_index
-from .scene_index import CAMERA, Calibration, SceneIndex
+from .scene_index import CAMERA, SceneIndex, SensorRecord
 from .tables import camera_order, unknown_scene
 
 _SCENES_KEPT = 8
@@ -67,7 +67,7 @@ class NuScenesReader:
             )
         self._cameras: dict[tuple, Camera] = {}
         self._rigs: dict[tuple[int, ...], Rig] = {}
-        self._sizes: dict[Calibration, tuple[int, int]] = {}
+        self._sizes: dict[SensorRecord, tuple[int, int]] = {}
 
     @property
     def scenes(self) -> tuple[str, ...]:
@@ -229,7 +229,7 @@ class NuScenesReader:
                 ) from None
         return self._cameras[key]
 
-    def _size(self, calibration: Calibration, path: Path) -> tuple[int, int]:
+    def _size(self, calibration: SensorRecord, path: Path) -> tuple[int, int]:
         """Width and height of an image whose record does not say; all of one calibration are alike."""
         if calibration not in self._sizes:
             picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -241,7 +241,7 @@ class NuScenesReader:
             self._sizes[calibration] = (picture.shape[1], picture.shape[0])
         return self._sizes[calibration]
 
-    def _mounting(self, calibration: Calibration) -> Pose:
+    def _mounting(self, calibration: SensorRecord) -> Pose:
         return self._pose(
             "calibrated_sensor.json",
             f"record {calibration.token}",
@@ -259,7 +259,7 @@ class NuScenesReader:
             ) from None
 
 
-def _lens(calibration: Calibration) -> Lens:
+def _lens(calibration: SensorRecord) -> Lens:
     """The lens that a record describes.
 
     T4 has OpenCV's coefficients without a name: 4 or 5 are plumb_bob, 8 and more rational_polynomial.

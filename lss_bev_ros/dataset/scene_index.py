@@ -10,7 +10,7 @@ CAMERA, LIDAR = "camera", "lidar"
 
 
 @dataclass(frozen=True)
-class Calibration:
+class SensorRecord:
     """One record of calibrated_sensor.json: where a sensor sits and, for a camera, how it projects.
 
     Attributes:
@@ -61,7 +61,7 @@ class SceneIndex:
     """
 
     name: str
-    calibrations: tuple[Calibration, ...]
+    calibrations: tuple[SensorRecord, ...]
     stamps: np.ndarray
     files: tuple[str, ...]
     sizes: np.ndarray

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .large_table import Scan, hashed, scan
+from .large_table import TableScan, hashed, scan
 from .records import RecordRows, written
 from .scene_index import SceneIndex
 from .tables import Tables, grouped
@@ -84,7 +84,7 @@ def scene_parts(folder: Path, tables: Tables) -> Iterator[tuple[str, ScenePart]]
     if (pose < 0).any() or (np.diff(homes) == 0).any():  # the latter: an object of two scenes
         return None
 
-    def rows(table: str, found: Scan, numbers: np.ndarray) -> RecordRows:
+    def rows(table: str, found: TableScan, numbers: np.ndarray) -> RecordRows:
         return RecordRows(numbers, found.starts[numbers], found.ends[numbers], before[table])
 
     def parts() -> Iterator[tuple[str, ScenePart]]:
@@ -107,12 +107,14 @@ def scene_parts(folder: Path, tables: Tables) -> Iterator[tuple[str, ScenePart]]
     return parts()
 
 
-def _annotations(path: Path) -> Scan | None:
+def _annotations(path: Path) -> TableScan | None:
     """As `scan`; a table that is not there or empty, as that of v1.0-test, has no records."""
     if path.is_file() and path.stat().st_size > len(b"[\n\n]\n"):
         return scan(path, ("sample_token", "instance_token"))
     nothing = np.empty(0, np.int64)
-    return Scan(nothing, nothing, dict.fromkeys(("sample_token", "instance_token"), nothing.view(np.uint64)))
+    return TableScan(
+        nothing, nothing, dict.fromkeys(("sample_token", "instance_token"), nothing.view(np.uint64))
+    )
 
 
 def _find(known: np.ndarray, asked: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ import numpy as np
 from ..errors import DatasetError
 from ..geometry import CAMERA_NAMES
 from .records import REMEDY, RecordRows, each_record, load_records, records_at
-from .scene_index import CAMERA, LIDAR, Calibration, SceneIndex
+from .scene_index import CAMERA, LIDAR, SceneIndex, SensorRecord
 from .units import MICROSECONDS, nanoseconds, unit_of
 
 _KINDS = {"cam": CAMERA, "camera": CAMERA, "lidar": LIDAR}
@@ -256,7 +256,7 @@ class Tables:
             sensors[str(record["token"])] = (str(record["channel"]), sensor_kind(record))
         channels = [channel for channel, kind in sensors.values() if kind == CAMERA]
         frames = frame_names(channels)
-        self._calibrations: dict[str, Calibration] = {}
+        self._calibrations: dict[str, SensorRecord] = {}
         self._calibration_row: dict[str, int] = {}
         table = "calibrated_sensor"
         for number, record in enumerate(
@@ -277,7 +277,7 @@ class Tables:
                 distortion = tuple(float(value) for value in _field(record, "distortion", list) or ())
             except (TypeError, ValueError) as error:
                 raise self._problem(table, number, f"is no camera's calibration ({error})") from None
-            self._calibrations[token] = Calibration(
+            self._calibrations[token] = SensorRecord(
                 token=token,
                 name=frames[channel] if kind == CAMERA else frame_name(channel),
                 kind=kind,

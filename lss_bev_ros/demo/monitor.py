@@ -18,7 +18,7 @@ from ..nodes.diagnostics import is_of_another_car
 from ..topics import image_topic, raw_image_topic
 
 
-class Monitor:
+class DemoMonitor:
     """Listens to /diagnostics on a thread of its own and calls the replay's services."""
 
     def __init__(

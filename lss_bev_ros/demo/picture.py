@@ -10,8 +10,8 @@ import cv2
 
 from pipros.bag import Bag
 
-from .. import messages
-from ..bags.car import Mounting, Warn, decoded, find_car
+from .. import files, messages
+from ..bags.car import RecordedMounting, Warn, decoded, find_car
 from ..errors import RosError
 from ..evaluation import LidarReference
 from ..geometry import CAMERA_NAMES
@@ -65,7 +65,8 @@ def picture_from_bag(bag: Path, report: Mapping, target: Path, subtitle: str) ->
         subtitle=f"weights: {subtitle}",
         metrics={name: value for name, value in frame.items() if isinstance(value, float)},
     )
-    cv2.imwrite(str(target), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    _, encoded = cv2.imencode(target.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    files.write(target, encoded.tobytes(), RosError)
 
 
 def _messages_of(path: Path, stamp: int) -> dict:
@@ -85,6 +86,6 @@ def _messages_of(path: Path, stamp: int) -> dict:
                 nearest[end], found[end] = distance, message
         scan = found.get("lidar_top/points")
         if scan is not None:
-            mounting = Mounting(bag, car, warn)
+            mounting = RecordedMounting(bag, car, warn)
             found["lidar_pose"] = mounting.pose(scan.header.frame_id, stamp, "the LiDAR")
     return found

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from rich.table import Table
 from rich.text import Text
 
-from .monitor import Monitor
+from .monitor import DemoMonitor
 
 _COLORS = {"OK": "green", "WARN": "yellow", "ERROR": "red", "STALE": "yellow"}
 
 
-def live_table(monitor: Monitor, phase: str, started: float) -> Table:
+def live_table(monitor: DemoMonitor, phase: str, started: float) -> Table:
     """Rates, latency and scores at this moment.
 
     Args:

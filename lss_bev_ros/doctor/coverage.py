@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from ..geometry import BevGrid, Camera
@@ -27,11 +25,6 @@ def cells_seen(camera: Camera, grid: BevGrid | None = None) -> np.ndarray:
             inside = (pixels > -0.5).all(axis=-1) & (pixels[..., 0] < camera.width - 0.5)
             seen |= inside & (pixels[..., 1] < camera.height - 0.5) & (depth > 0.1)
     return seen
-
-
-def coverage(cameras: Mapping[str, Camera]) -> dict[str, np.ndarray]:
-    """(nx, ny) bool by camera, see `cells_seen`."""
-    return {name: cells_seen(camera) for name, camera in cameras.items()}
 
 
 def check_coverage(recording: Recording) -> list[Problem]:

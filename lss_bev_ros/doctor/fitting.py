@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..evaluation.ground import estimate_ground
 from ..geometry import Camera, Lens
+from ..geometry.ground import estimate_ground
 from .alignment import HERE, NARROW, WIDE, Evidence, Fit, Outlines, Search, edge_view, outlines
 from .recording import ERROR, WARN, Problem, Recording
 

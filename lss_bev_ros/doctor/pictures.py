@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .. import files
 from ..errors import GeometryError
 from ..geometry import BevGrid
 from .coverage import cells_seen
@@ -44,16 +45,9 @@ def write_pictures(recording: Recording, folder: Path) -> list[Path]:
             name = record.name.strip("/").replace("/", "_")
             pictures[f"lidar_{name}.jpg"] = lidar_picture(recording, record, record.picture)
     written = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, picture in pictures.items():
-            _, encoded = cv2.imencode(Path(name).suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-            (folder / name).write_bytes(encoded.tobytes())
-            written.append(folder / name)
-    except OSError as error:
-        raise GeometryError(
-            f"{folder}: pictures cannot be written ({error.strerror}); choose another -o"
-        ) from None
+    for name, picture in pictures.items():
+        _, encoded = cv2.imencode(Path(name).suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        written.append(files.write(folder / name, encoded.tobytes(), GeometryError, "choose another -o"))
     return written
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..dataset.raster import vehicle_raster
 from ..errors import EvaluationError
-from ..geometry import BevGrid, Box
+from ..files import to_json
+from ..geometry import BevGrid, Box, vehicle_raster
 from .agreement import LidarScore
 from .lidar import LidarGrid, LidarReference
 from .metrics import AnnotationScore
-from .report import REPORT_VERSION, to_json, write_report
+from .report import REPORT_VERSION, write_report
 from .thresholds import Thresholds, Verdict
 
 _FRAMES_KEPT = 10_000

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..errors import EvaluationError
 from ..geometry import BevGrid
+from ..geometry.ground import Ground, estimate_ground
 from ..geometry.vehicle import RENAULT_ZOE, Vehicle
-from .ground import Ground, estimate_ground
 
 _SECTORS = 720
 """Sectors of half a degree: finer than a 0.5 m cell at 50 m, coarser than the LiDAR's 0.33 degrees."""

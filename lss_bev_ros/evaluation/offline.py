@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..dataset import Keyframe, NuScenesReader, vehicle_raster
+from ..dataset import Keyframe, NuScenesReader
 from ..errors import DatasetError, EvaluationError, ImageError
+from ..geometry import vehicle_raster
 from .evaluator import Evaluator, FrameScore
 
 if TYPE_CHECKING:

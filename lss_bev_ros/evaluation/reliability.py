@@ -11,7 +11,7 @@ LEVELS = 101
 """Occupancy comes in whole percents."""
 
 
-class Calibration:
+class ReliabilityDiagram:
     """Counts cells by predicted percentage and truth; every threshold's score follows from the counts.
 
     Cells that are unknown (-1) make no statement: they count against recall, and not for calibration.

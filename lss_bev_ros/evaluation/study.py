@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..dataset.frame import Keyframe
-from ..dataset.raster import vehicle_raster
-from ..geometry import BevGrid
+from ..geometry import BevGrid, vehicle_raster
 from .evaluator import FrameScore
 from .metrics import AnnotationScore
-from .reliability import Calibration
+from .reliability import ReliabilityDiagram
 from .visibility import VisibilityScore
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class Study:
         self._everything = AnnotationScore(grid, threshold, near_radius, edges=edges)
         self._near = AnnotationScore(grid, threshold, near_radius, edges=(0.0, near_radius))
         self._near_all = AnnotationScore(grid, threshold, near_radius, edges=(0.0, near_radius))
-        self._calibration, self._calibration_all = Calibration(), Calibration()
+        self._calibration, self._calibration_all = ReliabilityDiagram(), ReliabilityDiagram()
         self._visibility = VisibilityScore(grid, threshold)
         self.frames: list[StudiedFrame] = []
 

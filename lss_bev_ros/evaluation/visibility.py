@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..dataset.raster import vehicle_raster
-from ..geometry import BevGrid, Box
+from ..geometry import BevGrid, Box, vehicle_raster
 from .metrics import predicted_cells, ratio
 
 LEVELS = {1: "0_40", 2: "40_60", 3: "60_80", 4: "80_100"}

@@ -4,6 +4,7 @@ from .box import Box
 from .grid import BevGrid
 from .lens import Lens
 from .pose import Pose
+from .raster import vehicle_raster
 from .rig import CAMERA_NAMES, Camera, Rig, check_intrinsics
 from .transform_tree import TransformTree
 
@@ -17,4 +18,5 @@ __all__ = [
     "Rig",
     "TransformTree",
     "check_intrinsics",
+    "vehicle_raster",
 ]

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..errors import ModelError
+from .. import files
+from ..errors import LssBevError, ModelError
 from .bev_encoder import BasicBlock
 from .config import DOWNSAMPLE, ModelConfig
 from .efficientnet import MBConvBlock
@@ -195,6 +196,34 @@ def read_checkpoint(path: Path, config: ModelConfig | None = None) -> LiftSplatS
         )
     model.load_state_dict(fitted | {name: expected[name] for name in CONSTANTS}, strict=True)
     return model
+
+
+def write_weights(
+    state: Mapping[str, torch.Tensor],
+    path: Path,
+    facts: dict[str, str],
+    error: type[LssBevError] = ModelError,
+) -> None:
+    """Write a network as safetensors in half precision, whole or not at all; `build_model` reads it.
+
+    Args:
+        state: of the model.
+        path: file to write.
+        facts: text to put into the file's header.
+        error: class of what is raised.
+
+    Raises:
+        error: it cannot be written there, or does not fit into half precision.
+    """
+    from safetensors.torch import save
+
+    packed = {}
+    for name, tensor in state.items():
+        half = tensor.is_floating_point() and name not in CONSTANTS
+        packed[name] = (tensor.half() if half else tensor).contiguous()
+        if not torch.isfinite(packed[name]).all():
+            raise error(f"{name} does not fit into half precision: the training has diverged, start it anew")
+    files.write(path, save(packed, metadata=facts), error)
 
 
 def _cast(path: Path, name: str, tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

@@ -10,12 +10,17 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import rclpy
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
 from ..errors import LssBevError
 
 N = TypeVar("N", bound=Node)
+
+# At a signal rclpy wakes its executor first and shuts down after that. An executor back at its wait in
+# between sleeps on (seen in 7.1.6 and 9.1.2, at up to one SIGTERM in ten), so a node looks again this often.
+_LOOK_FOR_SHUTDOWN = 0.5  # seconds
 
 
 def run(kind: Callable[[], N], args: list[str] | None = None) -> int:
@@ -44,6 +49,8 @@ def run(kind: Callable[[], N], args: list[str] | None = None) -> int:
         executor = SingleThreadedExecutor()  # first, since the node may end rclpy at once
         node = kind()
         executor.add_node(node)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        node.create_timer(_LOOK_FOR_SHUTDOWN, lambda: None, clock=steady)
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass

@@ -209,12 +209,6 @@ class CameraSynchronizer(Generic[T]):
         """Cameras that are not waited for at present."""
         return tuple(name for name in self.names if self._is_lost(self._cameras[name]))
 
-    def next_deadline(self) -> int | None:
-        """When `poll` has something to decide at the latest, or None while no set is under way."""
-        if not self._pending:
-            return None
-        return min(entry.arrived for entry in self._pending) + self._deadline
-
     def add(self, name: str, stamp: int, item: T, now: int) -> list[CameraSet[T]]:
         """Take one item and return the sets that it releases, oldest first.
 

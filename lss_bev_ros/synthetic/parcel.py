@@ -10,8 +10,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from ..dataset.raster import vehicle_raster
-from ..geometry import CAMERA_NAMES, BevGrid, Pose
+from ..geometry import CAMERA_NAMES, BevGrid, Pose, vehicle_raster
 from .actor import Actor
 from .camera import ego_mesh
 from .config import WorldConfig

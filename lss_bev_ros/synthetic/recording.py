@@ -23,7 +23,7 @@ ANNOTATED_RANGE = 100.0
 
 
 @dataclass(frozen=True)
-class Instant:
+class Revolution:
     """The end of one revolution of the LiDAR.
 
     Attributes:
@@ -38,7 +38,7 @@ class Instant:
 
 
 @dataclass(frozen=True)
-class Shot:
+class RecordedFile:
     """One recorded file.
 
     Attributes:
@@ -67,25 +67,25 @@ class Observation:
         visible, whole: (A + 1,) int64 samples seen and samples there would be to see, over all cameras.
     """
 
-    instant: Instant
-    shots: list[Shot] = field(default_factory=list)
+    instant: Revolution
+    shots: list[RecordedFile] = field(default_factory=list)
     lidar_points: dict[int, int] = field(default_factory=dict)
     visible: np.ndarray | None = None
     whole: np.ndarray | None = None
 
 
-def instants(seconds: float, sweeps: bool) -> list[Instant]:
+def instants(seconds: float, sweeps: bool) -> list[Revolution]:
     """When sensors record in a scene: keyframes at 2 Hz, and every revolution between them with `sweeps`."""
     keyframes = max(1, int(seconds * 1e6 / KEYFRAME_PERIOD + 1e-6))
     result = []
     for k in range(keyframes):
         for turn in range(KEYFRAME_PERIOD // LIDAR_PERIOD if sweeps and k + 1 < keyframes else 1):
             micros = k * KEYFRAME_PERIOD + turn * LIDAR_PERIOD
-            result.append(Instant(micros, turn == 0, turn in CAMERA_SWEEPS))
+            result.append(Revolution(micros, turn == 0, turn in CAMERA_SWEEPS))
     return result
 
 
-class Recording:
+class WorldRecorder:
     """Records a world into a folder.
 
     Args:
@@ -124,20 +124,20 @@ class Recording:
         suffix = "pcd.bin" if mount.lens is None else "jpg"
         return f"{folder}/{mount.channel}/{self._prefix}__{mount.channel}__{self.epoch + micros}.{suffix}"
 
-    def record(self, instant: Instant) -> Iterator[Observation]:
+    def record(self, instant: Revolution) -> Iterator[Observation]:
         """Record one instant; the observation is yielded again after every file, last when it is complete."""
         observation = Observation(instant)
         yield from self._sweep(instant, observation)
         if instant.cameras:
             yield from self._pictures(instant, observation)
 
-    def _sweep(self, instant: Instant, observation: Observation) -> Iterator[Observation]:
+    def _sweep(self, instant: Revolution, observation: Observation) -> Iterator[Observation]:
         rng = np.random.default_rng([*self._seed, 2, instant.micros])
         time = instant.micros * 1e-6
         points = scan(self.world, self.lidar, time, rng).points
         filename = self._filename(self.lidar, instant.micros, instant.is_key)
         points.tofile(self._root / filename)
-        observation.shots.append(Shot("LIDAR_TOP", instant.micros, instant.is_key, filename, (0, 0)))
+        observation.shots.append(RecordedFile("LIDAR_TOP", instant.micros, instant.is_key, filename, (0, 0)))
         if instant.is_key:
             observation.lidar_points = self._count(points, time)
         yield observation
@@ -156,7 +156,7 @@ class Recording:
         counts = _inside(points, inverse, half)
         return {actor.number: int(count) for actor, count in zip(near, counts, strict=True)}
 
-    def _pictures(self, instant: Instant, observation: Observation) -> Iterator[Observation]:
+    def _pictures(self, instant: Revolution, observation: Observation) -> Iterator[Observation]:
         shadows = shadows_around(self.world, self.world.ego_pose(instant.micros * 1e-6).translation[:2])
         count = len(self.world.actors) + 1
         observation.visible, observation.whole = np.zeros(count, np.int64), np.zeros(count, np.int64)
@@ -178,7 +178,7 @@ class Recording:
             _, encoded = cv2.imencode(".jpg", picture.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
             (self._root / filename).write_bytes(encoded.tobytes())
             size = (picture.image.shape[1], picture.image.shape[0])
-            observation.shots.append(Shot(mount.channel, micros, instant.is_key, filename, size))
+            observation.shots.append(RecordedFile(mount.channel, micros, instant.is_key, filename, size))
             yield observation
 
 

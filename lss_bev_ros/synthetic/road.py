@@ -223,13 +223,6 @@ class Plan:
                 result.append((s0, s1, t0, t1, left, right, low, high))
         return result
 
-    def on_road(self, st: np.ndarray, margin: float = 0.0) -> np.ndarray:
-        """Whether street coordinates (..., 2) lie on asphalt or within `margin` metres of it."""
-        inside = np.zeros(np.shape(st)[:-1], bool)
-        for street in self.streets:
-            inside |= np.abs(st[..., 1 if street.along_s else 0] - street.at) < street.half + margin
-        return inside
-
     def lane(self, street: Street, lane: int, forward: bool) -> Path:
         """The middle of a lane from one end of a street to the other, in the direction of travel."""
         begin, end = self.extent(street)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -14,13 +13,14 @@ import numpy as np
 
 from ..dataset.split import SYNTHETIC_MARKER
 from ..errors import DatasetError
+from ..files import replacing
 from .bending import LENSES, MIXED, lenses_of
 from .config import WorldConfig
 from .ground import rounded
-from .recording import Instant, Observation, Recording, instants
+from .recording import Observation, Revolution, WorldRecorder, instants
 from .road import CORNER
 from .sensors import mounts
-from .tables import Tables
+from .tables import TableWriter
 from .world import MAP_MARGIN, World
 
 EPOCH = 1_590_969_600_000_000
@@ -73,17 +73,15 @@ def synthesize(
         raise DatasetError(f"lens must be one of {', '.join((*LENSES, MIXED))}, got {lens!r}")
     config = config or WorldConfig()
     workers = workers or len(os.sched_getaffinity(0))
-    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
+    with replacing(out, DatasetError, "free the space or choose another folder") as partial:
         _make_folders(partial, version, sweeps)
-        tables = Tables(seed)
+        tables = TableWriter(seed)
         moments = instants(seconds, sweeps)
         counter = _Counter(scenes * sum(1 + 6 * moment.cameras for moment in moments), progress)
         for index in range(scenes):
             world = World.draw((seed, index), moments[-1].micros * 1e-6 + 0.5, config)
             log = f"s{index + 1:03d}-2020-06-01-00-{index % 6}0-00+0000"
-            recording = Recording(
+            recording = WorldRecorder(
                 world, partial, log, EPOCH + index * SCENE_GAP, (seed, index), image_scale, lenses_of(lens)
             )
             observations = _record(recording, moments, workers, counter)
@@ -97,13 +95,6 @@ def synthesize(
         if lens:
             facts["lens"] = lens
         (partial / SYNTHETIC_MARKER).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-        _put(partial, out)
-    except OSError as error:
-        raise DatasetError(
-            f"cannot write {out}: {error.strerror or error}; free the space or choose another folder"
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return out
 
 
@@ -150,12 +141,12 @@ class _Counter:
 
 
 def _record(
-    recording: Recording, moments: list[Instant], workers: int, counter: _Counter
+    recording: WorldRecorder, moments: list[Revolution], workers: int, counter: _Counter
 ) -> list[Observation]:
     """Record every instant of a scene on several threads; the compiled parts run without Python's lock."""
     cancelled = False
 
-    def work(moment: Instant) -> Observation:
+    def work(moment: Revolution) -> Observation:
         steps = recording.record(moment)
         observation = next(steps)
         counter.step()
@@ -193,7 +184,7 @@ def _write_mask(world: World, path: Path) -> None:
     fill(rounded(s0, s1, t0, t1, 0.5), 255)
     for s0, s1, t0, t1, *_ in world.plan.blocks():
         fill(rounded(s0, s1, t0, t1, CORNER), 0)
-    cv2.imwrite(str(path), mask)
+    path.write_bytes(cv2.imencode(".png", mask)[1].tobytes())
 
 
 def _description(world: World) -> str:
@@ -204,13 +195,3 @@ def _description(world: World) -> str:
     turned = float(np.degrees(np.ptp(np.unwrap(path.heading(distance)))))
     way = "turn at junction" if turned > 50 else "straight on"
     return f"Synthetic, {sky}, {sun}, {way}, {len(world.actors)} objects"
-
-
-def _put(partial: Path, out: Path) -> None:
-    """Move a finished set into place, an earlier one out of it."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    old = out.with_name(f".{out.name}.old-{os.getpid()}")
-    if out.exists():
-        out.rename(old)
-    partial.rename(out)
-    shutil.rmtree(old, ignore_errors=True)

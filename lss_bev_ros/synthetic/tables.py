@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..geometry import Lens, Pose
-from .recording import ANNOTATED_RANGE, Observation, Recording, Shot
+from .recording import ANNOTATED_RANGE, Observation, RecordedFile, WorldRecorder
 from .taxonomy import ATTRIBUTES, CATEGORIES, VISIBILITIES, visibility_level
 
 TABLES = (
@@ -30,7 +30,7 @@ def _pose_fields(pose: Pose) -> dict:
     }
 
 
-class Tables:
+class TableWriter:
     """Collects the rows of a data set and writes them.
 
     Args:
@@ -57,7 +57,7 @@ class Tables:
         name: str,
         description: str,
         log: str,
-        recording: Recording,
+        recording: WorldRecorder,
         observations: list[Observation],
         mask: str,
     ) -> None:
@@ -108,7 +108,7 @@ class Tables:
         self._add_data(scene, recording, observations, samples, calibrations)
         self._add_annotations(scene, recording, keys, samples)
 
-    def _add_sensors(self, scene: str, recording: Recording) -> dict[str, str]:
+    def _add_sensors(self, scene: str, recording: WorldRecorder) -> dict[str, str]:
         calibrations = {}
         known = {row["channel"] for row in self._rows["sensor"]}
         for mount in (*recording.cameras, recording.lidar):
@@ -129,9 +129,9 @@ class Tables:
             )  # fmt: skip
         return calibrations
 
-    def _add_data(self, scene: str, recording: Recording, observations, samples, calibrations) -> None:
+    def _add_data(self, scene: str, recording: WorldRecorder, observations, samples, calibrations) -> None:
         times = np.array([o.instant.micros for o in observations if o.instant.is_key])
-        chains: dict[str, list[tuple[Shot, str]]] = {channel: [] for channel in calibrations}
+        chains: dict[str, list[tuple[RecordedFile, str]]] = {channel: [] for channel in calibrations}
         for observation in observations:
             # A sweep belongs to the sample that follows it.
             sample = samples[int(np.searchsorted(times, observation.instant.micros))]
@@ -155,7 +155,7 @@ class Tables:
                 )  # fmt: skip
 
     def _add_annotations(
-        self, scene: str, recording: Recording, keys: list[Observation], samples: list[str]
+        self, scene: str, recording: WorldRecorder, keys: list[Observation], samples: list[str]
     ) -> None:
         """Annotate every object from the first to the last keyframe in which the LiDAR hits it within range.
 

@@ -2,7 +2,7 @@
 
 from .config import AugmentationConfig, TrainingConfig
 from .fine_tune import fine_tune
-from .run import train
 from .trainer import Trainer
+from .training import train
 
 __all__ = ["AugmentationConfig", "Trainer", "TrainingConfig", "fine_tune", "train"]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import os
+import io
 from pathlib import Path
 
 import torch
 
+from .. import files
 from ..errors import TrainingError
 
 
 def save_checkpoint(path: Path, state: dict[str, object]) -> None:
-    """Write so that a reader finds either the old file or the new one."""
-    partial = path.with_name(f".{path.name}.partial")
-    torch.save(state, partial)
-    os.replace(partial, path)
+    """Write so that a reader finds either the old file or the new one.
+
+    Raises:
+        TrainingError: it cannot be written there.
+    """
+    content = io.BytesIO()  # given a file, PyTorch hides the disk's error behind a RuntimeError of its own
+    torch.save(state, content)
+    files.write(path, content.getvalue(), TrainingError, "free the space")
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, object]:

@@ -73,26 +73,3 @@ def scores(counts: np.ndarray) -> dict[str, float]:
         "ece": calibration_error(total),
         "nll": float(entropy / max(total.sum(), 1)),
     }
-
-
-def fit_calibration(counts: np.ndarray) -> tuple[float, float]:
-    """Scale and shift of the logits that minimise the cross entropy (Platt 1999), by Newton's method.
-
-    Args:
-        counts: (2, 2, BINS) or (2, BINS).
-
-    Returns:
-        a, b: the calibrated logit is a * logit + b.
-    """
-    total = counts.reshape(-1, 2, counts.shape[-1]).sum(0).astype(np.float64)
-    features = np.stack([CENTERS, np.ones_like(CENTERS)])
-    weights = np.array([1.0, 0.0])
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-(weights @ features)))
-        gradient = features @ (total.sum(0) * p - total[1])
-        hessian = (features * (total.sum(0) * p * (1 - p))) @ features.T + 1e-6 * np.eye(2)
-        step = np.linalg.solve(hessian, gradient)
-        weights = weights - step * min(1.0, 1.0 / max(np.abs(step).max(), 1e-9))
-        if np.abs(step).max() < 1e-9:
-            break
-    return float(weights[0]), float(weights[1])

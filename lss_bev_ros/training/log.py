@@ -6,6 +6,9 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..errors import TrainingError
+from ..files import replacing
+
 
 class RunLog:
     """Appends rows to a CSV file and the same numbers to TensorBoard.
@@ -23,7 +26,7 @@ class RunLog:
         if keep is not None and self._path.is_file():
             with self._path.open(newline="", encoding="utf-8") as file:
                 rows = [row for row in csv.DictReader(file) if int(row["step"]) <= keep]
-        with self._path.open("w", newline="", encoding="utf-8") as file:
+        with replacing(self._path, TrainingError) as partial, partial.open("w", newline="") as file:
             writer = csv.DictWriter(file, fields, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(rows)

@@ -9,7 +9,7 @@ import torch
 
 from ..errors import TrainingError
 from ..model import LiftSplatShoot, ModelConfig
-from ..model.weights import CONSTANTS
+from ..model.weights import CONSTANTS, write_weights
 from .histogram import CENTERS, calibration_error, scores
 
 LAST = "bevencode.up2.4"
@@ -56,8 +56,6 @@ def publish(
     Returns:
         The scale and shift, and the calibration error on the validation samples before and after.
     """
-    from safetensors.torch import save_file
-
     a, b = fit_sharpness(counts)
     expected = LiftSplatShoot(ModelConfig()).state_dict()
     if set(state) != set(expected):
@@ -67,16 +65,8 @@ def publish(
     }
     state[f"{LAST}.weight"] = state[f"{LAST}.weight"] * a
     state[f"{LAST}.bias"] = state[f"{LAST}.bias"] * a + b
-    packed = {}
-    for name, tensor in state.items():
-        if name in CONSTANTS:
-            packed[name] = expected[name].contiguous()
-        else:
-            packed[name] = (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
-            if not torch.isfinite(packed[name]).all():
-                raise TrainingError(f"{name} does not fit into half precision: the run has diverged")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    save_file(packed, str(out), metadata=facts)
+    constants = {name: expected[name] for name in CONSTANTS}
+    write_weights(state | constants, out, facts, TrainingError)
     total = counts.sum(0)
     return {
         "scale": a,

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..dataset.raster import vehicle_raster
-from ..geometry import BevGrid, Box, Rig
+from ..geometry import BevGrid, Box, Rig, vehicle_raster
 
 DEPTH_UNIT = 0.25
 NO_DEPTH = 255

@@ -11,7 +11,8 @@ def splat_batch(
     """Sum each sample's lifted features into its grid.
 
     `model.naive_splat` finds the points inside the grid first, which waits for the device; here points
-    outside go to a row that is thrown away. On CUDA the kernels of `splat_kernels` do it.
+    outside go to a row that is thrown away. On CUDA the kernels of the runtime do it, and
+    their gradients, the same on every run.
 
     Args:
         depth: (B * N, D, h, w) probabilities.
@@ -26,10 +27,10 @@ def splat_batch(
     size = shape[0] * shape[1]
     first = torch.arange(batch, device=cells.device).view(-1, 1, 1, 1, 1) * size
     if cells.is_cuda:
-        from .splat_kernels import Splat
+        from ..runtime.cuda.splat import splat_points
 
         index = torch.where(cells >= 0, cells + first, -1).permute(0, 1, 3, 4, 2)
-        bev = Splat.apply(
+        bev = splat_points(
             depth.float().permute(0, 2, 3, 1).reshape(-1, depth.shape[1]).contiguous(),
             features.float().permute(0, 2, 3, 1).reshape(-1, channels).contiguous(),
             index.reshape(-1, depth.shape[1]).int().contiguous(),

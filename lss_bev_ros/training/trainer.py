@@ -14,6 +14,7 @@ import torch.distributed as dist
 from torch import nn
 
 from ..errors import TrainingError
+from ..files import replacing
 from ..model import LiftSplatShoot, ModelConfig, build_model
 from .augmentation import depth_targets, draw_augmentation, narrowed, no_augmentation
 from .average import WeightAverage
@@ -374,7 +375,9 @@ class Trainer:
             dist.all_reduce(counts)
         totals = counts.cpu().numpy()
         if self._rank == 0:
-            np.save(self._out / "validation_counts.npy", totals)
+            path = self._out / "validation_counts.npy"
+            with replacing(path, TrainingError, "free the space") as partial:
+                np.save(partial, totals)
         return scores(totals)
 
     def save(self) -> None:

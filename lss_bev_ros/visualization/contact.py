@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ..dataset.raster import vehicle_raster
 from ..evaluation.study import StudiedFrame
-from ..geometry import CAMERA_NAMES, BevGrid
+from ..geometry import CAMERA_NAMES, BevGrid, vehicle_raster
 from ..images import preview
 from . import palette
 from .bev import bev_image

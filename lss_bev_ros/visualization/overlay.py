@@ -171,31 +171,6 @@ class CameraOverlay:
             cv2.polylines(picture, list(lines[owner == index]), False, color, 1, cv2.LINE_AA, _FIXED)
 
 
-def draw_overlay(
-    image: np.ndarray,
-    camera: Camera,
-    grid: BevGrid,
-    occupancy: np.ndarray | None,
-    boxes: Iterable[Box] = (),
-    threshold: float = 0.5,
-) -> np.ndarray:
-    """Draw cells and boxes into one image of a camera, once; for a stream of images keep a CameraOverlay.
-
-    Args:
-        image: (height, width, 3) uint8 RGB, the camera's view at any size.
-        camera: the calibration, of the full image.
-        grid: cells of `occupancy`.
-        occupancy: (nx, ny) integers, -1 unknown, 0 to 100 percent; None draws no cells.
-        boxes: in base_link.
-        threshold: probability from which a cell is drawn.
-
-    Returns:
-        (height, width, 3) uint8 RGB.
-    """
-    overlay = CameraOverlay(camera, grid, (image.shape[1], image.shape[0]))
-    return overlay.draw(image, occupancy, boxes, threshold)
-
-
 def _clip_polygons(quads: np.ndarray) -> np.ndarray:
     """Cut quadrilaterals (N, 4, 3) off at the near plane: (N, 5, 3), the last corner repeated to fill up.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 
+from .. import files
 from ..errors import EvaluationError
 from ..evaluation.study import Study
 from .contact import contact_sheet
@@ -23,12 +24,7 @@ def write_study_pictures(study: Study, folder: Path) -> list[Path]:
     if picked:
         pictures["contact_sheet.png"] = contact_sheet(picked, study.grid)
     written = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, picture in pictures.items():
-            _, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-            (folder / name).write_bytes(data.tobytes())
-            written.append(folder / name)
-    except OSError as error:
-        raise EvaluationError(f"{folder}: pictures cannot be written ({error.strerror})") from None
+    for name, picture in pictures.items():
+        _, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        written.append(files.write(folder / name, data.tobytes(), EvaluationError))
     return written

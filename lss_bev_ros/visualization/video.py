@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import EvaluationError
+from ..files import replacing
 from . import palette
 
 STILLS = (".jpg", ".jpeg", ".png")
@@ -65,31 +66,19 @@ def write_film(path: Path, pictures: Iterable[np.ndarray], fps: float, max_bytes
     if not 0 < fps <= 120:
         raise EvaluationError(f"{fps} pictures a second: give above 0, at most 120")
     kind = check_target(path)
-    unfinished = path.with_name(f".{path.name}.partial-{os.getpid()}{kind}")
-    try:
-        write = _write_mp4 if kind == ".mp4" else _write_gif
-        count = write(unfinished, pictures, fps, max_bytes)
+    write = _write_mp4 if kind == ".mp4" else _write_gif
+    with replacing(path, EvaluationError) as partial:
+        count = write(partial, pictures, fps, max_bytes)
         if not count:
             raise EvaluationError(f"{path}: there is no frame to draw")
-        unfinished.replace(path)
-    except OSError as error:
-        raise EvaluationError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     return count
 
 
 def write_still(path: Path, picture: np.ndarray) -> None:
     """Write one picture, (height, width, 3) uint8 RGB, as `.jpg` or `.png`."""
-    kind = check_target(path)
-    unfinished = path.with_name(f".{path.name}.partial-{os.getpid()}{kind}")
-    try:
-        Image.fromarray(picture).save(unfinished, quality=88, optimize=True)
-        unfinished.replace(path)
-    except OSError as error:
-        raise EvaluationError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    check_target(path)
+    with replacing(path, EvaluationError) as partial:
+        Image.fromarray(picture).save(partial, quality=88, optimize=True)
 
 
 def _write_mp4(path: Path, pictures: Iterable[np.ndarray], fps: float, max_bytes: int) -> int:

@@ -31,3 +31,9 @@ def test_a_folder_named_rclpy_is_no_ros_2(tmp_path: Path) -> None:
     (tmp_path / "rclpy" / "CMakeLists.txt").touch()
     assert answer(tmp_path) == elsewhere
     assert elsewhere in (["True", "True", "True"], ["False", "False", "True"])
+
+
+def test_packages_of_the_overlay_are_known_by_their_names_in_ros_2_alone() -> None:
+    """Twice there, `isinstance` would not know the objects of the one in the other."""
+    overlay = Path(__file__).resolve().parents[1] / "src" / "pipros" / "overlay"
+    assert [str(path) for path in overlay.rglob("*.py") if "pipros.overlay" in path.read_text()] == []

@@ -6,6 +6,7 @@ import threading
 import time
 
 import numpy as np
+from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
@@ -19,11 +20,12 @@ POSE = Pose(np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]]), np.array([1.5, 0.0,
 CAMERA = Camera("cam_front", np.array([[80.0, 0, 64], [0, 80, 36], [0, 0, 1]]), 128, 72, POSE)
 
 
-def test_topics_are_heard_with_what_their_publishers_offer(ros, open_node):
+def test_topics_are_heard_with_what_their_publishers_offer(ros):
     best_effort = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     draw = np.random.default_rng(0)
-    with open_node("car") as node:
+    node = Node("car")
+    try:
         images = node.create_publisher(Image, "cam_front/image_raw", best_effort)
         infos = node.create_publisher(CameraInfo, "cam_front/camera_info", 10)
         static = node.create_publisher(TFMessage, "/tf_static", latched)
@@ -44,6 +46,8 @@ def test_topics_are_heard_with_what_their_publishers_offer(ros, open_node):
         finally:
             done.set()
             thread.join()
+    finally:
+        node.destroy_node()
     (record,) = recording.cameras
     assert recording.live
     assert recording.topics["/cam_front/image_raw"].count > 5

@@ -20,7 +20,6 @@ from lss_bev_ros.benchmark import (
     run_benchmark,
     save_frames,
     write_datasheet,
-    write_report,
 )
 from lss_bev_ros.benchmark.modes import check_modes, mode_names
 from lss_bev_ros.errors import DatasetError, LssBevError, ModelError
@@ -138,8 +137,6 @@ def test_what_cannot_be_had_is_named(tmp_path, frames):
             load_frames(tmp_path / name)
     with pytest.raises(ModelError, match=r"none\.pt"):
         run_benchmark(frames, BenchmarkOptions(weights=str(tmp_path / "none.pt")))
-    with pytest.raises(LssBevError, match="choose another"):
-        write_report({}, tmp_path / "file" / "report.json")
 
 
 def test_a_mode_that_does_not_exist_is_named():

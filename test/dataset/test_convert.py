@@ -16,10 +16,9 @@ from rosidl_runtime_py.utilities import get_message
 from lss_bev_ros import messages, topics
 from lss_bev_ros.bags.convert import convert
 from lss_bev_ros.dataset import CameraShot, Keyframe, NuScenesReader
-from lss_bev_ros.dataset.raster import vehicle_raster
 from lss_bev_ros.dataset.timeline import timeline
 from lss_bev_ros.errors import DatasetError, RosError
-from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid
+from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid, vehicle_raster
 from pipros.bag import Bag
 from pipros.bag.storage import StorageOptions
 

@@ -197,8 +197,8 @@ def test_reading_leaves_the_devkit_out_of_this_process(small_root):
     assert done.stderr == ""
 
 
-def test_real_frame(real, lss_reference):
-    golden = np.load(lss_reference / "golden.npz")
+def test_real_frame(real, nuscenes_reference):
+    golden = np.load(nuscenes_reference / "golden.npz")
     (frame,) = real.keyframes("scene-0061")
     cameras = frame.rig.cameras
     np.testing.assert_allclose([c.pose.rotation for c in cameras], golden["rotations"], atol=1e-6)
@@ -217,9 +217,9 @@ def test_real_scan_agrees_with_the_annotated_counts(real):
     assert np.corrcoef(counts, wanted)[0, 1] > 0.99
 
 
-def test_real_raster_equals_that_of_lss(real, lss_reference):
+def test_real_raster_equals_that_of_lss(real, nuscenes_reference):
     (frame,) = real.keyframes("scene-0061")
-    golden = np.load(lss_reference / "golden.npz")["vehicle_raster"]
+    golden = np.load(nuscenes_reference / "golden.npz")["vehicle_raster"]
     np.testing.assert_array_equal(vehicle_raster(frame.boxes, BevGrid()), golden)
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lss_bev_ros.benchmark.frames import random_frames
 from lss_bev_ros.deploy.bundle import check_bundle, create_bundle, run_remote
 from lss_bev_ros.deploy.bundle.runner.archive import Archive, BundleError
 from lss_bev_ros.errors import DeployError
+from lss_bev_ros.evaluation.frames import random_frames
 from lss_bev_ros.model import build_model
 
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from lss_bev_ros.benchmark.compare import Tolerances, compare, failures, markdown, open_subject
 from lss_bev_ros.benchmark.compare.subject import EngineSubject, ReferenceSubject
-from lss_bev_ros.benchmark.difference import Difference
-from lss_bev_ros.benchmark.frames import nuscenes_like_rig, random_frames
 from lss_bev_ros.errors import DeployError, LssBevError, ModelError, RuntimeBackendError
+from lss_bev_ros.evaluation.difference import Difference
+from lss_bev_ros.evaluation.frames import random_frames
 from lss_bev_ros.geometry import BevGrid
+from lss_bev_ros.geometry.example_rig import nuscenes_like_rig
 from lss_bev_ros.model import LiftSplatShoot, ModelConfig, SplatTable
 from lss_bev_ros.model.weights import seed_state
 from lss_bev_ros.model.widths import Widths

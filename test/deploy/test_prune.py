@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from lss_bev_ros.deploy.prune import PruneOptions, save_weights
-from lss_bev_ros.deploy.prune import run as run_file
+from lss_bev_ros.deploy.prune import PruneOptions, pruning
 from lss_bev_ros.deploy.prune.allocation import FLOOR, allocate
 from lss_bev_ros.deploy.prune.channels import axes, narrow
 from lss_bev_ros.deploy.prune.comparison import Speed
@@ -20,11 +19,12 @@ from lss_bev_ros.deploy.prune.examples import read_examples
 from lss_bev_ros.deploy.prune.importance import Example, channel_importance, writers
 from lss_bev_ros.deploy.prune.latency import LatencyTable, MeasuredPart, measure_latency
 from lss_bev_ros.deploy.prune.parts import network_parts
+from lss_bev_ros.deploy.prune.pruning import Pruned, shrink
 from lss_bev_ros.deploy.prune.reconstruction import reconstruct
-from lss_bev_ros.deploy.prune.run import Pruned, shrink
 from lss_bev_ros.errors import DeployError
 from lss_bev_ros.geometry import BevGrid
 from lss_bev_ros.model import LiftSplatShoot, ModelConfig, Widths, build_model
+from lss_bev_ros.model.weights import write_weights
 
 SMALL = Widths().with_named({name: max(4, width // 16) for name, width in Widths().named().items()})
 CONFIG = ModelConfig(
@@ -208,13 +208,13 @@ def test_a_network_is_pruned_saved_and_built_again(model, examples, tmp_path, mo
     table = measure_latency(CONFIG, multiple=2, progress=lambda done, total: steps.append((done, total)))
     assert steps[-1][0] == steps[-1][1]
     # Of so small a network the engine's own work is most, so that only the table is asked.
-    monkeypatch.setattr("lss_bev_ros.deploy.prune.run.ATTEMPTS", 1)
+    monkeypatch.setattr("lss_bev_ros.deploy.prune.pruning.ATTEMPTS", 1)
     pruned = shrink(model, examples, table, PruneOptions(speedup=1.02, multiple=2))
     before, after = pruned.report["parameters"]
     assert after < before
     assert pruned.model.config.widths.head == (min(8, SMALL.head[0]),)
     path = tmp_path / "new" / "pruned.safetensors"
-    save_weights(pruned.model, path, {"licence": "Apache-2.0"})
+    write_weights(pruned.model.state_dict(), path, {"licence": "Apache-2.0"}, DeployError)
     again = build_model(path, CONFIG)
     assert again.config == pruned.model.config
     torch.testing.assert_close(
@@ -225,15 +225,15 @@ def test_a_network_is_pruned_saved_and_built_again(model, examples, tmp_path, mo
 def measured(monkeypatch, *speedups):
     """The whole network is so many times faster, attempt by attempt."""
     left = iter(speedups)
-    monkeypatch.setattr(run_file, "compare_speed", lambda *_, **__: Speed(10.0, 5.0, next(left)))
-    monkeypatch.setattr(run_file, "reconstruct", lambda *_: None)
+    monkeypatch.setattr(pruning, "compare_speed", lambda *_, **__: Speed(10.0, 5.0, next(left)))
+    monkeypatch.setattr(pruning, "reconstruct", lambda *_: None)
     goals = []
 
     def allocated(importance, table, speedup, multiple):
         goals.append(speedup)
         return allocate(importance, table, speedup, multiple)
 
-    monkeypatch.setattr(run_file, "allocate", allocated)
+    monkeypatch.setattr(pruning, "allocate", allocated)
     return goals
 
 
@@ -304,7 +304,7 @@ def test_what_is_left_takes_over_the_work_of_what_was_taken_out(model, examples)
 def test_weights_that_cannot_be_written_leave_nothing(model, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DeployError, match="cannot write"):
-        save_weights(model, tmp_path / "file" / "pruned.safetensors", {})
+        write_weights(model.state_dict(), tmp_path / "file" / "pruned.safetensors", {}, DeployError)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

@@ -15,16 +15,17 @@ pytest.importorskip("onnxruntime", reason="quantisation needs the extra `export`
 import onnx
 from onnx import numpy_helper
 
-from lss_bev_ros.benchmark.frames import level_camera
 from lss_bev_ros.deploy.export import export_network
-from lss_bev_ros.deploy.quantize import QuantizeOptions, quantize, write_report
+from lss_bev_ros.deploy.quantize import QuantizeOptions, quantize
 from lss_bev_ros.deploy.quantize.accuracy import relative_error, run_frames
 from lss_bev_ros.deploy.quantize.equalization import ChannelGroups, channel_factors, equalized
 from lss_bev_ros.deploy.quantize.network import FloatNetwork, LabelledInput, labelled_inputs
 from lss_bev_ros.deploy.quantize.ranges import measure_ranges
 from lss_bev_ros.deploy.quantize.rewrite import QuantizationScheme, quantized
 from lss_bev_ros.errors import DeployError, LssBevError
+from lss_bev_ros.files import write_json
 from lss_bev_ros.geometry import BevGrid, Rig
+from lss_bev_ros.geometry.example_rig import level_camera
 from lss_bev_ros.model import LiftSplatShoot, ModelConfig, Widths
 from lss_bev_ros.runtime import FrameSet
 from lss_bev_ros.runtime.onnx import OnnxDescription
@@ -165,8 +166,8 @@ def test_a_layer_alone_costs_less_than_all(network, ranges, frames):
 
 
 def test_the_most_sensitive_layers_stay_in_float_until_the_bound_holds(folder, frames, tmp_path, monkeypatch):
-    monkeypatch.setattr("lss_bev_ros.deploy.quantize.run.labelled_inputs", lambda *_: frames)
-    monkeypatch.setattr("lss_bev_ros.deploy.quantize.run.layer_errors", lambda network, *_: ranking(network))
+    monkeypatch.setattr("lss_bev_ros.deploy.quantize.quantizing.labelled_inputs", lambda *_: frames)
+    monkeypatch.setattr("lss_bev_ros.deploy.quantize.quantizing.layer_errors", lambda net, *_: ranking(net))
     source, out = folder / "network_fp32.onnx", tmp_path / "int8.onnx"
     loose = quantize(source, out, tmp_path, QuantizeOptions(bound=10.0, turns=2, method="minmax"))
     assert loose.trials[-1].floating == ()
@@ -188,7 +189,7 @@ def test_the_most_sensitive_layers_stay_in_float_until_the_bound_holds(folder, f
         for name in set(nodes) & set(FloatNetwork.read(source).layers):
             in_8_bits = made.get(nodes[name].input[0]) == "DequantizeLinear"
             assert in_8_bits == (name not in tight.trials[-1].floating)
-    write_report(loose, tmp_path / "report.json")
+    write_json(tmp_path / "report.json", loose.report)
     assert json.loads((tmp_path / "report.json").read_text())["speedup"] > 0
 
 
@@ -198,7 +199,7 @@ def ranking(network):
 
 
 def test_a_bound_that_cannot_be_met_writes_nothing(folder, frames, tmp_path, monkeypatch):
-    monkeypatch.setattr("lss_bev_ros.deploy.quantize.run.labelled_inputs", lambda *_: frames)
+    monkeypatch.setattr("lss_bev_ros.deploy.quantize.quantizing.labelled_inputs", lambda *_: frames)
     options = QuantizeOptions(bound=0.0, sensitivity_frames=0)
     with pytest.raises(DeployError, match=r"bound|loss"):
         quantize(folder / "network_fp32.onnx", tmp_path / "int8.onnx", tmp_path, options)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lss_bev_ros.dataset import NuScenesReader, vehicle_raster
 from lss_bev_ros.errors import EvaluationError
 from lss_bev_ros.evaluation import Evaluator, LidarReference, Thresholds, evaluate_dataset, write_report
-from lss_bev_ros.evaluation.report import to_json
+from lss_bev_ros.files import to_json
 from lss_bev_ros.geometry import BevGrid
 from lss_bev_ros.runtime import Engine
 from lss_bev_ros.runtime.frame_set import Prediction

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from lss_bev_ros.dataset import NuScenesReader, vehicle_raster
 from lss_bev_ros.errors import EvaluationError
 from lss_bev_ros.evaluation import LidarReference, LidarScore
-from lss_bev_ros.evaluation.ground import estimate_ground
 from lss_bev_ros.geometry import BevGrid
+from lss_bev_ros.geometry.ground import estimate_ground
 from lss_bev_ros.geometry.vehicle import RENAULT_ZOE
 
 GRID = BevGrid()

@@ -7,7 +7,7 @@ import pytest
 
 from lss_bev_ros.dataset import vehicle_raster
 from lss_bev_ros.errors import EvaluationError
-from lss_bev_ros.evaluation.reliability import Calibration
+from lss_bev_ros.evaluation.reliability import ReliabilityDiagram
 from lss_bev_ros.evaluation.visibility import VisibilityScore
 from lss_bev_ros.geometry import BevGrid, Box, Pose
 
@@ -27,13 +27,13 @@ def drawn(rng, rate):
 
 
 def test_honest_probabilities_have_no_calibration_error():
-    calibration = Calibration()
+    calibration = ReliabilityDiagram()
     calibration.update(*drawn(np.random.default_rng(0), 1.0))
     assert calibration.error() < 0.01
 
 
 def test_probabilities_twice_too_high_are_off_by_a_quarter():
-    calibration = Calibration()
+    calibration = ReliabilityDiagram()
     calibration.update(*drawn(np.random.default_rng(0), 0.5))
     assert calibration.error() == pytest.approx(0.25, abs=0.01)
 
@@ -41,7 +41,7 @@ def test_probabilities_twice_too_high_are_off_by_a_quarter():
 def test_the_diagram_covers_every_cell_that_is_known():
     occupancy, truth = drawn(np.random.default_rng(0), 1.0)
     occupancy[:20] = -1
-    calibration = Calibration()
+    calibration = ReliabilityDiagram()
     calibration.update(occupancy, truth)
     assert sum(row["cells"] for row in calibration.diagram()) == 180 * 200
 
@@ -49,7 +49,7 @@ def test_the_diagram_covers_every_cell_that_is_known():
 def test_the_curve_holds_the_scores_of_every_threshold():
     occupancy, truth = drawn(np.random.default_rng(1), 0.7)
     occupancy[:, :10] = -1
-    calibration = Calibration()
+    calibration = ReliabilityDiagram()
     calibration.update(occupancy, truth)
     curve = {round(row["threshold"] * 100): row for row in calibration.curve()}
     for percent in (1, 30, 50, 99):
@@ -64,14 +64,14 @@ def test_the_curve_holds_the_scores_of_every_threshold():
 
 def test_a_perfect_prediction_has_an_average_precision_of_one():
     truth = np.random.default_rng(0).random((200, 200)) < 0.1
-    calibration = Calibration()
+    calibration = ReliabilityDiagram()
     calibration.update(np.where(truth, 100, 0).astype(np.int8), truth)
     assert calibration.average_precision() == pytest.approx(1.0)
 
 
 def test_grids_of_different_shapes_are_refused():
     with pytest.raises(EvaluationError, match="shape"):
-        Calibration().update(np.zeros((3, 3), np.int8), np.zeros((4, 4), bool))
+        ReliabilityDiagram().update(np.zeros((3, 3), np.int8), np.zeros((4, 4), bool))
 
 
 def test_a_level_is_scored_without_the_vehicles_of_other_levels():

@@ -12,8 +12,8 @@ from rich.console import Console
 from lss_bev_ros.dataset import Keyframe, vehicle_raster
 from lss_bev_ros.evaluation import Evaluator, LidarReference, LidarScore, Study, report_table, study_table
 from lss_bev_ros.evaluation.evaluator import FrameScore
-from lss_bev_ros.evaluation.reliability import Calibration
-from lss_bev_ros.evaluation.report import to_json
+from lss_bev_ros.evaluation.reliability import ReliabilityDiagram
+from lss_bev_ros.files import to_json
 from lss_bev_ros.geometry import BevGrid, Box, Pose, Rig
 from lss_bev_ros.runtime.frame_set import Prediction
 from lss_bev_ros.visualization.study import write_study_pictures
@@ -97,7 +97,7 @@ def test_where_nobody_counted_points_only_all_vehicles_are_studied():
 
 
 def test_the_best_of_nothing_is_nothing():
-    assert all(np.isnan(value) for value in Calibration().best().values())
+    assert all(np.isnan(value) for value in ReliabilityDiagram().best().values())
 
 
 def test_a_table_of_nothing_passes_no_verdict():

@@ -10,22 +10,21 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from ruamel.yaml import YAML
 
+from lss_bev_ros.commands.parameters import parameters
 from lss_bev_ros.evaluation import Thresholds
-from lss_bev_ros.nodes.configuration import (
-    DashboardParameters,
-    EvaluationParameters,
-    InferenceParameters,
-    ReplayParameters,
-)
+from lss_bev_ros.nodes.configuration import EvaluationParameters, InferenceParameters
+from lss_bev_ros.nodes.parameter_file import NODES
 from lss_bev_ros.nodes.parameters import ParameterError, declare
 
-NODES = {
-    "replay": ReplayParameters,
-    "inference": InferenceParameters,
-    "evaluation": EvaluationParameters,
-    "dashboard": DashboardParameters,
-}
 FILE = Path(__file__).resolve().parents[2] / "config" / "lss_bev.yaml"
+
+
+def test_the_parameter_file_is_the_one_that_the_command_writes(tmp_path, capsys):
+    parameters(tmp_path / "written.yaml")
+    written = (tmp_path / "written.yaml").read_text()
+    assert written == FILE.read_text(), "run: lss-bev parameters -o config/lss_bev.yaml"
+    parameters()
+    assert capsys.readouterr().out == written
 
 
 @pytest.mark.parametrize("name", NODES)

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from lss_bev_ros.dataset import NuScenesReader
-from lss_bev_ros.demo.run import demo_weights
+from lss_bev_ros.demo.demonstration import demo_weights
 from lss_bev_ros.evaluation import evaluate_dataset
 from lss_bev_ros.geometry import CAMERA_NAMES
 from lss_bev_ros.runtime import create_engine

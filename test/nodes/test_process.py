@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 import time
 
 import pytest
 import rclpy
+from rclpy.executors import Executor
 from rclpy.node import Node
 
 from lss_bev_ros.errors import LssBevError
@@ -77,6 +79,27 @@ def test_a_node_that_is_ended_while_it_starts_ends_quietly(capfd):
 
     assert run(kind, []) == 0
     assert capfd.readouterr().err == ""
+
+
+def test_a_shutdown_that_wakes_no_executor_ends_a_node(monkeypatch):
+    """rclpy's own order at SIGTERM, first wake and then shut down, can come to this."""
+    monkeypatch.setattr(Executor, "wake", lambda _self: None)
+    sleeping = []
+
+    def rescue():
+        sleeping.append(True)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    rescuer = threading.Timer(10.0, rescue)
+    rescuer.start()
+
+    def kind():
+        threading.Timer(0.3, rclpy.try_shutdown).start()
+        return Node("idle")
+
+    assert run(kind, []) == 0
+    rescuer.cancel()
+    assert not sleeping
 
 
 def test_a_start_that_fails_is_one_line(capfd):

@@ -16,9 +16,8 @@ from visualization_msgs.msg import MarkerArray
 
 from lss_bev_ros import messages
 from lss_bev_ros.dataset import CameraShot, Keyframe, NuScenesReader
-from lss_bev_ros.dataset.raster import vehicle_raster
 from lss_bev_ros.dataset.timeline import Mounting
-from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid
+from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid, vehicle_raster
 from lss_bev_ros.nodes.diagnostics import WARN
 from lss_bev_ros.nodes.replay import ReplayNode
 

@@ -28,6 +28,7 @@ ALL = (
 CHOSEN = (
     "test/test_beside_ros2.py",
     "pipros/test/test_rclpy.py",
+    "pipros/test/test_real_ros2.py",
     "pipros/test/test_parameters.py",
     "pipros/test/test_services.py",
     "pipros/test/test_signals.py",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +28,27 @@ def real_frame(nuscenes_frame) -> FrameSet:
             cameras[name] = Camera(name, np.array(calibration["camera_intrinsic"]), 1600, 900, pose)
             images[name] = (nuscenes_frame / row["filename"]).read_bytes()
     return FrameSet(7, Rig(tuple(cameras[name] for name in CAMERA_NAMES)), images)
+
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+
+
+@pytest.fixture(scope="session")
+def street_frame() -> FrameSet:
+    """The six JPEG images of the synthetic keyframe in test/golden with their calibration."""
+    golden = np.load(GOLDEN / "golden.npz")
+    cameras, images = [], {}
+    for index, name in enumerate(CAMERA_NAMES):
+        pose = Pose(golden["rotations"][index].astype(float), golden["translations"][index].astype(float))
+        cameras.append(Camera(name, golden["intrinsics"][index].astype(float), 1600, 900, pose))
+        images[name] = (GOLDEN / f"{name}.jpg").read_bytes()
+    return FrameSet(8, Rig(tuple(cameras)), images)
+
+
+@pytest.fixture(scope="session")
+def reference_frame(request: pytest.FixtureRequest, lss_reference: Path) -> FrameSet:
+    """The frame that the golden outputs were made from."""
+    return request.getfixturevalue("street_frame" if lss_reference == GOLDEN else "real_frame")
 
 
 @pytest.fixture(scope="session")

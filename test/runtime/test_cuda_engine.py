@@ -450,13 +450,13 @@ def test_frames_that_are_under_way_together_do_not_mix(engines, ring, pictures):
 
 
 @needs_gpu
-def test_a_damaged_image_leaves_the_engine_ready(engines, real_frame):
+def test_a_damaged_image_leaves_the_engine_ready(engines, street_frame):
     ours, theirs = engines
-    broken = dict(real_frame.images, cam_back=real_frame.images["cam_back"][:2000])
-    prediction, problems = ours.infer_usable(FrameSet(1, real_frame.rig, broken))
+    broken = dict(street_frame.images, cam_back=street_frame.images["cam_back"][:2000])
+    prediction, problems = ours.infer_usable(FrameSet(1, street_frame.rig, broken))
     assert set(problems) == {"cam_back"}
-    whole = ours.infer(real_frame)
-    assert_close(whole, theirs.infer(real_frame))
+    whole = ours.infer(street_frame)
+    assert_close(whole, theirs.infer(street_frame))
     assert not np.array_equal(prediction.visible, whole.visible)
 
 

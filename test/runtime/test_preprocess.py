@@ -25,10 +25,10 @@ def pillow(image, config: ModelConfig) -> np.ndarray:
     return resized[t.top : t.top + t.height, t.left : t.left + t.width]
 
 
-def test_the_golden_images_come_from_the_jpeg_files(real_frame, lss_reference):
+def test_the_golden_images_come_from_the_jpeg_files(reference_frame, lss_reference):
     golden = np.load(lss_reference / "golden.npz")["images"]
-    for camera, expected in zip(real_frame.rig.cameras, golden, strict=True):
-        data = real_frame.images[camera.name]
+    for camera, expected in zip(reference_frame.rig.cameras, golden, strict=True):
+        data = reference_frame.images[camera.name]
         ours = resize_and_crop(decode_image(camera, data), CONFIG).astype(int)
         error = np.abs(ours - expected.transpose(1, 2, 0))
         assert error.max() <= 1
@@ -61,17 +61,17 @@ def test_the_input_is_normalised_with_imagenets_statistics():
     np.testing.assert_allclose(batch[1].permute(1, 2, 0).numpy(), expected, atol=1e-5)
 
 
-def test_a_jpeg_with_bytes_after_its_end_is_whole(real_frame):
-    camera = real_frame.rig["cam_front"]
-    data = real_frame.images["cam_front"]
+def test_a_jpeg_with_bytes_after_its_end_is_whole(street_frame):
+    camera = street_frame.rig["cam_front"]
+    data = street_frame.images["cam_front"]
     np.testing.assert_array_equal(decode_image(camera, data + b"\0" * 64), decode_image(camera, data))
 
 
-def test_bytes_of_another_size_than_the_calibration_are_refused(real_frame):
+def test_bytes_of_another_size_than_the_calibration_are_refused(street_frame):
     from lss_bev_ros.errors import RuntimeBackendError
 
     half = Camera(
         "cam_front", np.array([[600.0, 0, 400], [0, 600, 225], [0, 0, 1]]), 800, 450, Pose.identity()
     )
     with pytest.raises(RuntimeBackendError, match=r"cam_front: image is 1600x900.*800x450"):
-        decode_image(half, real_frame.images["cam_front"])
+        decode_image(half, street_frame.images["cam_front"])

@@ -23,7 +23,7 @@ from lss_bev_ros.runtime.tensorrt import engine as engine_file
 from lss_bev_ros.runtime.tensorrt import module as module_file
 from lss_bev_ros.runtime.tensorrt import network as network_file
 from lss_bev_ros.runtime.tensorrt.builder import BuildOptions, build_plan, open_engine, tensors_of
-from lss_bev_ros.runtime.tensorrt.engine import Part, TensorRtEngine
+from lss_bev_ros.runtime.tensorrt.engine import EnginePart, TensorRtEngine
 from lss_bev_ros.runtime.tensorrt.engine_file import Machine
 
 from .cuda_on_cpu import CPU, use_the_cpu
@@ -62,7 +62,7 @@ def exported(model, script, profiles=None, **options):
     plan = f"plan {len(script.plans)}".encode()
     script.plans[plan] = plan_of_onnx(written, profiles)
     name = Path(f"{options.get('part', 'network')}.engine")
-    return Part(name, plan, OnnxDescription.read(metadata, str(name)))
+    return EnginePart(name, plan, OnnxDescription.read(metadata, str(name)))
 
 
 def frame_of(rig, names=None):

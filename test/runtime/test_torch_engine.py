@@ -1,6 +1,6 @@
 """The CPU engine against golden outputs, and its behaviour on frame sets good and bad.
 
-On the real frame from JPEG bytes, fp32 logits are within 2e-3 of the authors' (Pillow and PyTorch round some
+From JPEG bytes, fp32 logits are within 2e-3 of the authors' (Pillow and PyTorch round some
 pixels differently by one level). bf16 is within 0.25 at most and 0.04 on average, where logits span 8;
 against a threshold that half of the cells pass, the two agree to an IoU of 0.97.
 """
@@ -36,19 +36,19 @@ def images(ring) -> dict[str, np.ndarray]:
     return {name: rng.integers(0, 256, (360, 640, 3), dtype=np.uint8) for name in ring.names}
 
 
-def test_float32_gives_the_golden_logits_from_jpeg_bytes(golden_engine, real_frame, lss_reference):
+def test_float32_gives_the_golden_logits_from_jpeg_bytes(golden_engine, reference_frame, lss_reference):
     golden = np.load(lss_reference / "golden.npz")["logits"]
-    prediction = golden_engine.infer(real_frame)
-    assert prediction.stamp == real_frame.stamp
+    prediction = golden_engine.infer(reference_frame)
+    assert prediction.stamp == reference_frame.stamp
     assert prediction.logits.dtype == np.float32
     np.testing.assert_allclose(prediction.logits, golden, atol=2e-3)
 
 
 @needs_bfloat16
-def test_bfloat16_stays_close_to_the_golden_logits(real_frame, lss_reference, lss_checkpoint):
+def test_bfloat16_stays_close_to_the_golden_logits(reference_frame, lss_reference, lss_checkpoint):
     golden = np.load(lss_reference / "golden.npz")["logits"]
     with create_engine("torch", lss_checkpoint, precision="bf16") as engine:
-        logits = engine.infer(real_frame).logits
+        logits = engine.infer(reference_frame).logits
     error = np.abs(logits - golden)
     assert error.max() < 0.25
     assert error.mean() < 0.04
@@ -71,8 +71,8 @@ def test_stages_are_timed_in_order(engine, ring, images):
     assert timings["total"] == pytest.approx(sum(timings[name] for name in stages[:-1]))
 
 
-def test_seed_weights_give_faint_noise(engine, real_frame):
-    prediction = engine.infer(real_frame)
+def test_seed_weights_give_faint_noise(engine, street_frame):
+    prediction = engine.infer(street_frame)
     probability = prediction.probability
     assert 0.001 < probability.mean() < 0.2
     assert probability.max() < 0.5
@@ -154,12 +154,12 @@ def jpeg(frame: FrameSet, name: str = "cam_front") -> bytes:
         (lambda data: b"\xff\xd8 nothing in here \xff\xd9", "cannot be decoded"),
     ],
 )
-def test_a_damaged_image_names_its_camera_and_the_next_frame_is_served(engine, real_frame, spoil, says):
-    images = dict(real_frame.images, cam_front=spoil(jpeg(real_frame)))
+def test_a_damaged_image_names_its_camera_and_the_next_frame_is_served(engine, street_frame, spoil, says):
+    images = dict(street_frame.images, cam_front=spoil(jpeg(street_frame)))
     with pytest.raises(RuntimeBackendError, match=f"cam_front: .*{says}") as caught:
-        engine.infer(FrameSet(1, real_frame.rig, images))
+        engine.infer(FrameSet(1, street_frame.rig, images))
     assert "\n" not in str(caught.value)
-    assert engine.infer(real_frame).logits.shape == (200, 200)
+    assert engine.infer(street_frame).logits.shape == (200, 200)
 
 
 @pytest.mark.parametrize(
@@ -209,5 +209,5 @@ def test_bfloat16_without_the_instructions_is_refused(monkeypatch):
         create_engine(precision="bf16")
 
 
-def test_the_names_of_the_cameras_are_those_of_the_rig(real_frame):
-    assert real_frame.rig.names == CAMERA_NAMES
+def test_the_names_of_the_cameras_are_those_of_the_rig(street_frame):
+    assert street_frame.rig.names == CAMERA_NAMES

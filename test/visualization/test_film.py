@@ -16,9 +16,8 @@ from typer.testing import CliRunner
 from lss_bev_ros.bags.convert import convert
 from lss_bev_ros.bags.frames import film_frames
 from lss_bev_ros.dataset import NuScenesReader
-from lss_bev_ros.dataset.raster import vehicle_raster
 from lss_bev_ros.errors import EvaluationError, RosError
-from lss_bev_ros.geometry import BevGrid, Rig
+from lss_bev_ros.geometry import BevGrid, Rig, vehicle_raster
 from lss_bev_ros.visualization import palette
 from lss_bev_ros.visualization.film import FilmFrame, FilmPainter
 from lss_bev_ros.visualization.video import write_film, write_still

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lss_bev_ros.errors import EvaluationError
 from lss_bev_ros.geometry import BevGrid, Box, Camera, Lens, Pose
 from lss_bev_ros.visualization import palette
-from lss_bev_ros.visualization.overlay import CameraOverlay, draw_overlay
+from lss_bev_ros.visualization.overlay import CameraOverlay
 
 GRID = BevGrid(-20.0, 20.0, -20.0, 20.0, 0.5)
 SIZE = (400, 225)
@@ -31,6 +31,11 @@ def camera(yaw: float = 0.0, pitch: float = 0.0, height: float = 1.5) -> Camera:
     down = np.array([[1.0, 0.0, 0.0], [0.0, c, s], [0.0, -s, c]]).T
     pose = Pose.from_yaw(yaw) @ Pose(FORWARD @ down, np.array([0.0, 0.0, height]))
     return Camera("cam_front", INTRINSICS, 1600, 900, pose)
+
+
+def in_grey(cam: Camera, occupancy: np.ndarray | None, boxes=(), threshold: float = 0.5) -> np.ndarray:
+    """What is drawn into a grey image."""
+    return CameraOverlay(cam, GRID, SIZE).draw(GREY, occupancy, boxes, threshold)
 
 
 cameras = st.builds(camera, st.floats(-3.1, 3.1), st.floats(-0.3, 0.8), st.floats(0.8, 3.0))
@@ -101,7 +106,7 @@ def test_a_cell_counts_from_the_threshold_on(percent, threshold):
 
 def test_unseen_cells_are_not_drawn():
     occupancy = np.full(GRID.shape, -1, np.int8)
-    np.testing.assert_array_equal(draw_overlay(GREY, camera(), GRID, occupancy, threshold=0.0), GREY)
+    np.testing.assert_array_equal(in_grey(camera(), occupancy, threshold=0.0), GREY)
 
 
 def test_the_more_certain_a_cell_the_less_shines_through():
@@ -164,7 +169,7 @@ def _mask(pixels: np.ndarray, value: int, otherwise: int) -> np.ndarray:
 def test_what_is_behind_the_camera_leaves_the_image_as_it_is():
     behind = Box(Pose.from_yaw(0.3, (-8.0, 0.5, 0.8)), np.array([4.0, 1.8, 1.6]), "vehicle.car")
     before = GREY.copy()
-    picture = draw_overlay(GREY, camera(), GRID, one_cell((5, 40)), [behind])
+    picture = in_grey(camera(), one_cell((5, 40)), [behind])
     np.testing.assert_array_equal(picture, before)
     np.testing.assert_array_equal(GREY, before)
     assert picture is not GREY
@@ -219,7 +224,7 @@ def test_a_cell_is_drawn_on_the_ground_that_a_lens_bends(lens):
 def test_the_edges_of_a_box_are_bent_as_the_lens_bends_them(lens):
     cam = replace(camera(), lens=lens)
     box = Box(Pose.from_yaw(0.6, (9.0, 3.5, 0.8)), np.array([6.0, 2.0, 2.2]), "vehicle.car")
-    picture = draw_overlay(GREY, cam, GRID, None, [box])
+    picture = in_grey(cam, None, [box])
     drawn = np.argwhere((picture != GREY).any(axis=-1))[:, ::-1]
     corners = box.corners()
     share = np.linspace(0, 1, 200)[:, None]
@@ -233,4 +238,4 @@ def test_the_edges_of_a_box_are_bent_as_the_lens_bends_them(lens):
 def test_what_is_beyond_a_lens_is_not_drawn():
     cam = replace(camera(), lens=Lens("plumb_bob", (-0.6, 0.0, 0.0, 0.0)))
     beside = Box(Pose.from_yaw(0.0, (2.0, 6.0, 0.8)), np.array([4.0, 2.0, 1.5]), "vehicle.car")
-    np.testing.assert_array_equal(draw_overlay(GREY, cam, GRID, None, [beside]), GREY)
+    np.testing.assert_array_equal(in_grey(cam, None, [beside]), GREY)

@@ -11,7 +11,7 @@ from lss_bev_ros.dataset.frame import CameraShot, Keyframe
 from lss_bev_ros.errors import EvaluationError
 from lss_bev_ros.evaluation import Study, study_table
 from lss_bev_ros.evaluation.evaluator import FrameScore
-from lss_bev_ros.evaluation.report import to_json
+from lss_bev_ros.files import to_json
 from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid, Box, Camera, Pose, Rig
 from lss_bev_ros.runtime.frame_set import Prediction
 from lss_bev_ros.visualization.study import write_study_pictures

@@ -1,7 +1,7 @@
 """`lss-bev compare`: two ways to run the network, on the same frames."""
 
+from .comparison import compare
 from .report import comparison_table, failures, markdown
-from .run import compare
 from .subject import open_subject
 from .tolerance import Tolerances
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.table import Table
 
-from .run import Frontier, FrontierPoint
+from ... import files
+from .frontier import Frontier, FrontierPoint
 
 HEADER = ("network", "runs as", "IoU", "lost", "ms", "p95 ms", "times faster")
 
@@ -26,16 +26,14 @@ def frontier_table(frontier: Frontier) -> Table:
 
 def write_frontier(frontier: Frontier, folder: Path) -> list[Path]:
     """Write frontier.md, frontier.json and frontier.png, each whole or not at all; their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, write in (("frontier.json", _json), ("frontier.md", _markdown), ("frontier.png", _plot)):
-        path = folder / name
-        # matplotlib goes by the ending.
-        partial = path.with_name(f".partial.{name}")
-        write(frontier, partial)
-        os.replace(partial, path)
-        written.append(path)
-    return written
+    picture = folder / "frontier.png"
+    with files.replacing(picture) as partial:
+        _plot(frontier, partial)
+    return [
+        files.write_json(folder / "frontier.json", _figures(frontier)),
+        files.write(folder / "frontier.md", _markdown(frontier)),
+        picture,
+    ]
 
 
 def _rows(frontier: Frontier) -> list[tuple[str, ...]]:
@@ -54,9 +52,9 @@ def _rows(frontier: Frontier) -> list[tuple[str, ...]]:
     ]
 
 
-def _json(frontier: Frontier, path: Path) -> None:
+def _figures(frontier: Frontier) -> dict[str, Any]:
     first = frontier.points[0]
-    content = {
+    return {
         "frames": frontier.frames,
         "machine": frontier.machine,
         "points": [
@@ -64,7 +62,7 @@ def _json(frontier: Frontier, path: Path) -> None:
                 "label": point.contender.label,
                 "weights": Path(point.contender.weights).name,
                 "engine": point.engine,
-                "iou": None if np.isnan(point.iou) else point.iou,
+                "iou": point.iou,
                 "median_ms": point.median,
                 "milliseconds": [round(float(value), 3) for value in point.milliseconds],
                 "times_faster": point.times_faster(first),
@@ -72,10 +70,9 @@ def _json(frontier: Frontier, path: Path) -> None:
             for point in frontier.points
         ],
     }
-    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _markdown(frontier: Frontier, path: Path) -> None:
+def _markdown(frontier: Frontier) -> str:
     load = frontier.machine.get("load_average")
     lines = [
         "| " + " | ".join(HEADER) + " |",
@@ -86,7 +83,7 @@ def _markdown(frontier: Frontier, path: Path) -> None:
         f"load average {load or 0:.1f} at the start. Times are of the network alone, measured in turns "
         f"frame by frame; the last column is the median of the ratios to the first row.",
     ]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return "\n".join(lines) + "\n"
 
 
 def _plot(frontier: Frontier, path: Path) -> None:

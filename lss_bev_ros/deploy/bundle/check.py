@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ...benchmark.difference import Difference
 from ...errors import DeployError
+from ...evaluation.difference import Difference
 from .runner.archive import Archive, BundleError
 
 
 @dataclass(frozen=True)
-class Verdict:
+class DeviceResult:
     """What became of one model on the device.
 
     Attributes:
@@ -64,7 +64,7 @@ class Verdict:
         return ""
 
 
-def check_bundle(bundle: Path, results: Path) -> tuple[list[Verdict], dict[str, Any]]:
+def check_bundle(bundle: Path, results: Path) -> tuple[list[DeviceResult], dict[str, Any]]:
     """Compare.
 
     Args:
@@ -107,7 +107,7 @@ def _verdict(
     run: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray],
     expected: list[dict[str, np.ndarray]],
-) -> Verdict:
+) -> DeviceResult:
     difference, same, seen = Difference(), 0, 0
     counts = {"device": np.zeros(2), "home": np.zeros(2)}
     for index, frame in enumerate(expected):
@@ -123,7 +123,7 @@ def _verdict(
                 truth = frame["truth"]
                 counts[name] += (predicted & truth).sum(), (predicted | truth).sum()
     nan = math.nan
-    return Verdict(
+    return DeviceResult(
         name=model["name"],
         precision=model["precision"],
         refused=run.get("refused", ""),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import time
 import zipfile
 from collections.abc import Callable, Sequence
@@ -16,9 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from ... import __version__
-from ...benchmark.frames import BenchmarkFrames
+from ... import __version__, errors
+from ... import files as whole_files
 from ...errors import DeployError
+from ...evaluation.frames import BenchmarkFrames
 from ...geometry import Rig
 from ...model import IMAGE_MEAN, IMAGE_STD, LiftSplatShoot, ModelConfig, build_model, describe_weights
 from ...runtime import FrameSet
@@ -89,7 +89,8 @@ def create_bundle(
     network = build_model(weights)
     files: dict[str, bytes] = {f"models/{model.name}.onnx": model.content for model in opened}
     files["__main__.py"] = MAIN.encode()
-    for path in [*sorted(RUNNER.glob("*.py")), Path(builder.__file__)]:
+    shared = (builder, whole_files, errors)
+    for path in [*sorted(RUNNER.glob("*.py")), *(Path(module.__file__) for module in shared)]:
         files[f"runner/{path.name}"] = path.read_bytes()
     entries = [_entry(model) for model in opened]
     listed, fed = _add_frames(frames, network, opened, entries, files, progress)
@@ -257,17 +258,7 @@ def _npz(**arrays: np.ndarray) -> bytes:
 
 
 def _write(out: Path, files: dict[str, bytes]) -> None:
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        # Stored: weights, JPEG and packed arrays shrink no further.
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-            for name, content in files.items():
-                archive.writestr(name, content)
-        os.replace(temporary, out)
-    except OSError as error:
-        raise DeployError(
-            f"{out}: bundle cannot be written ({error.strerror}); choose another path"
-        ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    # Stored: weights, JPEG and packed arrays shrink no further.
+    with whole_files.replacing(out, DeployError) as partial, zipfile.ZipFile(partial, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)

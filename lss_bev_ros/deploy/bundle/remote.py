@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import DeployError
+from ...files import replacing
 
 FOLDER = ".cache/lss_bev_ros"
 """Where bundles are put on the device, below the home folder."""
@@ -52,12 +52,8 @@ def run_remote(
         _ssh(host, ssh, f"mv {where}.part {where}", "put the bundle in place")
     words = shlex.join(["run", "--output", results, *arguments])
     _ssh(host, ssh, f"rm -f {quoted}; {shlex.quote(python)} {where} {words}", "run the bundle")
-    part = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    try:
-        _scp(ssh, f"{host}:{results}", str(part), "fetch the results")
-        os.replace(part, output)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(output, DeployError) as partial:
+        _scp(ssh, f"{host}:{results}", str(partial), "fetch the results")
 
 
 def _ssh(host: str, options: Sequence[str], command: str, step: str, capture: bool = False) -> str:

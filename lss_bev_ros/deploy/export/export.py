@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ... import files
 from ...errors import DeployError
 from ...geometry import Rig
 from ...model import LiftSplatShoot
@@ -86,7 +86,7 @@ def export_network(
                     f"PyTorch's for {size.batch} x {size.cameras} cameras, below {MIN_COSINE[precision]}"
                     + ("; weights of this range need fp32" if precision == "fp16" else "")
                 )
-    save(simple, out)
+    files.write(out, simple.SerializeToString(), DeployError)
     megabytes = out.stat().st_size / 1e6
     return ExportedModel(
         out, description, len(simple.graph.node), len(written.graph.node), megabytes, agreement
@@ -120,22 +120,6 @@ def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise DeployError(f"the exported graph is not valid ONNX: {_line(error)}") from error
     return simple
-
-
-def save(model: onnx.ModelProto, out: Path) -> None:
-    """Write a model whole or not at all.
-
-    Raises:
-        DeployError: it cannot be written there.
-    """
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(model.SerializeToString())
-        os.replace(partial, out)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise DeployError(f"cannot write {out}: {error.strerror or error}; choose another place") from error
 
 
 def require(package: str) -> None:

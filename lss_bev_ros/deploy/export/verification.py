@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import torch
 
-from ...benchmark.difference import Difference
-from ...benchmark.frames import nuscenes_like_rig
+from ...evaluation.difference import Difference
 from ...geometry import Pose, Rig
+from ...geometry.example_rig import nuscenes_like_rig
 from ...model import Calibration, LiftSplatShoot, ModelConfig
 from ...runtime.calibration_tables import CalibrationTables
 from ...runtime.onnx import OnnxOptions

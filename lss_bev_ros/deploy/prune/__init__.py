@@ -1,6 +1,6 @@
 """Structured channel pruning by measured latency."""
 
-from .run import Pruned, PruneOptions, prune, save_weights, write_report
+from .pruning import Pruned, PruneOptions, prune
 from .table import prune_table
 
-__all__ = ["PruneOptions", "Pruned", "prune", "prune_table", "save_weights", "write_report"]
+__all__ = ["PruneOptions", "Pruned", "prune", "prune_table"]

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from ...benchmark.frames import random_frames
+from ...benchmark.turns import take_turns, times_faster
+from ...evaluation.frames import random_frames
 from ...model import LiftSplatShoot
 from ...runtime.cpu.engine import TorchEngine
 from ...runtime.engine import Engine
 from ...runtime.frame_set import FrameSet
-
-WARM_UP = 2
 
 
 @dataclass(frozen=True)
@@ -52,27 +50,18 @@ def compare_speed(
         device: `cpu` or `cuda`.
     """
     frame = frames[0] if frames else random_frames(1).sets[0]
-    times: list[list[float]] = [[], []]
     engines: list[Any] = []
     try:
         for model in (before, after):
             engines.append(_engine(model, precision, device))
         images = torch.randn(6, 3, before.config.image_height, before.config.image_width)
-        prepared = [(engine.prepare(images), engine.tables(frame)) for engine in engines]
         with torch.inference_mode():
-            for turn in range(turns + WARM_UP):
-                for engine, arguments, measured in zip(engines, prepared, times, strict=True):
-                    _wait(device)
-                    start = time.perf_counter()
-                    engine.network(*arguments)
-                    _wait(device)
-                    if turn >= WARM_UP:
-                        measured.append((time.perf_counter() - start) * 1e3)
+            runs = [_run(engine, engine.prepare(images), engine.tables(frame), device) for engine in engines]
+            dense, pruned = take_turns(runs, turns)
     finally:
         for engine in engines:
             engine.close()
-    dense, pruned = np.array(times)
-    return Speed(float(np.median(dense)), float(np.median(pruned)), float(np.median(dense / pruned)))
+    return Speed(float(np.median(dense)), float(np.median(pruned)), times_faster(dense, pruned))
 
 
 def _engine(model: LiftSplatShoot, precision: str, device: str) -> Engine:
@@ -83,7 +72,11 @@ def _engine(model: LiftSplatShoot, precision: str, device: str) -> Engine:
     return CudaEngine(model, "", exact=can_be_exact())
 
 
-def _wait(device: str) -> None:
-    """Launches on a GPU return before the work is done."""
-    if device == "cuda":
-        torch.cuda.synchronize()
+def _run(engine: Any, images: torch.Tensor, tables: Any, device: str) -> Callable[[int], None]:
+    def run(_: int) -> None:
+        engine.network(images, tables)
+        if device == "cuda":
+            # Launches on a GPU return before the work is done.
+            torch.cuda.synchronize()
+
+    return run

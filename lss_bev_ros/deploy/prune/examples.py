@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from ...benchmark.frames import dataset_frames
 from ...errors import DeployError
+from ...evaluation.frames import dataset_frames
 from ...model import ModelConfig
 from ...runtime.calibration_tables import frustum_cells
 from ...runtime.preprocess import NetworkInput

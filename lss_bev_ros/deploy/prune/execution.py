@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from ...benchmark.frames import nuscenes_like_rig
 from ...geometry import BevGrid
+from ...geometry.example_rig import nuscenes_like_rig
 from ...model import ModelConfig, Widths
 from ...model.bev_encoder import BasicBlock
 from ...model.efficientnet import MBConvBlock
@@ -19,12 +19,12 @@ from ...runtime.cpu.engine import DTYPES
 from ...runtime.cpu.folded_network import FoldedBlock, FoldedResidual, FoldedUp
 from ...runtime.cpu.sparse_stem import KERNEL, SparseStem, StemTable
 from ...runtime.cpu.upsampled_convolution import UpsampledConvolution
-from .parts import Part
+from .parts import NetworkPart
 
 Run = Callable[[], object]
 
 
-def executable(part: Part, widths: Widths, config: ModelConfig, device: str, precision: str) -> Run:
+def executable(part: NetworkPart, widths: Widths, config: ModelConfig, device: str, precision: str) -> Run:
     """Build a part and its inputs; calling the result runs it once."""
     module = part.make(widths).eval().requires_grad_(False)
     dtype = DTYPES[precision] if device == "cpu" else torch.float16

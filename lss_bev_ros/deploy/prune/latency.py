@@ -13,7 +13,7 @@ import torch
 from ...errors import DeployError
 from ...model import ModelConfig, Widths
 from .execution import executable
-from .parts import Part, network_parts
+from .parts import NetworkPart, network_parts
 
 LEVELS = (0.25, 0.5, 1.0)
 """Shares of its channels at which a width is measured."""
@@ -115,7 +115,7 @@ def measure_latency(
         )
     parts = network_parts(config)
     full = config.widths.named()
-    jobs: dict[tuple[str, tuple[int, ...]], tuple[Part, Widths]] = {}
+    jobs: dict[tuple[str, tuple[int, ...]], tuple[NetworkPart, Widths]] = {}
     levels = {part.name: _levels(part, full, multiple) for part in parts}
     for part in parts:
         for point in itertools.product(*levels[part.name]):
@@ -157,7 +157,7 @@ def fastest(run: Callable[[], object], device: str) -> float:
     return min(times) * 1e3
 
 
-def _levels(part: Part, full: dict[str, int], multiple: int) -> tuple[tuple[int, ...], ...]:
+def _levels(part: NetworkPart, full: dict[str, int], multiple: int) -> tuple[tuple[int, ...], ...]:
     return tuple(
         tuple(sorted({min(full[n], max(multiple, round(s * full[n] / multiple) * multiple)) for s in LEVELS}))
         for n in part.widths

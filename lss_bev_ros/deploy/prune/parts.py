@@ -19,7 +19,7 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Part:
+class NetworkPart:
     """Some layers that run one behind the other.
 
     Attributes:
@@ -37,15 +37,15 @@ class Part:
     kind: str
 
 
-def network_parts(config: ModelConfig) -> list[Part]:
+def network_parts(config: ModelConfig) -> list[NetworkPart]:
     """Every layer of the network but the splat and the softmax, whose work no width changes."""
     return [*_camera_parts(config), *_bev_parts(config)]
 
 
-def _camera_parts(config: ModelConfig) -> list[Part]:
+def _camera_parts(config: ModelConfig) -> list[NetworkPart]:
     rows, columns = config.image_height // 2, config.image_width // 2
     parts = [
-        Part(
+        NetworkPart(
             "camera stem",
             ("stem.0",),
             lambda w: _normalised(SamePadConv2d(3, w.stem[0], 3, stride=2), w.stem[0], nn.SiLU()),
@@ -57,7 +57,7 @@ def _camera_parts(config: ModelConfig) -> list[Part]:
         block = _meta(lambda index=index: MBConvBlock(index, Widths(), 0.0))
         stride, kernel = block._depthwise_conv.stride[0], block._depthwise_conv.kernel_size[0]
         parts.append(
-            Part(
+            NetworkPart(
                 f"camera block {index}",
                 _block_widths(index),
                 lambda w, index=index: MBConvBlock(index, w, 0.0),
@@ -70,14 +70,14 @@ def _camera_parts(config: ModelConfig) -> list[Part]:
     outputs = config.depth_bins + config.channels
     return [
         *parts,
-        Part(
+        NetworkPart(
             "camera up",
             ("stages.4", "stages.6", "camera_up.0", "camera_up.1"),
             lambda x: Up(x.stages[4] + x.stages[6], *x.camera_up),
             lambda x: ((CAMERAS, x.stages[6], h // 2, w // 2), (CAMERAS, x.stages[4], h, w)),
             "camera up",
         ),
-        Part(
+        NetworkPart(
             "depth and features",
             ("camera_up.1",),
             lambda x: nn.Sequential(nn.Conv2d(x.camera_up[1], outputs, 1)),
@@ -87,11 +87,11 @@ def _camera_parts(config: ModelConfig) -> list[Part]:
     ]
 
 
-def _bev_parts(config: ModelConfig) -> list[Part]:
+def _bev_parts(config: ModelConfig) -> list[NetworkPart]:
     nx, ny = config.grid.shape
     stem = nn.Conv2d
     parts = [
-        Part(
+        NetworkPart(
             "bev stem",
             ("bev.0",),
             lambda w: _normalised(stem(config.channels, w.bev[0], 7, 2, 3, bias=False), w.bev[0], nn.ReLU()),
@@ -106,7 +106,7 @@ def _bev_parts(config: ModelConfig) -> list[Part]:
         size = nx // 2 // 2**before, ny // 2 // 2**before
         names = dict.fromkeys((f"bev.{before}", f"bev_inner.{index}", f"bev.{layer}"))
         parts.append(
-            Part(
+            NetworkPart(
                 f"bev block {index}",
                 tuple(names),
                 lambda w, i=index, a=before, b=layer, s=stride: BasicBlock(
@@ -118,14 +118,14 @@ def _bev_parts(config: ModelConfig) -> list[Part]:
         )
     return [
         *parts,
-        Part(
+        NetworkPart(
             "bev up 1",
             ("bev.0", "bev.2", "bev_up.0", "bev_up.1"),
             lambda w: Up(w.bev[0] + w.bev[2], *w.bev_up[:2], scale=4),
             lambda w: ((1, w.bev[2], nx // 8, ny // 8), (1, w.bev[0], nx // 2, ny // 2)),
             "bev up 1",
         ),
-        Part(
+        NetworkPart(
             "bev up 2",
             ("bev_up.1", "bev_up.2"),
             lambda w: nn.Sequential(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from .run import Pruned
+from .pruning import Pruned
 
 
 def prune_table(pruned: Pruned) -> Table:

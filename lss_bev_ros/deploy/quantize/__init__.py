@@ -1,6 +1,6 @@
 """INT8 after training: ranges on calibration frames, sensitive layers in float, Q/DQ in the file."""
 
-from .run import QuantizedNetwork, QuantizeOptions, quantize, write_report
+from .quantizing import QuantizedNetwork, QuantizeOptions, quantize
 from .table import quantize_table
 
-__all__ = ["QuantizeOptions", "QuantizedNetwork", "quantize", "quantize_table", "write_report"]
+__all__ = ["QuantizeOptions", "QuantizedNetwork", "quantize", "quantize_table"]

@@ -132,7 +132,7 @@ def labelled_inputs(network: FloatNetwork, dataroot: Path, count: int) -> list[L
         DeployError: no frame was asked for.
         RuntimeBackendError: the network cannot be run here, or not with this rig.
     """
-    from ...benchmark.frames import dataset_frames
+    from ...evaluation.frames import dataset_frames
     from ...runtime.onnx.engine import OnnxRuntimeEngine
     from ...runtime.preprocess import NetworkInput
 

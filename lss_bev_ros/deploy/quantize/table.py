@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from rich.table import Table
 
-from .run import QuantizedNetwork
+from .quantizing import QuantizedNetwork
 
 MOST = 8
 """Layers that are listed, the most sensitive first."""

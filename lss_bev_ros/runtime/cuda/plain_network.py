@@ -40,7 +40,6 @@ class PlainNetwork:
         compiled: bool = False,
     ):
         config, device = model.config, tables.cells.device
-        self._bins = config.depth_bins
         self._tables = tables
         folded = fold_normalisation(model).to(device, dtype, memory_format=torch.channels_last)
         self._camencode: Callable[..., torch.Tensor] = folded.camencode

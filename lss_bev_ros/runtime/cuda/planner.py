@@ -19,7 +19,7 @@ from .half_precision import rounded_taps
 from .head_kernel import head_kernel
 from .launch import KernelLaunch, Launch, LibraryConvolution, Map
 from .sum_kernel import sum_kernel
-from .tiles import Shape, Tile, convolution_tile, power_of_two
+from .tiles import ConvolutionSize, Tile, convolution_tile, power_of_two
 
 ACTIVATIONS = {"none": 0, "relu": 1, "swish": 2}
 
@@ -53,7 +53,7 @@ class Planner:
     library: bool = True
     exact: bool = False
     launches: list[Launch] = field(default_factory=list)
-    tile: Callable[[Shape, int], Tile] = convolution_tile
+    tile: Callable[[ConvolutionSize, int], Tile] = convolution_tile
 
     @property
     def halves(self) -> bool:
@@ -268,7 +268,7 @@ class Planner:
         pixels, image = shape[:-1].numel(), shape[1] * shape[2]
         whole = split > 0 or head is not None
         tile = self.tile(
-            Shape(pixels, image, inputs, outputs, size * size, gate is not None, whole, exact),
+            ConvolutionSize(pixels, image, inputs, outputs, size * size, gate is not None, whole, exact),
             self.processors,
         )
         blocks = -(-pixels // tile.pixels) if gate is None else shape[0] * -(-image // tile.pixels)

@@ -9,8 +9,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from ...model import SplatTable
-
 THREADS = 256
 BLOCKS = 4096
 """Of the CUDA C++ kernels, which go on until all cells or points are done."""
@@ -201,11 +199,3 @@ def sort_points(
     starts = F.pad(counts[:size].cumsum(0), (1, 0)).int()
     every = torch.arange(size, dtype=torch.int32, device=cells.device)
     return weights, every, starts, torch.full((1,), size, dtype=torch.int32, device=cells.device)
-
-
-def points_of(table: SplatTable, pixels: int, bins: int) -> torch.Tensor:
-    """(pixels, D) int32: the cell of every point of a table, -1 outside."""
-    cells = torch.full((pixels * bins,), -1, dtype=torch.int32, device=table.weights.device)
-    counts = table.starts.diff()
-    cells[table.weights] = torch.repeat_interleave(table.cells, counts).int()
-    return cells.view(pixels, bins)

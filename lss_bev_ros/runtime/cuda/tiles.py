@@ -29,7 +29,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Shape:
+class ConvolutionSize:
     """What the choice of a tile depends on.
 
     Attributes:
@@ -76,7 +76,7 @@ def power_of_two(number: int, least: int = 16) -> int:
     return size
 
 
-def convolution_tile(shape: Shape, processors: int) -> Tile:
+def convolution_tile(shape: ConvolutionSize, processors: int) -> Tile:
     """Choose the tile of a convolution.
 
     Args:
@@ -104,7 +104,7 @@ def convolution_tile(shape: Shape, processors: int) -> Tile:
     return Tile(rows, min(columns, width), step, warps, min(steps, 3 if columns == 256 else 4))
 
 
-def _exact(shape: Shape, width: int, processors: int) -> Tile:
+def _exact(shape: ConvolutionSize, width: int, processors: int) -> Tile:
     """Of a residual convolution in two halves: with few pixels, a program makes one row of the kernel."""
     step = 64 if shape.inputs % 64 == 0 else 32
     steps = shape.taps * -(-shape.inputs // step)
@@ -113,7 +113,7 @@ def _exact(shape: Shape, width: int, processors: int) -> Tile:
     return Tile(64, min(64, width), step, 4, min(3, steps // parts), parts)
 
 
-def _exact_pointwise(shape: Shape, width: int, processors: int) -> Tile:
+def _exact_pointwise(shape: ConvolutionSize, width: int, processors: int) -> Tile:
     """Of a 1x1 convolution in two halves: large maps by wide blocks, long sums by two programs."""
     if (shape.gated and shape.image >= 2048) or (not shape.gated and shape.inputs <= 40):
         return Tile(128, min(32, width), 32, 8, 1)
@@ -123,7 +123,7 @@ def _exact_pointwise(shape: Shape, width: int, processors: int) -> Tile:
     return _pointwise(shape, width, processors)
 
 
-def _pointwise(shape: Shape, width: int, processors: int) -> Tile:
+def _pointwise(shape: ConvolutionSize, width: int, processors: int) -> Tile:
     """Of a 1x1 convolution: the expansions are wide and shallow, the projections deep and narrow."""
     if shape.gated:
         step = 64 if shape.inputs >= 64 else 32

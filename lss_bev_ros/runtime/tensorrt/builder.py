@@ -255,7 +255,7 @@ def _logger(trt: Any) -> tuple[Any, list[str]]:
 def _monitor(trt: Any, progress: Progress) -> Any:
     """TensorRT's nested phases as calls of `progress`, for the outermost one that is under way."""
 
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc, name-defined]
+    class _BuildMonitor(trt.IProgressMonitor):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
             self.steps: dict[str, int] = {}
@@ -272,7 +272,7 @@ def _monitor(trt: Any, progress: Progress) -> Any:
             steps = self.steps.pop(phase_name, 1)
             progress(phase_name, steps, steps)
 
-    return Monitor()
+    return _BuildMonitor()
 
 
 def _why_no_engine(said: list[str], options: BuildOptions) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ... import files
 from ...errors import RuntimeBackendError
 from ..onnx import OnnxDescription
 from .builder import BuildOptions, TensorRtError, build_plan, import_tensorrt
@@ -136,9 +137,5 @@ def _metadata(content: bytes, name: Path) -> dict[str, str]:
 
 def _keep(cache: Path, content: bytes) -> None:
     """Write the timing cache; a build without one is only slower, so an error here is none."""
-    partial = cache.with_name(f".{cache.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, cache)
-    except OSError:
-        partial.unlink(missing_ok=True)
+    with contextlib.suppress(RuntimeBackendError):
+        files.write(cache, content, RuntimeBackendError)

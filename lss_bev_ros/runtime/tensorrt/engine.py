@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ... import files
 from ...errors import RuntimeBackendError
 from ...model import LiftSplatShoot, ModelConfig
 from ..cuda.engine import CudaEngine, cuda_missing, this_gpu
@@ -21,7 +22,7 @@ from ..options import EngineOptions
 from .builder import BuildOptions, TensorRtError, import_tensorrt
 from .building import ensure_engine, this_machine
 from .engine_file import SUFFIX, EngineNote, read_engine
-from .layout import CAMERAS, EngineLayout, Part, in_order
+from .layout import CAMERAS, EngineLayout, EnginePart, in_order
 from .module import TensorRtModule
 from .network import assemble
 from .torch2trt_file import read_torch2trt
@@ -45,7 +46,7 @@ class TensorRtEngine(CudaEngine):
 
     def __init__(
         self,
-        parts: tuple[Part, ...],
+        parts: tuple[EnginePart, ...],
         weights: str,
         reason: str = "",
         config: ModelConfig | None = None,
@@ -116,7 +117,7 @@ def make_tensorrt(options: EngineOptions, reason: str) -> Engine:
     elif suffixes == {".onnx"}:
         parts = tuple(_built(path) for path in paths)
     elif suffixes == {".pth"} and len(paths) == 2:
-        parts = tuple(Part(path, read_torch2trt(path).plan, None) for path in paths)
+        parts = tuple(EnginePart(path, read_torch2trt(path).plan, None) for path in paths)
     else:
         parts, weights = _of_weights(options)
         return TensorRtEngine(parts, weights, reason)
@@ -129,7 +130,7 @@ def make_tensorrt(options: EngineOptions, reason: str) -> Engine:
     return engine
 
 
-def load_part(path: Path, trt: Any = None) -> Part:
+def load_part(path: Path, trt: Any = None) -> EnginePart:
     """Read an engine that fits this machine, or build it again of the ONNX file beside it.
 
     Raises:
@@ -157,10 +158,10 @@ def load_part(path: Path, trt: Any = None) -> Part:
     return _part(built.path, plan, note)
 
 
-def _part(path: Path, plan: bytes, note: EngineNote) -> Part:
+def _part(path: Path, plan: bytes, note: EngineNote) -> EnginePart:
     dla = note.options.get("dla")
     description = OnnxDescription.read(note.metadata, str(path))
-    return Part(path, plan, description, dla if isinstance(dla, int) else None)
+    return EnginePart(path, plan, description, dla if isinstance(dla, int) else None)
 
 
 def cache_folder() -> Path:
@@ -171,7 +172,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lss_bev_ros"
 
 
-def _of_weights(options: EngineOptions) -> tuple[tuple[Part, ...], str]:
+def _of_weights(options: EngineOptions) -> tuple[tuple[EnginePart, ...], str]:
     """Export both encoders of some weights, and build them where they are not built yet."""
     precision = "fp16" if options.precision == "auto" else options.precision
     model, folder = options.model(), cache_folder()
@@ -183,28 +184,15 @@ def _of_weights(options: EngineOptions) -> tuple[tuple[Part, ...], str]:
         digest = hashlib.sha256(written).hexdigest()[:12]
         onnx = folder / f"lss_{part}_{precision}_1x{CAMERAS}_{digest}.onnx"
         if not onnx.is_file() or onnx.read_bytes() != written:
-            _write(onnx, written)
+            files.write(onnx, written, RuntimeBackendError, "set LSS_BEV_CACHE to another folder")
         parts.append(_built(onnx))
     return tuple(parts), options.description
 
 
-def _built(onnx: Path) -> Part:
+def _built(onnx: Path) -> EnginePart:
     return load_part(ensure_engine(onnx).path)
 
 
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RuntimeBackendError(
-            f"cannot write {path}: {error.strerror or error}; set LSS_BEV_CACHE to another folder"
-        ) from error
-
-
-def _weights_of(parts: tuple[Part, ...]) -> str:
+def _weights_of(parts: tuple[EnginePart, ...]) -> str:
     description = parts[0].description
     return description.weights if description is not None else "unknown (torch2trt)"

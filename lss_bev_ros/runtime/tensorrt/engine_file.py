@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+from ... import files
 from ...errors import RuntimeBackendError
 
 SUFFIX = ".engine"
@@ -103,16 +103,7 @@ def write_engine(path: Path, plan: bytes, note: EngineNote) -> None:
     """
     text = (json.dumps(asdict(note), indent=2) + "\n").encode()
     for target, data in ((note_path(path), text), (path, plan)):
-        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(data)
-            os.replace(partial, target)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise RuntimeBackendError(
-                f"cannot write {target}: {error.strerror or error}; choose another place"
-            ) from error
+        files.write(target, data, RuntimeBackendError)
 
 
 def read_engine(path: Path) -> tuple[bytes, EngineNote]:

@@ -22,7 +22,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
-class Part:
+class EnginePart:
     """One engine that is ready to be loaded.
 
     Attributes:
@@ -63,7 +63,9 @@ class EngineLayout:
     names: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, parts: Sequence[Part], infos: Sequence[Infos], config: ModelConfig | None) -> EngineLayout:
+    def of(
+        cls, parts: Sequence[EnginePart], infos: Sequence[Infos], config: ModelConfig | None
+    ) -> EngineLayout:
         """Read what the engines say.
 
         Args:
@@ -175,7 +177,7 @@ class EngineLayout:
         return shapes
 
 
-def in_order(parts: Sequence[Part]) -> tuple[Part, ...]:
+def in_order(parts: Sequence[EnginePart]) -> tuple[EnginePart, ...]:
     """The camera encoder before the BEV encoder; torch2trt's files are taken in the order given.
 
     Raises:

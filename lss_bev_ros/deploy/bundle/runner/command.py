@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -153,14 +152,8 @@ def _measure(
 
 def _write(path: Path, report: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """Write the results, whole or not at all."""
+    from .files import replacing  # lies beside this file in a bundle alone
+
     text = np.frombuffer(json.dumps(report).encode(), dtype=np.uint8)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, report=text, **arrays)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise BundleError(f"{path}: results cannot be written ({error.strerror})") from None
-    finally:
-        if temporary.exists():
-            temporary.unlink()
+    with replacing(path, BundleError) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, report=text, **arrays)

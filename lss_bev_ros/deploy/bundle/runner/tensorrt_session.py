@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +90,8 @@ def _plan(
     builder: Any, trt: Any, label: str, model: bytes, precision: str, options: argparse.Namespace
 ) -> bytes:
     """The engine of an earlier run of the same model, TensorRT, GPU and options, or a new one."""
+    from . import files  # lies beside this file in a bundle alone
+
     folder = (options.engines or ENGINES).expanduser()
     about = f"{trt.__version__} {_gpu()} {precision} {options.dla} {options.workspace}".encode()
     path = folder / f"{label}-{hashlib.sha256(model + about).hexdigest()[:16]}.plan"
@@ -99,13 +100,10 @@ def _plan(
     print(f"{label}: building the engine, which takes minutes", flush=True)
     asked = builder.BuildOptions(precision=precision, workspace_mib=options.workspace, dla=options.dla)
     plan, _ = builder.build_plan(model, asked, trt=trt)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(plan)
-        os.replace(temporary, path)
-    except OSError as error:
-        print(f"{label}: the engine is not kept ({error.strerror})", flush=True)
+        files.write(path, plan, BundleError, "it is built again next time")
+    except BundleError as error:
+        print(f"{label}: {error}", flush=True)
     return plan
 
 

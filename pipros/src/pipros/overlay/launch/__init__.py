@@ -5,7 +5,7 @@ same order of evaluation and the same lines on the screen. What is not here does
 or an argument of the real package that has no stand-in fails at once.
 """
 
-from pipros.overlay.launch import (
+from launch import (
     actions,
     conditions,
     event_handlers,
@@ -14,17 +14,17 @@ from pipros.overlay.launch import (
     logging,
     substitutions,
 )
-from pipros.overlay.launch.action import Action
-from pipros.overlay.launch.condition import Condition
-from pipros.overlay.launch.event import Event
-from pipros.overlay.launch.event_handler import BaseEventHandler, EventHandler
-from pipros.overlay.launch.launch_context import LaunchContext
-from pipros.overlay.launch.launch_description import LaunchDescription
-from pipros.overlay.launch.launch_description_entity import LaunchDescriptionEntity
-from pipros.overlay.launch.launch_description_source import LaunchDescriptionSource
-from pipros.overlay.launch.launch_service import LaunchService
-from pipros.overlay.launch.some_substitutions_type import SomeSubstitutionsType
-from pipros.overlay.launch.substitution import Substitution
+from launch.action import Action
+from launch.condition import Condition
+from launch.event import Event
+from launch.event_handler import BaseEventHandler, EventHandler
+from launch.launch_context import LaunchContext
+from launch.launch_description import LaunchDescription
+from launch.launch_description_entity import LaunchDescriptionEntity
+from launch.launch_description_source import LaunchDescriptionSource
+from launch.launch_service import LaunchService
+from launch.some_substitutions_type import SomeSubstitutionsType
+from launch.substitution import Substitution
 
 __all__ = [
     "Action",

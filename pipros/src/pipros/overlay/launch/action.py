@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pipros.overlay.launch.condition import Condition
-from pipros.overlay.launch.launch_description_entity import LaunchDescriptionEntity
+from launch.condition import Condition
+from launch.launch_description_entity import LaunchDescriptionEntity
 
 if TYPE_CHECKING:
-    from pipros.overlay.launch.launch_context import LaunchContext
+    from launch.launch_context import LaunchContext
 
 
 class Action(LaunchDescriptionEntity):

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pipros.overlay.launch.condition import Condition
-from pipros.overlay.launch.some_substitutions_type import SomeSubstitutionsType
-from pipros.overlay.launch.substitution import Substitution
-from pipros.overlay.launch.utilities import (
+from launch.condition import Condition
+from launch.some_substitutions_type import SomeSubstitutionsType
+from launch.substitution import Substitution
+from launch.utilities import (
     normalize_to_list_of_substitutions,
     perform_substitutions,
     perform_text,
 )
 
 if TYPE_CHECKING:
-    from pipros.overlay.launch.launch_context import LaunchContext
+    from launch.launch_context import LaunchContext
 
 __all__ = [
     "IfCondition",

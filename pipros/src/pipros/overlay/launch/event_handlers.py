@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pipros.overlay.launch.action import Action
-from pipros.overlay.launch.event import Event
-from pipros.overlay.launch.event_handler import CallableEventHandler, SomeEntities
-from pipros.overlay.launch.events import Shutdown
-from pipros.overlay.launch.events.process import ProcessExited, ProcessStarted
+from launch.action import Action
+from launch.event import Event
+from launch.event_handler import CallableEventHandler, SomeEntities
+from launch.events import Shutdown
+from launch.events.process import ProcessExited, ProcessStarted
 
 if TYPE_CHECKING:
-    from pipros.overlay.launch.launch_context import LaunchContext
+    from launch.launch_context import LaunchContext
 
 __all__ = [
     "OnProcessExit",

@@ -10,9 +10,9 @@ from collections.abc import Iterable, MutableMapping
 from types import SimpleNamespace
 from typing import Any
 
-from pipros.overlay.launch.event import Event
-from pipros.overlay.launch.event_handler import BaseEventHandler
-from pipros.overlay.launch.substitution import Substitution
+from launch.event import Event
+from launch.event_handler import BaseEventHandler
+from launch.substitution import Substitution
 
 
 class LaunchContext:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pipros.overlay.launch.launch_description_entity import LaunchDescriptionEntity
+from launch.launch_description_entity import LaunchDescriptionEntity
 
 if TYPE_CHECKING:
-    from pipros.overlay.launch.action import Action
-    from pipros.overlay.launch.actions import DeclareLaunchArgument
-    from pipros.overlay.launch.launch_context import LaunchContext
+    from launch.action import Action
+    from launch.actions import DeclareLaunchArgument
+    from launch.launch_context import LaunchContext
 
 
 class LaunchDescription(LaunchDescriptionEntity):
@@ -42,7 +42,7 @@ class LaunchDescription(LaunchDescriptionEntity):
         the launch is passed over. `_conditionally_included` of each tells whether its declaration
         depends on a condition.
         """
-        from pipros.overlay.launch.actions import DeclareLaunchArgument
+        from launch.actions import DeclareLaunchArgument
 
         arguments: dict[str, DeclareLaunchArgument] = {}
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipros.overlay.launch.launch_description import LaunchDescription
-from pipros.overlay.launch.some_substitutions_type import SomeSubstitutionsType
-from pipros.overlay.launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
+from launch.launch_description import LaunchDescription
+from launch.some_substitutions_type import SomeSubstitutionsType
+from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
 
 if TYPE_CHECKING:
-    from pipros.overlay.launch.launch_context import LaunchContext
+    from launch.launch_context import LaunchContext
 
 
 class LaunchDescriptionSource:
@@ -33,7 +33,7 @@ class LaunchDescriptionSource:
 
     def try_get_launch_description_without_context(self) -> LaunchDescription | None:
         """Return the description where that needs nothing of the running launch, else None."""
-        from pipros.overlay.launch.launch_context import LaunchContext
+        from launch.launch_context import LaunchContext
 
         # Whatever a launch file or a substitution raises now, it will raise again in the launch, there
         # to be seen; here it only means that the arguments inside are not known.

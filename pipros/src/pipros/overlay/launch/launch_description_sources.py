@@ -6,9 +6,9 @@ import importlib.util
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
-from pipros.overlay.launch.launch_description import LaunchDescription
-from pipros.overlay.launch.launch_description_source import LaunchDescriptionSource
-from pipros.overlay.launch.some_substitutions_type import SomeSubstitutionsType
+from launch.launch_description import LaunchDescription
+from launch.launch_description_source import LaunchDescriptionSource
+from launch.some_substitutions_type import SomeSubstitutionsType
 
 __all__ = [
     "AnyLaunchDescriptionSource",

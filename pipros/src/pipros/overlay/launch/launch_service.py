@@ -9,14 +9,14 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from pipros.overlay.launch.event import Event
-from pipros.overlay.launch.event_handler import listed
-from pipros.overlay.launch.event_handlers import OnShutdown
-from pipros.overlay.launch.events import Shutdown
-from pipros.overlay.launch.launch_context import LaunchContext
-from pipros.overlay.launch.launch_description import LaunchDescription
-from pipros.overlay.launch.launch_description_entity import LaunchDescriptionEntity, visit_all
-from pipros.overlay.launch.logging import LaunchLog, get_logger
+from launch.event import Event
+from launch.event_handler import listed
+from launch.event_handlers import OnShutdown
+from launch.events import Shutdown
+from launch.launch_context import LaunchContext
+from launch.launch_description import LaunchDescription
+from launch.launch_description_entity import LaunchDescriptionEntity, visit_all
+from launch.logging import LaunchLog, get_logger
 
 
 class LaunchService:

@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
-from pipros.overlay.launch.some_substitutions_type import SomeSubstitutionsType
-from pipros.overlay.launch.substitution import Substitution
+from launch.some_substitutions_type import SomeSubstitutionsType
+from launch.substitution import Substitution
 
 if TYPE_CHECKING:
-    from pipros.overlay.launch.launch_context import LaunchContext
+    from launch.launch_context import LaunchContext
 
 
 def normalize_to_list_of_substitutions(subs: SomeSubstitutionsType | PathLike) -> list[Substitution]:
     """Turn text, a path, a substitution or an iterable of them into a list of substitutions."""
-    from pipros.overlay.launch.substitutions import TextSubstitution
+    from launch.substitutions import TextSubstitution
 
     if isinstance(subs, Substitution):
         return [subs]
@@ -42,7 +42,7 @@ def perform_boolean(context: LaunchContext, value: bool | SomeSubstitutionsType)
     Raises:
         InvalidConditionExpressionError: Other text.
     """
-    from pipros.overlay.launch.conditions import evaluate_condition_expression
+    from launch.conditions import evaluate_condition_expression
 
     if isinstance(value, bool):
         return value

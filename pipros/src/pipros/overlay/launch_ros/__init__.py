@@ -4,6 +4,6 @@ The part of ros2/launch_ros (branch jazzy) that this project's launch files use:
 namespaces, parameters and remappings, and the folders of packages.
 """
 
-from pipros.overlay.launch_ros import actions, descriptions, parameter_descriptions, substitutions
+from launch_ros import actions, descriptions, parameter_descriptions, substitutions
 
 __all__ = ["actions", "descriptions", "parameter_descriptions", "substitutions"]

@@ -1,5 +1,5 @@
 """Names of `launch_ros.descriptions`."""
 
-from pipros.overlay.launch_ros.parameter_descriptions import Parameter, ParameterFile, ParameterValue
+from launch_ros.parameter_descriptions import Parameter, ParameterFile, ParameterValue
 
 __all__ = ["Parameter", "ParameterFile", "ParameterValue"]

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from launch.some_substitutions_type import SomeSubstitutionsType
 from launch.substitution import Substitution
 from launch.utilities import perform_text
-
-from pipros.overlay.launch_ros import yaml_text
+from launch_ros import yaml_text
 
 if TYPE_CHECKING:
     from launch import LaunchContext

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from launch.substitution import Substitution
 from launch.utilities import perform_text
-
-from pipros.overlay.launch_ros import yaml_text
-from pipros.overlay.launch_ros.parameter_descriptions import ParameterValue, uniform
+from launch_ros import yaml_text
+from launch_ros.parameter_descriptions import ParameterValue, uniform
 
 if TYPE_CHECKING:
     from launch import LaunchContext

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from pipros.overlay.launch import events
-from pipros.overlay.launch.action import Action
-from pipros.overlay.launch.event import Event
-from pipros.overlay.launch.event_handler import BaseEventHandler
-from pipros.overlay.launch.events.process import ProcessExited
-from pipros.overlay.launch.launch_description_entity import LaunchDescriptionEntity
-from pipros.overlay.launch.logging import get_logger
+from launch import events
+from launch.action import Action
+from launch.event import Event
+from launch.event_handler import BaseEventHandler
+from launch.events.process import ProcessExited
+from launch.launch_description_entity import LaunchDescriptionEntity
+from launch.logging import get_logger
 
 if TYPE_CHECKING:
-    from pipros.overlay.launch.launch_context import LaunchContext
+    from launch.launch_context import LaunchContext
 
 
 class RegisterEventHandler(Action):

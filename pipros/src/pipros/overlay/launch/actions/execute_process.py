@@ -11,25 +11,26 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipros import child_environment
-from pipros.overlay.launch.action import Action
-from pipros.overlay.launch.child_process import ChildProcess
-from pipros.overlay.launch.event_handler import CallableEventHandler, SomeEntities, listed
-from pipros.overlay.launch.event_handlers import OnProcessExit, OnShutdown
-from pipros.overlay.launch.events.process import ProcessExited, ProcessStarted, ShutdownProcess, SignalProcess
-from pipros.overlay.launch.launch_description_entity import LaunchDescriptionEntity
-from pipros.overlay.launch.logging import ProcessOutput, get_logger
-from pipros.overlay.launch.some_substitutions_type import SomeSubstitutionsType
-from pipros.overlay.launch.substitutions import LaunchConfiguration
-from pipros.overlay.launch.utilities import (
+from launch.action import Action
+from launch.child_process import ChildProcess
+from launch.event_handler import CallableEventHandler, SomeEntities, listed
+from launch.event_handlers import OnProcessExit, OnShutdown
+from launch.events.process import ProcessExited, ProcessStarted, ShutdownProcess, SignalProcess
+from launch.launch_description_entity import LaunchDescriptionEntity
+from launch.logging import ProcessOutput, get_logger
+from launch.some_substitutions_type import SomeSubstitutionsType
+from launch.substitutions import LaunchConfiguration
+from launch.utilities import (
     normalize_to_list_of_substitutions,
     perform_boolean,
     perform_number,
     perform_text,
 )
 
+from pipros import child_environment
+
 if TYPE_CHECKING:
-    from pipros.overlay.launch.launch_context import LaunchContext
+    from launch.launch_context import LaunchContext
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipros.overlay.launch.action import Action
-from pipros.overlay.launch.actions.launch_configuration import (
+from launch.action import Action
+from launch.actions.launch_configuration import (
     PopLaunchConfigurations,
     PushLaunchConfigurations,
 )
-from pipros.overlay.launch.actions.opaque_function import OpaqueFunction
-from pipros.overlay.launch.launch_description_entity import LaunchDescriptionEntity
-from pipros.overlay.launch.some_substitutions_type import SomeSubstitutionsType
-from pipros.overlay.launch.utilities import perform_text
+from launch.actions.opaque_function import OpaqueFunction
+from launch.launch_description_entity import LaunchDescriptionEntity
+from launch.some_substitutions_type import SomeSubstitutionsType
+from launch.utilities import perform_text
 
 if TYPE_CHECKING:
-    from pipros.overlay.launch.launch_context import LaunchContext
+    from launch.launch_context import LaunchContext
 
 
 class GroupAction(Action):

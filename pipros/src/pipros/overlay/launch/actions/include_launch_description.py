@@ -6,17 +6,17 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from pipros.overlay.launch.action import Action
-from pipros.overlay.launch.actions.launch_configuration import SetLaunchConfiguration
-from pipros.overlay.launch.actions.opaque_function import OpaqueFunction
-from pipros.overlay.launch.launch_description_entity import LaunchDescriptionEntity
-from pipros.overlay.launch.launch_description_source import LaunchDescriptionSource
-from pipros.overlay.launch.launch_description_sources import AnyLaunchDescriptionSource
-from pipros.overlay.launch.some_substitutions_type import SomeSubstitutionsType
-from pipros.overlay.launch.utilities import perform_text
+from launch.action import Action
+from launch.actions.launch_configuration import SetLaunchConfiguration
+from launch.actions.opaque_function import OpaqueFunction
+from launch.launch_description_entity import LaunchDescriptionEntity
+from launch.launch_description_source import LaunchDescriptionSource
+from launch.launch_description_sources import AnyLaunchDescriptionSource
+from launch.some_substitutions_type import SomeSubstitutionsType
+from launch.utilities import perform_text
 
 if TYPE_CHECKING:
-    from pipros.overlay.launch.launch_context import LaunchContext
+    from launch.launch_context import LaunchContext
 
 
 class IncludeLaunchDescription(Action):

@@ -6,16 +6,16 @@ import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from pipros.overlay.launch.action import Action
-from pipros.overlay.launch.event import Event
-from pipros.overlay.launch.event_handler import EventHandler
-from pipros.overlay.launch.event_handlers import OnShutdown
-from pipros.overlay.launch.launch_description_entity import LaunchDescriptionEntity
-from pipros.overlay.launch.some_substitutions_type import SomeSubstitutionsType
-from pipros.overlay.launch.utilities import perform_boolean, perform_number
+from launch.action import Action
+from launch.event import Event
+from launch.event_handler import EventHandler
+from launch.event_handlers import OnShutdown
+from launch.launch_description_entity import LaunchDescriptionEntity
+from launch.some_substitutions_type import SomeSubstitutionsType
+from launch.utilities import perform_boolean, perform_number
 
 if TYPE_CHECKING:
-    from pipros.overlay.launch.launch_context import LaunchContext
+    from launch.launch_context import LaunchContext
 
 
 class TimerAction(Action):

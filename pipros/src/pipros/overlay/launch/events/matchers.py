@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipros.overlay.launch.action import Action
+    from launch.action import Action
 
 
 def matches_action(target_action: Action) -> Callable[[Action], bool]:

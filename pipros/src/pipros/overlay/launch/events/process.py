@@ -6,10 +6,10 @@ import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pipros.overlay.launch.event import Event
+from launch.event import Event
 
 if TYPE_CHECKING:
-    from pipros.overlay.launch.actions import ExecuteProcess
+    from launch.actions import ExecuteProcess
 
 
 class _ProcessEvent(Event):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipros.overlay.launch.event import Event
+from launch.event import Event
 
 
 class Shutdown(Event):

@@ -1,8 +1,8 @@
 """Actions of `launch_ros.actions`."""
 
-from pipros.overlay.launch_ros.actions.node import Node
-from pipros.overlay.launch_ros.actions.push_ros_namespace import PushROSNamespace, PushRosNamespace
-from pipros.overlay.launch_ros.actions.set_parameter import SetParameter
+from launch_ros.actions.node import Node
+from launch_ros.actions.push_ros_namespace import PushROSNamespace, PushRosNamespace
+from launch_ros.actions.set_parameter import SetParameter
 
 __all__ = [
     "Node",

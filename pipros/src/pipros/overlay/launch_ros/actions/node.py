@@ -13,12 +13,11 @@ from launch.actions import ExecuteProcess
 from launch.logging import get_logger
 from launch.some_substitutions_type import SomeSubstitutionsType
 from launch.utilities import normalize_to_list_of_substitutions, perform_text
-
-from pipros.overlay.launch_ros import yaml_text
-from pipros.overlay.launch_ros.executables import find_executable
-from pipros.overlay.launch_ros.namespaces import check_name, check_namespace, joined
-from pipros.overlay.launch_ros.parameter_descriptions import Parameter, ParameterFile
-from pipros.overlay.launch_ros.parameters import evaluate_dict
+from launch_ros import yaml_text
+from launch_ros.executables import find_executable
+from launch_ros.namespaces import check_name, check_namespace, joined
+from launch_ros.parameter_descriptions import Parameter, ParameterFile
+from launch_ros.parameters import evaluate_dict
 
 if TYPE_CHECKING:
     from launch import LaunchContext

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from launch.action import Action
 from launch.some_substitutions_type import SomeSubstitutionsType
 from launch.utilities import perform_text
-
-from pipros.overlay.launch_ros.namespaces import check_namespace, joined
+from launch_ros.namespaces import check_namespace, joined
 
 if TYPE_CHECKING:
     from launch import LaunchContext

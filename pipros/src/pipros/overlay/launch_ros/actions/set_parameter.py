@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from launch.action import Action
 from launch.some_substitutions_type import SomeSubstitutionsType
-
-from pipros.overlay.launch_ros.parameters import evaluate_dict
+from launch_ros.parameters import evaluate_dict
 
 if TYPE_CHECKING:
     from launch import LaunchContext

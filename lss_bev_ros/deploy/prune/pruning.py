@@ -1,0 +1,213 @@
+"""From a trained network to a smaller one that is so many times faster on this device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from ...errors import DeployError
+from ...model import LiftSplatShoot, build_model, describe_weights
+from ...runtime.cpu.engine import DTYPES, has_bfloat16
+from .allocation import allocate
+from .channels import narrow
+from .comparison import Speed, compare_speed
+from .examples import read_examples
+from .importance import Example, channel_importance
+from .latency import LatencyTable, measure_latency
+from .reconstruction import reconstruct
+
+HEAD = 8
+"""Channels that are left of the classification head, which never runs: it is half of a small file."""
+
+ATTEMPTS = 4
+"""Allocations tried until the whole network, and not only the sum of its parts, is as fast as asked."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class PruneOptions:
+    """What is asked for.
+
+    Attributes:
+        speedup: how many times faster the network alone shall be, decoding and resizing apart.
+        device: `cpu` or `cuda`, on which latency is measured.
+        precision: of the CPU engine: `auto`, `fp32` or `bf16`.
+        multiple: widths that change become multiples of this.
+        frames: annotated frames that channels are scored on.
+        threads: CPU threads; 0 leaves them alone.
+    """
+
+    speedup: float = 2.0
+    device: str = "cpu"
+    precision: str = "auto"
+    multiple: int = 8
+    frames: int = 32
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.speedup >= 1:
+            raise DeployError(f"speedup {self.speedup:g} must be at least 1 (times faster than before)")
+        if self.precision not in ("auto", *DTYPES):
+            raise DeployError(f"precision {self.precision!r} must be auto, {' or '.join(DTYPES)}")
+        if not 1 <= self.multiple <= 64:
+            raise DeployError(f"multiple {self.multiple} must be 1 to 64 channels")
+        if self.frames < 1:
+            raise DeployError(f"frames {self.frames} must be at least 1: channels are scored on frames")
+
+
+@dataclass(frozen=True, eq=False)
+class Pruned:
+    """A smaller network and how it came about.
+
+    Attributes:
+        model: in evaluation mode, not yet trained further.
+        table: measured latencies.
+        speed: of the whole network before and after, in turns.
+        goal: the speedup that was asked for.
+        report: everything for the report file.
+    """
+
+    model: LiftSplatShoot
+    table: LatencyTable
+    speed: Speed
+    goal: float
+    report: dict[str, object]
+
+    @property
+    def missed(self) -> str:
+        """That the network is not as fast as asked, in one line with the remedy; empty where it is."""
+        if self.speed.speedup >= self.goal:
+            return ""
+        return (
+            f"the goal is missed: the network is {self.speed.speedup:.2f} times faster, not {self.goal:g}, "
+            f"in the best of up to {ATTEMPTS} attempts; ask for less, or take this one"
+        )
+
+
+def prune(
+    weights: str | Path,
+    dataroot: Path,
+    options: PruneOptions | None = None,
+    progress: Progress | None = None,
+) -> Pruned:
+    """Take those channels out whose loss costs least for the time that they take here.
+
+    The whole network is measured after every attempt. Where none is as fast as asked, the fastest is
+    returned and its `missed` says so.
+
+    Args:
+        weights: of the network, see `build_model`.
+        dataroot: annotated nuScenes data, to score channels on.
+        options: what is asked for.
+        progress: told of a step's name, what of it is done and all.
+
+    Raises:
+        LssBevError: weights or data cannot be had, or the speedup is out of reach of any widths.
+    """
+    options = options or PruneOptions()
+    tell = progress or (lambda *_: None)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    model = build_model(weights)
+    examples = read_examples(dataroot, options.frames, model.config)
+    precision = options.precision
+    if precision == "auto":
+        precision = "bf16" if has_bfloat16() else "fp32"
+    table = measure_latency(
+        model.config,
+        options.device,
+        precision,
+        options.multiple,
+        lambda done, total: tell("latency of every part", done, total),
+    )
+    pruned = shrink(model, examples, table, options, precision, tell)
+    pruned.report.update(weights=describe_weights(weights), data=Path(dataroot).name)
+    return pruned
+
+
+def shrink(
+    model: LiftSplatShoot,
+    examples: Sequence[Example],
+    table: LatencyTable,
+    options: PruneOptions,
+    precision: str = "fp32",
+    tell: Progress = lambda *_: None,
+) -> Pruned:
+    """The part of `prune` that follows once frames are read and latencies measured."""
+    # Impossible wishes are said before the minutes that scoring takes.
+    flat = {
+        name: torch.ones(width)
+        for name, width in model.config.widths.named().items()
+        if name in _timed(table)
+    }
+    allocate(flat, table, options.speedup, options.multiple)
+    importance = channel_importance(
+        model, examples, lambda done, total: tell("importance of every channel", done, total)
+    )
+    kept, smaller, speed = _fastest(model, importance, table, options, precision, tell)
+    reconstruct(model, smaller, kept, examples, lambda done, total: tell("least squares", done, total))
+    before, after = model.config.widths.named(), smaller.config.widths.named()
+    report: dict[str, object] = {
+        "options": asdict(options),
+        "device": table.device,
+        "frames": len(examples),
+        "parameters": [_parameters(model), _parameters(smaller)],
+        "table_ms": [round(table.total(before), 2), round(table.total(after), 2)],
+        "measured": asdict(speed),
+        "goal_met": speed.speedup >= options.speedup,
+        "widths": {name: [before[name], after[name]] for name in before},
+        "parts": table.rows(before, after),
+    }
+    return Pruned(smaller, table, speed, options.speedup, report)
+
+
+def _fastest(
+    model: LiftSplatShoot,
+    importance: Mapping[str, torch.Tensor],
+    table: LatencyTable,
+    options: PruneOptions,
+    precision: str,
+    tell: Progress,
+) -> tuple[dict[str, torch.Tensor], LiftSplatShoot, Speed]:
+    """The first network that is as fast as asked when it runs whole, or the fastest of all attempts."""
+    goal, best = options.speedup, None
+    for attempt in range(ATTEMPTS):
+        try:
+            kept = allocate(importance, table, goal, options.multiple)
+        except DeployError:
+            if best is None:
+                raise
+            break  # The table has nothing more to give; what was measured stands.
+        smaller = narrow(model, {**kept, **_head(model)})
+        tell("the whole network in turns", attempt, ATTEMPTS)
+        speed = compare_speed(model, smaller, precision, device=options.device)
+        if best is None or speed.speedup > best[2].speedup:
+            best = kept, smaller, speed
+        if speed.speedup >= options.speedup:
+            break
+        goal *= 1.02 * options.speedup / speed.speedup
+    assert best is not None  # ATTEMPTS is at least 1.
+    return best
+
+
+def _timed(table: LatencyTable) -> set[str]:
+    return {name for part in table.parts for name in part.widths}
+
+
+def _head(model: LiftSplatShoot) -> dict[str, torch.Tensor]:
+    """The first few channels of the head."""
+    widths = model.config.widths
+    return {
+        "head.0": torch.arange(min(HEAD, widths.head[0])),
+        "classes.0": torch.arange(min(HEAD, widths.classes[0])),
+    }
+
+
+def _parameters(model: LiftSplatShoot) -> int:
+    """Parameters that run."""
+    unused = ("trunk._conv_head.", "trunk._bn1.", "trunk._fc.")
+    return sum(p.numel() for name, p in model.named_parameters() if not any(part in name for part in unused))

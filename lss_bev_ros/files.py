@@ -1,0 +1,120 @@
+"""Files and folders that are written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import LssBevError
+
+
+@contextlib.contextmanager
+def replacing(
+    target: str | Path,
+    error: type[Exception] = LssBevError,
+    remedy: str = "choose another place",
+) -> Iterator[Path]:
+    """A path to write a file or a folder at, which takes the name of `target` in the end.
+
+    The path lies beside `target`, whose folder is made, and has its suffix, since many writers go by that.
+    What `target` held stays as it was until the new content is on the disk, and for ever where the block
+    raises or the process dies. A folder takes the place of an older one.
+
+    Args:
+        target: name in the end.
+        error: class of what is raised for an OSError; other exceptions of the block pass through.
+        remedy: what the user can do about it.
+
+    Raises:
+        error: it cannot be written, in one line that names it.
+    """
+    target = Path(target)
+    partial = target.with_name(f".{target.stem}.partial-{os.getpid()}{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove(partial)  # of a process that died and had the same number
+        yield partial
+        if partial.is_dir():
+            _replace_folder(partial, target)
+        else:
+            _sync(partial)
+            os.replace(partial, target)
+    except OSError as problem:
+        raise error(f"cannot write {target}: {problem.strerror or problem}; {remedy}") from problem
+    finally:
+        with contextlib.suppress(OSError):
+            _remove(partial)
+
+
+def write(
+    target: str | Path,
+    content: bytes | str,
+    error: type[Exception] = LssBevError,
+    remedy: str = "choose another place",
+) -> Path:
+    """Write bytes, or text as UTF-8, to a file; see `replacing`. Returns the file's path."""
+    with replacing(target, error, remedy) as partial:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+    return Path(target)
+
+
+def write_json(
+    target: str | Path,
+    content: Mapping[str, Any],
+    error: type[Exception] = LssBevError,
+    remedy: str = "choose another place",
+) -> Path:
+    """Write `to_json` of a report as JSON, see `replacing`. Returns the file's path."""
+    text = json.dumps(to_json(content), indent=2, allow_nan=False) + "\n"
+    return write(target, text, error, remedy)
+
+
+def to_json(value: Any) -> Any:
+    """Turn dictionaries, sequences, numbers and arrays into what JSON has; NaN and infinity become null."""
+    if isinstance(value, Mapping):
+        return {str(key): to_json(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(entry) for entry in value]
+    if hasattr(value, "tolist"):  # an array, or a number of numpy
+        return to_json(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def _replace_folder(partial: Path, target: Path) -> None:
+    """Two renames, since no folder with files in it can be renamed over."""
+    old = target.with_name(f".{target.name}.old-{os.getpid()}")
+    if target.exists():
+        target.rename(old)
+    try:
+        partial.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    """Without it a power cut may leave the new name with nothing in it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

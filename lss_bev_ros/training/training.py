@@ -1,0 +1,143 @@
+"""`train`: a whole run, on one device or under torchrun on several."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from .. import files
+from ..errors import TrainingError
+from ..model import LiftSplatShoot, ModelConfig
+from .checkpoint import next_world
+from .config import SampleLayout, TrainingConfig
+from .parcels import ParcelSource
+from .pool import sample_bytes
+from .source import DatasetSource, Source, SyntheticSource, world_plans
+from .trainer import Trainer, ranks_from_environment
+
+SYNTHETIC = "synthetic"
+GPU_SCALE, CPU_SCALE = 0.33, 0.24
+"""Size of synthetic pictures; where a GPU draws them, half as large again as the network's input."""
+POOL = 24_000
+"""Drawn samples that a rank keeps; older ones make room for new ones."""
+
+
+def train(
+    out: Path | str,
+    data: str = SYNTHETIC,
+    config: TrainingConfig | None = None,
+    version: str = "",
+    workers: int = 0,
+    memory_gb: float = 0.0,
+    device: str = "auto",
+    resume: bool = False,
+    message: Callable[[str], None] | None = None,
+    model: LiftSplatShoot | None = None,
+    teacher: LiftSplatShoot | None = None,
+    watch: Callable[[dict[str, float]], None] | None = None,
+    pause: float = 0.0,
+    scale: float = 0.0,
+) -> dict[str, float]:
+    """Train Lift-Splat-Shoot and leave weights, logs and the recipe in a folder.
+
+    Args:
+        out: folder of the run.
+        data: `synthetic` for worlds drawn as the network trains, or a nuScenes data root.
+        config: the recipe.
+        version: of the nuScenes root, the one that is there by default.
+        workers: processes that draw worlds, or threads that read a data set which does not fit into memory,
+            of this rank; 0 for one a processor of the rank's share.
+        memory_gb: of the device for samples; 0 for what is free but 32 GB on a GPU, at least 1 GB, and for
+            2 GB on the CPU. A data set that is larger is read again every epoch, see `Windows`.
+        device: `auto`, `cpu` or `cuda`.
+        resume: go on with the run in `out`.
+        message: takes lines for the user.
+        model: to train instead of `config.start`, changed in place.
+        watch: takes the figures of every log line, see `Trainer`.
+        pause: stop after so many seconds, to be resumed later; 0 for never.
+        scale: size of the pictures that are kept, 1 for 1600 x 900; 0 for what the device draws with ease.
+        teacher: a network whose predictions are learned too.
+
+    Returns:
+        The last validation's scores.
+
+    Raises:
+        TrainingError, DatasetError: the run cannot start.
+    """
+    began = time.monotonic()
+    config = config or TrainingConfig()
+    rank, ranks, local = ranks_from_environment()
+    cuda = torch.cuda.is_available() if device == "auto" else device == "cuda"
+    if cuda and not torch.cuda.is_available():
+        raise TrainingError("device cuda: PyTorch finds no GPU here; use cpu, or install PyTorch with CUDA")
+    target = torch.device("cuda", local) if cuda else torch.device("cpu")
+    layout = SampleLayout.of(
+        model.config if model is not None else ModelConfig(), scale or (GPU_SCALE if cuda else CPU_SCALE)
+    )
+    share = max(1, len(os.sched_getaffinity(0)) // ranks)
+    source: Source
+    if data == SYNTHETIC:
+        # Worlds that the run has seen before it was interrupted would teach nothing new.
+        world = next_world(Path(out)) if resume else 0
+        kind = ParcelSource if cuda else SyntheticSource
+        # The trainer's own process and, on a GPU, the thread that draws need a processor each too.
+        makers = workers or max(1, share - (2 if cuda else 1))
+        each = kind.samples_a_world, kind.validation_samples_a_world
+        plans = world_plans(makers, rank, ranks, *each, first_world=world)
+        source = ParcelSource(layout, plans, target) if cuda else SyntheticSource(layout, plans)
+    else:
+        source = DatasetSource(data, version, layout, rank, ranks)
+    trainer: Trainer | None = None
+    try:
+        if cuda:
+            torch.cuda.set_device(target)
+            # Trying every algorithm takes minutes beside the drawing; cuDNN's own choice is hardly slower.
+            torch.backends.cudnn.benchmark = False
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+        if ranks > 1:
+            dist.init_process_group("nccl" if cuda else "gloo", rank=rank, world_size=ranks)
+        if not memory_gb:
+            memory_gb = max(1.0, torch.cuda.mem_get_info(target)[0] / 1e9 - 32) if cuda else 2.0
+        memory = memory_gb * 1e9
+        if isinstance(source, ParcelSource):
+            samples = POOL + source.validation_samples
+            memory = min(
+                memory, samples * sample_bytes(layout, ModelConfig() if model is None else model.config)
+            )
+        trainer = Trainer(
+            config,
+            source,
+            Path(out),
+            layout=layout,
+            device=target,
+            memory=memory,
+            rank=rank,
+            ranks=ranks,
+            resume=resume,
+            message=message,
+            began=began,
+            model=model,
+            teacher=teacher,
+            watch=watch,
+            readers=workers or share,
+        )
+        if rank == 0:
+            facts = {"data": data, "ranks": ranks, "recipe": config.description()}
+            files.write_json(Path(out) / "run.json", facts, TrainingError)
+        return trainer.run(pause)
+    except torch.cuda.OutOfMemoryError as error:
+        raise TrainingError(
+            f"{target}: too little memory for batches of {config.batch} beside {memory_gb:.1f} GB of "
+            f"samples: take a smaller --batch or --memory"
+        ) from error
+    finally:
+        if trainer is not None:
+            trainer.close()
+        source.close()
+        if dist.is_initialized():
+            dist.destroy_process_group()
