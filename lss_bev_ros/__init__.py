@@ -12,6 +12,6 @@ if sys.version_info < (3, 10):  # noqa: UP036 - a checkout or colcon asks no pip
 # Python says "-m" while it imports this for `python -m lss_bev_ros.nodes.replay`; the others are our scripts.
 _PROGRAMS = ("-m", "lss-bev", "replay_node", "inference_node", "evaluation_node", "dashboard_node")
 if sys.argv and os.path.basename(sys.argv[0]) in _PROGRAMS:
-    from .missing import tell_at_exit
+    from .ending import tell_at_exit
 
     tell_at_exit()

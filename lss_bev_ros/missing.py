@@ -6,9 +6,6 @@ import importlib.util
 import os
 import platform
 import sys
-from types import TracebackType
-
-from .errors import LssBevError
 
 _CORE = {
     "cv2": "opencv-python-headless",
@@ -65,32 +62,6 @@ def of_ros(error: ImportError) -> str | None:
     distribution = os.environ.get("ROS_DISTRO", "<distribution>")
     package = _PACKAGES.get(name, name.replace("_", "-"))
     return f"the ROS 2 here lacks {name}: apt install ros-{distribution}-{package}"
-
-
-def tell_at_exit() -> None:
-    """Let this process end with the line, not with a traceback, where an import fails."""
-    before = sys.excepthook
-
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        line = _line(error) if isinstance(error, ImportError) else None
-        if line is None:
-            before(kind, error, trace)
-        else:
-            print(f"error: {line}", file=sys.stderr)
-
-    sys.excepthook = hook
-
-
-def _line(error: ImportError) -> str | None:
-    line = of_pip(error)
-    if line is None:
-        from .ros2 import USER_ERRORS, explain
-
-        try:
-            explain(error)
-        except (LssBevError, *USER_ERRORS) as told:
-            line = str(told)
-    return line
 
 
 def _state(error: ImportError) -> str:
