@@ -118,6 +118,8 @@ setup(
             "pytest-cov",
             "pytest-xdist",
             "ruff",
+            "shapely>=2",
+            "shapely>=2.1; python_version >= '3.13'",  # wheels
         ],
     },
     entry_points={
