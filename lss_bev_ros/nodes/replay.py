@@ -23,7 +23,7 @@ from ..dataset.timeline import Event, Mounting, next_start, recorded_time, timel
 from ..errors import DatasetError
 from ..geometry import CAMERA_NAMES, BevGrid
 from ..topics import CLOCK_TOPIC, LIDAR_TOPIC, TF_STATIC_TOPIC, TF_TOPIC
-from .company import Company
+from .audience import Audience
 from .configuration import ReplayParameters
 from .diagnostics import ERROR, OK, WARN, DiagnosticsPublisher, Rate, Status
 from .parameters import declare
@@ -74,7 +74,7 @@ class ReplayNode(Node):
         self._tell()
         self._grid = BevGrid()
         self._create_publishers()
-        self._company = Company(self._cameras, self.config.wait_for_subscribers)
+        self._audience = Audience(self._cameras, self.config.wait_for_subscribers)
         self._rates = {name: Rate() for name in (*self._cameras, LIDAR_TOPIC)}
         self._errors = 0
         self._broken = ("", -math.inf)
@@ -168,7 +168,7 @@ class ReplayNode(Node):
 
     def _replay(self) -> None:
         with guard(self, self._fail):
-            if self._wait_for_company():
+            if self._wait_for_audience():
                 self._play()
         if not self._closing:
             self._sleep(self.config.linger)
@@ -178,10 +178,10 @@ class ReplayNode(Node):
         self.get_logger().error(problem)
         self.exit_code = 1
 
-    def _wait_for_company(self) -> bool:
+    def _wait_for_audience(self) -> bool:
         """Wait for the subscribers and the publisher that were asked for; False when the node is closing."""
         deadline = time.monotonic() + self.config.wait_timeout
-        while not self._closing and (missing := self._missing_company()):
+        while not self._closing and (missing := self._missing_audience()):
             if time.monotonic() > deadline:
                 self.get_logger().warning(
                     f"starting without {missing}, after {self.config.wait_timeout:g} s of waiting"
@@ -189,16 +189,16 @@ class ReplayNode(Node):
                 break
             self._sleep(0.05)
         else:
-            if self.config.wait_for_subscribers and (unheard := self._company.unheard()):
+            if self.config.wait_for_subscribers and (unheard := self._audience.unheard()):
                 self.get_logger().info(f"starting; only images are listened to, not {', '.join(unheard)}")
         return not self._closing
 
-    def _missing_company(self) -> str:
+    def _missing_audience(self) -> str:
         topic = self.config.wait_for_publisher
         if topic and not self.count_publishers(self.resolve_topic_name(topic)):
             return f"a publisher of {topic}"
         counts = {name: publisher.get_subscription_count() for name, publisher in self._outputs.items()}
-        few = self._company.missing(counts, time.monotonic())
+        few = self._audience.missing(counts, time.monotonic())
         return f"{self.config.wait_for_subscribers} subscribers of {', '.join(few)}" if few else ""
 
     def _play(self) -> None:
