@@ -20,6 +20,7 @@ _MOMENTS = 12
 """How many moments of a bag are looked at."""
 
 _DEPTH = 100
+_TOLD = ("reliability", "slop", "sim_time")
 
 
 def of_bag(path: Path, **options: object) -> Recording:
@@ -103,5 +104,5 @@ def of_topics(seconds: float, **options: object) -> Recording:
 
 def _split(options: dict[str, object]) -> tuple[dict[str, object], dict[str, object]]:
     """Options of the Recording, and of the Collector."""
-    told = {name: options[name] for name in ("reliability", "slop", "sim_time") if name in options}
-    return told, {name: value for name, value in options.items() if name not in told}
+    told = {name: value for name, value in options.items() if name in _TOLD}
+    return told, {name: value for name, value in options.items() if name not in _TOLD}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import typer
 from typer.core import TyperCommand
@@ -29,7 +29,7 @@ class _Ros2Options(TyperCommand):
     several: frozenset[str] = frozenset()
     defaults: ClassVar[dict[str, str]] = {}
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         taken: list[str] = []
         option = ""
         for index, text in enumerate(args):

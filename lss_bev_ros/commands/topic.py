@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -140,7 +140,7 @@ def hz(
     from pipros.topic import Request, rate
 
     request = Request("", qos_profile, qos_reliability, qos_durability, depth=qos_depth)
-    rate(name, window=window, condition=filter_, request=request, **_report(as_json))
+    rate(name, window=window, condition=filter_, request=request, report=_report(as_json))
 
 
 @topic.command()
@@ -157,7 +157,7 @@ def bw(
     from pipros.topic import Request, bandwidth
 
     request = Request("", qos_profile, qos_reliability, qos_durability, depth=qos_depth)
-    bandwidth(name, window=window, request=request, **_report(as_json))
+    bandwidth(name, window=window, request=request, report=_report(as_json))
 
 
 @topic.command()
@@ -171,8 +171,8 @@ def info(
     print(describe(name, verbose=verbose))
 
 
-def _report(as_json: bool) -> dict[str, Callable]:
+def _report(as_json: bool) -> Callable[[Any], None]:
     """Where figures go, if not to the terminal as `ros2 topic` prints them."""
     if not as_json:
-        return {}
-    return {"report": lambda figures: print(json.dumps(dataclasses.asdict(figures)), flush=True)}
+        return lambda figures: print(figures, flush=True)
+    return lambda figures: print(json.dumps(dataclasses.asdict(figures)), flush=True)
