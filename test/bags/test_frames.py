@@ -23,8 +23,7 @@ from lss_bev_ros import messages  # noqa: E402
 from lss_bev_ros.bags.convert import convert  # noqa: E402
 from lss_bev_ros.bags.frames import film_frames  # noqa: E402
 from lss_bev_ros.visualization.film import FilmFrame  # noqa: E402
-from pipros.bag import Bag  # noqa: E402
-from pipros.bag.storage import BagStorage  # noqa: E402
+from pipros.bag import Bag, BagStorage  # noqa: E402
 
 GRID = BevGrid()
 ROOF = Pose.from_yaw(1.2, (0.5, 0.1, 1.2))

@@ -19,8 +19,7 @@ from lss_bev_ros.dataset import CameraShot, Keyframe, NuScenesReader
 from lss_bev_ros.dataset.timeline import timeline
 from lss_bev_ros.errors import DatasetError, RosError
 from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid, vehicle_raster
-from pipros.bag import Bag
-from pipros.bag.storage import StorageOptions
+from pipros.bag import Bag, StorageOptions
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +172,7 @@ def test_on_the_command_line_errors_are_one_line(small_root, tmp_path):
     (tmp_path / "file").write_text("in the way")
     for arguments, told in {
         ("/nowhere", tmp_path / "a"): "no such folder",
-        (small_root, tmp_path / "file" / "a"): "cannot be made: Not a directory",
+        (small_root, tmp_path / "file" / "a"): ": Not a directory; choose another place",
     }.items():
         result = subprocess.run(
             [sys.executable, "-m", "lss_bev_ros.cli", "convert", *map(str, arguments)],
