@@ -114,6 +114,7 @@ setup(
             *DOCS,
             "codespell",
             "hypothesis",
+            "mypy",
             "pytest",
             "pytest-cov",
             "pytest-xdist",
