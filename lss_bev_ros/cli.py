@@ -46,7 +46,7 @@ def main() -> None:
         try:
             app()
         except ImportError as error:
-            explain(error)  # if it is of ROS 2
+            explain(error)
             raise
     except USER_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)

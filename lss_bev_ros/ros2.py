@@ -12,6 +12,7 @@ import importlib.util
 import os
 from types import ModuleType
 
+from . import missing
 from .ament_prefix import offer_package
 from .errors import LssBevError, RosError
 
@@ -55,14 +56,17 @@ def check() -> None:
 
 
 def explain(error: ImportError) -> None:
-    """Raise what an import that failed means for the user, where it is about ROS 2.
+    """Raise what an import that failed means for the user.
 
     Raises:
-        RosError, PiprosError: one line with the remedy.
+        RosError, PiprosError: one line with the remedy, where there is one.
     """
-    check()
-    if (error.name or "").partition(".")[0] == "pipros":
-        raise RosError("this command needs pipros beside ROS 2: pip install ./pipros") from error
+    line, of_ros = missing.of_pip(error), missing.of_ros(error)
+    if line is not None:
+        raise RosError(line) from error
+    check()  # knows more of a real one
+    if of_ros is not None:
+        raise RosError(of_ros) from error
 
 
 USER_ERRORS: tuple[type[Exception], ...] = (LssBevError, *(() if pipros is None else (pipros.PiprosError,)))

@@ -43,11 +43,21 @@ class Warn:
             self._tell(line)
 
 
-def decoded(bag: Bag, topics: Collection[str], warn: Warn) -> Iterator[tuple[str, Any]]:
-    """Yield topic and message; one that cannot be decoded is left out, and its topic named."""
+def decoded(
+    bag: Bag, topics: Collection[str], warn: Warn, start: int | None = None, stop: int | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Yield topic and message; one that cannot be decoded is left out, and its topic named.
+
+    Args:
+        bag: where they are.
+        topics: their names.
+        warn: takes the line about what cannot be decoded.
+        start: leave out what was recorded before, nanoseconds since 1970.
+        stop: leave out what was recorded from then on.
+    """
     kinds = {topic.name: get_message(topic.type) for topic in bag.topics if topic.name in topics}
     spoilt: set[str] = set()
-    for topic, stamp, data in bag.messages(topics):
+    for topic, stamp, data in bag.messages(topics, start, stop):
         try:
             message = deserialize_message(data, kinds[topic])
         except Exception as error:

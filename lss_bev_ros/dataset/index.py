@@ -24,6 +24,7 @@ from typing import IO
 
 from .. import __version__
 from ..errors import DatasetError
+from ..files import replacing
 from .records import written
 from .scene_index import CAMERA, SceneIndex
 from .scene_parts import ScenePart, large, scene_parts
@@ -175,16 +176,12 @@ def _open(kept: Path | None) -> tuple[IO[bytes], Contents] | None:
 
 def _keep(file: IO[bytes], kept: Path) -> None:
     """Put an index where it is found the next time, and drop those that were used long ago."""
-    unfinished = kept.with_name(f".{os.getpid()}-{kept.name}")
-    with contextlib.suppress(OSError):  # a full disk or a home that cannot be written costs only the time
+    # A full disk or a home that cannot be written costs only the time.
+    with contextlib.suppress(OSError, DatasetError):
         kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            with unfinished.open("wb") as copy:
-                file.seek(0)
-                shutil.copyfileobj(file, copy, 1 << 20)
-            unfinished.replace(kept)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with replacing(kept, DatasetError, sync=False) as unfinished, unfinished.open("wb") as copy:
+            file.seek(0)
+            shutil.copyfileobj(file, copy, 1 << 20)
         by_use = sorted(kept.parent.glob("*.index"), key=lambda path: path.stat().st_mtime)
         for path in by_use[:-_KEPT]:
             path.unlink(missing_ok=True)

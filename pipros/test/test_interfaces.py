@@ -17,7 +17,7 @@ from pipros.interfaces import definition, names, type_hash, type_store
 from pipros.message import Message, message_class
 from pipros.service import service_class
 
-SOURCE = Path(__file__).resolve().parents[1] / "src"
+SOURCE = OVERLAY.parents[1]
 
 
 @pytest.mark.skipif(not activate(), reason="a real ROS 2 is sourced")

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,7 @@ from pipros import OVERLAY
 
 pytestmark = pytest.mark.skipif(shutil.which("ros2") is None, reason="no ROS 2 is sourced")
 
-ROOT = Path(__file__).resolve().parents[1] / "src"
+ROOT = OVERLAY.parents[1]
 Ros2 = Callable[..., str]
 
 NODE = """

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from pipros import activate
+from pipros import OVERLAY, activate
 
 STAND_IN = activate()
 better_than_ros_2 = pytest.mark.skipif(not STAND_IN, reason="ROS 2's own launch is less thorough")
-ROOT = Path(__file__).resolve().parents[1] / "src"
+ROOT = OVERLAY.parents[1]
 RUN = """
 import sys
 from pipros.errors import PiprosError

@@ -20,7 +20,7 @@ EXAMPLES = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE
 
 def test_the_examples_run(ros_environment: dict[str, str], tmp_path: Path) -> None:
     """In their order and in one folder; one that begins with a file's name is that file."""
-    path = os.pathsep.join(filter(None, [str(ROOT / "src"), ros_environment.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(pipros.OVERLAY.parents[1]), ros_environment.get("PYTHONPATH")]))
     environment = {**ros_environment, "PYTHONPATH": path, "ROS_LOG_DIR": str(tmp_path / "log")}
     said = ""
     for example in EXAMPLES:

@@ -12,7 +12,7 @@ import pytest
 
 from pipros import OVERLAY, activate
 
-ROOT = Path(__file__).resolve().parents[1] / "src"
+ROOT = OVERLAY.parents[1]
 REAL = not activate()
 LACKS_TF2 = REAL and "beside_ros2" in str(importlib.util.find_spec("tf2_msgs").origin)
 

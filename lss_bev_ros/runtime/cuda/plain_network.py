@@ -87,13 +87,10 @@ def fold_normalisation(model: LiftSplatShoot) -> LiftSplatShoot:
     """
     folded = copy.deepcopy(model)
     for layer in layers(folded):
-        if layer.norm:
-            conv, norm = folded.get_submodule(layer.name), folded.get_submodule(layer.norm)
-            assert isinstance(conv, nn.Conv2d), conv
-            assert isinstance(norm, nn.BatchNorm2d), norm
-            weight, bias = fold(conv, norm)
-            conv.weight = nn.Parameter(weight, requires_grad=False)
-            conv.bias = nn.Parameter(bias, requires_grad=False)
-            parent, _, name = layer.norm.rpartition(".")
+        if layer.norm is not None:
+            weight, bias = fold(layer.conv, layer.norm)
+            layer.conv.weight = nn.Parameter(weight, requires_grad=False)
+            layer.conv.bias = nn.Parameter(bias, requires_grad=False)
+            parent, _, name = layer.norm_name.rpartition(".")
             setattr(folded.get_submodule(parent), name, nn.Identity())
     return folded
