@@ -84,9 +84,9 @@ _PERSON_COLOR = (0.16, 0.50, 0.98)
 _OBJECT_COLOR = (0.55, 0.55, 0.60)
 
 
-def to_array(data: np.ndarray | bytes, typecode: str) -> array.array:
+def to_array(data: np.ndarray | bytes, typecode: str) -> array.array[Any]:
     """Copy contiguous data into an `array.array` of `typecode` in one pass."""
-    result = array.array(typecode)
+    result: array.array[Any] = array.array(typecode)
     result.frombytes(data if isinstance(data, bytes) else np.ascontiguousarray(data).data.cast("B"))
     return result
 

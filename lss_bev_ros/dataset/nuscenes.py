@@ -137,7 +137,7 @@ class NuScenesReader:
         rows = np.flatnonzero((index.sample == row) & index.is_key)
         # Two recordings of one sensor: the nearer one counts.
         rows = rows[np.argsort(np.abs(index.stamps[rows] - stamp), kind="stable")]
-        shots = [self._shot(index, i) for i in rows]
+        shots = [self._shot(index, i) for i in rows.tolist()]
         if not shots:
             raise DatasetError(
                 f"{self.dataroot / self.version}/sample_data.json: sample {token} of {index.name} has "

@@ -80,7 +80,7 @@ class LiveCalibration:
         self._rectified = _RECTIFIED[image_rectified]
         self._frames = camera_frames
         self._infos: dict[str, tuple[CameraInfo, ...]] = {}
-        self._cameras: dict[str, tuple[tuple, CameraReading, Pose]] = {}
+        self._cameras: dict[str, tuple[tuple[object, ...], CameraReading, Pose]] = {}
         self._rig: Rig | None = None
         self._known: set[str] = set()
         self._paired: set[str] = set()

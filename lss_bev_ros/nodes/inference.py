@@ -78,7 +78,7 @@ class InferenceNode(Node):
             self.config.backend, self.config.weights, self.config.threads, self.config.precision
         )
         self.get_logger().info(f"{self._engine.name}: {self._engine.reason}; weights: {self._engine.weights}")
-        self._slot: LatestSlot[CameraSet] = LatestSlot()
+        self._slot: LatestSlot[CameraSet[CompressedImage | Image]] = LatestSlot()
         self._latencies = Latencies()
         self._rate = Rate()
         self._served = 0
@@ -151,7 +151,7 @@ class InferenceNode(Node):
     def _on_deadline(self) -> None:
         self._offer(self._synchronizer.poll(time.monotonic_ns()))
 
-    def _offer(self, camera_sets: list[CameraSet]) -> None:
+    def _offer(self, camera_sets: list[CameraSet[CompressedImage | Image]]) -> None:
         for camera_set in camera_sets:
             self._last_set = time.monotonic()
             self._ages.milliseconds(camera_set.stamp)
@@ -169,7 +169,7 @@ class InferenceNode(Node):
             with guard(self, self._report):
                 self._serve(camera_set)
 
-    def _serve(self, camera_set: CameraSet) -> None:
+    def _serve(self, camera_set: CameraSet[CompressedImage | Image]) -> None:
         stamps = {name: messages.from_stamp(item.header.stamp) for name, item in camera_set.items.items()}
         reading = self._calibration.rig(stamps)
         verdict = self._rig_watch(reading)

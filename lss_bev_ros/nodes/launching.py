@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from launch import LaunchContext
@@ -144,7 +144,7 @@ def _is_true(context: LaunchContext, argument: str, default: str = "false") -> b
     return LaunchConfiguration(argument, default=default).perform(context).strip().lower() in ("true", "1")
 
 
-def _describe(field: dataclasses.Field) -> str:
+def _describe(field: dataclasses.Field[Any]) -> str:
     low, high = field.metadata["bounds"]
     choices = field.metadata["choices"]
     limits = f" ({low} to {high})" if low is not None else f" ({', '.join(choices)})" if choices else ""

@@ -109,7 +109,9 @@ def check(used: Iterable[str] = ()) -> None:
 
 def _explanation(error: ImportError) -> str:
     """What is wrong with the rclpy on the path, and the remedy."""
-    folder = origin("rclpy").parent
+    found = origin("rclpy")
+    assert found is not None, "it was found, and cannot be imported"
+    folder = found.parent
     without = f"or take {folder.parent} off PYTHONPATH to go without ROS 2"
     built = [path.name for path in folder.glob("_rclpy_pybind11*.so")]
     if built and not {f"_rclpy_pybind11{suffix}" for suffix in EXTENSION_SUFFIXES} & set(built):

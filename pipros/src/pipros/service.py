@@ -23,7 +23,7 @@ def service_class(name: str) -> type[Service]:
     if name not in SERVICES:
         raise PiprosError(f"service type {name!r} is unknown: pipros has {', '.join(SERVICES)}")
     package, kind, short = name.split("/")
-    return type(Service)(
+    return type(
         short,
         (Service,),
         {

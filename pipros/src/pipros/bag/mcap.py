@@ -129,8 +129,7 @@ class McapFile:
     def _open(self) -> None:
         statistics, known, end = self._summary()
         self._walk(known, end)
-        counted = statistics is not None and self.channels.keys() >= statistics.keys()
-        if counted and not self._damaged:
+        if statistics is not None and self.channels.keys() >= statistics.keys() and not self._damaged:
             self.counts = {channel: statistics.get(channel, 0) for channel in self.channels}
         else:
             self._count()

@@ -112,7 +112,8 @@ def _of_data(data: object) -> tuple[Qos, ...]:
             continue
         try:
             times = {name: _duration(item.get(name)) for name in _DURATIONS}
-            found += parse_qos([{**_UNSET, **item, **times}])
+            profile: Any = {**_UNSET, **item, **times}
+            found += parse_qos([profile])
         except (AttributeError, KeyError, TypeError, ValueError):
             continue
     return tuple(found)

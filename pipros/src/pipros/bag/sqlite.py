@@ -27,9 +27,11 @@ class SqliteFile:
         self.channels: dict[int, Channel] = {}
         self.counts: dict[int, int] = {}
         self.start = self.end = 0
-        self._database: sqlite3.Connection | None = None
         try:
             self._database = self._connect()
+        except sqlite3.Error as error:
+            raise PiprosError(f"{path} is no SQLite bag, or damaged: {error}") from error
+        try:
             self._read_topics()
         except sqlite3.Error as error:
             self.close()
@@ -37,8 +39,7 @@ class SqliteFile:
 
     def close(self) -> None:
         """Close it."""
-        if self._database is not None:
-            self._database.close()
+        self._database.close()
 
     def messages(
         self, channels: Collection[int], start: int | None = None, stop: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from pipros import idl
 from pipros.graph import TOPIC, Graph, LocalNode, dds_topic_name
@@ -301,12 +302,12 @@ class EntityOwner:
     def _group(self, group: CallbackGroup | None) -> CallbackGroup:
         return group if group is not None else self._default_callback_group
 
-    def _add(self, owned: list, entity: object) -> None:
+    def _add(self, owned: list, entity: Any) -> None:
         entity.callback_group.add_entity(entity)
         owned.append(entity)
         self._wake()
 
-    def _destroy(self, owned: list, entity: object, *endpoints: object) -> bool:
+    def _destroy(self, owned: list, entity: Any, *endpoints: Any) -> bool:
         if entity not in owned:
             return False
         owned.remove(entity)
