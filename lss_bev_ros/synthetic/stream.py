@@ -240,10 +240,11 @@ class Studio:
             tiles = np.flatnonzero((np.abs(across) < radius + self._reach[:, None]).all(1))
             draw_flat(self._mesh.vertices[self._gather(tiles)], axes, offset, scale, heights)
             draw_flat(moving, axes, offset, scale, heights)
-            maps += [tuple(offset.tolist()), scale, heights]
+            maps.append(((float(offset[0]), float(offset[1])), scale, heights))
         corner = contact_corner(place)
         contact = contact_map(corner, outlines)
-        return Shadows(tuple(float(v) for v in axes.ravel()), *maps, contact, corner)
+        near, far = maps
+        return Shadows(tuple(float(v) for v in axes.ravel()), *near, *far, contact, corner)
 
     def _lidar_hits(
         self, lidar: Mount, time: float, place: np.ndarray, rng: np.random.Generator
