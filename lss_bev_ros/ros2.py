@@ -7,12 +7,14 @@ asks which of the two is in use.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
+from types import ModuleType
 
 from . import missing
 from .ament_prefix import offer_package
-from .errors import RosError
+from .errors import LssBevError, RosError
 
 # What the nodes import.
 _MESSAGES = ("std_msgs", "geometry_msgs", "sensor_msgs", "nav_msgs", "diagnostic_msgs", "visualization_msgs")
@@ -20,9 +22,9 @@ _USED = (*(f"{name}.msg" for name in _MESSAGES), "rosgraph_msgs.msg", "std_srvs.
 
 _SPEC = importlib.util.find_spec("pipros")
 if _SPEC is None or _SPEC.origin is None:  # a mere folder of that name is that of this repository
-    pipros = None
+    pipros: ModuleType | None = None
 else:
-    import pipros
+    pipros = importlib.import_module("pipros")
 
 
 def prepare() -> None:
@@ -67,5 +69,5 @@ def explain(error: ImportError) -> None:
         raise RosError(of_ros) from error
 
 
-USER_ERRORS: tuple[type[Exception], ...] = () if pipros is None else (pipros.PiprosError,)
-"""Errors of pipros whose message is one line for the user."""
+USER_ERRORS: tuple[type[Exception], ...] = (LssBevError, *(() if pipros is None else (pipros.PiprosError,)))
+"""Errors whose message is one line for the user."""

@@ -122,7 +122,7 @@ class _Window:
     def read(self, file: io.FileIO) -> bool:
         """Fill it up; whether that worked, and the file may go on."""
         while self.held < _CHUNK:
-            count = file.readinto(memoryview(self._bytes)[self.held : _CHUNK])
+            count = file.readinto(self._bytes.data[self.held : _CHUNK])
             if not count:
                 break
             self.held += count
