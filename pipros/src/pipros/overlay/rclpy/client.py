@@ -48,7 +48,9 @@ class Client:
     def call_async(self, request: Message) -> Future:
         """Send a request; the future gets the response, or PiprosError where none can ever come."""
         if not isinstance(request, self.srv_type.Request):
-            raise TypeError(f"request of service {self.srv_name} must be its Request, not {type(request)}")
+            raise TypeError(
+                f"request of service {self.service_name} must be its Request, not {type(request)}"
+            )
         future = Future()
         if refusal := self._channel.refusal():
             future.set_exception(PiprosError(refusal))
