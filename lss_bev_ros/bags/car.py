@@ -10,7 +10,7 @@ from geometry_msgs.msg import TransformStamped
 from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
 
-from pipros.bag.reader import Bag
+from pipros.bag import Bag
 
 from .. import messages, topics
 from ..errors import GeometryError, RosError
@@ -222,6 +222,8 @@ class RecordedMounting:
                 return None
             for note in reading.notes:
                 self._warn(note)
-            same = known is not None and known[2].fingerprint == reading.camera.fingerprint
-            known = self._cameras[name] = info, pose, known[2] if same else reading.camera
+            camera = reading.camera
+            if known is not None and known[2].fingerprint == camera.fingerprint:
+                camera = known[2]
+            known = self._cameras[name] = info, pose, camera
         return known[2]

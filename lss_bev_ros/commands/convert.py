@@ -40,7 +40,7 @@ def convert(
     max_bag_size: Annotated[int, typer.Option(help="Bytes of a bag's file, 0 for no limit.")] = 0,
 ) -> None:
     """Write scenes straight to rosbag2 bags (MCAP): what a replay would publish, without waiting for it."""
-    from pipros.bag.storage import StorageOptions
+    from pipros.bag import StorageOptions
 
     from ..bags.convert import convert as run
     from ..dataset import NuScenesReader

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rcl_interfaces.msg import Log, ParameterDescriptor, ParameterEvent
+from rcl_interfaces.msg import Log, ParameterEvent
 
 from pipros import names
 from pipros.arguments import Arguments
@@ -60,8 +60,6 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
         enable_rosout: bool = True,
         start_parameter_services: bool = True,
         parameter_overrides: Sequence[Parameter] | None = None,
-        allow_undeclared_parameters: bool = False,
-        automatically_declare_parameters_from_overrides: bool = False,
     ) -> None:
         self._context = context or get_default_context()
         if not self._context.ok():
@@ -76,7 +74,7 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
             for name, value in self._arguments.parameters(self._name, self._namespace).items()
         }
         overrides.update({parameter.name: parameter for parameter in parameter_overrides or ()})
-        ParameterHolder.__init__(self, overrides, allow_undeclared_parameters)
+        ParameterHolder.__init__(self, overrides)
         EntityOwner.__init__(self)
         self._executor: weakref.ref | None = None
         self._graph = self._context.graph
@@ -89,9 +87,6 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
         self._event_publisher = self.create_publisher(
             ParameterEvent, "/parameter_events", qos_profile_parameter_events
         )
-        if automatically_declare_parameters_from_overrides:
-            for name, parameter in overrides.items():
-                self.declare_parameter(name, parameter.value, ParameterDescriptor())
         self._time_source = TimeSource(self, self._clock)
         if start_parameter_services:
             ParameterService(self)

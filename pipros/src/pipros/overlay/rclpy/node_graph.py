@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from pipros import names
 from pipros.graph import REPLY, REQUEST, TOPIC, Endpoint, Graph
 from rclpy._rclpy_pybind11 import NodeNameNonExistentError, RCLError
-from rclpy.exceptions import InvalidServiceNameException
 from rclpy.qos import from_endpoint
 from rclpy.topic_endpoint_info import TopicEndpointInfo, TopicEndpointTypeEnum
 
@@ -30,10 +29,6 @@ class GraphQueries:
         """Names and namespaces of all nodes."""
         return self._graph.nodes()
 
-    def get_fully_qualified_node_names(self) -> list[str]:
-        """Names of all nodes with their namespaces."""
-        return [f"{namespace.rstrip('/')}/{name}" for name, namespace in self._graph.nodes()]
-
     def get_topic_names_and_types(self, no_demangle: bool = False) -> NamesAndTypes:
         """All topics and the types they are used with."""
         if no_demangle:
@@ -50,19 +45,9 @@ class GraphQueries:
         """Topics that a node publishes."""
         return self._of_node(self._graph.writers(TOPIC), node_name, node_namespace, "publisher")
 
-    def get_subscriber_names_and_types_by_node(
-        self, node_name: str, node_namespace: str, no_demangle: bool = False
-    ) -> NamesAndTypes:
-        """Topics that a node subscribes to."""
-        return self._of_node(self._graph.readers(TOPIC), node_name, node_namespace, "subscriber")
-
     def get_service_names_and_types_by_node(self, node_name: str, node_namespace: str) -> NamesAndTypes:
         """Services of a node."""
         return self._of_node(self._graph.readers(REQUEST), node_name, node_namespace, "service")
-
-    def get_client_names_and_types_by_node(self, node_name: str, node_namespace: str) -> NamesAndTypes:
-        """Services that a node is a client of."""
-        return self._of_node(self._graph.writers(REQUEST), node_name, node_namespace, "client")
 
     def _of_node(self, endpoints: Iterable[Endpoint], name: str, namespace: str, what: str) -> NamesAndTypes:
         problem = names.problem_with_node_name(name) or names.problem_with_namespace(namespace)
@@ -81,16 +66,6 @@ class GraphQueries:
         """How many subscriptions a topic has, whose name is not remapped."""
         name = self._resolve(topic_name, only_expand=True)
         return sum(endpoint.name == name for endpoint in self._graph.readers(TOPIC))
-
-    def count_clients(self, service_name: str) -> int:
-        """How many clients a service has, whose name is not remapped."""
-        name = self._resolve(service_name, InvalidServiceNameException, only_expand=True)
-        return sum(endpoint.name == name for endpoint in self._graph.writers(REQUEST))
-
-    def count_services(self, service_name: str) -> int:
-        """How many servers a service has, whose name is not remapped."""
-        name = self._resolve(service_name, InvalidServiceNameException, only_expand=True)
-        return sum(endpoint.name == name for endpoint in self._graph.readers(REQUEST))
 
     def get_publishers_info_by_topic(
         self, topic_name: str, no_mangle: bool = False
