@@ -68,6 +68,10 @@ def declare(node: Node, kind: type[P], **overrides: Any) -> P:
             raise ParameterError(
                 f"parameter {field.name}: {_given(node, field.name)} is not between {low} and {high}"
             ) from None
+        if value is None and hint == list[str]:
+            value = []  # an empty list, [], has no type in ROS 2, and so comes as no value
+        elif value is None:
+            raise ParameterError(f"parameter {field.name}: no value was given, it is {_WORDS[hint]}")
         choices = field.metadata["choices"]
         if isinstance(value, bool) and hint is str:
             value = str(value).lower()
