@@ -62,7 +62,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "reliability",
                 default_value="reliable",
-                description="QoS reliability of image and LiDAR subscriptions; on one machine nothing is lost",
+                description="QoS reliability of image and LiDAR subscriptions; one machine loses nothing",
             ),
             DeclareLaunchArgument(
                 "dashboard", default_value="true", description="start the dashboard, a page in the browser"

@@ -159,7 +159,7 @@ class InferenceNode(Node):
         if self._synchronizer.counts.restarts > self._restarts:
             self._restarts = self._synchronizer.counts.restarts
             self.get_logger().info(
-                "the cameras' stamps went back: a bag or a clock began anew, and so do the sets"
+                "the cameras' stamps jumped back: a bag or a clock restarted, so matching restarts"
             )
 
     # -- the network's thread -----------------------------------------------------------------------
@@ -251,8 +251,12 @@ class InferenceNode(Node):
         if silence > self.config.stale_after:
             reasons.append(f"no images for {silence:.1f} s")
         elif 0 < cameras - len(faults) < self.config.min_cameras:
-            reasons.append(f"a set needs {self.config.min_cameras} of {cameras} cameras (`min_cameras`)")
-        return "; ".join(reasons) or "the cameras' images share no instant: raise `slop` or `deadline`"
+            reasons.append(
+                f"a frame set needs {self.config.min_cameras} of {cameras} cameras (`min_cameras`)"
+            )
+        return (
+            "; ".join(reasons) or "the cameras' images are too far apart in time: raise `slop` or `deadline`"
+        )
 
     def _network_status(self, obstacle: str) -> Status:
         values: dict[str, object] = {
