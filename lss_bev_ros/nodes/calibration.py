@@ -190,7 +190,7 @@ def transforms_elsewhere(node: Node) -> str:
         remedy = "start with namespaced_tf:=false, or remap them"
     elif not own - set(_TRANSFORMS):
         remedy = "start in that namespace, or remap them"
-    return f"{' and '.join(sorted(own))} have no publisher, but {', '.join(sorted(others))} does: {remedy}"
+    return f"{' and '.join(sorted(own))} have no publisher; found {', '.join(sorted(others))}: {remedy}"
 
 
 def _of_stamp(infos: tuple[CameraInfo, ...], stamp: int | None) -> CameraInfo:

@@ -246,7 +246,7 @@ class InferenceNode(Node):
         """Why no frame set comes."""
         cameras, silence = len(self.config.cameras), self._synchronizer.silence(time.monotonic_ns())
         if silence is None:
-            return "no images have come: start the cameras, or correct `cameras`"
+            return "no images have arrived: start the cameras, or correct `cameras`"
         reasons = [summary(faults.values(), cameras)] if faults else []
         if silence > self.config.stale_after:
             reasons.append(f"no images for {silence:.1f} s")
@@ -280,7 +280,7 @@ class InferenceNode(Node):
     def _camera_status(self, faults: Mapping[str, CameraFault]) -> Status:
         counts, cameras = self._synchronizer.counts, len(self.config.cameras)
         if self._synchronizer.silence(time.monotonic_ns()) is None:
-            return Status("cameras", STALE, "no images have come: start the cameras, or correct `cameras`")
+            return Status("cameras", STALE, "no images have arrived: start the cameras, or correct `cameras`")
         offsets = self._synchronizer.offsets(time.monotonic_ns())
         values: dict[str, object] = {
             "complete": counts.complete,
