@@ -29,7 +29,6 @@ from .commands.run import run
 from .commands.synthesize import synthesize
 from .commands.topic import bag, topic
 from .commands.train import publish, train
-from .errors import LssBevError
 from .ros2 import USER_ERRORS, explain, prepare
 
 app = typer.Typer(
@@ -47,9 +46,9 @@ def main() -> None:
         try:
             app()
         except ImportError as error:
-            explain(error)  # if it is of ROS 2
+            explain(error)
             raise
-    except (LssBevError, *USER_ERRORS) as error:
+    except USER_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

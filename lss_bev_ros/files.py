@@ -19,6 +19,7 @@ def replacing(
     target: str | Path,
     error: type[Exception] = LssBevError,
     remedy: str = "choose another place",
+    sync: bool = True,
 ) -> Iterator[Path]:
     """A path to write a file or a folder at, which takes the name of `target` in the end.
 
@@ -30,6 +31,8 @@ def replacing(
         target: name in the end.
         error: class of what is raised for an OSError; other exceptions of the block pass through.
         remedy: what the user can do about it.
+        sync: whether the content is on the disk before the name is; False for large files that can be made
+            again.
 
     Raises:
         error: it cannot be written, in one line that names it.
@@ -43,7 +46,8 @@ def replacing(
         if partial.is_dir():
             _replace_folder(partial, target)
         else:
-            _sync(partial)
+            if sync:
+                _sync(partial)
             os.replace(partial, target)
     except OSError as problem:
         raise error(f"cannot write {target}: {problem.strerror or problem}; {remedy}") from problem

@@ -17,7 +17,7 @@ from rosbags.interfaces import (
     QosTime,
 )
 
-from pipros.bag.storage import BagStorage, StorageOptions
+from pipros.bag import BagStorage, StorageOptions
 
 from .. import topics
 from ..dataset import CameraShot, LidarScan, NuScenesReader

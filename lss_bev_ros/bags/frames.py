@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pipros.bag.reader import Bag
+from pipros.bag import Bag
 
 from .. import messages, topics
 from ..errors import GeometryError, RosError
-from ..geometry import BevGrid, Box, Camera, Pose, Rig
+from ..geometry import BevGrid, Camera, Pose, Rig
 from ..visualization.film import FilmFrame
 from .car import PREDICTION_TOPIC, Car, RecordedMounting, Warn, decoded, find_car
 
@@ -244,7 +244,7 @@ def _frame(
         occupancy=occupancy,
         grid=grid,
         truth=cells[0] > 50 if cells is not None and cells[1] == grid else None,
-        boxes=_boxes(instant.message(topics.BOXES_TOPIC)),
+        boxes=tuple(_readable(messages.boxes_from_markers, instant.message(topics.BOXES_TOPIC), warn) or ()),
         points=points,
         lidar_origin=origin,
         title="Lift-Splat-Shoot",
@@ -260,16 +260,3 @@ def _readable(read: Callable[[Any], _T], message: Any, warn: Warn) -> _T | None:
     except GeometryError as error:
         warn(f"left out: {error}")
         return None
-
-
-def _boxes(markers: Any) -> tuple[Box, ...]:
-    if markers is None:
-        return ()
-    boxes = []
-    for marker in markers.markers:
-        if marker.type != marker.CUBE or marker.action != marker.ADD:
-            continue
-        p, q, s = marker.pose.position, marker.pose.orientation, marker.scale
-        pose = Pose.from_quaternion((q.w, q.x, q.y, q.z), (p.x, p.y, p.z))
-        boxes.append(Box(pose, np.array([s.x, s.y, s.z]), marker.ns))
-    return tuple(boxes)

@@ -10,8 +10,7 @@ from pathlib import Path
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from rosbags.interfaces import QosDurability, QosReliability
 
-from pipros import activate
-from pipros.errors import PiprosError
+from pipros import PiprosError, activate
 
 from ..doctor import Offer, Recording
 from ..doctor.sockets import Sockets
@@ -21,6 +20,7 @@ _MOMENTS = 12
 """How many moments of a bag are looked at."""
 
 _DEPTH = 100
+_TOLD = ("reliability", "slop", "sim_time")
 
 
 def of_bag(path: Path, **options: object) -> Recording:
@@ -33,7 +33,7 @@ def of_bag(path: Path, **options: object) -> Recording:
     Raises:
         PiprosError: no bag, or a damaged one.
     """
-    from pipros.bag.reader import Bag
+    from pipros.bag import Bag
 
     told, chosen = _split(options)
     with Bag(path) as bag:
@@ -61,8 +61,7 @@ def of_topics(seconds: float, **options: object) -> Recording:
         seconds: how long, after a second in which topics are found.
         options: as of `of_bag`.
     """
-    from pipros.topic.offers import message_class, request_for
-    from pipros.topic.session import Session
+    from pipros.topic import Session, message_class, request_for
 
     told, chosen = _split(options)
     collector = Collector(every=max(0.5, seconds / _MOMENTS), **chosen)  # type: ignore[arg-type]
@@ -105,5 +104,5 @@ def of_topics(seconds: float, **options: object) -> Recording:
 
 def _split(options: dict[str, object]) -> tuple[dict[str, object], dict[str, object]]:
     """Options of the Recording, and of the Collector."""
-    told = {name: options[name] for name in ("reliability", "slop", "sim_time") if name in options}
-    return told, {name: value for name, value in options.items() if name not in told}
+    told = {name: value for name, value in options.items() if name in _TOLD}
+    return told, {name: value for name, value in options.items() if name not in _TOLD}

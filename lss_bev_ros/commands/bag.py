@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import typer
 from typer.core import TyperCommand
@@ -29,7 +29,7 @@ class _Ros2Options(TyperCommand):
     several: frozenset[str] = frozenset()
     defaults: ClassVar[dict[str, str]] = {}
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         taken: list[str] = []
         option = ""
         for index, text in enumerate(args):
@@ -119,10 +119,7 @@ def record(
     """Record topics until Ctrl-C."""
     from datetime import datetime
 
-    from pipros.bag.qos import read_overrides
-    from pipros.bag.recorder import record as run
-    from pipros.bag.selection import Selection
-    from pipros.bag.storage import StorageOptions
+    from pipros import bag as bags
 
     if storage != "mcap":
         raise RosError(f"storage {storage} is not supported; bags are written as mcap")
@@ -136,23 +133,23 @@ def record(
     packed = compression_mode.value
     if packed == "none" and preset in (Preset.zstd_fast, Preset.zstd_small):
         packed = "chunk"
-    selection = Selection(named, regex, tuple(exclude_topics or ()), exclude_regex, whole=False)
+    selection = bags.Selection(named, regex, tuple(exclude_topics or ()), exclude_regex, whole=False)
     folder = output or Path(f"rosbag2_{datetime.now():%Y_%m_%d-%H_%M_%S}")
-    counts = run(
+    counts = bags.record(
         folder,
         exclude=exclude or (),
         selection=selection,
         hidden=hidden,
         duration=duration,
-        options=StorageOptions(packed, max_bag_size, max_bag_duration, _depths(repeated or ())),
-        qos_overrides={} if qos_overrides is None else read_overrides(qos_overrides),
+        options=bags.StorageOptions(packed, max_bag_size, max_bag_duration, _depths(repeated or ())),
+        qos_overrides={} if qos_overrides is None else bags.read_overrides(qos_overrides),
     )
     print(f"{folder}: {sum(counts.values())} messages of {len(counts)} topics")
 
 
 def _depths(given: Iterable[str]) -> dict[str, int]:
     """Full names and depths of `TOPIC[=DEPTH]`; the depth is 1 where none is given."""
-    from pipros.topic.offers import absolute
+    from pipros.topic import absolute
 
     depths = {}
     for text in given:
@@ -212,9 +209,7 @@ def play(
     ] = "",
 ) -> None:
     """Publish the messages of a bag as they were recorded."""
-    from pipros.bag.player import PlayOptions, play_bag
-    from pipros.bag.qos import read_overrides
-    from pipros.bag.selection import Selection
+    from pipros import bag as bags
     from pipros.launching import parse_arguments
 
     if storage not in ("", "mcap", "sqlite3"):
@@ -222,10 +217,10 @@ def play(
     if playback_until_sec >= 0 and playback_until_nsec >= 0:
         raise RosError("give --playback-until-sec or --playback-until-nsec, not both")
     until = round(playback_until_sec * _SECONDS) if playback_until_sec >= 0 else playback_until_nsec
-    options = PlayOptions(
+    options = bags.PlayOptions(
         rate=rate,
         loop=loop,
-        selection=Selection(tuple(topics or ()), regex, tuple(exclude_topics or ()), exclude_regex),
+        selection=bags.Selection(tuple(topics or ()), regex, tuple(exclude_topics or ()), exclude_regex),
         remap=parse_arguments(remap or ()),
         start_offset=start_offset,
         playback_duration=playback_duration if playback_duration >= 0 else None,
@@ -233,9 +228,9 @@ def play(
         clock=clock,
         delay=delay,
         start_paused=start_paused,
-        qos_overrides={} if qos_overrides is None else read_overrides(qos_overrides),
+        qos_overrides={} if qos_overrides is None else bags.read_overrides(qos_overrides),
     )
-    played = play_bag(path, options=options, keyboard=not no_keys)
+    played = bags.play(path, options, keyboard=not no_keys)
     print(f"{path}: {played.messages} messages played")
     if played.lost:
         raise RosError(f"bag {path} was not played whole; lost: {'; '.join(played.lost)}")

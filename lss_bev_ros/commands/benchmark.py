@@ -112,18 +112,21 @@ def benchmark(
     if scaling:
         with progress("scaling") as bar:
             turns = max(2, repetitions // 4)
-            report["scaling"] = run_scaling(*_backend(scaling), threads, turns, progress=bar)
-        console.print(scaling_table(report["scaling"]))
+            growth = run_scaling(*_backend(scaling), threads, turns, progress=bar)
+        report["scaling"] = growth
+        console.print(scaling_table(growth))
     if profile:
         with console.status("launches"):
-            report["profile"] = run_profile(weights, chosen)
-        console.print(profile_table(report["profile"]))
+            launches = run_profile(weights, chosen)
+        report["profile"] = launches
+        console.print(profile_table(launches))
     if nodes:
         from ..benchmark.nodes import benchmark_nodes, nodes_tables
 
         with console.status("nodes") as status:
-            report["nodes"] = benchmark_nodes(dataroot, chosen, progress=status.update)
-        for table in nodes_tables(report["nodes"]):
+            through_ros = benchmark_nodes(dataroot, chosen, progress=status.update)
+        report["nodes"] = through_ros
+        for table in nodes_tables(through_ros):
             console.print(table)
     if datasheet is None:
         files.write_json(output, report)

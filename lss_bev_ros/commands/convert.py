@@ -44,7 +44,7 @@ def convert(
     max_bag_size: Annotated[int, typer.Option(help="Largest file of a bag, in bytes; 0: no limit.")] = 0,
 ) -> None:
     """Write scenes straight to rosbag2 bags (MCAP): what a replay would publish, as fast as possible."""
-    from pipros.bag.storage import StorageOptions
+    from pipros.bag import StorageOptions
 
     from ..bags.convert import convert as run
     from ..dataset import NuScenesReader

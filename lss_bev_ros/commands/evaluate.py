@@ -75,8 +75,9 @@ def evaluate(
     console.print(report_table(report))
     unscored = _tell(report)
     if closer:
-        report["study"] = closer.report()
-        console.print(study_table(report["study"]))
+        found = closer.report()
+        report["study"] = found
+        console.print(study_table(found))
     if output:
         console.print(f"report      {write_report(output, report)}")
     if study and closer:

@@ -112,6 +112,7 @@ def render(
     if reader is None:
         count, frames = _of_bag(source, engine, first, left_out, namespace, base_frame)
     else:
+        assert engine is not None, "a data set holds no predictions"
         count, frames = _of_dataset(reader, scene, engine, first, left_out)
     subtitle = "" if engine is None else f"weights: {engine.weights}"
     painter = FilmPainter(size, threshold, subtitle, boxes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -54,7 +54,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List all topics."""
-    from pipros.topic.listing import format_listing, list_topics
+    from pipros.topic import format_listing, list_topics
 
     topics = list_topics(hidden=hidden)
     if count:
@@ -109,12 +109,11 @@ def echo(
     as_json: Json = False,
 ) -> None:
     """Print the messages of a topic."""
-    from pipros.topic.echo import echo as show
-    from pipros.topic.request import Request
+    from pipros import topic as topics
 
     form = "json" if as_json else "csv" if csv else "yaml"
     length = None if full_length else truncate_length
-    show(
+    topics.echo(
         name,
         once=once,
         field=field,
@@ -125,7 +124,7 @@ def echo(
         timeout=timeout,
         condition=filter_,
         raw=raw,
-        request=Request(
+        request=topics.Request(
             type_name,
             qos_profile,
             qos_reliability,
@@ -150,11 +149,10 @@ def hz(
     as_json: Json = False,
 ) -> None:
     """Print how often a topic is published."""
-    from pipros.topic.rate import rate
-    from pipros.topic.request import Request
+    from pipros.topic import Request, rate
 
     request = Request("", qos_profile, qos_reliability, qos_durability, depth=qos_depth)
-    rate(name, window=window, condition=filter_, request=request, **_report(as_json))
+    rate(name, window=window, condition=filter_, request=request, report=_report(as_json))
 
 
 @topic.command()
@@ -168,11 +166,10 @@ def bw(
     as_json: Json = False,
 ) -> None:
     """Print the bandwidth of a topic, in bytes per second."""
-    from pipros.topic.rate import bandwidth
-    from pipros.topic.request import Request
+    from pipros.topic import Request, bandwidth
 
     request = Request("", qos_profile, qos_reliability, qos_durability, depth=qos_depth)
-    bandwidth(name, window=window, request=request, **_report(as_json))
+    bandwidth(name, window=window, request=request, report=_report(as_json))
 
 
 @topic.command()
@@ -183,13 +180,13 @@ def info(
     ] = False,
 ) -> None:
     """Print the type, publishers and subscribers of a topic."""
-    from pipros.topic.information import describe
+    from pipros.topic import describe
 
     print(describe(name, verbose=verbose))
 
 
-def _report(as_json: bool) -> dict[str, Callable]:
+def _report(as_json: bool) -> Callable[[Any], None]:
     """Where figures go, if not to the terminal as `ros2 topic` prints them."""
     if not as_json:
-        return {}
-    return {"report": lambda figures: print(json.dumps(dataclasses.asdict(figures)), flush=True)}
+        return lambda figures: print(figures, flush=True)
+    return lambda figures: print(json.dumps(dataclasses.asdict(figures)), flush=True)

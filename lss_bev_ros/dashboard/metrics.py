@@ -84,7 +84,7 @@ def prometheus_text(vitals: Vitals, channels: Sequence[Channel]) -> str:
         "lss_bev_topic_age_seconds",
         "gauge",
         "Time since the last message, in seconds.",
-        [({"topic": row["name"]}, row["age"]) for row in topics if row["age"] is not None],
+        [({"topic": row["name"]}, age) for row in topics if (age := row["age"]) is not None],
     )
     out.histogram(
         "lss_bev_latency_seconds",
@@ -100,10 +100,10 @@ def prometheus_text(vitals: Vitals, channels: Sequence[Channel]) -> str:
         "gauge",
         "Durations of the network's stages over the last grids, in seconds.",
         [
-            ({"stage": stage, "quantile": quantile}, number(network[key]) / 1e3)
+            ({"stage": stage, "quantile": quantile}, milliseconds / 1e3)
             for stage in stages
             for quantile, key in (("0.5", f"{stage}_ms"), ("0.95", f"{stage}_p95_ms"))
-            if number(network.get(key)) is not None
+            if (milliseconds := number(network.get(key))) is not None
         ],
     )
     _scores(out, vitals)
@@ -147,10 +147,10 @@ def _scores(out: Exposition, vitals: Vitals) -> None:
         "gauge",
         "Scores of the grid, over all frames and for the last frame.",
         [
-            ({"metric": row["name"], "frames": frames}, row[key])
+            ({"metric": row["name"], "frames": frames}, value)
             for row in rows
-            for frames, key in (("all", "running"), ("last", "last"))
-            if row[key] is not None
+            for frames, value in (("all", row["running"]), ("last", row["last"]))
+            if value is not None
         ],
     )
     out.family(
@@ -158,9 +158,9 @@ def _scores(out: Exposition, vitals: Vitals) -> None:
         "gauge",
         "Threshold of a score: least (min) or greatest (max) value that passes.",
         [
-            ({"metric": row["name"], "bound": row["bound"]}, row["threshold"])
+            ({"metric": row["name"], "bound": row["bound"] or ""}, threshold)
             for row in rows
-            if row["threshold"] is not None
+            if (threshold := row["threshold"]) is not None
         ],
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TypedDict
 
 TITLES = {
     "iou": "IoU",
@@ -28,7 +29,28 @@ TITLES = {
 """The evaluator's metrics as the page names them, in its order."""
 
 
-def score_table(running: Mapping[str, str], last: Mapping[str, str]) -> dict[str, object]:
+class ScoreRow(TypedDict):
+    """One metric against its threshold; what is not known is None."""
+
+    name: str
+    title: str
+    running: float | None
+    last: float | None
+    threshold: float | None
+    bound: str | None
+    passed: bool | None
+    last_passed: bool | None
+
+
+class ScoreTable(TypedDict):
+    """The evaluation table; `passed` is None where nothing was judged."""
+
+    frames: int
+    passed: bool | None
+    metrics: list[ScoreRow]
+
+
+def score_table(running: Mapping[str, str], last: Mapping[str, str]) -> ScoreTable:
     """Metrics against the thresholds that the evaluation node publishes.
 
     Args:
@@ -40,7 +62,7 @@ def score_table(running: Mapping[str, str], last: Mapping[str, str]) -> dict[str
         `frames` scored, `passed` (None where nothing was judged) and `metrics`: a list of `name`, `title`,
         `running`, `last`, `threshold`, `bound` ("min" or "max"), `passed` and `last_passed`.
     """
-    rows = []
+    rows: list[ScoreRow] = []
     for name, title in TITLES.items():
         value, newest = number(running.get(name)), number(last.get(name))
         bound = "max" if f"max_{name}" in running else "min"

@@ -24,6 +24,7 @@ from typing import IO
 
 from .. import __version__
 from ..errors import DatasetError
+from ..files import replacing
 from .records import written
 from .scene_index import CAMERA, SceneIndex
 from .scene_parts import ScenePart, large, scene_parts
@@ -102,11 +103,10 @@ def build_index(dataroot: Path, version: str, scenes: Sequence[str] = ()) -> Ind
     Raises DatasetError where a table is missing, broken or inconsistent, or a scene unknown.
     """
     kept = _kept(dataroot / version) if large(dataroot / version) else None
-    file, contents = _open(kept)
-    if file is None:
-        file, contents = _made(dataroot, version, scenes)
-        if kept is not None and contents.cameras is not None:
-            _keep(file, kept)
+    opened = _open(kept)
+    file, contents = opened or _made(dataroot, version, scenes)
+    if opened is None and kept is not None and contents.cameras is not None:
+        _keep(file, kept)
     if scenes:
         for name in scenes:
             if name not in contents.places:
@@ -158,31 +158,30 @@ def _kept(folder: Path) -> Path:
     return cache / "lss_bev_ros" / "tables" / f"{name}.index"
 
 
-def _open(kept: Path | None) -> tuple[IO[bytes] | None, Contents | None]:
+def _open(kept: Path | None) -> tuple[IO[bytes], Contents] | None:
     """An index that is kept; None where there is none that can be read."""
     if kept is None:
-        return None, None
+        return None
     try:
         file = kept.open("rb")
         contents = _contents(file)
     except Exception:  # whatever is wrong with it, it can be made again
-        return None, None
+        return None
+    if isinstance(contents, str):  # why there is none
+        file.close()
+        return None
     os.utime(file.fileno())
     return file, contents
 
 
 def _keep(file: IO[bytes], kept: Path) -> None:
     """Put an index where it is found the next time, and drop those that were used long ago."""
-    unfinished = kept.with_name(f".{os.getpid()}-{kept.name}")
-    with contextlib.suppress(OSError):  # a full disk or a home that cannot be written costs only the time
+    # A full disk or a home that cannot be written costs only the time.
+    with contextlib.suppress(OSError, DatasetError):
         kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            with unfinished.open("wb") as copy:
-                file.seek(0)
-                shutil.copyfileobj(file, copy, 1 << 20)
-            unfinished.replace(kept)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with replacing(kept, DatasetError, sync=False) as unfinished, unfinished.open("wb") as copy:
+            file.seek(0)
+            shutil.copyfileobj(file, copy, 1 << 20)
         by_use = sorted(kept.parent.glob("*.index"), key=lambda path: path.stat().st_mtime)
         for path in by_use[:-_KEPT]:
             path.unlink(missing_ok=True)

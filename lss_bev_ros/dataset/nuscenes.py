@@ -249,7 +249,13 @@ class NuScenesReader:
             calibration.translation,
         )
 
-    def _pose(self, table: str, what: str, rotation: Sequence[float], translation: Sequence[float]) -> Pose:
+    def _pose(
+        self,
+        table: str,
+        what: str,
+        rotation: Sequence[float] | np.ndarray,
+        translation: Sequence[float] | np.ndarray,
+    ) -> Pose:
         try:
             return Pose.from_quaternion(rotation, translation)
         except GeometryError as error:

@@ -238,8 +238,8 @@ class Tables:
         self._sample_scene = np.array(scene, dtype=np.int32)
         self._sample_tokens = tuple(self._sample_row)
         raw = np.array(stamps, dtype=np.float64)
-        steps = [np.diff(np.sort(raw[self._sample_scene == row])) for row in np.unique(self._sample_scene)]
-        steps = np.concatenate(steps) if steps else np.empty(0)
+        runs = [np.diff(np.sort(raw[self._sample_scene == row])) for row in np.unique(self._sample_scene)]
+        steps = np.concatenate(runs) if runs else np.empty(0)
         unit = unit_of(raw, float(np.median(steps)) if len(steps) else np.nan)
         self._note_unit("sample", unit)
         self._sample_stamps = nanoseconds(stamps, unit)

@@ -192,8 +192,8 @@ def _drift(sensors: dict[str, TopicRecord]) -> list[Problem]:
         if len(age) >= 20 and at[-1] >= 8.0:
             # Of the lower envelope: queues only make messages older.
             parts = np.array_split(np.arange(len(age)), 8)
-            low = [(at[part].mean(), age[part].min()) for part in parts]
-            slope = float(np.polyfit(*np.array(low).T, 1)[0])
+            middle, least = [at[part].mean() for part in parts], [age[part].min() for part in parts]
+            slope = float(np.polyfit(middle, least, 1)[0])
             slopes[name] = (slope, slope * at[-1])
     if not slopes:
         return []

@@ -11,7 +11,7 @@ import numpy as np
 from ..geometry import Camera, Lens
 from ..geometry.ground import estimate_ground
 from .alignment import HERE, NARROW, WIDE, Evidence, Fit, Outlines, Search, edge_view, outlines
-from .recording import ERROR, WARN, Problem, Recording
+from .recording import ERROR, WARN, Problem, Recording, Shot
 
 _SURE = 9.0
 """Standard deviations of edges at jumps, from which LiDAR and pictures fit."""
@@ -333,5 +333,5 @@ def _turn(fit: Fit) -> str:
     return " and ".join(parts)
 
 
-def _other_size(shot: object, camera: Camera) -> bool:
-    return (shot.width, shot.height) != (camera.width, camera.height)  # type: ignore[attr-defined]
+def _other_size(shot: Shot, camera: Camera) -> bool:
+    return (shot.width, shot.height) != (camera.width, camera.height)

@@ -149,7 +149,7 @@ def _depth_colors(depth: np.ndarray) -> np.ndarray:
 
 
 def _color(index: int, count: int) -> tuple[int, int, int]:
-    hue = np.uint8([[[round(179 * index / max(count, 1)), 150, 215]]])
+    hue = np.array([[[round(179 * index / max(count, 1)), 150, 215]]], np.uint8)
     red, green, blue = cv2.cvtColor(hue, cv2.COLOR_HSV2RGB)[0, 0].tolist()
     return red, green, blue
 

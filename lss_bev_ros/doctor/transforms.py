@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .recording import ERROR, WARN, Problem, Recording
 from .tree import nearest, plain
 
@@ -193,6 +195,6 @@ def _edges(recording: Recording, frames: list[str]) -> list[Problem]:
     return problems
 
 
-def _listed(frames: object) -> str:
-    names = [repr(frame) for frame in frames]  # type: ignore[attr-defined]
+def _listed(frames: Iterable[str]) -> str:
+    names = [repr(frame) for frame in frames]
     return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")

@@ -48,7 +48,9 @@ class Pose:
         return cls(np.eye(3), np.zeros(3))
 
     @classmethod
-    def from_quaternion(cls, wxyz: Sequence[float], translation: Sequence[float]) -> Pose:
+    def from_quaternion(
+        cls, wxyz: Sequence[float] | np.ndarray, translation: Sequence[float] | np.ndarray
+    ) -> Pose:
         """Build a pose from a quaternion, scalar first as in nuScenes, and a translation in metres.
 
         The quaternion is normalised; one of zero length raises GeometryError.
@@ -122,4 +124,6 @@ class Pose:
         points = np.asarray(points)
         if not np.issubdtype(points.dtype, np.floating):
             points = points.astype(np.float64)
-        return points @ self.rotation.T.astype(points.dtype) + self.translation.astype(points.dtype)
+        rotation, translation = self.rotation.astype(points.dtype), self.translation.astype(points.dtype)
+        moved: np.ndarray = points @ rotation.T + translation
+        return moved

@@ -3,6 +3,7 @@
 from .config import ModelConfig
 from .frustum import Calibration, create_frustum, frustum_points
 from .image_transform import IMAGE_MEAN, IMAGE_STD, ImageTransform
+from .layers import Layer, layers
 from .lift_splat import LiftSplatShoot
 from .splat import SplatTable, naive_splat, splat, voxel_cells
 from .weights import build_model, describe_weights
@@ -13,6 +14,7 @@ __all__ = [
     "IMAGE_STD",
     "Calibration",
     "ImageTransform",
+    "Layer",
     "LiftSplatShoot",
     "ModelConfig",
     "SplatTable",
@@ -21,6 +23,7 @@ __all__ = [
     "create_frustum",
     "describe_weights",
     "frustum_points",
+    "layers",
     "naive_splat",
     "splat",
     "voxel_cells",

@@ -6,10 +6,11 @@ import itertools
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -320,8 +321,9 @@ def _numbers_allowed() -> AbstractContextManager[None]:
     scalar = np.float64(0).__reduce__()[0]
     names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
     kinds = {type(np.dtype(code)) for code in "?bBhHiIlLqQefd"}
-    allowed = [np.dtype, *kinds, *((scalar, name) for name in names)]
-    return torch.serialization.safe_globals(allowed)  # type: ignore[return-value]
+    allowed: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [np.dtype, *kinds]
+    allowed += [(scalar, name) for name in names if callable(scalar)]
+    return torch.serialization.safe_globals(allowed)
 
 
 def _load_safetensors(path: Path) -> object:
@@ -361,13 +363,13 @@ def _state_dict(path: Path, content: object) -> dict[str, torch.Tensor]:
             f"checkpoint {path} contains several networks ({_some([where or 'the outermost', *different])}): "
             f"save the state dict of the one to run alone"
         )
-    wrong = [name for name, value in state.items() if not isinstance(value, torch.Tensor)]
-    if wrong:
+    tensors = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+    if wrong := [name for name in state if name not in tensors]:
         raise ModelError(
             f"checkpoint {path} has entries that are not tensors ({_some(wrong)}): "
             f"save it as torch.save(model.state_dict(), path)"
         )
-    return state  # type: ignore[return-value]
+    return tensors
 
 
 def _networks(content: object, where: str, depth: int = 0) -> Iterator[tuple[str, dict[str, object]]]:
@@ -378,7 +380,7 @@ def _networks(content: object, where: str, depth: int = 0) -> Iterator[tuple[str
     if not isinstance(content, Mapping) or depth > 4:
         return
     plain = {_plain(str(name)): value for name, value in content.items()}
-    prefixes = {}
+    prefixes: dict[str, None] = {}
     for name in plain:
         mark = _ENCODERS.search(name)
         if mark:

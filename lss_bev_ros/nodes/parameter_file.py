@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import textwrap
+from typing import Any
 
 from .configuration import DashboardParameters, EvaluationParameters, InferenceParameters, ReplayParameters
 
@@ -49,7 +50,7 @@ def _node(name: str, kind: type) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _allowed(field: dataclasses.Field) -> str:
+def _allowed(field: dataclasses.Field[Any]) -> str:
     low, high = field.metadata["bounds"]
     if field.metadata["choices"]:
         return f" (one of {', '.join(field.metadata['choices'])})"

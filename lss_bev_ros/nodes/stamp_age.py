@@ -71,7 +71,7 @@ class StampAges:
 
     @property
     def _simulated(self) -> bool:
-        return self._clock.ros_time_is_active
+        return bool(self._clock.ros_time_is_active)
 
     def _look(self) -> tuple[int, float]:
         now, steady = self._clock.now().nanoseconds, time.monotonic()

@@ -210,7 +210,7 @@ def misfit(clock: CameraClock, offset: float | None, lateness: float | None, dea
     remedy = synchronise
     if math.isclose(abs(offset), TAI_UTC, abs_tol=0.7):
         remedy = f"one of them keeps TAI and the other UTC; {synchronise}"
-    elif offset < 0 and clock.stamp < 1e18 < clock.stamp - offset * 1e9:
+    elif offset < 0 and clock.stamp is not None and clock.stamp < 1e18 < clock.stamp - offset * 1e9:
         remedy = f"its clock counts from its own start; {synchronise}"
     elif jumped:
         remedy = f"its clock or driver was restarted; {synchronise}"

@@ -16,10 +16,13 @@ NEAR = 0.08
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _span_fill(x0, y0, k0, x1, y1, k1, x2, y2, k2, index, keys, ids):
-    """Draw one projected triangle into `keys`, and into `ids` where it is as large."""
-    height, width = keys.shape
-    with_ids = ids.shape[0] == height
+def set_up(x0, y0, k0, x1, y1, k1, x2, y2, k2):
+    """Sort a projected triangle's corners from top to bottom.
+
+    Returns:
+        x0, y0, k0, x1, y1, x2, y2 of the sorted corners; twice the area, 0 for triangles that are too thin to
+        draw; how much the key grows a column and a row.
+    """
     if y1 < y0:
         x0, y0, k0, x1, y1, k1 = x1, y1, k1, x0, y0, k0
     if y2 < y1:
@@ -28,19 +31,34 @@ def _span_fill(x0, y0, k0, x1, y1, k1, x2, y2, k2, index, keys, ids):
             x0, y0, k0, x1, y1, k1 = x1, y1, k1, x0, y0, k0
     area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
     if abs(area) < 1e-9:
-        return
+        return x0, y0, k0, x1, y1, x2, y2, 0.0, 0.0, 0.0
     slope_x = ((k1 - k0) * (y2 - y0) - (k2 - k0) * (y1 - y0)) / area
     slope_y = ((k2 - k0) * (x1 - x0) - (k1 - k0) * (x2 - x0)) / area
+    return x0, y0, k0, x1, y1, x2, y2, area, slope_x, slope_y
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def edges(row, x0, y0, x1, y1, x2, y2):
+    """The least and the greatest x of a sorted triangle in a row."""
+    long_x = x0 + (row - y0) * ((x2 - x0) / (y2 - y0))
+    # The one of the two shorter sides that the row crosses.
+    a, b, c, d = (x0, y0, x1, y1) if row < y1 else (x1, y1, x2, y2)
+    short_x = a + (row - b) * (c - a) / (d - b)
+    return min(long_x, short_x), max(long_x, short_x)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _span_fill(x0, y0, k0, x1, y1, k1, x2, y2, k2, index, keys, ids):
+    """Draw one projected triangle into `keys`, and into `ids` where it is as large."""
+    height, width = keys.shape
+    with_ids = ids.shape[0] == height
+    x0, y0, k0, x1, y1, x2, y2, area, slope_x, slope_y = set_up(x0, y0, k0, x1, y1, k1, x2, y2, k2)
+    if area == 0.0:
+        return
     first, last = max(0, math.ceil(y0)), min(height - 1, math.ceil(y2) - 1)
-    long_slope = (x2 - x0) / (y2 - y0)
     for row in range(first, last + 1):
-        long_x = x0 + (row - y0) * long_slope
-        if row < y1:
-            short_x = x0 + (row - y0) * (x1 - x0) / (y1 - y0)
-        else:
-            short_x = x1 + (row - y1) * (x2 - x1) / (y2 - y1)
-        left = max(0, math.ceil(min(long_x, short_x)))
-        right = min(width - 1, math.ceil(max(long_x, short_x)) - 1)
+        low, high = edges(row, x0, y0, x1, y1, x2, y2)
+        left, right = max(0, math.ceil(low)), min(width - 1, math.ceil(high) - 1)
         key = k0 + (row - y0) * slope_y + (left - x0) * slope_x
         for column in range(left, right + 1):
             if key > keys[row, column]:
@@ -118,6 +136,51 @@ def visible(vertices, rotation, origin, lens, width, height, far):
 
 
 @njit(cache=True, nogil=True, fastmath=True)
+def to_camera(t, vertices, rotation, origin, corners):
+    """Bring a triangle into camera coordinates: `corners` (3, 3) gets them."""
+    for k in range(3):
+        dx = vertices[t, k, 0] - origin[0]
+        dy = vertices[t, k, 1] - origin[1]
+        dz = vertices[t, k, 2] - origin[2]
+        for axis in range(3):
+            corners[k, axis] = rotation[axis, 0] * dx + rotation[axis, 1] * dy + rotation[axis, 2] * dz
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def project(t, vertices, rotation, origin, lens, width, height, corners, polygon):
+    """Clip a triangle into `polygon` (4, 3), which gets x, y and key; returns its corners' number, 0 where
+    nothing of it can be seen.
+    """
+    left, right = (-1.0 - lens[2]) / lens[0], (width - lens[2]) / lens[0]
+    top, bottom = (-1.0 - lens[3]) / lens[1], (height - lens[3]) / lens[1]
+    to_camera(t, vertices, rotation, origin, corners)
+    out = 31
+    for k in range(3):
+        x, y, z = corners[k, 0], corners[k, 1], corners[k, 2]
+        code = 0
+        if z < NEAR:
+            code |= 1
+        if x < left * z:
+            code |= 2
+        if x > right * z:
+            code |= 4
+        if y < top * z:
+            code |= 8
+        if y > bottom * z:
+            code |= 16
+        out &= code
+    if out != 0:
+        return 0
+    count = _clipped(corners, 0, polygon)
+    for k in range(count):
+        key = 1.0 / polygon[k, 2]
+        polygon[k, 0] = lens[0] * polygon[k, 0] * key + lens[2]
+        polygon[k, 1] = lens[1] * polygon[k, 1] * key + lens[3]
+        polygon[k, 2] = key
+    return count
+
+
+@njit(cache=True, nogil=True, fastmath=True)
 def draw(vertices, rotation, origin, lens, keys, ids):
     """Draw triangles as a pinhole camera sees them.
 
@@ -129,24 +192,24 @@ def draw(vertices, rotation, origin, lens, keys, ids):
         keys: (H, W) float32, nearest 1 / z so far; zeros to begin with.
         ids: (H, W) int32, index of the nearest triangle; -1 to begin with.
     """
+    draw_ranges(vertices, np.zeros(1, np.int64), np.full(1, len(vertices)), rotation, origin, lens, keys, ids)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def draw_ranges(vertices, starts, stops, rotation, origin, lens, keys, ids):
+    """`draw` of the triangles from starts[k] to stops[k]; `ids` gets their indices."""
     corners, polygon = np.empty((3, 3)), np.empty((4, 3))
-    xs, ys, ks = np.empty(4), np.empty(4), np.empty(4)
-    for t in range(len(vertices)):
-        for k in range(3):
-            dx = vertices[t, k, 0] - origin[0]
-            dy = vertices[t, k, 1] - origin[1]
-            dz = vertices[t, k, 2] - origin[2]
-            for axis in range(3):
-                corners[k, axis] = rotation[axis, 0] * dx + rotation[axis, 1] * dy + rotation[axis, 2] * dz
-        count = _clipped(corners, 0, polygon)
-        for k in range(count):
-            ks[k] = 1.0 / polygon[k, 2]
-            xs[k] = lens[0] * polygon[k, 0] * ks[k] + lens[2]
-            ys[k] = lens[1] * polygon[k, 1] * ks[k] + lens[3]
-        for k in range(1, count - 1):
-            _span_fill(
-                xs[0], ys[0], ks[0], xs[k], ys[k], ks[k], xs[k + 1], ys[k + 1], ks[k + 1], t, keys, ids
-            )
+    height, width = keys.shape
+    for block in range(len(starts)):
+        for t in range(starts[block], stops[block]):
+            count = project(t, vertices, rotation, origin, lens, width, height, corners, polygon)
+            for k in range(1, count - 1):
+                _span_fill(
+                    polygon[0, 0], polygon[0, 1], polygon[0, 2],
+                    polygon[k, 0], polygon[k, 1], polygon[k, 2],
+                    polygon[k + 1, 0], polygon[k + 1, 1], polygon[k + 1, 2],
+                    t, keys, ids,
+                )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -196,12 +259,7 @@ def footprint(vertices, instance, rotation, origin, lens, stamp, counts):
         owner = instance[t]
         if owner <= 0:
             continue
-        for k in range(3):
-            dx = vertices[t, k, 0] - origin[0]
-            dy = vertices[t, k, 1] - origin[1]
-            dz = vertices[t, k, 2] - origin[2]
-            for axis in range(3):
-                corners[k, axis] = rotation[axis, 0] * dx + rotation[axis, 1] * dy + rotation[axis, 2] * dz
+        to_camera(t, vertices, rotation, origin, corners)
         count = _clipped(corners, 0, polygon)
         for k in range(count):
             xs[k] = lens[0] * polygon[k, 0] / polygon[k, 2] + lens[2]

@@ -46,23 +46,40 @@ def sun_axes(sun: np.ndarray) -> np.ndarray:
     return np.stack([right, np.cross(sun, right), sun])
 
 
-def _blank(axes: np.ndarray, center: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, float]:
-    scale = MAP_SIZE / (2 * radius)
+def blank_map(
+    axes: np.ndarray, center: np.ndarray, radius: float, size: int = MAP_SIZE
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Heights (size, size) float32 around a place (3,) of the world, the map's corner (2,), and its scale."""
+    scale = size / (2 * radius)
     # Snapped to whole elements so that a static map does not crawl from frame to frame.
     offset = np.floor((axes[:2] @ center - radius) * scale) / scale
-    return np.full((MAP_SIZE, MAP_SIZE), -1e6, np.float32), offset, scale
+    return np.full((size, size), -1e6, np.float32), offset, scale
+
+
+def contact_corner(center: np.ndarray) -> tuple[float, float]:
+    """World x and y of the corner of the contact map around a place."""
+    return float(center[0] - CONTACT_RADIUS), float(center[1] - CONTACT_RADIUS)
+
+
+def contact_map(corner: tuple[float, float], outlines: list[np.ndarray]) -> np.ndarray:
+    """(N, N) float32 share of the sky hidden by things with these footprints (4, 2), world."""
+    size = int(2 * CONTACT_RADIUS * CONTACT_SCALE)
+    contact = np.zeros((size, size), np.float32)
+    for outline in outlines:
+        corners = (outline - corner) * CONTACT_SCALE
+        cv2.fillConvexPoly(contact, np.round(corners * 16).astype(np.int32), 1.0, shift=4)
+    near, far = cv2.blur(cv2.blur(contact, (7, 7)), (5, 5)), cv2.blur(cv2.blur(contact, (17, 17)), (11, 11))
+    return 0.55 * near + 0.3 * far
 
 
 def static_shadows(vertices: np.ndarray, sun: np.ndarray, center: np.ndarray) -> Shadows:
     """Shadow maps of what does not move, around a place (3,) of the world."""
     axes = sun_axes(sun)
-    near, near_offset, near_scale = _blank(axes, center, NEAR_RADIUS)
-    far, far_offset, far_scale = _blank(axes, center, FAR_RADIUS)
+    near, near_offset, near_scale = blank_map(axes, center, NEAR_RADIUS)
+    far, far_offset, far_scale = blank_map(axes, center, FAR_RADIUS)
     draw_flat(vertices, axes, near_offset, near_scale, near)
     draw_flat(vertices, axes, far_offset, far_scale, far)
-    size = int(2 * CONTACT_RADIUS * CONTACT_SCALE)
-    contact = np.zeros((size, size), np.float32)
-    corner = (float(center[0] - CONTACT_RADIUS), float(center[1] - CONTACT_RADIUS))
+    corner = contact_corner(center)
     flat = tuple(float(v) for v in axes.ravel())
     return Shadows(
         flat,
@@ -72,7 +89,7 @@ def static_shadows(vertices: np.ndarray, sun: np.ndarray, center: np.ndarray) ->
         tuple(far_offset.tolist()),
         far_scale,
         far,
-        contact,
+        contact_map(corner, []),
         corner,
     )
 
@@ -89,14 +106,7 @@ def with_moving(shadows: Shadows, vertices: np.ndarray, outlines: list[np.ndarra
     axes = np.array(shadows.axes).reshape(3, 3)
     draw_flat(vertices, axes, np.array(shadows.near_offset), shadows.near_scale, near)
     draw_flat(vertices, axes, np.array(shadows.far_offset), shadows.far_scale, far)
-    contact = np.zeros_like(shadows.contact)
-    for outline in outlines:
-        corners = (outline - shadows.contact_offset) * CONTACT_SCALE
-        cv2.fillConvexPoly(contact, np.round(corners * 16).astype(np.int32), 1.0, shift=4)
-    contact = 0.55 * cv2.blur(cv2.blur(contact, (7, 7)), (5, 5)) + 0.3 * cv2.blur(
-        cv2.blur(contact, (17, 17)), (11, 11)
-    )
-    return shadows._replace(near=near, far=far, contact=contact)
+    return shadows._replace(near=near, far=far, contact=contact_map(shadows.contact_offset, outlines))
 
 
 @njit(cache=True, nogil=True, fastmath=True)

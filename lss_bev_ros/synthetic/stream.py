@@ -11,9 +11,7 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
-from numba import njit
 
 from ..geometry import CAMERA_NAMES, Box, Camera, Pose, Rig
 from .camera import FAR, ego_mesh
@@ -22,10 +20,10 @@ from .lidar import scan
 from .light import Light, draw_light
 from .material import PAINT, Materials
 from .mesh import Mesh
-from .rasterizer import NEAR, _clipped, _span_fill, draw_flat
+from .rasterizer import draw_flat, draw_ranges
 from .sensors import HEIGHT, WIDTH, Mount, mounts
 from .shading import shade
-from .shadow import CONTACT_RADIUS, CONTACT_SCALE, FAR_RADIUS, NEAR_RADIUS, Shadows, sun_axes
+from .shadow import FAR_RADIUS, NEAR_RADIUS, Shadows, blank_map, contact_corner, contact_map, sun_axes
 from .world import World
 
 TILE = 16.0
@@ -181,7 +179,7 @@ class Studio:
         self, pose: Pose, mount: Mount, tail: int, materials, light, shadows, seed: int, image, depth
     ) -> None:
         width, height = self._size
-        lens = mount.lens * self._scale
+        lens = mount.camera_lens * self._scale
         lens[2:] += (self._scale - 1) / 2
         rotation, origin = np.ascontiguousarray(pose.rotation.T), pose.translation
         tiles = self._seen(rotation, origin, lens)
@@ -190,7 +188,7 @@ class Studio:
         keys = np.zeros((2 * height, 2 * width), np.float32)
         ids = np.full((2 * height, 2 * width), -1, np.int32)
         fine = np.array([2 * lens[0], 2 * lens[1], 2 * lens[2] + 0.5, 2 * lens[3] + 0.5])
-        _draw_ranges(self._mesh.vertices, starts, stops, rotation, origin, fine, keys, ids)
+        draw_ranges(self._mesh.vertices, starts, stops, rotation, origin, fine, keys, ids)
         drawn = np.empty((height, width, 3), np.uint8)
         mesh = self._mesh
         shade(
@@ -236,26 +234,17 @@ class Studio:
         axes = sun_axes(np.array(light.sun))
         across = (self._middle - place) @ axes[:2].T
         moving = np.concatenate([moving, self._ego.moved(ego).vertices])
-        maps = []
+        maps: list[tuple[tuple[float, float], float, np.ndarray]] = []
         for radius in (NEAR_RADIUS, FAR_RADIUS):
-            scale = SHADOW_SIZE / (2 * radius)
-            offset = np.floor((axes[:2] @ place - radius) * scale) / scale
-            heights = np.full((SHADOW_SIZE, SHADOW_SIZE), -1e6, np.float32)
+            heights, offset, scale = blank_map(axes, place, radius, SHADOW_SIZE)
             tiles = np.flatnonzero((np.abs(across) < radius + self._reach[:, None]).all(1))
             draw_flat(self._mesh.vertices[self._gather(tiles)], axes, offset, scale, heights)
             draw_flat(moving, axes, offset, scale, heights)
-            maps += [tuple(offset.tolist()), scale, heights]
-        corner = (float(place[0] - CONTACT_RADIUS), float(place[1] - CONTACT_RADIUS))
-        size = int(2 * CONTACT_RADIUS * CONTACT_SCALE)
-        contact = np.zeros((size, size), np.float32)
-        for outline in outlines:
-            cv2.fillConvexPoly(
-                contact, np.round((outline - corner) * CONTACT_SCALE * 16).astype(np.int32), 1.0, shift=4
-            )
-        contact = 0.55 * cv2.blur(cv2.blur(contact, (7, 7)), (5, 5)) + 0.3 * cv2.blur(
-            cv2.blur(contact, (17, 17)), (11, 11)
-        )
-        return Shadows(tuple(float(v) for v in axes.ravel()), *maps, contact, corner)
+            maps.append(((float(offset[0]), float(offset[1])), scale, heights))
+        corner = contact_corner(place)
+        contact = contact_map(corner, outlines)
+        near, far = maps
+        return Shadows(tuple(float(v) for v in axes.ravel()), *near, *far, contact, corner)
 
     def _lidar_hits(
         self, lidar: Mount, time: float, place: np.ndarray, rng: np.random.Generator
@@ -297,48 +286,3 @@ def _repainted(materials: Materials, rng: np.random.Generator) -> Materials:
     )
     colour[rows] = np.clip(dealt, 0, 0.95)
     return materials._replace(colour=colour.astype(np.float32))
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def _draw_ranges(vertices, starts, stops, rotation, origin, lens, keys, ids):
-    """`rasterizer.draw` of the triangles from starts[k] to stops[k]; `ids` gets their indices."""
-    corners, polygon = np.empty((3, 3)), np.empty((4, 3))
-    xs, ys, ks = np.empty(4), np.empty(4), np.empty(4)
-    height, width = keys.shape
-    left, right = (-1.0 - lens[2]) / lens[0], (width - lens[2]) / lens[0]
-    top, bottom = (-1.0 - lens[3]) / lens[1], (height - lens[3]) / lens[1]
-    for block in range(len(starts)):
-        for t in range(starts[block], stops[block]):
-            out = 31
-            for k in range(3):
-                dx = vertices[t, k, 0] - origin[0]
-                dy = vertices[t, k, 1] - origin[1]
-                dz = vertices[t, k, 2] - origin[2]
-                for axis in range(3):
-                    corners[k, axis] = (
-                        rotation[axis, 0] * dx + rotation[axis, 1] * dy + rotation[axis, 2] * dz
-                    )
-                x, y, z = corners[k, 0], corners[k, 1], corners[k, 2]
-                code = 0
-                if z < NEAR:
-                    code |= 1
-                if x < left * z:
-                    code |= 2
-                if x > right * z:
-                    code |= 4
-                if y < top * z:
-                    code |= 8
-                if y > bottom * z:
-                    code |= 16
-                out &= code
-            if out:
-                continue
-            count = _clipped(corners, 0, polygon)
-            for k in range(count):
-                ks[k] = 1.0 / polygon[k, 2]
-                xs[k] = lens[0] * polygon[k, 0] * ks[k] + lens[2]
-                ys[k] = lens[1] * polygon[k, 1] * ks[k] + lens[3]
-            for k in range(1, count - 1):
-                _span_fill(
-                    xs[0], ys[0], ks[0], xs[k], ys[k], ks[k], xs[k + 1], ys[k + 1], ks[k + 1], t, keys, ids
-                )

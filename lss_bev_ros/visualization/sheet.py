@@ -175,6 +175,6 @@ def _legend(draw: ImageDraw.ImageDraw, width: int, middle: float) -> None:
     draw.text((width - _MARGIN, middle), note, palette.TEXT_DIM, font, anchor="rm")
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     # Pillow's own typeface is there wherever Pillow is; OpenCV's stroke letters are hard to read.
     return ImageFont.load_default(size)

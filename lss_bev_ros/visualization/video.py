@@ -145,7 +145,7 @@ def _save_gif(path: Path, frames: list[Image.Image], fps: float) -> None:
     kept = np.concatenate([palette.probability_colors()[::5], np.array(_KEPT, dtype=np.uint8)])
     adapted = sheet.quantize(256 - len(kept), method=Image.Quantize.MEDIANCUT)
     colors = Image.new("P", (1, 1))
-    colors.putpalette(kept.reshape(-1).tolist() + adapted.getpalette()[: 3 * (256 - len(kept))])
+    colors.putpalette(kept.reshape(-1).tolist() + (adapted.getpalette() or [])[: 3 * (256 - len(kept))])
     flat = [frame.quantize(palette=colors, dither=Image.Dither.NONE) for frame in frames]
     # GIF counts in hundredths of a second, and players take less than two for ten.
     flat[0].save(

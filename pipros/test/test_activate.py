@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pipros import OVERLAY
+
 CODE = """
 from pipros import OVERLAY, activate
 used = activate()
@@ -16,7 +18,7 @@ print(used, rclpy.__file__.startswith(str(OVERLAY)), activate() == used)
 
 
 def answer(folder: Path) -> list[str]:
-    root = Path(__file__).resolve().parents[1] / "src"
+    root = OVERLAY.parents[1]
     path = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
     command = [sys.executable, "-c", CODE]
@@ -35,5 +37,4 @@ def test_a_folder_named_rclpy_is_no_ros_2(tmp_path: Path) -> None:
 
 def test_packages_of_the_overlay_are_known_by_their_names_in_ros_2_alone() -> None:
     """Twice there, `isinstance` would not know the objects of the one in the other."""
-    overlay = Path(__file__).resolve().parents[1] / "src" / "pipros" / "overlay"
-    assert [str(path) for path in overlay.rglob("*.py") if "pipros.overlay" in path.read_text()] == []
+    assert [str(path) for path in OVERLAY.rglob("*.py") if "pipros.overlay" in path.read_text()] == []

@@ -375,7 +375,7 @@ def heard(ros_environment, monkeypatch):
         return publisher
 
     def play(path, **changes):
-        account = player.play_bag(path, rate=1000.0, **changes)
+        account = player.play(path, player.PlayOptions(rate=1000.0, **changes))
         return said, account, offers
 
     monkeypatch.setattr(Node, "create_publisher", watched)
@@ -493,7 +493,7 @@ def test_latched_topics_come_before_the_start_and_are_latched_by_their_names(hea
 def test_overrides_replace_what_was_recorded(heard, tmp_path) -> None:
     from rclpy.qos import DurabilityPolicy, HistoryPolicy, ReliabilityPolicy
 
-    from pipros.bag.qos import read_overrides
+    from pipros.bag import read_overrides
 
     file = tmp_path / "qos.yaml"
     file.write_text(
@@ -523,7 +523,7 @@ def test_overrides_replace_what_was_recorded(heard, tmp_path) -> None:
     ],
 )
 def test_wrong_overrides_are_told_in_one_line(tmp_path, text, message) -> None:
-    from pipros.bag.qos import read_overrides
+    from pipros.bag import read_overrides
 
     (tmp_path / "qos.yaml").write_text(text)
     with pytest.raises(PiprosError, match=message) as caught:
@@ -546,30 +546,11 @@ def test_a_bag_that_holds_nothing_says_so(heard, tmp_path, capfd, kept) -> None:
             heard(path)
 
 
-def test_the_command_tells_by_its_exit_code(heard, tmp_path) -> None:
-    from typer.testing import CliRunner
-
-    from lss_bev_ros.commands.bag import bag as command
-
-    path = tmp_path / "bag"
-    path.mkdir()
-    write_mcap(path / "bag_0.mcap", talk(4))
-    write_metadata(path, {"bag_0.mcap": talk(4)})
-    play = ["play", str(path), "--rate", "1000", "--disable-keyboard-controls"]
-    good = CliRunner().invoke(command, [*play, "-s", "mcap"])
-    assert (good.exit_code, good.output.splitlines()[-1]) == (0, f"{path}: 4 messages played")
-    write_metadata(path, {"bag_0.mcap": talk(6)})
-    bad = CliRunner().invoke(command, play)
-    assert bad.exit_code == 1
-    assert f"{path}: 4 messages played" in bad.output
-    assert "was not played whole; lost: /a: metadata.yaml claims 3 messages" in str(bad.exception)
-
-
 def test_a_recorder_asks_as_the_overrides_say(ros, open_node, tmp_path) -> None:
     from rclpy.qos import DurabilityPolicy, QoSProfile
     from std_msgs.msg import String
 
-    from pipros.bag.recorder import Recorder
+    from pipros.bag import Recorder
 
     asked = QoSProfile(depth=3, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     with open_node("recorder") as node:

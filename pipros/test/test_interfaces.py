@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from pipros import OVERLAY, idl
+from pipros import OVERLAY, activate, child_environment, idl
 from pipros.definitions import SERVICES
 from pipros.errors import PiprosError
-from pipros.interfaces import definition, names, packages, type_hash, type_store
+from pipros.interfaces import definition, names, type_hash, type_store
 from pipros.message import Message, message_class
 from pipros.service import service_class
 
+SOURCE = OVERLAY.parents[1]
 
-def test_each_interface_package_has_its_module_in_the_overlay() -> None:
-    modules = {path.stem for path in Path(OVERLAY).glob("*.py")}
 
-    assert modules == set(packages())
+@pytest.mark.skipif(not activate(), reason="a real ROS 2 is sourced")
+@pytest.mark.parametrize("package", sorted(path.stem for path in OVERLAY.glob("*.py")))
+def test_a_child_that_imports_nothing_before_finds_each_package(package: str, tmp_path: Path) -> None:
+    """As `python -m` in a launch does, which knows the overlay by PYTHONPATH alone."""
+    kind = "srv" if package.endswith("_srvs") else "msg"
+    (tmp_path / "child.py").write_text(f"import {package}.{kind} as found; print(len(found.__all__))")
+    environment = child_environment(
+        {**os.environ, "PYTHONPATH": os.pathsep.join([str(SOURCE), str(tmp_path)])}
+    )
+    command = [sys.executable, "-m", "child"]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert int(done.stdout) == len(names(package, kind)) > 0
+
+
+def test_types_of_packages_that_cannot_be_imported_are_known_by_name() -> None:
+    """Those of a bag or a topic may be any."""
+    from rosidl_runtime_py.utilities import get_message
+
+    name = "trajectory_msgs/msg/JointTrajectory"
+    assert list(get_message(name).get_fields_and_field_types()) == ["header", "joint_names", "points"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from lss_bev_ros.cli import app
 from lss_bev_ros.training import AugmentationConfig, TrainingConfig
-from lss_bev_ros.training import run as run_file
+from lss_bev_ros.training import training as run_file
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ BELOW = ["-r", "/tf:=tf", "-r", "/tf_static:=tf_static"]
 
 @pytest.mark.parametrize("file", ["demo", "replay", "inference", "evaluation", "dashboard"])
 def test_every_launch_file_takes_a_namespace(file):
-    told = describe_arguments(file)
+    told = describe_arguments(file, launching.PACKAGE)
     for argument in ("namespace", "namespaced_tf", "namespaced_clock"):
         assert f"'{argument}'" in told
 

@@ -65,8 +65,8 @@ class EngineSubject(Subject):
         self.name = name
         self.detail = f"{engine.name}, weights {engine.weights}"
         self.precision = engine.name.rsplit("-", 1)[-1]
-        self.config = getattr(engine, "config", None) or ModelConfig(grid=engine.grid)
-        self._engine = engine
+        self.config = engine.config
+        self._engine: NetworkEngine = engine
 
     def prepare(self, frame: FrameSet, images: torch.Tensor) -> Any:
         """See `Subject.prepare`."""

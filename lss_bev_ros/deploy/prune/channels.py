@@ -62,7 +62,7 @@ def narrow(model: LiftSplatShoot, kept: Mapping[str, torch.Tensor]) -> LiftSplat
     for name, tensor in model.state_dict().items():
         for position, axis in enumerate(axes()[name]):
             if any(width in kept for width in axis):
-                tensor = tensor.index_select(position, _joined(axis, kept, widths))
+                tensor = tensor.index_select(position, joined(axis, kept, widths))
         state[name] = tensor
     smaller = model.config.widths.with_named({name: len(channels) for name, channels in kept.items()})
     narrowed = LiftSplatShoot(replace(model.config, widths=smaller))
@@ -70,7 +70,7 @@ def narrow(model: LiftSplatShoot, kept: Mapping[str, torch.Tensor]) -> LiftSplat
     return narrowed.eval().requires_grad_(False)
 
 
-def _joined(axis: Axis, kept: Mapping[str, torch.Tensor], widths: Mapping[str, int]) -> torch.Tensor:
+def joined(axis: Axis, kept: Mapping[str, torch.Tensor], widths: Mapping[str, int]) -> torch.Tensor:
     """The positions that stay along an axis of one or two widths."""
     parts, first = [], 0
     for width in axis:

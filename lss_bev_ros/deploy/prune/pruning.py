@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -75,7 +76,7 @@ class Pruned:
     table: LatencyTable
     speed: Speed
     goal: float
-    report: dict[str, object]
+    report: dict[str, Any]
 
     @property
     def missed(self) -> str:

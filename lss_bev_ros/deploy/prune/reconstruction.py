@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ...model import LiftSplatShoot
+from ...model import LiftSplatShoot, layers
 from ...training.splat import splat_batch
-from .channels import axes
+from .channels import axes, joined
 from .importance import Example
 
 ROWS = 500
@@ -25,18 +25,6 @@ ROUNDS = 2
 
 RIDGE = 0.01
 """Pull toward the weights that are there, over the mean variance of the inputs."""
-
-_NORMS = {
-    "_expand_conv": "_bn0",
-    "_project_conv": "_bn2",
-    "conv1": "bn1",
-    "conv2": "bn2",
-    "downsample.0": "downsample.1",
-    "conv.0": "conv.1",
-    "conv.3": "conv.4",
-    "up2.1": "up2.2",
-}
-"""The normalisation that follows a convolution, by the ends of their names; the others have a bias."""
 
 
 @dataclass(eq=False)
@@ -100,15 +88,16 @@ def reconstruct(
         for name, conv in model.named_modules()
         if isinstance(conv, nn.Conv2d) and conv.groups == 1 and _lost_inputs(name, kept)
     }
+    shapes = {layer.name: layer.conv.weight.shape for layer in layers(smaller)}
     for round_ in range(rounds):
         # At first from the old inputs, which are right; then from what the layers before really give now.
         reader = smaller if round_ else model
-        moments = {}
+        moments: dict[str, _Sums] = {}
         for name, conv in fitted.items():
-            inputs, outputs = (_channels(axes()[f"{name}.weight"][side], kept, widths) for side in (1, 0))
-            left = smaller.get_submodule(name).weight.shape  # type: ignore[union-attr, operator]
-            inputs = torch.arange(left[1]) if round_ or inputs is None else inputs
-            outputs = torch.arange(left[0]) if outputs is None else outputs
+            written, read, *_ = axes()[f"{name}.weight"]
+            left = shapes[name]
+            inputs = torch.arange(left[1]) if round_ or not read else joined(read, kept, widths)
+            outputs = joined(written, kept, widths) if written else torch.arange(left[0])
             rows = left[1] * left[2] * left[3]
             moments[name] = _Sums(
                 _Moments.empty(rows, left[0], conv.weight.device), inputs, outputs, torch.Generator()
@@ -176,8 +165,7 @@ def _fit(model: LiftSplatShoot, smaller: LiftSplatShoot, name: str, sums: _Sums)
     if conv.bias is not None:
         conv.bias.copy_(shift)
         return
-    end = next(end for end in _NORMS if name.endswith(f".{end}"))
-    norm = f"{name.removesuffix(end)}{_NORMS[end]}.running_mean"
+    norm = next(layer.norm_name for layer in layers(model) if layer.name == name) + ".running_mean"
     # The shift is from the outputs of these weights to the old outputs, whatever an earlier round found.
     old = model.get_buffer(norm)[sums.outputs]
     smaller.get_buffer(norm).copy_(old - shift.to(old))
@@ -186,16 +174,3 @@ def _fit(model: LiftSplatShoot, smaller: LiftSplatShoot, name: str, sums: _Sums)
 def _lost_inputs(name: str, kept: Mapping[str, torch.Tensor]) -> bool:
     # The head never runs.
     return "_conv_head" not in name and any(width in kept for width in axes()[f"{name}.weight"][1])
-
-
-def _channels(
-    axis: tuple[str, ...], kept: Mapping[str, torch.Tensor], widths: Mapping[str, int]
-) -> torch.Tensor | None:
-    """Channels that stay along an axis, None for an axis that never changes."""
-    if not axis:
-        return None
-    parts, first = [], 0
-    for width in axis:
-        parts.append(first + kept.get(width, torch.arange(widths[width])))
-        first += widths[width]
-    return torch.cat(parts)

@@ -8,10 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from ...model import LiftSplatShoot
-from ...model.bev_encoder import BasicBlock, BevEncoder
-from ...model.efficientnet import EfficientNetTrunk, MBConvBlock
-from ...model.upsampling import Up
+from ...model import LiftSplatShoot, layers
 from ..cpu.convolution import fold
 from .percent import count_percent
 from .splat import splat_kernels
@@ -88,33 +85,11 @@ def fold_normalisation(model: LiftSplatShoot) -> LiftSplatShoot:
     Only the convolutions of the copy are good for anything: its state dict is no checkpoint.
     """
     folded = copy.deepcopy(model)
-    for module in folded.modules():
-        for conv, norm in _pairs(module):
-            layer, following = _child(module, conv), _child(module, norm)
-            weight, bias = fold(layer, following)
-            layer.weight = nn.Parameter(weight, requires_grad=False)
-            layer.bias = nn.Parameter(bias, requires_grad=False)
-            parent, _, name = norm.rpartition(".")
-            setattr(_child(module, parent), name, nn.Identity())
+    for layer in layers(folded):
+        if layer.norm is not None:
+            weight, bias = fold(layer.conv, layer.norm)
+            layer.conv.weight = nn.Parameter(weight, requires_grad=False)
+            layer.conv.bias = nn.Parameter(bias, requires_grad=False)
+            parent, _, name = layer.norm_name.rpartition(".")
+            setattr(folded.get_submodule(parent), name, nn.Identity())
     return folded
-
-
-def _pairs(module: nn.Module) -> list[tuple[str, str]]:
-    """Names of a module's convolutions and of the normalisations after them."""
-    if isinstance(module, MBConvBlock):
-        pairs = [("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")]
-        return [("_expand_conv", "_bn0"), *pairs] if module.expands else pairs
-    if isinstance(module, EfficientNetTrunk):
-        return [("_conv_stem", "_bn0")]
-    if isinstance(module, BasicBlock):
-        pairs = [("conv1", "bn1"), ("conv2", "bn2")]
-        return pairs if module.downsample is None else [*pairs, ("downsample.0", "downsample.1")]
-    if isinstance(module, Up):
-        return [("conv.0", "conv.1"), ("conv.3", "conv.4")]
-    if isinstance(module, BevEncoder):
-        return [("conv1", "bn1"), ("up2.1", "up2.2")]
-    return []
-
-
-def _child(module: nn.Module, path: str) -> nn.Module:
-    return module.get_submodule(path)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from ...errors import RuntimeBackendError
 
-_DTYPES = {
+_DTYPES: dict[str, np.dtype[Any]] = {
     "tensor(float)": np.dtype(np.float32),
     "tensor(float16)": np.dtype(np.float16),
     "tensor(int32)": np.dtype(np.int32),
@@ -86,7 +86,7 @@ def why_unusable() -> str | None:
     return None if find_spec("onnxruntime") else "onnxruntime is not installed"
 
 
-def _load() -> ModuleType:
+def _load() -> Any:
     try:
         import onnxruntime
     except ImportError as error:

@@ -241,7 +241,7 @@ def _logger(trt: Any) -> tuple[Any, list[str]]:
     """A logger that keeps errors instead of printing everything."""
     said: list[str] = []
 
-    class Logger(trt.ILogger):  # type: ignore[misc, name-defined]
+    class Logger(trt.ILogger):
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
 
@@ -255,7 +255,7 @@ def _logger(trt: Any) -> tuple[Any, list[str]]:
 def _monitor(trt: Any, progress: Progress) -> Any:
     """TensorRT's nested phases as calls of `progress`, for the outermost one that is under way."""
 
-    class _BuildMonitor(trt.IProgressMonitor):  # type: ignore[misc, name-defined]
+    class _BuildMonitor(trt.IProgressMonitor):
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
             self.steps: dict[str, int] = {}

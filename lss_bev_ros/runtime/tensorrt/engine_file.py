@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from ... import files
 from ...errors import RuntimeBackendError
@@ -50,7 +51,7 @@ class EngineNote:
     plan_sha256: str
     weights_sha256: str
     metadata: Mapping[str, str]
-    options: Mapping[str, object] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
     def problem(

@@ -7,6 +7,7 @@ import math
 from numba import cuda
 
 from ..noise import whole
+from ..rasterizer import edges, set_up
 from ..shadow import CONTACT_SCALE
 from .place import VIEWS
 
@@ -44,28 +45,15 @@ def raise_keys(t, vertices, axes, offset, scale, keys, lane, lanes, wide, limit)
     around = across * (min(high_y, size + 0.0) - max(low_y, 0.0) + 1.0)
     if lanes == 1 and around > limit:
         return around
-    if y1 < y0:
-        x0, y0, k0, x1, y1, k1 = x1, y1, k1, x0, y0, k0
-    if y2 < y1:
-        x1, y1, k1, x2, y2, k2 = x2, y2, k2, x1, y1, k1
-        if y1 < y0:
-            x0, y0, k0, x1, y1, k1 = x1, y1, k1, x0, y0, k0
-    area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-    if abs(area) < 1e-9:
+    x0, y0, k0, x1, y1, x2, y2, area, slope_x, slope_y = set_up(x0, y0, k0, x1, y1, k1, x2, y2, k2)
+    if area == 0.0:
         return 0.0
-    slope_x = ((k1 - k0) * (y2 - y0) - (k2 - k0) * (y1 - y0)) / area
-    slope_y = ((k2 - k0) * (x1 - x0) - (k1 - k0) * (x2 - x0)) / area
     first = max(0, -whole(-max(y0, -1.0)))
     last = min(size - 1, -whole(-min(y2, size + 1.0)) - 1)
-    long_slope = (x2 - x0) / (y2 - y0)
     for row in range(first + lane // wide, last + 1, lanes // wide):
-        long_x = x0 + (row - y0) * long_slope
-        if row < y1:
-            short_x = x0 + (row - y0) * (x1 - x0) / (y1 - y0)
-        else:
-            short_x = x1 + (row - y1) * (x2 - x1) / (y2 - y1)
-        left = max(0, -whole(-max(min(long_x, short_x), -1.0)))
-        right = min(size - 1, -whole(-min(max(long_x, short_x), size + 1.0)) - 1)
+        low, high = edges(row, x0, y0, x1, y1, x2, y2)
+        left = max(0, -whole(-max(low, -1.0)))
+        right = min(size - 1, -whole(-min(high, size + 1.0)) - 1)
         key = k0 + (row - y0) * slope_y
         for column in range(left + lane % wide, right + 1, wide):
             height = whole((key + (column - x0) * slope_x) * STEPS + 0.5)

@@ -16,7 +16,7 @@ import numpy as np
 from numba import cuda, float64
 
 from ..noise import whole
-from ..rasterizer import NEAR, _clipped
+from ..rasterizer import edges, project, set_up
 from .place import VIEWS
 
 KEY_SCALE = float(1 << 36)
@@ -34,73 +34,22 @@ WARP = 32
 def span_fill(x0, y0, k0, x1, y1, k1, x2, y2, k2, number, buffer, lane, lanes, wide):
     """Draw one projected triangle into a buffer (H, W) int64; threads share rows, and columns by `wide`."""
     height, width = buffer.shape
-    if y1 < y0:
-        x0, y0, k0, x1, y1, k1 = x1, y1, k1, x0, y0, k0
-    if y2 < y1:
-        x1, y1, k1, x2, y2, k2 = x2, y2, k2, x1, y1, k1
-        if y1 < y0:
-            x0, y0, k0, x1, y1, k1 = x1, y1, k1, x0, y0, k0
-    area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-    if abs(area) < 1e-9:
+    x0, y0, k0, x1, y1, x2, y2, area, slope_x, slope_y = set_up(x0, y0, k0, x1, y1, k1, x2, y2, k2)
+    if area == 0.0:
         return
-    slope_x = ((k1 - k0) * (y2 - y0) - (k2 - k0) * (y1 - y0)) / area
-    slope_y = ((k2 - k0) * (x1 - x0) - (k1 - k0) * (x2 - x0)) / area
     first = max(0, -whole(-max(y0, -1.0)))
     last = min(height - 1, -whole(-min(y2, height + 1.0)) - 1)
-    long_slope = (x2 - x0) / (y2 - y0)
     for row in range(first + lane // wide, last + 1, lanes // wide):
-        long_x = x0 + (row - y0) * long_slope
-        if row < y1:
-            short_x = x0 + (row - y0) * (x1 - x0) / (y1 - y0)
-        else:
-            short_x = x1 + (row - y1) * (x2 - x1) / (y2 - y1)
-        left = max(0, -whole(-max(min(long_x, short_x), -1.0)))
-        right = min(width - 1, -whole(-min(max(long_x, short_x), width + 1.0)) - 1)
+        low, high = edges(row, x0, y0, x1, y1, x2, y2)
+        left = max(0, -whole(-max(low, -1.0)))
+        right = min(width - 1, -whole(-min(high, width + 1.0)) - 1)
         key = k0 + (row - y0) * slope_y
         for column in range(left + lane % wide, right + 1, wide):
             depth = key + (column - x0) * slope_x
             if depth > 0.0:
-                packed = (whole(depth * KEY_SCALE) << 22) | (NUMBERS - 1 - number)
+                packed = (whole(depth * KEY_SCALE) << 22) | np.int64(NUMBERS - 1 - number)
                 if packed > buffer[row, column]:
                     cuda.atomic.max(buffer, (row, column), packed)
-
-
-@cuda.jit(device=True)
-def project(row, vertices, rotation, origin, lens, width, height, corners, polygon):
-    """Clip a triangle into `polygon` (4, 3), which gets x, y and key; returns its corners' number, 0 where
-    nothing of it can be seen.
-    """
-    left, right = (-1.0 - lens[2]) / lens[0], (width - lens[2]) / lens[0]
-    top, bottom = (-1.0 - lens[3]) / lens[1], (height - lens[3]) / lens[1]
-    out = 31
-    for k in range(3):
-        dx = vertices[row, k, 0] - origin[0]
-        dy = vertices[row, k, 1] - origin[1]
-        dz = vertices[row, k, 2] - origin[2]
-        for axis in range(3):
-            corners[k, axis] = rotation[axis, 0] * dx + rotation[axis, 1] * dy + rotation[axis, 2] * dz
-        x, y, z = corners[k, 0], corners[k, 1], corners[k, 2]
-        code = 0
-        if z < NEAR:
-            code |= 1
-        if x < left * z:
-            code |= 2
-        if x > right * z:
-            code |= 4
-        if y < top * z:
-            code |= 8
-        if y > bottom * z:
-            code |= 16
-        out &= code
-    if out != 0:
-        return 0
-    count = _clipped(corners, 0, polygon)
-    for k in range(count):
-        key = 1.0 / polygon[k, 2]
-        polygon[k, 0] = lens[0] * polygon[k, 0] * key + lens[2]
-        polygon[k, 1] = lens[1] * polygon[k, 1] * key + lens[3]
-        polygon[k, 2] = key
-    return count
 
 
 @cuda.jit(device=True)

@@ -3,7 +3,7 @@
 Stands in for rcl's reading of ROS_DOMAIN_ID, ROS_AUTOMATIC_DISCOVERY_RANGE, ROS_LOCALHOST_ONLY and
 ROS_STATIC_PEERS (domain_id.c, discovery_options.c, localhost.c, init.c) and for what rmw_cyclonedds makes
 of them and of CYCLONEDDS_URI (rmw_node.cpp, check_create_domain). Two differences: LOCALHOST is the default
-range here, so that a demonstration does not join whatever else runs on the network; and settings that
+range here, so that what is tried out does not join whatever else runs on the network; and settings that
 only make it faster are added, each unless the user sets it or what it is checked against.
 """
 

@@ -77,11 +77,6 @@ def type_store() -> Typestore:
     return store
 
 
-def packages() -> tuple[str, ...]:
-    """Names of the interface packages there are, sorted."""
-    return tuple(sorted({name.partition("/")[0] for name in type_store().fielddefs}))
-
-
 def names(package: str, kind: str) -> tuple[str, ...]:
     """Short names of a package's messages (`kind` "msg") or services (`kind` "srv"), sorted."""
     if kind == "srv":

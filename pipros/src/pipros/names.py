@@ -61,6 +61,11 @@ def expand(name: str, node_name: str, namespace: str) -> str:
     return name if name.startswith("/") else qualify(namespace, name)
 
 
+def absolute(topic: str) -> str:
+    """A topic's full name: a relative one is below the root, as for ros2's commands."""
+    return topic if topic.startswith("/") else f"/{topic}"
+
+
 def is_hidden(name: str) -> bool:
     """Whether a topic or service is hidden from listings: a token of it starts with '_'."""
     return any(token.startswith("_") for token in name.split("/"))

@@ -1,7 +1,9 @@
 """Fills the overlay's interface packages, so that `from sensor_msgs.msg import Image` works.
 
-Each package in the overlay is a one-line module that calls `fill`; its `msg` and `srv` submodules
-make a class when it is first asked for.
+Each package in the overlay is a module that calls `fill`; its `msg` and `srv` submodules make a class when
+it is first asked for. A module each, and no import hook, since a child finds the overlay by PYTHONPATH: in
+`python -m something` nothing of pipros runs before the first `from sensor_msgs.msg import Image`. Types of
+other packages of the type store are found by their names (`rosidl_runtime_py.utilities.get_message`).
 """
 
 from __future__ import annotations

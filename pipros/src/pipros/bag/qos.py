@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipros.errors import PiprosError
-from pipros.topic.offers import absolute
+from pipros.names import absolute
 
 # Ten times rosbag2's, so that a burst, or a bag played fast, does not overtake a reliable reader.
 _DEFAULT_DEPTH = 100

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from pipros.errors import PiprosError
-from pipros.topic.offers import absolute
+from pipros.names import absolute
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from pipros.errors import PiprosError
+from pipros.names import absolute
 
-from .offers import absolute, message_class, types_of
+from .offers import message_class, types_of
 from .request import Request
 from .session import Session
 

@@ -8,12 +8,10 @@ guard wakes it.
 from __future__ import annotations
 
 import inspect
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from pipros.transport import Guard, WaitSet
@@ -123,11 +121,6 @@ class Executor:
             if left is not None and left <= 0:
                 return
             self._spin_once(left, future.done)
-
-    def spin_once_until_future_complete(self, future: Future, timeout_sec: float | None = None) -> None:
-        """Like `spin_once`, but return when a future is done."""
-        future.add_done_callback(lambda _: self.wake())
-        self._spin_once(timeout_sec, future.done)
 
     def shutdown(self, timeout_sec: float | None = None) -> bool:
         """Stop and wait for running callbacks; False where they take longer than the timeout."""
@@ -245,7 +238,6 @@ class Executor:
                 call = entity.take()
             finally:
                 entity.executor_event = False
-                self._taken()
             result = call() if call is not None else None
             later = inspect.iscoroutine(result)
         finally:
@@ -261,9 +253,6 @@ class Executor:
         finally:
             entity.callback_group.ending_execution(entity)
             self._done()
-
-    def _taken(self) -> None:
-        """An entity can be waited for again; matters where another thread waits."""
 
     def _done(self) -> None:
         """A callback has ended."""
@@ -283,40 +272,3 @@ class SingleThreadedExecutor(Executor):
         task()
         if task.done():
             task.result()  # raises what the callback raised
-
-
-class MultiThreadedExecutor(Executor):
-    """Runs callbacks in a pool of threads, as their callback groups allow."""
-
-    def __init__(self, num_threads: int | None = None, *, context: Context | None = None) -> None:
-        super().__init__(context=context)
-        threads = num_threads or (
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        )
-        self._pool = ThreadPoolExecutor(threads or 2, thread_name_prefix="rclpy executor")
-        self._failed: deque[Task] = deque()
-
-    def shutdown(self, timeout_sec: float | None = None) -> bool:
-        """Stop and wait for running callbacks; False where they take longer than the timeout."""
-        finished = super().shutdown(timeout_sec)
-        self._pool.shutdown(wait=False)
-        return finished
-
-    def _spin_once(self, timeout_sec: float | None, condition: Callable[[], bool]) -> None:
-        try:
-            task = self._next_task(timeout_sec, lambda: bool(self._failed) or condition())
-        except (ExternalShutdownException, ShutdownException, TimeoutException, ConditionReachedException):
-            pass
-        else:
-            self._pool.submit(self._call, task)
-        if self._failed:
-            self._failed.popleft().result()  # raises what a callback raised
-
-    def _call(self, task: Task) -> None:
-        task()
-        if task.done() and task._exception is not None:
-            self._failed.append(task)
-        self.wake()
-
-    def _taken(self) -> None:
-        self.wake()

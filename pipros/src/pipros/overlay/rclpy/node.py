@@ -59,8 +59,6 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
         enable_rosout: bool = True,
         start_parameter_services: bool = True,
         parameter_overrides: Sequence[Parameter] | None = None,
-        allow_undeclared_parameters: bool = False,
-        automatically_declare_parameters_from_overrides: bool = False,
     ) -> None:
         self._context = context or get_default_context()
         if not self._context.ok():
@@ -75,7 +73,7 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
             for name, value in self._arguments.parameters(self._name, self._namespace).items()
         }
         overrides.update({parameter.name: parameter for parameter in parameter_overrides or ()})
-        ParameterHolder.__init__(self, overrides, allow_undeclared_parameters)
+        ParameterHolder.__init__(self, overrides)
         EntityOwner.__init__(self)
         self._executor: weakref.ref | None = None
         self._graph = self._context.graph
@@ -88,9 +86,6 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
         self._event_publisher = self.create_publisher(
             ParameterEvent, "/parameter_events", qos_profile_parameter_events
         )
-        if automatically_declare_parameters_from_overrides:
-            for name, parameter in overrides.items():
-                self.declare_parameter(name, parameter.value)
         self._time_source = TimeSource(self, self._clock)
         if start_parameter_services:
             ParameterService(self)

@@ -22,7 +22,7 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, qos_profile_services_default, to_endpoint
 from rclpy.service import Service
 from rclpy.subscription import Subscription, wants_info
-from rclpy.timer import Rate, Timer
+from rclpy.timer import Timer
 
 
 class EntityOwner:
@@ -50,11 +50,6 @@ class EntityOwner:
         self._events: list[EventHandler] = []
         self._is_destroyed = False
         self._default_callback_group = MutuallyExclusiveCallbackGroup()
-
-    @property
-    def default_callback_group(self) -> CallbackGroup:
-        """The group of everything that is given none; mutually exclusive."""
-        return self._default_callback_group
 
     @property
     def publishers(self) -> Iterator[Publisher]:
@@ -198,12 +193,6 @@ class EntityOwner:
         self._add(self._timers, timer)
         return timer
 
-    def create_rate(self, frequency: float, clock: Clock | None = None) -> Rate:
-        """Sleep to a beat of so many Hz; another thread must spin the node."""
-        if frequency <= 0:
-            raise ValueError("frequency must be > 0")
-        return Rate(self.create_timer(1.0 / frequency, lambda: None, None, clock), context=self._context)
-
     def create_service(
         self,
         srv_type: type,
@@ -259,10 +248,6 @@ class EntityOwner:
     def destroy_timer(self, timer: Timer) -> bool:
         """Stop a timer; False where it is not this node's."""
         return self._destroy(self._timers, timer)
-
-    def destroy_rate(self, rate: Rate) -> bool:
-        """Stop a rate; False where it is not this node's."""
-        return self.destroy_timer(rate._timer)
 
     def destroy_service(self, service: Service) -> bool:
         """Stop serving; False where the service is not this node's."""

@@ -28,10 +28,6 @@ class GraphQueries:
         """Names and namespaces of all nodes."""
         return self._graph.nodes()
 
-    def get_fully_qualified_node_names(self) -> list[str]:
-        """Names of all nodes with their namespaces."""
-        return [f"{namespace.rstrip('/')}/{name}" for name, namespace in self._graph.nodes()]
-
     def get_topic_names_and_types(self, no_demangle: bool = False) -> NamesAndTypes:
         """All topics and the types they are used with."""
         if no_demangle:
@@ -48,19 +44,9 @@ class GraphQueries:
         """Topics that a node publishes."""
         return _names_and_types(_of(self._graph.writers(TOPIC), node_name, node_namespace))
 
-    def get_subscriber_names_and_types_by_node(
-        self, node_name: str, node_namespace: str, no_demangle: bool = False
-    ) -> NamesAndTypes:
-        """Topics that a node subscribes to."""
-        return _names_and_types(_of(self._graph.readers(TOPIC), node_name, node_namespace))
-
     def get_service_names_and_types_by_node(self, node_name: str, node_namespace: str) -> NamesAndTypes:
         """Services of a node."""
         return _names_and_types(_of(self._graph.readers(REQUEST), node_name, node_namespace))
-
-    def get_client_names_and_types_by_node(self, node_name: str, node_namespace: str) -> NamesAndTypes:
-        """Services that a node is a client of."""
-        return _names_and_types(_of(self._graph.writers(REQUEST), node_name, node_namespace))
 
     def count_publishers(self, topic_name: str) -> int:
         """How many publishers a topic has, whose name is not remapped."""

@@ -67,7 +67,7 @@ class ParameterService:
 
     def _list(self, request: object, response: object) -> object:
         found, prefixes = [], []
-        for name in self._node.get_parameters_by_prefix(""):
+        for name in self._node._parameters:
             if not _is_listed(name, request.prefixes, request.depth):
                 continue
             found.append(name)

@@ -50,11 +50,6 @@ class QoSPolicyEnum(IntEnum):
         """A policy's value by its name in any case."""
         return cls[name.upper()].value
 
-    @property
-    def short_key(self) -> str:
-        """The name in lower case."""
-        return self.name.lower()
-
 
 class HistoryPolicy(QoSPolicyEnum):
     """How many samples wait for a slow reader."""

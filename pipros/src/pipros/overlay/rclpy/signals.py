@@ -98,8 +98,3 @@ def install_signal_handlers(options: SignalHandlerOptions = SignalHandlerOptions
 def uninstall_signal_handlers() -> None:
     """Restore the handlers there were."""
     _handlers.uninstall()
-
-
-def get_current_signal_handlers_options() -> SignalHandlerOptions:
-    """Which signals are handled."""
-    return _handlers.options
