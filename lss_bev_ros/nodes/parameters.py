@@ -31,7 +31,7 @@ _WORDS = {
     bool: "true or false",
     int: "a whole number",
     float: "a number with a decimal point, such as 2.0",
-    str: "a text",
+    str: "a string",
 }
 
 
@@ -61,7 +61,7 @@ def declare(node: Node, kind: type[P], **overrides: Any) -> P:
         except InvalidParameterTypeException:
             raise ParameterError(
                 f"parameter {field.name}: {_given(node, field.name)} is not "
-                f"{_WORDS.get(hint, 'a list of texts')}"
+                f"{_WORDS.get(hint, 'a list of strings')}"
             ) from None
         except InvalidParameterValueException:
             low, high = field.metadata["bounds"]

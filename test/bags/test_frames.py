@@ -123,7 +123,7 @@ def test_what_cannot_be_placed_is_said_once(plain, tmp_path):
     assert sorted(said) == [
         "cam_back is not placed: no transform from 'cam_back' to 'base_link': no transform names a frame "
         "'cam_back'",
-        "cam_front is not placed: the bag has no camera_info of it",
+        "cam_front is not placed: the bag has no camera_info for it",
         "the LiDAR is not placed: no transform from 'lidar_top' to 'base_link': no transform names a frame "
         "'lidar_top'",
     ]

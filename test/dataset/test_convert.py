@@ -141,7 +141,7 @@ def test_sweeps_that_are_not_there_are_told_at_once(maker, tmp_path):
     for file in (root / "sweeps").rglob("*.*"):
         file.unlink()
     reader = NuScenesReader(root)
-    with pytest.raises(DatasetError, match=r"name 2 sweeps, but the files are not there.*--no-sweeps"):
+    with pytest.raises(DatasetError, match=r"name 2 sweeps, but the files are missing.*--no-sweeps"):
         convert(reader, tmp_path / "bags")
     assert not (tmp_path / "bags").exists()
     assert convert(reader, tmp_path / "bags", sweeps=False).left_out == []
@@ -164,7 +164,7 @@ def test_nothing_half_written_stays(reader, tmp_path):
 
 def test_a_bag_that_is_there_is_left_alone(reader, tmp_path):
     convert(reader, tmp_path / "bags")
-    with pytest.raises(RosError, match="exists already; convert to another folder"):
+    with pytest.raises(RosError, match="already exists; convert to another folder"):
         convert(reader, tmp_path / "bags")
 
 
