@@ -1,4 +1,4 @@
-"""`lss-bev topic` and `lss-bev bag`: the options of `ros2 topic` and `ros2 bag`."""
+"""`lss-bev topic`: the options of `ros2 topic`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
-
-from .bag import bag
-
-__all__ = ["bag", "topic"]
 
 topic = typer.Typer(help="Inspect topics, as `ros2 topic` does.", no_args_is_help=True)
 
