@@ -137,7 +137,7 @@ def definition(name: str) -> Definition:
     return Definition(
         name,
         tuple(_field(field, description) for field, description in fields if field != PLACEHOLDER),
-        {key: bytes([value]) if kind == "byte" else value for key, kind, value in constants},
+        {key: bytes([int(value)]) if kind == "byte" else value for key, kind, value in constants},
     )
 
 
