@@ -192,8 +192,8 @@ def xyz_from_cloud(message: PointCloud2) -> np.ndarray:
     if not {"x", "y", "z"} <= set(fields):
         found = ", ".join(f"{field.name} (type {field.datatype})" for field in message.fields) or "none"
         raise GeometryError(
-            f"{frame}: a point cloud needs numeric fields x, y and z, and this one has {found}: "
-            f"let the driver publish Cartesian points"
+            f"{frame}: a point cloud needs numeric fields x, y and z, but this one has {found}: "
+            f"make the driver publish Cartesian points"
         )
     width, height, step = message.width, message.height, message.point_step
     if not width * height:

@@ -91,7 +91,7 @@ def load_frames(path: Path) -> BenchmarkFrames:
         raise DatasetError(f"{path}: file is missing; write it with `--save-frames {path}`") from None
     except _DAMAGED as error:
         raise DatasetError(
-            f"{path}: no file of benchmark frames ({error}); write one with `--save-frames`"
+            f"{path}: not a file of benchmark frames ({error}); write one with `--save-frames`"
         ) from None
 
 

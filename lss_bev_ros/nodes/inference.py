@@ -159,7 +159,7 @@ class InferenceNode(Node):
         if self._synchronizer.counts.restarts > self._restarts:
             self._restarts = self._synchronizer.counts.restarts
             self.get_logger().info(
-                "the cameras' stamps went back: a bag or a clock began anew, and so do the sets"
+                "the cameras' stamps jumped back: a bag or a clock restarted, so matching restarts"
             )
 
     # -- the network's thread -----------------------------------------------------------------------
@@ -246,13 +246,17 @@ class InferenceNode(Node):
         """Why no frame set comes."""
         cameras, silence = len(self.config.cameras), self._synchronizer.silence(time.monotonic_ns())
         if silence is None:
-            return "no images have come: start the cameras, or correct `cameras`"
+            return "no images have arrived: start the cameras, or correct `cameras`"
         reasons = [summary(faults.values(), cameras)] if faults else []
         if silence > self.config.stale_after:
             reasons.append(f"no images for {silence:.1f} s")
         elif 0 < cameras - len(faults) < self.config.min_cameras:
-            reasons.append(f"a set needs {self.config.min_cameras} of {cameras} cameras (`min_cameras`)")
-        return "; ".join(reasons) or "the cameras' images share no instant: raise `slop` or `deadline`"
+            reasons.append(
+                f"a frame set needs {self.config.min_cameras} of {cameras} cameras (`min_cameras`)"
+            )
+        return (
+            "; ".join(reasons) or "the cameras' images are too far apart in time: raise `slop` or `deadline`"
+        )
 
     def _network_status(self, obstacle: str) -> Status:
         values: dict[str, object] = {
@@ -276,7 +280,7 @@ class InferenceNode(Node):
     def _camera_status(self, faults: Mapping[str, CameraFault]) -> Status:
         counts, cameras = self._synchronizer.counts, len(self.config.cameras)
         if self._synchronizer.silence(time.monotonic_ns()) is None:
-            return Status("cameras", STALE, "no images have come: start the cameras, or correct `cameras`")
+            return Status("cameras", STALE, "no images have arrived: start the cameras, or correct `cameras`")
         offsets = self._synchronizer.offsets(time.monotonic_ns())
         values: dict[str, object] = {
             "complete": counts.complete,

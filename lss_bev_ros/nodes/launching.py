@@ -49,25 +49,27 @@ def node_with_arguments(name: str, configuration: type) -> list[Action]:
         DeclareLaunchArgument(
             "params_file",
             default_value=share("config", "lss_bev.yaml"),
-            description="all nodes' parameters",
+            description="parameter file of all nodes",
         ),
         DeclareLaunchArgument(
-            "namespace", default_value="", description="of all nodes and topics, such as car1; empty for none"
+            "namespace",
+            default_value="",
+            description="namespace of all nodes and topics, such as car1; empty: none",
         ),
         DeclareLaunchArgument(
             "namespaced_tf",
             default_value="true",
-            description="true: /tf and /tf_static are below the namespace, as in nav2; false: global",
+            description="true: /tf and /tf_static are inside the namespace, as in nav2; false: global",
         ),
         DeclareLaunchArgument(
             "namespaced_clock",
             default_value="false",
-            description="true: /clock is below the namespace, for cars that replay at the same time",
+            description="true: /clock is inside the namespace, for cars that replay at the same time",
         ),
         DeclareLaunchArgument(
             "use_sim_time",
             default_value="false",
-            description="take the time from /clock, as replay with stamp:=dataset or a bag publishes it",
+            description="use the time of /clock, as replay with stamp:=dataset or a bag publishes it",
         ),
     ]
     arguments += [
@@ -109,7 +111,7 @@ def rviz() -> list[Action]:
             get_package_share_directory("rviz2")
         except PackageNotFoundError:
             remedy = "install ros-$ROS_DISTRO-rviz2 and source ROS 2, or open a bag in Foxglove"
-            return [LogInfo(msg=f"rviz:=true: rviz2 is not installed here, so there is no window; {remedy}")]
+            return [LogInfo(msg=f"rviz:=true: rviz2 is not installed here, so no window opens; {remedy}")]
         use_sim_time = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
         return [
             Node(
@@ -148,4 +150,4 @@ def _describe(field: dataclasses.Field[Any]) -> str:
     low, high = field.metadata["bounds"]
     choices = field.metadata["choices"]
     limits = f" ({low} to {high})" if low is not None else f" ({', '.join(choices)})" if choices else ""
-    return f"{field.metadata['description']}{limits}; from params_file where empty"
+    return f"{field.metadata['description']}{limits}; if not given, the value in params_file"

@@ -87,10 +87,11 @@ def fold_normalisation(model: LiftSplatShoot) -> LiftSplatShoot:
     """
     folded = copy.deepcopy(model)
     for layer in layers(folded):
-        if layer.norm is not None:
-            weight, bias = fold(layer.conv, layer.norm)
-            layer.conv.weight = nn.Parameter(weight, requires_grad=False)
-            layer.conv.bias = nn.Parameter(bias, requires_grad=False)
-            parent, _, name = layer.norm_name.rpartition(".")
+        if layer.norm:
+            conv = folded.get_submodule(layer.name)
+            weight, bias = fold(conv, folded.get_submodule(layer.norm))
+            conv.weight = nn.Parameter(weight, requires_grad=False)
+            conv.bias = nn.Parameter(bias, requires_grad=False)
+            parent, _, name = layer.norm.rpartition(".")
             setattr(folded.get_submodule(parent), name, nn.Identity())
     return folded

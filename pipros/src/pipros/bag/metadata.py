@@ -86,7 +86,7 @@ def read_metadata(path: Path) -> Metadata:
             str(data.get("compression_format") or ""),
         )
     except (YAMLError, AttributeError, KeyError, TypeError, ValueError, UnicodeDecodeError):
-        raise PiprosError(f"{path} is no rosbag2 metadata") from None
+        raise PiprosError(f"{path} is not rosbag2 metadata") from None
 
 
 def profiles(recorded: object) -> tuple[Qos, ...]:

@@ -184,14 +184,15 @@ class Bag:
             if _plain(self.path).suffix not in _STORAGES:
                 hint = "; convert it (rosbags-convert)" if self.path.suffix == ".bag" else ""
                 raise PiprosError(
-                    f"{self.path} is no bag: only MCAP (.mcap) and SQLite (.db3) storage is supported{hint}"
+                    f"{self.path} is not a bag: only MCAP (.mcap) and SQLite (.db3) storage is "
+                    f"supported{hint}"
                 )
             return [self.path]
         found = self._in_folder()
         path = self.path / "metadata.yaml"
         if not path.is_file():
             if not found:
-                raise PiprosError(f"{self.path} is no bag: it has no metadata.yaml and no MCAP file")
+                raise PiprosError(f"{self.path} is not a bag: it has no metadata.yaml and no MCAP file")
             self.complete = False
             return found
         try:
@@ -238,7 +239,7 @@ class Bag:
                 self.notes.append(f"left out, since metadata.yaml does not list them: {', '.join(others)}")
             return list(dict.fromkeys(whole))
         if not found:
-            raise PiprosError(f"{self.path} is no bag: it has none of the MCAP files of its metadata")
+            raise PiprosError(f"{self.path} is not a bag: it has none of the MCAP files of its metadata")
         missing = [name for name, file in zip(files, listed, strict=True) if file is None]
         self.complete = False
         if len(others) >= len(missing):
@@ -324,7 +325,7 @@ class Bag:
                 (self._lost if held.get(name, 0) < claimed else self.notes).append(line)
         for name, count in sorted(held.items()):
             if count and name not in self._metadata.counts:
-                self.notes.append(f"{name}: {count} messages that metadata.yaml does not tell of")
+                self.notes.append(f"{name}: {count} messages that metadata.yaml does not list")
         told, total = self._metadata.message_count, sum(held.values())
         if not self._metadata.counts and told is not None and told > total:
             self._lost.append(f"metadata.yaml claims {told} messages, the files hold {total}")
@@ -376,9 +377,9 @@ def _reason(kind: str, encoding: str, chosen: str | None) -> str:
     if encoding == "ros1":
         return "messages of ROS 1; convert the bag (rosbags-convert)"
     if encoding.lower() not in ("cdr", ""):
-        return f"encoded as {encoding}, which is none of ROS 2's"
+        return f"encoded as {encoding}, which ROS 2 does not know"
     if not kind:
         return "no type is told"
     if chosen is None:
-        return "its encoding is not told"
+        return "its encoding is not stated"
     return f"the topic has more messages of type {chosen}"

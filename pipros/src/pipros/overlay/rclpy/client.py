@@ -51,10 +51,12 @@ class Client:
     def call_async(self, request: Message) -> Future:
         """Send a request; the future gets the response, or PiprosError where none can ever come."""
         if not isinstance(request, self.srv_type.Request):
-            raise TypeError(f"request of service {self.srv_name} must be its Request, not {type(request)}")
+            raise TypeError(
+                f"request of service {self.service_name} must be its Request, not {type(request)}"
+            )
         channel = self._channel
         if channel is None:
-            raise InvalidHandle(f"client of service {self.srv_name!r} was destroyed")
+            raise InvalidHandle(f"client of service {self.service_name!r} was destroyed")
         future = Future()
         if refusal := channel.refusal():
             future.set_exception(PiprosError(refusal))

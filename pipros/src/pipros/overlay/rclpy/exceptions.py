@@ -20,7 +20,8 @@ class NameValidationException(Exception):
     """A name that ROS 2 does not allow."""
 
     def __init__(self, name_type: str, name: str, error_msg: str, invalid_index: int = 0) -> None:
-        super().__init__(f"Invalid {name_type}: {error_msg}: '{name}'")
+        super().__init__(f"Invalid {name_type}: {error_msg}:\n  '{name}'\n   {' ' * invalid_index}^")
+        self.reason = error_msg  # not part of rclpy
 
 
 class InvalidNamespaceException(NameValidationException):

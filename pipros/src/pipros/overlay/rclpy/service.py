@@ -49,7 +49,7 @@ class Service:
         """Answer a request."""
         if not isinstance(response, self.srv_type.Response):
             raise TypeError(
-                f"the callback of service {self.srv_name} must return its response, not {type(response)}"
+                f"the callback of service {self.service_name} must return its response, not {type(response)}"
             )
         if self._channel is not None:
             self._channel.reply(header, response)
