@@ -18,7 +18,7 @@ from std_srvs.srv import Trigger
 from tf2_ros import TransformBroadcaster
 
 from .. import messages, topics
-from ..dataset import CameraShot, Keyframe, LidarScan, NuScenesReader
+from ..dataset import CameraShot, Keyframe, NuScenesReader
 from ..dataset.timeline import Event, Mounting, next_start, recorded_time, timeline, with_mountings
 from ..errors import DatasetError
 from ..geometry import CAMERA_NAMES, BevGrid
@@ -286,10 +286,11 @@ class ReplayNode(Node):
         if event not in self._prepared and not isinstance(event.item, Mounting):
             self._prepared[event] = []
             with contextlib.suppress(DatasetError):  # told when it is due
-                self._prepared[event] = self._make(event.item, event.stamp)
+                self._prepared[event] = self._make(event)
 
-    def _make(self, item: CameraShot | LidarScan | Keyframe, stamp: int) -> list[tuple[str, Any]]:
-        return topics.recording(item, stamp, self._grid, self.config.publish_raw)
+    def _make(self, event: Event) -> list[tuple[str, Any]]:
+        assert not isinstance(event.item, Mounting), "it has no messages of its own"
+        return topics.recording(event.item, event.stamp, self._grid, self.config.publish_raw)
 
     def _publish(self, event: Event, stamp: int) -> None:
         item = event.item
@@ -299,7 +300,7 @@ class ReplayNode(Node):
             return
         self._tf.sendTransform(topics.motion(item, stamp).transforms)
         try:
-            made = self._prepared.pop(event, None) or self._make(item, event.stamp)
+            made = self._prepared.pop(event, None) or self._make(event)
         except DatasetError as error:
             self._errors += 1
             self._broken = (str(error), time.monotonic())
