@@ -44,7 +44,8 @@ EXPORT = ["onnx>=1.14", "onnxruntime>=1.16", "onnxslim>=0.1.50"]
 CUDA = ["nvidia-nvimgcodec-cu13[nvjpeg]>=0.6"]
 # Drawing on the GPU that trains, and TensorBoard's logs; CUDA 12: numba-cuda[cu12].
 TRAIN = [*SYNTHETIC, "numba-cuda[cu13]", "tensorboard"]
-DOCS = ["mkdocs-material>=9.6,<10", "mkdocstrings[python]>=0.27"]
+# ruff breaks long signatures of the API pages.
+DOCS = ["mkdocs-material>=9.6,<10", "mkdocstrings[python]>=0.27", "ruff"]
 DEMO = [*DATASET, *SYNTHETIC, *STANDALONE, *DASHBOARD]
 
 setup(
@@ -114,10 +115,13 @@ setup(
             *DOCS,
             "codespell",
             "hypothesis",
+            "mypy",
             "pytest",
             "pytest-cov",
             "pytest-xdist",
             "ruff",
+            "shapely>=2",
+            "shapely>=2.1; python_version >= '3.13'",  # wheels
         ],
     },
     entry_points={

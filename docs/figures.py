@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from textwrap import wrap
+from textwrap import shorten, wrap
 from xml.sax.saxutils import escape
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,8 +29,13 @@ TOGETHER = {
     "camera_image": "messages, topics",
     "cli": "commands",
     "ament_prefix": "ros2",
+    "ending": "ros2",
+    "missing": "ros2",
 }
-PURPOSE = {"messages, topics": "numpy to ROS messages and back; what a keyframe becomes on topics"}
+PURPOSE = {
+    "messages, topics": "numpy to ROS messages and back; what a keyframe becomes on topics",
+    "ros2": "Which ROS 2 the package runs on, and what to install where an import fails",
+}
 UNDRAWN = {"errors", "__init__"}  # everybody imports these
 ROS = {"rclpy", "tf2_ros", "launch", "launch_ros", "cv_bridge", "ament_index_python", "pipros"}
 
@@ -306,10 +311,11 @@ def draw_layers(layers: Layers) -> str:
         drawing.box(x[box] - BOX[0] / 2, y[box], *BOX, fill, stroke)
         drawing.text(x[box], y[box] + 20, box, 14.5, INK, 650, "middle")
         lines = wrap(purpose, 33)
-        lines = lines if len(lines) <= 3 else [*lines[:2], lines[2][:30].rstrip(" ,:;") + " ..."]
+        if len(lines) > 3:
+            lines = [*lines[:2], shorten(" ".join(lines[2:]), 33, placeholder=" ...")]
         for place, line in enumerate(lines):
             drawing.text(x[box], y[box] + 37 + 14 * place, line, 10.5, FAINT, 400, "middle")
-    for place, (colors, text) in enumerate(((KNOWS, "knows ROS 2"), (FREE, "numpy and torch alone"))):
+    for place, (colors, text) in enumerate(((KNOWS, "knows ROS 2"), (FREE, "knows nothing of ROS"))):
         drawing.box(MARGIN, MARGIN + 26 * place, 16, 16, *colors, radius=4)
         drawing.text(MARGIN + 24, MARGIN + 13 + 26 * place, text, 12.5)
     drawing.text(MARGIN, MARGIN + 65, "an arrow: imports; what follows", 11, FAINT)
@@ -457,7 +463,7 @@ def draw_line(drawing, y, left, name, hearers, topic, color, marks, latched) -> 
     """One topic. It passes behind the columns of those who do not subscribe."""
     names = list(left)
     begin = left[name] + COLUMN
-    end = left[hearers[-1]] if hearers else begin + BETWEEN - 76
+    end = left[hearers[-1]] if hearers else begin + BETWEEN - 66
     dash = "" if hearers else 'stroke-dasharray="2 4"'
     if not hearers and name == names[-1]:
         return
@@ -465,7 +471,7 @@ def draw_line(drawing, y, left, name, hearers, topic, color, marks, latched) -> 
     drawing.text(begin + 12, y - 6, f"{topic} ◆" if latched else topic, 12, color, 600, mono=True)
     marks += [(left[hearer] - 1, y, 1, color) for hearer in hearers]
     if not hearers:
-        drawing.text(begin + BETWEEN - 66, y + 4, "for others", 10.5, FAINT)
+        drawing.text(begin + BETWEEN - 58, y + 4, "for others", 10.5, FAINT)
 
 
 def draw_service(drawing, y, left, server, asking, service, marks) -> None:

@@ -6,7 +6,7 @@ import array
 import functools
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +70,7 @@ def image_note(message: CompressedImage | Image) -> str:
     return f"{message.header.frame_id}: {note}" if note else ""
 
 
-def _layout(message: Image) -> tuple[str, Sequence[int], int, int, int, bool]:
+def _layout(message: Image) -> tuple[str, array.array[int], int, int, int, bool]:
     size = (message.height, message.width, message.step)
     return message.encoding, message.data, *size, bool(message.is_bigendian)
 
@@ -94,9 +94,10 @@ def _converter() -> Callable[[np.ndarray, str], np.ndarray]:
         packed.is_bigendian = int(sys.byteorder == "big")
         packed.data = array.array("B", numbers.tobytes())
         try:
-            return bridge.imgmsg_to_cv2(packed, "rgb8")
+            rgb: np.ndarray = bridge.imgmsg_to_cv2(packed, "rgb8")
         except Exception:  # the message is sound: this cv_bridge does not know the encoding
             return images.convert(numbers, name)
+        return rgb
 
     return convert
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -51,17 +52,20 @@ __all__ = [
     "xyz_from_cloud",
 ]
 
+_POINT_NAMES = ("x", "y", "z", "intensity", "ring")
+_POINT_DTYPES = tuple(np.dtype(code) for code in ("<f4", "<f4", "<f4", "<f4", "<u2"))
+_POINT_OFFSETS = (0, 4, 8, 12, 16)
 POINT_DTYPE = np.dtype(
     {
-        "names": ["x", "y", "z", "intensity", "ring"],
-        "formats": ["<f4", "<f4", "<f4", "<f4", "<u2"],
-        "offsets": [0, 4, 8, 12, 16],
+        "names": list(_POINT_NAMES),
+        "formats": list(_POINT_DTYPES),
+        "offsets": list(_POINT_OFFSETS),
         "itemsize": 20,
     }
 )
 """Layout of one point in `lidar_top/points`."""
 
-_FIELD_TYPES = {
+_FIELD_TYPES: dict[np.dtype[Any], int] = {
     np.dtype("i1"): PointField.INT8,
     np.dtype("u1"): PointField.UINT8,
     np.dtype("<i2"): PointField.INT16,
@@ -80,9 +84,9 @@ _PERSON_COLOR = (0.16, 0.50, 0.98)
 _OBJECT_COLOR = (0.55, 0.55, 0.60)
 
 
-def to_array(data: np.ndarray | bytes, typecode: str) -> array.array:
+def to_array(data: np.ndarray | bytes, typecode: str) -> array.array[Any]:
     """Copy contiguous data into an `array.array` of `typecode` in one pass."""
-    result = array.array(typecode)
+    result: array.array[Any] = array.array(typecode)
     result.frombytes(data if isinstance(data, bytes) else np.ascontiguousarray(data).data.cast("B"))
     return result
 
@@ -95,7 +99,7 @@ def to_stamp(nanoseconds: int) -> Time:
 
 def from_stamp(stamp: Time) -> int:
     """A message as nanoseconds since the epoch."""
-    return stamp.sec * 1_000_000_000 + stamp.nanosec
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
 def header(stamp: int, frame: str) -> Header:
@@ -150,14 +154,14 @@ def point_cloud(points: np.ndarray, stamp: int, frame: str) -> PointCloud2:
     NaN; the cloud is dense where it has none of them.
     """
     packed = np.zeros(len(points), POINT_DTYPE)
-    for column, name in enumerate(POINT_DTYPE.names[:4]):
+    for column, name in enumerate(_POINT_NAMES[:4]):
         packed[name] = points[:, column]
     ring = points[:, 4]
     known = ring >= 0  # neither -1 nor NaN
     packed["ring"][known] = ring[known]
     fields = [
         PointField(name=name, offset=offset, datatype=_FIELD_TYPES[dtype], count=1)
-        for name, (dtype, offset) in POINT_DTYPE.fields.items()
+        for name, dtype, offset in zip(_POINT_NAMES, _POINT_DTYPES, _POINT_OFFSETS, strict=True)
         if name != "ring" or known.any() or not len(points)
     ]
     return PointCloud2(
@@ -188,8 +192,8 @@ def xyz_from_cloud(message: PointCloud2) -> np.ndarray:
     if not {"x", "y", "z"} <= set(fields):
         found = ", ".join(f"{field.name} (type {field.datatype})" for field in message.fields) or "none"
         raise GeometryError(
-            f"{frame}: a point cloud needs numeric fields x, y and z, and this one has {found}: "
-            f"let the driver publish Cartesian points"
+            f"{frame}: a point cloud needs numeric fields x, y and z, but this one has {found}: "
+            f"make the driver publish Cartesian points"
         )
     width, height, step = message.width, message.height, message.point_step
     if not width * height:
@@ -216,8 +220,8 @@ def xyz_from_cloud(message: PointCloud2) -> np.ndarray:
 
 def _row_step(message: PointCloud2) -> int:
     """Bytes from one row of a cloud to the next."""
-    given, size = message.row_step, len(message.data)
-    tight = message.width * message.point_step
+    given, size = int(message.row_step), len(message.data)
+    tight = int(message.width) * int(message.point_step)
     padded = message.height > 1 and given > tight
     # The last row's padding may be left out.
     if padded and size >= given * (message.height - 1) + tight:

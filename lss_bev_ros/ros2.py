@@ -7,11 +7,14 @@ asks which of the two is in use.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
+from types import ModuleType
 
+from . import missing
 from .ament_prefix import offer_package
-from .errors import RosError
+from .errors import LssBevError, RosError
 
 # What the nodes import.
 _MESSAGES = ("std_msgs", "geometry_msgs", "sensor_msgs", "nav_msgs", "diagnostic_msgs", "visualization_msgs")
@@ -19,9 +22,9 @@ _USED = (*(f"{name}.msg" for name in _MESSAGES), "rosgraph_msgs.msg", "std_srvs.
 
 _SPEC = importlib.util.find_spec("pipros")
 if _SPEC is None or _SPEC.origin is None:  # a mere folder of that name is that of this repository
-    pipros = None
+    pipros: ModuleType | None = None
 else:
-    import pipros
+    pipros = importlib.import_module("pipros")
 
 
 def prepare() -> None:
@@ -53,15 +56,18 @@ def check() -> None:
 
 
 def explain(error: ImportError) -> None:
-    """Raise what an import that failed means for the user, where it is about ROS 2.
+    """Raise what an import that failed means for the user.
 
     Raises:
-        RosError, PiprosError: one line with the remedy.
+        RosError, PiprosError: one line with the remedy, where there is one.
     """
-    check()
-    if (error.name or "").partition(".")[0] == "pipros":
-        raise RosError("this command needs pipros beside ROS 2: pip install ./pipros") from error
+    line, of_ros = missing.of_pip(error), missing.of_ros(error)
+    if line is not None:
+        raise RosError(line) from error
+    check()  # knows more of a real one
+    if of_ros is not None:
+        raise RosError(of_ros) from error
 
 
-USER_ERRORS: tuple[type[Exception], ...] = () if pipros is None else (pipros.PiprosError,)
-"""Errors of pipros whose message is one line for the user."""
+USER_ERRORS: tuple[type[Exception], ...] = (LssBevError, *(() if pipros is None else (pipros.PiprosError,)))
+"""Errors whose message is one line for the user."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "lss_bev_ros"
 PIPROS = PACKAGE.parent / "pipros" / "src" / "pipros"
+FACE = ("pipros", "pipros.bag", "pipros.launching", "pipros.topic")
+"""Of pipros, what the package may import."""
 ROS = {"rclpy", "launch", "launch_ros", "tf2_ros", "cv_bridge", "ament_index_python", "rosidl_runtime_py"}
 KNOW_ROS = (
     "nodes",
@@ -35,7 +38,10 @@ LAYERS = {
     "errors": set(),
     "files": set(),
     "ament_prefix": set(),
-    "ros2": {"ament_prefix"},
+    "missing": set(),
+    "ros2": {"ament_prefix", "missing"},
+    "ending": {"missing", "ros2"},
+    "__init__": {"ending"},
     "geometry": set(),
     "images": set(),
     "model": {"geometry"},
@@ -130,7 +136,7 @@ FILES = [path for path in PACKAGE.rglob("*.py") if "overlay" not in path.parts]
 
 
 def test_every_folder_and_module_has_its_layer():
-    there = {layer_of(path) for path in FILES} - {"__init__"}
+    there = {layer_of(path) for path in FILES}
     assert there == set(LAYERS)
 
 
@@ -186,6 +192,21 @@ def test_a_public_class_has_a_name_of_its_own():
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(f"{path.relative_to(PACKAGE)}:{node.lineno}")
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_of_pipros_only_its_public_face_is_used(path):
+    """Its README lists it; `standalone` keeps former names until 0.3."""
+    if path.relative_to(PACKAGE).parts[0] == "standalone":
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else ()
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "pipros":
+            assert node.module in FACE, f"{path} imports {node.module}"
+            module = importlib.import_module(node.module)
+            assert set(names) <= {*module.__all__, "bag", "launching", "topic"}, f"{path} imports {names}"
+        elif isinstance(node, ast.Import):
+            assert not any(name.startswith("pipros.") for name in names), f"{path} imports {names}"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from geometry_msgs.msg import TransformStamped
 from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
 
-from pipros.bag.reader import Bag
+from pipros.bag import Bag
 
 from .. import messages, topics
 from ..errors import GeometryError, RosError
@@ -43,11 +43,21 @@ class Warn:
             self._tell(line)
 
 
-def decoded(bag: Bag, topics: Collection[str], warn: Warn) -> Iterator[tuple[str, Any]]:
-    """Yield topic and message; one that cannot be decoded is left out, and its topic named."""
+def decoded(
+    bag: Bag, topics: Collection[str], warn: Warn, start: int | None = None, stop: int | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Yield topic and message; one that cannot be decoded is left out, and its topic named.
+
+    Args:
+        bag: where they are.
+        topics: their names.
+        warn: takes the line about what cannot be decoded.
+        start: leave out what was recorded before, nanoseconds since 1970.
+        stop: leave out what was recorded from then on.
+    """
     kinds = {topic.name: get_message(topic.type) for topic in bag.topics if topic.name in topics}
     spoilt: set[str] = set()
-    for topic, stamp, data in bag.messages(topics):
+    for topic, stamp, data in bag.messages(topics, start, stop):
         try:
             message = deserialize_message(data, kinds[topic])
         except Exception as error:
@@ -198,7 +208,7 @@ class RecordedMounting:
     def camera(self, name: str, info: Any, stamp: int) -> Camera | None:
         """A camera as its camera_info and the transforms tell it; the same object while nothing changes."""
         if info is None:
-            self._warn(f"{name} is not placed: the bag has no camera_info of it")
+            self._warn(f"{name} is not placed: the bag has no camera_info for it")
             return None
         pose = self.pose(info.header.frame_id, stamp, name)
         if pose is None:
@@ -212,6 +222,8 @@ class RecordedMounting:
                 return None
             for note in reading.notes:
                 self._warn(note)
-            same = known is not None and known[2].fingerprint == reading.camera.fingerprint
-            known = self._cameras[name] = info, pose, known[2] if same else reading.camera
+            camera = reading.camera
+            if known is not None and known[2].fingerprint == camera.fingerprint:
+                camera = known[2]
+            known = self._cameras[name] = info, pose, camera
         return known[2]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pipros.bag.reader import Bag
+from pipros.bag import Bag
 
 from .. import messages, topics
 from ..errors import GeometryError, RosError

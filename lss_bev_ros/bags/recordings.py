@@ -6,12 +6,12 @@ import os
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from rosbags.interfaces import QosDurability, QosReliability
 
-from pipros import activate
-from pipros.errors import PiprosError
+from pipros import PiprosError, activate
 
 from ..doctor import Offer, Recording
 from ..doctor.sockets import Sockets
@@ -21,9 +21,10 @@ _MOMENTS = 12
 """How many moments of a bag are looked at."""
 
 _DEPTH = 100
+_TOLD = ("reliability", "slop", "sim_time")
 
 
-def of_bag(path: Path, **options: object) -> Recording:
+def of_bag(path: Path, **options: Any) -> Recording:
     """Read a bag once: all stamps, a few pictures and scans.
 
     Args:
@@ -33,12 +34,12 @@ def of_bag(path: Path, **options: object) -> Recording:
     Raises:
         PiprosError: no bag, or a damaged one.
     """
-    from pipros.bag.reader import Bag
+    from pipros.bag import Bag
 
     told, chosen = _split(options)
     with Bag(path) as bag:
         seconds = (bag.end - bag.start) / 1e9
-        collector = Collector(every=seconds / _MOMENTS, **chosen)  # type: ignore[arg-type]
+        collector = Collector(every=seconds / _MOMENTS, **chosen)
         for topic in bag.topics:
             offers = [
                 Offer(
@@ -54,18 +55,17 @@ def of_bag(path: Path, **options: object) -> Recording:
     return collector.recording(str(path), losses=losses, **told)
 
 
-def of_topics(seconds: float, **options: object) -> Recording:
+def of_topics(seconds: float, **options: Any) -> Recording:
     """Listen to every topic for some seconds.
 
     Args:
         seconds: how long, after a second in which topics are found.
         options: as of `of_bag`.
     """
-    from pipros.topic.offers import message_class, request_for
-    from pipros.topic.session import Session
+    from pipros.topic import Session, message_class, request_for
 
     told, chosen = _split(options)
-    collector = Collector(every=max(0.5, seconds / _MOMENTS), **chosen)  # type: ignore[arg-type]
+    collector = Collector(every=max(0.5, seconds / _MOMENTS), **chosen)
     known: set[str] = set()
     with Session() as session:
         node = session.node
@@ -103,7 +103,7 @@ def of_topics(seconds: float, **options: object) -> Recording:
     return collector.recording("live", sockets=Sockets.read(os.environ, stand_in=activate()), **told)
 
 
-def _split(options: dict[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+def _split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Options of the Recording, and of the Collector."""
-    told = {name: options[name] for name in ("reliability", "slop", "sim_time") if name in options}
-    return told, {name: value for name, value in options.items() if name not in told}
+    told = {name: value for name, value in options.items() if name in _TOLD}
+    return told, {name: value for name, value in options.items() if name not in _TOLD}

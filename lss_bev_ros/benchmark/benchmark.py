@@ -81,9 +81,9 @@ def run_benchmark(
     modes = summary.report(opened.modes)
     if options.memory:
         for name, memory in memory_of(frames, wanted, options).items():
-            for mode in modes:
-                if mode == name or mode == f"{name} from JPEG":
-                    modes[mode]["memory_mib"] = memory
+            for label, figures in modes.items():
+                if label in (name, f"{name} from JPEG"):
+                    figures["memory_mib"] = memory
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
         "machine": {**machine, "load_average_end": load},

@@ -66,8 +66,8 @@ class CameraSource(Node):
         stamp = time.time_ns()
         self._counter.publish(messages.camera_info(rig.cameras[0], stamp))
         for camera in rig.cameras:
-            if camera.name in frame.images:
-                image = messages.compressed_image(frame.images[camera.name], stamp, camera.name)
+            if isinstance(jpeg := frame.images.get(camera.name), bytes):
+                image = messages.compressed_image(jpeg, stamp, camera.name)
                 self._infos[camera.name].publish(messages.camera_info(camera, stamp))
                 self._images[camera.name].publish(image)
 

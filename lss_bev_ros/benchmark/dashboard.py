@@ -19,7 +19,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rich.table import Table
 from sensor_msgs.msg import CompressedImage
 
-from pipros.topic.session import Session
+from pipros.topic import Session
 
 from .. import messages
 from ..errors import RosError

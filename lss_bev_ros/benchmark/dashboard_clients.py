@@ -21,19 +21,21 @@ from ..dashboard.packing import unpack
 
 async def watch(port: int, clients: int) -> dict[str, float | None]:
     """Take the stream as many times as there are clients, until SIGINT."""
-    seen: dict[str, float | None] = {"frames": 0, "bytes": 0, "first_picture": None}
+    frames = received = 0
+    first_picture: float | None = None
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, ended.set)
 
     async def client(session: aiohttp.ClientSession) -> None:
+        nonlocal frames, received, first_picture
         async with session.ws_connect(f"http://127.0.0.1:{port}/live", max_msg_size=0) as stream:
             async for message in stream:
                 if message.type != aiohttp.WSMsgType.BINARY:
                     continue
-                seen["frames"] += 1
-                seen["bytes"] += len(message.data)
-                if seen["first_picture"] is None and unpack(message.data)[1]:
-                    seen["first_picture"] = time.time()
+                frames += 1
+                received += len(message.data)
+                if first_picture is None and unpack(message.data)[1]:
+                    first_picture = time.time()
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         tasks = [asyncio.create_task(client(session)) for _ in range(clients)]
@@ -42,7 +44,7 @@ async def watch(port: int, clients: int) -> dict[str, float | None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    return seen
+    return {"frames": frames, "bytes": received, "first_picture": first_picture}
 
 
 def main(arguments: list[str]) -> None:

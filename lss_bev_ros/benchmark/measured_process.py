@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipros import child_environment
-from pipros.topic.session import Session
+from pipros.topic import Session
 
 from ..errors import RosError
 
@@ -49,7 +49,8 @@ def wait_for(session: Session, process: subprocess.Popen, condition: Callable[[]
     """
     session.spin(lambda: condition() or process.poll() is not None, timeout=_START_TIMEOUT)
     if not condition():
-        raise RosError(f"{' '.join(process.args[2:3])} did not start; run it alone to see why")
+        command = process.args if isinstance(process.args, (list, tuple)) else [process.args]
+        raise RosError(f"{' '.join(map(str, command[2:3]))} did not start; run it alone to see why")
 
 
 def peak_memory(process: subprocess.Popen) -> float:

@@ -14,7 +14,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rich.table import Table
 from sensor_msgs.msg import CameraInfo, CompressedImage, PointCloud2
 
-from pipros.topic.session import Session
+from pipros.topic import Session
 
 from .. import messages
 from ..evaluation.frames import BenchmarkFrames

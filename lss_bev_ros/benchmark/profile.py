@@ -65,7 +65,7 @@ def profile_network(engine: Engine, frame: FrameSet, images: torch.Tensor) -> di
         prepared = engine.prepare(images)
         graph = _replays(lambda: engine.network(prepared, tables))
         ceilings = measure_ceilings()
-        rows = []
+        rows: list[dict[str, Any]] = []
         for stage, launches in engine.plan(len(frame.rig)).stages.items():
             for launch in launches:
                 if not isinstance(launch, Launch):
@@ -129,7 +129,7 @@ def measure_preprocessing(rig: Rig, config: ModelConfig) -> dict[str, float]:
         preprocess = DevicePreprocessor(Rig(cameras), config, device, StraighteningCache(config))
         work = functools.partial(preprocess, stacks, out)
         found[name] = _alone(work)
-        found[f"{name}_cold"] = _alone(lambda work=work: (flushed.zero_(), work())) - flush_alone
+        found[f"{name}_cold"] = _alone(functools.partial(_flushed, flushed, work)) - flush_alone
     return found
 
 
@@ -236,7 +236,13 @@ def _sums(rows: list[dict[str, Any]]) -> dict[str, float]:
     return {key: sum(row[key] for row in rows) for key in ("us", "bytes", "operations", "floor_us", "share")}
 
 
-def _alone(launch: Callable[[], None]) -> float:
+def _flushed(memory: torch.Tensor, work: Callable[[], object]) -> None:
+    """Overwrite what the caches hold, then work."""
+    memory.zero_()
+    work()
+
+
+def _alone(launch: Callable[[], object]) -> float:
     """Microseconds of one launch among others of its kind."""
 
     def work() -> None:

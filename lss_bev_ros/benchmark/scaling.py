@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from ..geometry.example_rig import level_camera, raised
 from ..model import ModelConfig
 from ..runtime import FrameSet
 from ..runtime.backends import REGISTRY
-from ..runtime.engine import Engine, NetworkEngine
+from ..runtime.engine import NetworkEngine
 from ..runtime.options import EngineOptions
 from ..runtime.stopwatch import Stopwatch
 from .stopwatch import DeviceStopwatch
@@ -77,7 +78,7 @@ def run_scaling(
     repetitions: int = 5,
     plans: Plans | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Vary one size at a time from the published network, on one backend.
 
     Args:
@@ -97,7 +98,7 @@ def run_scaling(
         LssBevError: its network cannot be run alone.
     """
 
-    def make(sizes: ModelConfig) -> Engine:
+    def make(sizes: ModelConfig) -> NetworkEngine:
         options = ScaledOptions("seed:0", precision, threads, sizes.grid, sizes)
         engine = REGISTRY[backend].make(options, "as asked")
         if not isinstance(engine, NetworkEngine):
@@ -108,7 +109,7 @@ def run_scaling(
     plans = plans or published_plans()
     studies, done, name = {}, 0, ""
     for label, plan in plans.items():
-        engines: dict[ModelConfig, Engine] = {}
+        engines: dict[ModelConfig, NetworkEngine] = {}
         try:
             cases = []
             for size, sizes, cameras in plan:
@@ -150,8 +151,9 @@ def published_plans() -> Plans:
 def line_fit(x: Sequence[float], y: Sequence[float]) -> dict[str, float]:
     """The straight line through points by least squares, and how much of y's variance it explains."""
     slope, intercept = np.polyfit(x, y, 1)
-    residual = np.asarray(y) - (slope * np.asarray(x) + intercept)
-    spread = ((y - np.mean(y)) ** 2).sum()
+    values = np.asarray(y)
+    residual = values - (slope * np.asarray(x) + intercept)
+    spread = ((values - values.mean()) ** 2).sum()
     return {
         "slope": float(slope),
         "intercept": float(intercept),
@@ -170,7 +172,7 @@ def _frame(rig: Rig) -> FrameSet:
     return FrameSet(0, rig, dict.fromkeys(rig.names, b""))
 
 
-def _case(size: int, engine: Engine, config: ModelConfig, cameras: int) -> _Case:
+def _case(size: int, engine: NetworkEngine, config: ModelConfig, cameras: int) -> _Case:
     generator = torch.Generator().manual_seed(size)
     shape = (cameras, 3, config.image_height, config.image_width)
     batch = engine.prepare(torch.randn(shape, generator=generator))

@@ -99,7 +99,7 @@ class Summary:
             "processor_ms": float(np.median([time for turn in turns for time in turn.processor])),
         }
 
-    def _scores(self, logits: Sequence[np.ndarray]) -> dict[str, object]:
+    def _scores(self, logits: Sequence[np.ndarray]) -> dict[str, float | None]:
         """IoU over all frames' cells, as the evaluation counts them: what no camera sees is not predicted."""
         if self._truth is None:
             return {"iou": None}
@@ -128,12 +128,12 @@ class Summary:
             return {}
         ours, exact = np.stack(self._logits[name]), self._exact
         error = np.abs(ours - exact)
-        found = {
+        found: dict[str, object] = {
             "float32_error_max": float(error.max()),
             "float32_error_mean": float(error.mean()),
             "float32_agreement": _agreement(ours, exact),
         }
-        here, there = self._scores(ours)["iou"], self._scores(exact)["iou"]
+        here, there = self._scores(list(ours))["iou"], self._scores(list(exact))["iou"]
         return found if here is None or there is None else found | {"float32_iou_change": here - there}
 
     def _recalibration(self, name: str) -> dict[str, object]:

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -57,12 +58,12 @@ def _measure(root: Path, subject: str) -> dict[str, float]:
     if subject == "devkit":
         from nuscenes.nuscenes import NuScenes as Reader
 
-        def opened() -> object:
+        def opened() -> Any:
             return Reader(VERSION, str(root), verbose=False)
     else:
         from ..dataset import NuScenesReader
 
-        def opened() -> object:
+        def opened() -> Any:
             return NuScenesReader(root, VERSION)
 
     wall, processor = time.perf_counter(), _processor()

@@ -24,6 +24,10 @@ class CommandConsole(Console):
         known = super().size
         return known if self._is_seen else ConsoleDimensions(_ENDLESS, known.height)
 
+    @size.setter
+    def size(self, new_size: tuple[int, int]) -> None:
+        self._width, self._height = new_size
+
     @property
     def _is_seen(self) -> bool:
         """Whether somebody looks at it: a pipe is no terminal, be it coloured or not."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..geometry import Camera, Lens
+from ..geometry import BevGrid, Camera, Lens
 from ..geometry.box import corners_of
 from ..geometry.category import PERSON, TWO_WHEELER, VEHICLE, kind_of
 from .scene import Frame
@@ -85,7 +85,7 @@ def pack_frame(frame: Frame, jpegs: Mapping[str, bytes], order: tuple[str, ...])
         header["categories"] = [_category(box.category) for box in frame.boxes]
         blobs["boxes"] = corners_of(frame.boxes).astype("<f4").tobytes()
     if frame.points is not None:
-        blobs["points"] = _points(frame).tobytes()
+        blobs["points"] = _points(frame.points, frame.grid).tobytes()
     return pack(header, blobs)
 
 
@@ -95,8 +95,8 @@ def _category(name: str) -> str:
     return name if not root or name.split(".")[0] == root else f"{root}.{name}"
 
 
-def _points(frame: Frame) -> np.ndarray:
-    points = frame.points[frame.grid.cells(frame.points)[1]]
+def _points(points: np.ndarray, grid: BevGrid) -> np.ndarray:
+    points = points[grid.cells(points)[1]]
     points = points[:: max(1, -(-len(points) // MAX_POINTS))]
     return np.clip(np.round(points * 100), -32768, 32767).astype("<i2")
 

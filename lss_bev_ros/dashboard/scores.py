@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TypedDict
 
 TITLES = {
     "iou": "IoU",
@@ -25,10 +26,39 @@ TITLES = {
     "false_positive_rate": "False positive",
     "coverage": "Coverage",
 }
-"""The evaluator's metrics as the page names them, in its order."""
+"""The metrics that come first in the page, in its order, and their titles. Any other follows by its name."""
+
+_COUNTS = ("frames", "skipped")
+_NO_METRICS = ("min_", "max_", "missing_")
+"""What else the status `metrics` holds: counts, bounds, and frames that lacked something."""
 
 
-def score_table(running: Mapping[str, str], last: Mapping[str, str]) -> dict[str, object]:
+def _title(name: str) -> str:
+    return TITLES.get(name) or name.replace("_", " ").capitalize()
+
+
+class ScoreRow(TypedDict):
+    """One metric against its threshold; what is not known is None."""
+
+    name: str
+    title: str
+    running: float | None
+    last: float | None
+    threshold: float | None
+    bound: str | None
+    passed: bool | None
+    last_passed: bool | None
+
+
+class ScoreTable(TypedDict):
+    """The evaluation table; `passed` is None where nothing was judged."""
+
+    frames: int
+    passed: bool | None
+    metrics: list[ScoreRow]
+
+
+def score_table(running: Mapping[str, str], last: Mapping[str, str]) -> ScoreTable:
     """Metrics against the thresholds that the evaluation node publishes.
 
     Args:
@@ -40,8 +70,11 @@ def score_table(running: Mapping[str, str], last: Mapping[str, str]) -> dict[str
         `frames` scored, `passed` (None where nothing was judged) and `metrics`: a list of `name`, `title`,
         `running`, `last`, `threshold`, `bound` ("min" or "max"), `passed` and `last_passed`.
     """
-    rows = []
-    for name, title in TITLES.items():
+    rows: list[ScoreRow] = []
+    others = [
+        name for name in running if name not in (*TITLES, *_COUNTS) and not name.startswith(_NO_METRICS)
+    ]
+    for name in (*TITLES, *others):
         value, newest = number(running.get(name)), number(last.get(name))
         bound = "max" if f"max_{name}" in running else "min"
         threshold = number(running.get(f"{bound}_{name}"))
@@ -50,7 +83,7 @@ def score_table(running: Mapping[str, str], last: Mapping[str, str]) -> dict[str
         rows.append(
             {
                 "name": name,
-                "title": title,
+                "title": _title(name),
                 "running": value,
                 "last": newest,
                 "threshold": threshold,

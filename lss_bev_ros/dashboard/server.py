@@ -18,7 +18,7 @@ from .metrics import CONTENT_TYPE, prometheus_text
 from .pictures import Pictures
 from .replay_control import COMMANDS, ReplayControl
 from .scene import Frame, Scene
-from .scores import score_table
+from .scores import ScoreTable, score_table
 from .stream import Channel, Subscription, subscribed
 from .vitals import Vitals
 
@@ -114,7 +114,7 @@ class DashboardServer:
     def problem(self) -> str:
         """Why something of the newest frame could not be drawn, one line; empty where all was."""
         if self._under_way > _STUCK:
-            return f"a frame has been under way for {self._under_way:.0f} s"
+            return f"drawing a frame has taken {self._under_way:.0f} s"
         return "; ".join(self._problems.values())
 
     @property
@@ -230,7 +230,7 @@ class DashboardServer:
             "uptime": round(self._vitals.uptime, 1),
         }
 
-    def _table(self) -> dict[str, object]:
+    def _table(self) -> ScoreTable:
         return score_table(
             self._vitals.values("evaluation: metrics"), self._vitals.values("evaluation: last frame")
         )
@@ -308,8 +308,8 @@ class DashboardServer:
         await socket.send_str(_json(_hello()))
         while True:
             payload = await client.next()
-            send = socket.send_bytes if isinstance(payload, bytes) else socket.send_str
-            if not await self._in_time(send(payload), request):
+            sent = socket.send_bytes(payload) if isinstance(payload, bytes) else socket.send_str(payload)
+            if not await self._in_time(sent, request):
                 return
 
     def _mjpeg_handler(self, channel: Channel) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -333,6 +333,7 @@ class DashboardServer:
                         if request.transport is None:  # it left while nothing changed
                             return response
                         continue
+                    assert isinstance(jpeg, bytes), f"{channel.name} is a stream of pictures"
                     # The next boundary at once: browsers show a picture when they see its end.
                     head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
                     part = head + jpeg + f"\r\n--{_BOUNDARY}\r\n".encode()
@@ -345,6 +346,7 @@ class DashboardServer:
     def _streaming(self) -> Iterator[None]:
         """Have a handler that goes on for ever ended by `stop`."""
         task = asyncio.current_task()
+        assert task is not None, "handlers run in tasks"
         self._streams.add(task)
         try:
             yield

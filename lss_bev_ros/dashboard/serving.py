@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import ipaddress
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
-try:
-    from aiohttp import web
-except ModuleNotFoundError:  # then there is no page, and everything else goes on
-    web = None
-
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from .server import DashboardServer
 
 _FIRST_RETRY = 1.0
@@ -54,9 +53,11 @@ class Serving:
         self._host, self._port = host, port
         self._report = report
         self._patience = patience
-        self._closing: asyncio.Event | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        if web is None:
+        self._end: Callable[[], object] | None = None
+        self._thread: threading.Thread | None = None
+        try:
+            importlib.import_module("aiohttp")
+        except ModuleNotFoundError:  # then there is no page, and everything else goes on
             self._fail("no page: aiohttp is not installed; pip install aiohttp")
             return
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="page", daemon=True)
@@ -64,16 +65,17 @@ class Serving:
 
     def close(self) -> None:
         """Stop serving and wait for the thread."""
-        if web is None:
-            return
-        if self._loop is not None:
+        if self._end is not None:
             with contextlib.suppress(RuntimeError):  # it has ended by itself
-                self._loop.call_soon_threadsafe(self._closing.set)
-        self._thread.join(timeout=5.0)
+                self._end()
+        if self._thread is not None:
+            self._thread.join(timeout=5.0)
 
     async def _run(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._closing = asyncio.Event()
+        from aiohttp import web
+
+        closing = asyncio.Event()
+        self._end = partial(asyncio.get_running_loop().call_soon_threadsafe, closing.set)
         self.server = self._make()
         connections = _Connections(self._patience)
         self.server.app.middlewares.append(connections.middleware)
@@ -81,27 +83,31 @@ class Serving:
         runner = web.AppRunner(self.server.app, access_log=None, keepalive_timeout=self._patience)
         await runner.setup()
         try:
-            listener = await self._listen(connections.protocols(runner.server))
+            assert runner.server is not None, "there is one after setup"
+            listener = await self._listen(connections.protocols(runner.server), closing)
             if listener is None:
                 return
             self.server.start()
-            await self._closing.wait()
+            await closing.wait()
             listener.close()
         finally:
             self.address = ""
             await self.server.stop()
             await runner.cleanup()
 
-    async def _listen(self, protocols: Callable[[], asyncio.Protocol]) -> asyncio.Server | None:
+    async def _listen(
+        self, protocols: Callable[[], asyncio.Protocol], closing: asyncio.Event
+    ) -> asyncio.Server | None:
         """Take the port, however long that takes; None when closing."""
-        delay = _FIRST_RETRY
-        while not self._closing.is_set():
+        delay, loop = _FIRST_RETRY, asyncio.get_running_loop()
+        while not closing.is_set():
             try:
-                listener = await self._loop.create_server(protocols, self._host, self._port, backlog=64)
+                listener = await loop.create_server(protocols, self._host, self._port, backlog=64)
             except (OSError, OverflowError, UnicodeError) as error:
                 reason = (getattr(error, "strerror", "") or str(error)).lower()
-                self._fail(f"no page: cannot listen on {self._host}:{self._port} ({reason}); trying again")
-                await self._pause(delay)
+                self._fail(f"no page: cannot listen on {self._host}:{self._port} ({reason}); retrying")
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(closing.wait(), delay)
                 delay = min(2 * delay, _LAST_RETRY)
                 continue
             port = listener.sockets[0].getsockname()[1]
@@ -109,10 +115,6 @@ class Serving:
             self._report(f"open {self.address}{_exposure(self._host)}", True)
             return listener
         return None
-
-    async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._closing.wait(), seconds)
 
     def _fail(self, problem: str) -> None:
         if problem != self.problem:
@@ -146,6 +148,7 @@ class _Connections:
     @property
     def middleware(self) -> Callable:
         """Notes who has asked."""
+        from aiohttp import web
 
         @web.middleware
         async def note(
@@ -180,4 +183,4 @@ def _exposure(host: str) -> str:
         alone = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         alone = False
-    return "" if alone else f" (listening on {host}: who reaches it sees and steers)"
+    return "" if alone else f" (listening on {host}: anyone who reaches it can watch and control)"

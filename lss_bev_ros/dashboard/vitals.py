@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 LEVELS = ("OK", "WARN", "ERROR", "STALE")
 
@@ -39,6 +40,25 @@ class Diagnostic:
     message: str
     values: Mapping[str, str] = field(default_factory=dict)
     heard: float = 0.0
+
+
+class TopicRow(TypedDict):
+    """One topic's traffic: `rate` in Hz, `age` of its last message in seconds, None where none came."""
+
+    name: str
+    count: int
+    rate: float
+    age: float | None
+    state: str
+
+
+class DiagnosticRow(TypedDict):
+    """One node's newest status; `level` is one of LEVELS."""
+
+    name: str
+    level: str
+    message: str
+    values: Mapping[str, str]
 
 
 class _Topic:
@@ -116,14 +136,14 @@ class Vitals:
             self._rates.append((now, rates))
             _forget(self._rates, now)
 
-    def topics(self) -> list[dict[str, object]]:
+    def topics(self) -> list[TopicRow]:
         """Each topic's `name`, `count`, `rate` in Hz, `age` of its last message in seconds and `state`.
 
         The state is `live`, `silent` (nothing for `stale_after` seconds) or `waiting` (never came).
         """
         with self._lock:
             now = self._clock()
-            rows = []
+            rows: list[TopicRow] = []
             for name, topic in self._topics.items():
                 age = now - topic.last
                 state = "waiting" if not topic.count else "silent" if age > self._stale_after else "live"
@@ -153,11 +173,11 @@ class Vitals:
                 for when, rates in self._rates
             ]
 
-    def diagnostics(self) -> list[dict[str, object]]:
+    def diagnostics(self) -> list[DiagnosticRow]:
         """The newest statuses, one whose node has fallen silent as STALE, by name."""
         with self._lock:
             now = self._clock()
-            rows = []
+            rows: list[DiagnosticRow] = []
             for status in sorted(self._diagnostics.values(), key=lambda status: status.name):
                 silent = now - status.heard
                 lost = silent > _FORGOTTEN

@@ -103,11 +103,10 @@ def build_index(dataroot: Path, version: str, scenes: Sequence[str] = ()) -> Ind
     Raises DatasetError where a table is missing, broken or inconsistent, or a scene unknown.
     """
     kept = _kept(dataroot / version) if large(dataroot / version) else None
-    file, contents = _open(kept)
-    if file is None:
-        file, contents = _made(dataroot, version, scenes)
-        if kept is not None and contents.cameras is not None:
-            _keep(file, kept)
+    opened = _open(kept)
+    file, contents = opened or _made(dataroot, version, scenes)
+    if opened is None and kept is not None and contents.cameras is not None:
+        _keep(file, kept)
     if scenes:
         for name in scenes:
             if name not in contents.places:
@@ -159,15 +158,18 @@ def _kept(folder: Path) -> Path:
     return cache / "lss_bev_ros" / "tables" / f"{name}.index"
 
 
-def _open(kept: Path | None) -> tuple[IO[bytes] | None, Contents | None]:
+def _open(kept: Path | None) -> tuple[IO[bytes], Contents] | None:
     """An index that is kept; None where there is none that can be read."""
     if kept is None:
-        return None, None
+        return None
     try:
         file = kept.open("rb")
         contents = _contents(file)
     except Exception:  # whatever is wrong with it, it can be made again
-        return None, None
+        return None
+    if isinstance(contents, str):  # why there is none
+        file.close()
+        return None
     os.utime(file.fileno())
     return file, contents
 

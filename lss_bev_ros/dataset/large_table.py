@@ -120,14 +120,13 @@ class _Window:
         self.offset = self.held = 0
 
     def read(self, file: io.FileIO) -> bool:
-        """Fill it up; whether there was anything to read."""
-        before = self.held
+        """Fill it up; whether that worked, and the file may go on."""
         while self.held < _CHUNK:
-            count = file.readinto(memoryview(self._bytes)[self.held : _CHUNK])
+            count = file.readinto(self._bytes.data[self.held : _CHUNK])
             if not count:
                 break
             self.held += count
-        return self.held > before
+        return self.held == _CHUNK
 
     def forget(self, count: int) -> None:
         """Drop bytes at the beginning."""

@@ -84,7 +84,7 @@ def read_points(path: Path) -> np.ndarray:
         found = (
             "fits several layouts"
             if plausible
-            else "is no LiDAR scan as float32 or float64 with 4, 5 or 6 columns"
+            else "is not a LiDAR scan as float32 or float64 with 4, 5 or 6 columns"
         )
         raise DatasetError(f"{path}: LiDAR file of {len(data)} bytes {found}; {_REMEDY}")
     table = _table(data, plausible[0])
@@ -157,7 +157,8 @@ def _read_pcd(path: Path, data: bytes) -> np.ndarray:
             header[words[0].upper()] = words[1:]
     try:
         count = int(header["POINTS"][0])
-        names, kinds = [], []
+        names: list[str] = []
+        kinds = []
         counts = header.get("COUNT") or ["1"] * len(header["FIELDS"])
         for name, size, kind, number in zip(
             header["FIELDS"], header["SIZE"], header["TYPE"], counts, strict=True
@@ -177,9 +178,9 @@ def _read_pcd(path: Path, data: bytes) -> np.ndarray:
     points = np.full((count, 5), -1.0, dtype=np.float32)
     points[:, 3] = 0.0
     for place, wanted in enumerate((("x",), ("y",), ("z",), _INTENSITY, _RING)):
-        name = next((name for name in wanted if name in names), None)
-        if name is not None:
-            points[:, place] = np.asarray(columns[name], dtype=np.float64).reshape(count, -1)[:, 0]
+        found = next((name for name in wanted if name in names), None)
+        if found is not None:
+            points[:, place] = np.asarray(columns[found], dtype=np.float64).reshape(count, -1)[:, 0]
     with np.errstate(invalid="ignore"):
         if (np.abs(points[:, :3]) > _FAR).any(axis=1).mean() > _OUTLIERS:
             raise _broken_pcd(path, "its points are more than 10 km away")
@@ -188,6 +189,7 @@ def _read_pcd(path: Path, data: bytes) -> np.ndarray:
 
 
 def _pcd_columns(path: Path, body: bytes, coding: str, layout: np.dtype, count: int) -> np.ndarray | dict:
+    names = layout.names or ()
     whole = count * layout.itemsize
     if coding == "binary":
         if len(body) < whole:
@@ -201,21 +203,22 @@ def _pcd_columns(path: Path, body: bytes, coding: str, layout: np.dtype, count: 
             raise _broken_pcd(path, f"{len(body) - 8} of {packed} bytes for {count} points")
         plain = _unpack_lzf(path, body[8 : 8 + packed], size)
         columns, start = {}, 0
-        for name in layout.names:  # a column after the other
+        for name in names:  # a column after the other
             kind = layout[name]
             columns[name] = np.frombuffer(plain, kind.base, count * int(np.prod(kind.shape)), start)
             start += count * kind.itemsize
         return columns
     if coding == "ascii":
-        width = sum(int(np.prod(layout[name].shape)) for name in layout.names)
+        widths = [int(np.prod(layout[name].shape)) for name in names]
+        width = sum(widths)
         try:
             table = np.loadtxt(io.BytesIO(body), dtype=np.float64, ndmin=2, max_rows=count)
         except ValueError as error:
-            raise _broken_pcd(path, f"it is no table of numbers ({error})") from None
+            raise _broken_pcd(path, f"it is not a table of numbers ({error})") from None
         if table.shape != (count, width):
             raise _broken_pcd(path, f"it has {len(table)} rows of {table.shape[1]}, not {count} of {width}")
-        starts = np.cumsum([0, *(int(np.prod(layout[name].shape)) for name in layout.names)])
-        return {name: table[:, start] for name, start in zip(layout.names, starts, strict=False)}
+        starts = np.cumsum([0, *widths])
+        return {name: table[:, start] for name, start in zip(names, starts, strict=False)}
     raise _broken_pcd(path, f"DATA {coding} is not ascii, binary or binary_compressed")
 
 

@@ -156,16 +156,17 @@ def with_mountings(events: Sequence[Event], rate: float = 1.0) -> list[Event]:
     """
     changes: list[_Change] = []
     newest: dict[str, Event] = {}
+    seats: dict[str, Pose] = {}
     poses: dict[str, Pose] = {}
     for event in events:
         if not isinstance(event.item, (CameraShot, LidarScan)):
             continue
         name, pose = event.item.name, mounted_at(event.item)
-        before = newest.get(name)
-        newest[name] = event
-        if before is None:
+        before, sat = newest.get(name), seats.get(name)
+        newest[name], seats[name] = event, pose
+        if before is None or sat is None:
             poses[name] = pose
-        elif not _same(mounted_at(before.item), pose):
+        elif not _same(sat, pose):
             change = _Change(before, event, {name: pose})
             together = changes[-1].joined(change) if changes else change
             if changes and together.time > min(change.time, changes[-1].time) / 4:

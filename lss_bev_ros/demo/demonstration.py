@@ -19,8 +19,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
-from pipros.launching import parse_arguments
-from pipros.parameter_file import parse_value
+from pipros.launching import parse_arguments, parse_value
 
 from ..dataset.contents import camera_names, count_keyframes
 from ..errors import LssBevError, RosError
@@ -144,7 +143,7 @@ def _recorded(given: dict[str, str], cameras: Sequence[str]) -> list[str]:
 
 def _repeats(given: dict[str, str]) -> int:
     scenes = parse_value(given.get("scenes", "[]"), "scenes")
-    names = [name for name in (scenes if isinstance(scenes, list) else [scenes]) if name]
+    names = [str(name) for name in (scenes if isinstance(scenes, list) else [scenes]) if name]
     keyframes = count_keyframes(given["dataroot"], given.get("version", ""), names)
     return -(-_FRAMES // max(1, keyframes))
 

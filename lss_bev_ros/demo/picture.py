@@ -20,6 +20,9 @@ from ..visualization.sheet import frame_sheet
 _NEAR_NS = 60_000_000
 """Recordings this near to a prediction belong to its frame."""
 
+_RECORDED_NS = (-2_000_000_000, 20_000_000_000)
+"""When what belongs to a frame was recorded, from its stamp on, where stamps are of the time of recording."""
+
 
 def picture_from_bag(bag: Path, report: Mapping, target: Path, subtitle: str) -> None:
     """Draw the middle frame of a run: six cameras, prediction, LiDAR and ground truth.
@@ -74,18 +77,32 @@ def _messages_of(path: Path, stamp: int) -> dict:
     ends = ["bev/occupancy", "ground_truth/occupancy", "lidar_top/points"]
     ends += [f"{name}/image_raw/compressed" for name in CAMERA_NAMES]
     found: dict = {}
-    nearest: dict[str, int] = {}
     with Bag(path) as bag:
         car = find_car(bag, needed="bev/occupancy")
         wanted = {car.names[end]: end for end in ends if end in car.names}
         warn = Warn(lambda line: print(line, file=sys.stderr))
-        for topic, message in decoded(bag, wanted, warn):
-            distance = abs(messages.from_stamp(message.header.stamp) - stamp)
-            end = wanted[topic]
-            if distance <= nearest.get(end, _NEAR_NS):
-                nearest[end], found[end] = distance, message
+        begin, end = (stamp + offset for offset in _RECORDED_NS)
+        # First there alone: a long run has many thousands of images.
+        for span in ((begin, end), (None, None)):
+            found = _nearest(bag, wanted, stamp, warn, *span)
+            if "bev/occupancy" in found:
+                break
         scan = found.get("lidar_top/points")
         if scan is not None:
             mounting = RecordedMounting(bag, car, warn)
             found["lidar_pose"] = mounting.pose(scan.header.frame_id, stamp, "the LiDAR")
+    return found
+
+
+def _nearest(
+    bag: Bag, wanted: Mapping[str, str], stamp: int, warn: Warn, start: int | None, stop: int | None
+) -> dict:
+    """Relative topic name to the message nearest to `stamp` of those recorded from `start` to `stop`."""
+    found: dict = {}
+    nearest: dict[str, int] = {}
+    for topic, message in decoded(bag, wanted, warn, start, stop):
+        distance = abs(messages.from_stamp(message.header.stamp) - stamp)
+        end = wanted[topic]
+        if distance <= nearest.get(end, _NEAR_NS):
+            nearest[end], found[end] = distance, message
     return found

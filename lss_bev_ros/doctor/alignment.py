@@ -176,7 +176,7 @@ def edge_view(camera: Camera, gray: np.ndarray) -> EdgeView | None:
     view = cv2.remap(
         gray, x.astype(np.float32), y.astype(np.float32), cv2.INTER_AREA, None, cv2.BORDER_REPLICATE
     )
-    seen = cv2.erode(seen.astype(np.uint8), np.ones((9, 9), np.uint8), borderValue=0).astype(bool)
+    seen = cv2.erode(seen.astype(np.uint8), np.ones((9, 9), np.uint8), borderValue=(0,)).astype(bool)
     if not seen.any() or view[seen].std() < 4.0:
         return None
     smooth = cv2.GaussianBlur(view.astype(np.float32), (0, 0), 0.8)

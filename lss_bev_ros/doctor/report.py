@@ -127,7 +127,7 @@ def _section(title: str, lines: Sequence[str]) -> str:
     return "\n".join(["", title, *(f"  {line}" for line in lines)]) if lines else ""
 
 
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Columns, as wide as they need to be, whatever the terminal."""
     if not rows:
         return []

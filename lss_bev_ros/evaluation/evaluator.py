@@ -188,7 +188,7 @@ class Evaluator:
                 for score in self.scores
             ],
         }
-        return to_json(report)
+        return {name: to_json(value) for name, value in report.items()}
 
     def write(self, path: str | Path, **facts: object) -> Path:
         """Write the report to a file, whole or not at all."""

@@ -154,7 +154,8 @@ class LidarReference:
         edges = np.bincount(sector * (rings + 1) + begin, minlength=size)
         edges = edges - np.bincount(sector * (rings + 1) + end + 1, minlength=size)
         swept = np.cumsum(edges.reshape(_SECTORS, rings + 1), axis=1) > 0
-        return swept.ravel()[self._polar(float(origin[0]), float(origin[1]), rings)]
+        seen: np.ndarray = swept.ravel()[self._polar(float(origin[0]), float(origin[1]), rings)]
+        return seen
 
     def _blocked_from(self, points: np.ndarray, heights: np.ndarray, origin: np.ndarray) -> np.ndarray:
         """(N,) metres from the LiDAR at which a beam passes below an obstacle that a higher beam hit.
@@ -172,7 +173,8 @@ class LidarReference:
         nearest = np.full((_SECTORS, _ELEVATIONS + 1), 1e6)
         np.minimum.at(nearest, (sector[obstacle], step[obstacle]), distance[obstacle])
         nearest = np.minimum.accumulate(nearest[:, ::-1], axis=1)[:, ::-1]
-        return nearest[sector, step + 1]
+        blocked: np.ndarray = nearest[sector, step + 1]
+        return blocked
 
     def _low_from(
         self, points: np.ndarray, heights: np.ndarray, origin: np.ndarray, ground: Ground
@@ -195,10 +197,12 @@ class LidarReference:
         """(nx, ny) index into the flattened (sectors, rings + 1) table of every cell's centre."""
         offset = self.grid.centers() - np.array([x, y])
         ring = np.floor(np.hypot(offset[..., 0], offset[..., 1]) / self.grid.resolution).astype(np.int64)
-        return _sector(offset) * (rings + 1) + np.minimum(ring, rings)
+        index: np.ndarray = _sector(offset) * (rings + 1) + np.minimum(ring, rings)
+        return index
 
 
 def _sector(offset: np.ndarray) -> np.ndarray:
     """(...,) sector of the direction of (..., 2 or more) x and y."""
     angle = np.arctan2(offset[..., 1], offset[..., 0])
-    return np.floor(angle * (_SECTORS / (2 * np.pi))).astype(np.int64) % _SECTORS
+    sector: np.ndarray = np.floor(angle * (_SECTORS / (2 * np.pi))).astype(np.int64) % _SECTORS
+    return sector

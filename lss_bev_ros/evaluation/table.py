@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 
-def report_table(report: Mapping) -> Table:
+def report_table(report: Mapping[str, Any]) -> Table:
     """All metrics of a report against their thresholds.
 
     Args:
@@ -41,7 +42,7 @@ def _metric(value: float | None) -> str:
     return "-" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
-def study_table(study: Mapping) -> Table:
+def study_table(study: Mapping[str, Any]) -> Table:
     """What `Study.report` found, vehicles with LiDAR returns first."""
     seen, everything = study["vehicles_with_lidar"], study["all_vehicles"]
     table = Table(

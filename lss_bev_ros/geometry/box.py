@@ -50,7 +50,8 @@ class Box:
     def contains(self, points: np.ndarray, margin: float = 0.0) -> np.ndarray:
         """Which points (N, 3) of the holder's frame lie inside, grown by `margin` metres: (N,) bool."""
         local = self.pose.inverse().apply(np.asarray(points, dtype=np.float64))
-        return (np.abs(local) <= np.asarray(self.size) / 2 + margin).all(axis=-1)
+        inside: np.ndarray = (np.abs(local) <= np.asarray(self.size) / 2 + margin).all(axis=-1)
+        return inside
 
 
 def corners_of(boxes: Sequence[Box]) -> np.ndarray:
@@ -60,4 +61,5 @@ def corners_of(boxes: Sequence[Box]) -> np.ndarray:
     sizes = np.array([box.size for box in boxes], dtype=np.float64).reshape(-1, 1, 3)
     rotations = np.array([box.pose.rotation for box in boxes]).reshape(-1, 3, 3)
     centers = np.array([box.pose.translation for box in boxes]).reshape(-1, 1, 3)
-    return (unit * sizes) @ rotations.transpose(0, 2, 1) + centers
+    corners: np.ndarray = (unit * sizes) @ rotations.transpose(0, 2, 1) + centers
+    return corners

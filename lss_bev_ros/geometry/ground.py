@@ -36,7 +36,8 @@ class Ground:
         c = self.correction
         near = c[i, j] + v * (c[i, j + 1] - c[i, j])
         far = c[i + 1, j] + v * (c[i + 1, j + 1] - c[i + 1, j])
-        return xy[:, :2] @ self.plane[:2] + self.plane[2] + near + u * (far - near)
+        height: np.ndarray = xy[:, :2] @ self.plane[:2] + self.plane[2] + near + u * (far - near)
+        return height
 
 
 def estimate_ground(points: np.ndarray, half: float = 60.0, spacing: float = 2.0) -> Ground:
@@ -71,10 +72,13 @@ def estimate_ground(points: np.ndarray, half: float = 60.0, spacing: float = 2.0
         weight[i, j] = np.where((above > -2 * trust) & (above < trust), 1.0, 0.0)
         total = np.zeros((count, count))
         total[i, j] = weight[i, j] * above
-        total = cv2.boxFilter(total, -1, (width, width), normalize=False, borderType=cv2.BORDER_CONSTANT)
-        weight = cv2.boxFilter(weight, -1, (width, width), normalize=False, borderType=cv2.BORDER_CONSTANT)
-        correction = correction + total / (weight + 1.0)
+        correction = correction + _sum_around(total, width) / (_sum_around(weight, width) + 1.0)
     return Ground(plane, correction, half, spacing)
+
+
+def _sum_around(values: np.ndarray, width: int) -> np.ndarray:
+    """The sum over the square of so many patches around each patch."""
+    return cv2.boxFilter(values, -1, (width, width), normalize=False, borderType=cv2.BORDER_CONSTANT)
 
 
 def _low_returns(points: np.ndarray, half: float, spacing: float, count: int) -> np.ndarray:

@@ -285,7 +285,8 @@ class Lens:
         good = (np.abs(found - goal) < 1e-9) & (angle < np.pi / 2 - 1e-6)
         with np.errstate(invalid="ignore"):
             ratio = np.where(goal > 1e-9, np.tan(angle) / np.maximum(goal, 1e-9), 1.0)
-            return bent * np.where(good, ratio, np.nan)[..., None]
+            straight: np.ndarray = bent * np.where(good, ratio, np.nan)[..., None]
+        return straight
 
 
 def _leading(good: np.ndarray) -> int:

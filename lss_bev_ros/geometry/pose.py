@@ -48,7 +48,9 @@ class Pose:
         return cls(np.eye(3), np.zeros(3))
 
     @classmethod
-    def from_quaternion(cls, wxyz: Sequence[float], translation: Sequence[float]) -> Pose:
+    def from_quaternion(
+        cls, wxyz: Sequence[float] | np.ndarray, translation: Sequence[float] | np.ndarray
+    ) -> Pose:
         """Build a pose from a quaternion, scalar first as in nuScenes, and a translation in metres.
 
         The quaternion is normalised; one of zero length raises GeometryError.
@@ -56,7 +58,9 @@ class Pose:
         quaternion = np.asarray(wxyz, dtype=np.float64)
         norm = np.linalg.norm(quaternion)
         if quaternion.shape != (4,) or not np.isfinite(norm) or norm < 1e-9:
-            raise GeometryError(f"{list(wxyz)} is no rotation: a quaternion has four numbers, not all 0")
+            raise GeometryError(
+                f"{quaternion.tolist()} is not a rotation: a quaternion has four numbers, not all 0"
+            )
         w, x, y, z = quaternion / norm
         rotation = np.array(
             [
@@ -122,4 +126,6 @@ class Pose:
         points = np.asarray(points)
         if not np.issubdtype(points.dtype, np.floating):
             points = points.astype(np.float64)
-        return points @ self.rotation.T.astype(points.dtype) + self.translation.astype(points.dtype)
+        rotation, translation = self.rotation.astype(points.dtype), self.translation.astype(points.dtype)
+        moved: np.ndarray = points @ rotation.T + translation
+        return moved

@@ -37,5 +37,5 @@ def vehicle_raster(boxes: Iterable[Box], grid: BevGrid, min_lidar_pts: int = 0) 
         index = np.round((corners - origin) / grid.resolution)
         # Far boxes are clipped by OpenCV, but only within 16 bits of sub-pixel range.
         if np.abs(index).max() < 30000:
-            cv2.fillPoly(raster, [index[:, ::-1].astype(np.int32)], 1)
+            cv2.fillPoly(raster, [index[:, ::-1].astype(np.int32)], (1,))
     return raster.astype(bool)

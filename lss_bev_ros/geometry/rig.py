@@ -98,9 +98,11 @@ class Camera:
         depth = points[..., 2]
         safe = np.where(np.abs(depth) < 1e-9, 1e-9, depth)
         if self.lens.is_pinhole:
-            return (points @ self.intrinsics.T)[..., :2] / safe[..., None]
-        bent = self.lens.distort(points[..., :2] / safe[..., None])
-        return bent @ self.intrinsics[:2, :2].T + self.intrinsics[:2, 2]
+            pixels: np.ndarray = (points @ self.intrinsics.T)[..., :2] / safe[..., None]
+        else:
+            bent = self.lens.distort(points[..., :2] / safe[..., None])
+            pixels = bent @ self.intrinsics[:2, :2].T + self.intrinsics[:2, 2]
+        return pixels
 
     def rays(self, pixels: np.ndarray) -> np.ndarray:
         """Where the camera looks: the inverse of `image`.
@@ -156,7 +158,7 @@ def check_intrinsics(name: str, intrinsics: np.ndarray) -> np.ndarray:
         or np.abs(intrinsics).max() > 1e6
     ):
         raise GeometryError(
-            f"{name}: intrinsics {intrinsics.tolist()} are of no camera: "
+            f"{name}: intrinsics {intrinsics.tolist()} do not belong to a camera: "
             f"K is [[fx, s, cx], [0, fy, cy], [0, 0, 1]], in pixels"
         )
     return intrinsics

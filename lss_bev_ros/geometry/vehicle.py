@@ -31,7 +31,8 @@ class Vehicle:
         """Which points (N, 2 or more) of base_link lie over the car, grown by `margin` metres: (N,) bool."""
         x, y = points[:, 0], points[:, 1]
         along = (x >= -self.rear - margin) & (x <= self.length - self.rear + margin)
-        return along & (np.abs(y) <= self.width / 2 + margin)
+        over: np.ndarray = along & (np.abs(y) <= self.width / 2 + margin)
+        return over
 
 
 RENAULT_ZOE = Vehicle(length=4.084, width=1.730, height=1.562, rear=0.657)

@@ -27,8 +27,10 @@ Rows may be padded, the last one may lack its padding, and up to a page of memor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -56,7 +58,7 @@ class _Encoding:
 
 
 def _encodings() -> dict[str, _Encoding]:
-    found = {}
+    found: dict[str, _Encoding] = {}
     for bits, dtype in ((8, np.uint8), (16, np.uint16)):
         found |= {
             f"rgb{bits}": _Encoding(3, dtype, None),
@@ -94,7 +96,7 @@ _HALVED = ("yuv422", "yuv422_yuy2", *_PLANAR)
 
 def pixels(
     encoding: str,
-    data: Sequence[int] | bytes | np.ndarray,
+    data: list[int] | bytes | bytearray | memoryview | array[int] | np.ndarray,
     height: int,
     width: int,
     step: int,
@@ -142,8 +144,8 @@ def pixels(
         lines = buffer[: rows * step].reshape(rows, step)[:, :used]
     else:
         lines = np.lib.stride_tricks.as_strided(buffer, (rows, used), (step, 1))
-    order = ">" if is_bigendian else "<"
-    numbers = np.ascontiguousarray(lines).view(np.dtype(layout.dtype).newbyteorder(order))
+    dtype: np.dtype[Any] = np.dtype(layout.dtype).newbyteorder(">" if is_bigendian else "<")
+    numbers: np.ndarray = np.ascontiguousarray(lines).view(dtype)
     if not numbers.dtype.isnative:
         numbers = numbers.astype(layout.dtype)
     shape = (rows, width) if layout.channels == 1 else (rows, width, layout.channels)
@@ -167,7 +169,7 @@ def convert(numbers: np.ndarray, name: str) -> np.ndarray:
 
 def rgb(
     encoding: str,
-    data: Sequence[int] | bytes | np.ndarray,
+    data: list[int] | bytes | bytearray | memoryview | array[int] | np.ndarray,
     height: int,
     width: int,
     step: int,
@@ -206,7 +208,7 @@ def dark_note(numbers: np.ndarray, name: str) -> str:
     if not largest or bits > 12:
         return ""
     return (
-        f"{name} image uses {bits} of its 16 bits (largest value {largest}), so that it is nearly black: "
+        f"{name} image uses {bits} of its 16 bits (largest value {largest}), so it is nearly black: "
         f"shift it left by {16 - bits} in the driver, or publish 8 bits"
     )
 
@@ -219,7 +221,7 @@ def _unknown(encoding: str) -> str:
     if any(codec in name for codec in ("jpeg", "jpg", "png", "webp", "h264", "h265", "hevc")):
         return f"{said} is compressed: publish it as CompressedImage, in JPEG, PNG or WebP"
     if name.startswith(("bayer_", "mono")):
-        return f"{said} is not supported: unpack it to 8 or 16 bits a pixel in the driver"
+        return f"{said} is not supported: unpack it to 8 or 16 bits per pixel in the driver"
     if name.startswith(("32f", "64f", "32s", "16s", "8s")):
         return f"{said} is of depths or the like, not of a camera's picture: publish {KNOWN}"
     return f"{said} is not supported: publish {KNOWN}"

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .config import ModelConfig
-from .upsampling import Up
+from .upsampling import Up, convolution_at
 
 
 class BasicBlock(nn.Module):
@@ -25,6 +25,11 @@ class BasicBlock(nn.Module):
                 nn.Conv2d(inputs, outputs, kernel_size=1, stride=stride, bias=False),
                 nn.BatchNorm2d(outputs),
             )
+
+    @property
+    def shortcut(self) -> tuple[nn.Conv2d, nn.BatchNorm2d] | None:
+        """The convolution beside the two others, with its normalisation; None where x is taken as it is."""
+        return None if self.downsample is None else convolution_at(self.downsample, 0)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
@@ -58,9 +63,30 @@ class BevEncoder(nn.Module):
             nn.Conv2d(third, config.outputs, kernel_size=1),
         )
 
+    @property
+    def stages(self) -> dict[str, list[BasicBlock]]:
+        """The residual blocks of `layer1`, `layer2` and `layer3`."""
+        found = {"layer1": self.layer1, "layer2": self.layer2, "layer3": self.layer3}
+        return {
+            name: [each for each in stage if isinstance(each, BasicBlock)] for name, stage in found.items()
+        }
+
+    @property
+    def last(self) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+        """The 3x3 convolution behind the second upsampling, with its normalisation."""
+        return convolution_at(self.up2, 1)
+
+    @property
+    def head(self) -> nn.Conv2d:
+        """The 1x1 convolution to logits."""
+        head = self.up2[4]
+        assert isinstance(head, nn.Conv2d), head
+        return head
+
     def forward(self, bev: torch.Tensor) -> torch.Tensor:
         """(B, C, nx, ny) splatted features to (B, outputs, nx, ny) logits."""
         x = F.relu(self.bn1(self.conv1(bev)))
         half = self.layer1(x)
         eighth = self.layer3(self.layer2(half))
-        return self.up2(self.up1(eighth, half))
+        logits: torch.Tensor = self.up2(self.up1(eighth, half))
+        return logits

@@ -14,7 +14,7 @@ from torch import nn
 
 from .widths import BLOCK_STAGES, Widths
 
-BATCH_NORM = {"eps": 1e-3, "momentum": 0.01}
+EPSILON, MOMENTUM = 1e-3, 0.01
 DROP_CONNECT = 0.2
 """Stochastic depth: probability that training drops the last block's residual, earlier ones in proportion."""
 
@@ -70,13 +70,13 @@ class MBConvBlock(nn.Module):
         self.expands = index > 0
         if self.expands:
             self._expand_conv = SamePadConv2d(inputs, hidden, 1)
-            self._bn0 = nn.BatchNorm2d(hidden, **BATCH_NORM)
+            self._bn0 = nn.BatchNorm2d(hidden, eps=EPSILON, momentum=MOMENTUM)
         self._depthwise_conv = SamePadConv2d(hidden, hidden, stage.kernel, stride=stride, groups=hidden)
-        self._bn1 = nn.BatchNorm2d(hidden, **BATCH_NORM)
+        self._bn1 = nn.BatchNorm2d(hidden, eps=EPSILON, momentum=MOMENTUM)
         self._se_reduce = SamePadConv2d(hidden, squeezed, 1, bias=True)
         self._se_expand = SamePadConv2d(squeezed, hidden, 1, bias=True)
         self._project_conv = SamePadConv2d(hidden, outputs, 1)
-        self._bn2 = nn.BatchNorm2d(outputs, **BATCH_NORM)
+        self._bn2 = nn.BatchNorm2d(outputs, eps=EPSILON, momentum=MOMENTUM)
         # A stage's first block changes the channels, or would in the published widths.
         self.skips = not first
         self.drop_connect = drop_connect
@@ -89,14 +89,14 @@ class MBConvBlock(nn.Module):
         y = F.silu(self._bn1(self._depthwise_conv(y)))
         squeezed = y.mean((2, 3), keepdim=True)
         gate = torch.sigmoid(self._se_expand(F.silu(self._se_reduce(squeezed))))
-        y = self._bn2(self._project_conv(y * gate))
+        out: torch.Tensor = self._bn2(self._project_conv(y * gate))
         if not self.skips:
-            return y
+            return out
         if self.training and self.drop_connect > 0:
             keep = 1.0 - self.drop_connect
-            mask = torch.empty(y.shape[0], 1, 1, 1, dtype=y.dtype, device=y.device).bernoulli_(keep)
-            y = y * mask / keep
-        return x + y
+            mask = torch.empty(out.shape[0], 1, 1, 1, dtype=out.dtype, device=out.device).bernoulli_(keep)
+            out = out * mask / keep
+        return x + out
 
 
 class EfficientNetTrunk(nn.Module):
@@ -107,19 +107,24 @@ class EfficientNetTrunk(nn.Module):
         widths = widths or Widths()
         (stem,), (head,), (classes,) = widths.stem, widths.head, widths.classes
         self._conv_stem = SamePadConv2d(3, stem, 3, stride=2)
-        self._bn0 = nn.BatchNorm2d(stem, **BATCH_NORM)
+        self._bn0 = nn.BatchNorm2d(stem, eps=EPSILON, momentum=MOMENTUM)
         count = len(BLOCK_STAGES)
         self._blocks = nn.ModuleList(
             MBConvBlock(index, widths, drop_connect=DROP_CONNECT * index / count) for index in range(count)
         )
         self._conv_head = SamePadConv2d(widths.stages[-1], head, 1)
-        self._bn1 = nn.BatchNorm2d(head, **BATCH_NORM)
+        self._bn1 = nn.BatchNorm2d(head, eps=EPSILON, momentum=MOMENTUM)
         self._fc = nn.Linear(head, classes)
+
+    @property
+    def blocks(self) -> list[MBConvBlock]:
+        """The 16 blocks, in the order of execution."""
+        return [block for block in self._blocks if isinstance(block, MBConvBlock)]
 
     @property
     def last_stride(self) -> int:
         """Index of the last block that shrinks its input, which is the features at a sixteenth."""
-        return max(i for i, block in enumerate(self._blocks) if block._depthwise_conv.stride[0] > 1)
+        return max(i for i, block in enumerate(self.blocks) if block._depthwise_conv.stride[0] > 1)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Run the blocks.

@@ -79,5 +79,5 @@ def frustum_points(frustum: torch.Tensor, calibration: Calibration) -> torch.Ten
     depth = pixels[..., 2:3]
     rays = torch.cat((pixels[..., :2] * depth, depth), dim=-1)
     lift = calibration.rotations @ torch.linalg.inv(calibration.intrinsics)
-    points = (lift[..., None, None, None, :, :] @ rays.unsqueeze(-1)).squeeze(-1)
+    points: torch.Tensor = (lift[..., None, None, None, :, :] @ rays.unsqueeze(-1)).squeeze(-1)
     return points + calibration.translations[..., None, None, None, :]

@@ -22,6 +22,11 @@ class LiftSplatShoot(nn.Module):
     `dx`, `bx`, `nx` and `frustum` follow from the configuration and are part of the official state dict.
     """
 
+    dx: torch.Tensor
+    bx: torch.Tensor
+    nx: torch.Tensor
+    frustum: torch.Tensor
+
     def __init__(self, config: ModelConfig | None = None):
         super().__init__()
         self.config = config or ModelConfig()
@@ -48,7 +53,8 @@ class LiftSplatShoot(nn.Module):
         """
         depth, features = self.camencode(images.flatten(0, 1))
         cells = self.cells(calibration)
-        return self.bevencode(self.voxel_pooling(depth, features, cells))
+        logits: torch.Tensor = self.bevencode(self.voxel_pooling(depth, features, cells))
+        return logits
 
     def cells(self, calibration: Calibration) -> torch.Tensor:
         """(B, N, D, h, w) int64: the BEV cell of every frustum point, -1 outside the grid."""

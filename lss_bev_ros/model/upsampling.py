@@ -6,6 +6,14 @@ import torch
 from torch import nn
 
 
+def convolution_at(layers: nn.Sequential, index: int) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+    """A convolution among layers that run one behind the other, and the normalisation behind it."""
+    conv, norm = layers[index], layers[index + 1]
+    assert isinstance(conv, nn.Conv2d), conv
+    assert isinstance(norm, nn.BatchNorm2d), norm
+    return conv, norm
+
+
 class Up(nn.Module):
     """Upsample the coarse map, join it to the fine one, convolve twice.
 
@@ -18,6 +26,7 @@ class Up(nn.Module):
 
     def __init__(self, inputs: int, inner: int, outputs: int, scale: int = 2):
         super().__init__()
+        self.scale = scale
         self.up = nn.Upsample(scale_factor=scale, mode="bilinear", align_corners=True)
         self.conv = nn.Sequential(
             nn.Conv2d(inputs, inner, kernel_size=3, padding=1, bias=False),
@@ -28,6 +37,12 @@ class Up(nn.Module):
             nn.ReLU(inplace=True),
         )
 
+    @property
+    def convolutions(self) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+        """The two, each with its normalisation; ReLU follows each."""
+        return [convolution_at(self.conv, 0), convolution_at(self.conv, 3)]
+
     def forward(self, coarse: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
         """(B, c, h, w) and (B, f, scale * h, scale * w) to (B, outputs, scale * h, scale * w)."""
-        return self.conv(torch.cat((fine, self.up(coarse)), dim=1))
+        joined: torch.Tensor = self.conv(torch.cat((fine, self.up(coarse)), dim=1))
+        return joined

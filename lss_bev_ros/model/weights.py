@@ -6,10 +6,11 @@ import itertools
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -222,7 +223,7 @@ def write_weights(
         half = tensor.is_floating_point() and name not in CONSTANTS
         packed[name] = (tensor.half() if half else tensor).contiguous()
         if not torch.isfinite(packed[name]).all():
-            raise error(f"{name} does not fit into half precision: the training has diverged, start it anew")
+            raise error(f"{name} does not fit into half precision: the training has diverged; start again")
     files.write(path, save(packed, metadata=facts), error)
 
 
@@ -308,7 +309,7 @@ def _load(path: Path) -> object:
                 f"unpickled, for safety: save it again as torch.save(model.state_dict(), path)"
             ) from error
         raise ModelError(
-            f"{path} is no PyTorch checkpoint, or it is truncated: download or copy it again"
+            f"{path} is not a PyTorch checkpoint, or it is truncated: download or copy it again"
         ) from error
 
 
@@ -320,8 +321,9 @@ def _numbers_allowed() -> AbstractContextManager[None]:
     scalar = np.float64(0).__reduce__()[0]
     names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
     kinds = {type(np.dtype(code)) for code in "?bBhHiIlLqQefd"}
-    allowed = [np.dtype, *kinds, *((scalar, name) for name in names)]
-    return torch.serialization.safe_globals(allowed)  # type: ignore[return-value]
+    allowed: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [np.dtype, *kinds]
+    allowed += [(scalar, name) for name in names if callable(scalar)]
+    return torch.serialization.safe_globals(allowed)
 
 
 def _load_safetensors(path: Path) -> object:
@@ -334,7 +336,7 @@ def _load_safetensors(path: Path) -> object:
     try:
         return load_file(str(path))
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} is no safetensors file, or it is truncated: copy it again") from error
+        raise ModelError(f"{path} is not a safetensors file, or it is truncated: copy it again") from error
 
 
 def _state_dict(path: Path, content: object) -> dict[str, torch.Tensor]:
@@ -358,16 +360,16 @@ def _state_dict(path: Path, content: object) -> dict[str, torch.Tensor]:
     different = [other for other, beside in others if not _same(state, beside)]
     if different:
         raise ModelError(
-            f"checkpoint {path} holds several networks ({_some([where or 'the outermost', *different])}): "
+            f"checkpoint {path} contains several networks ({_some([where or 'the outermost', *different])}): "
             f"save the state dict of the one to run alone"
         )
-    wrong = [name for name, value in state.items() if not isinstance(value, torch.Tensor)]
-    if wrong:
+    tensors = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+    if wrong := [name for name in state if name not in tensors]:
         raise ModelError(
-            f"checkpoint {path} has entries that are no tensors ({_some(wrong)}): "
+            f"checkpoint {path} has entries that are not tensors ({_some(wrong)}): "
             f"save it as torch.save(model.state_dict(), path)"
         )
-    return state  # type: ignore[return-value]
+    return tensors
 
 
 def _networks(content: object, where: str, depth: int = 0) -> Iterator[tuple[str, dict[str, object]]]:
@@ -378,7 +380,7 @@ def _networks(content: object, where: str, depth: int = 0) -> Iterator[tuple[str
     if not isinstance(content, Mapping) or depth > 4:
         return
     plain = {_plain(str(name)): value for name, value in content.items()}
-    prefixes = {}
+    prefixes: dict[str, None] = {}
     for name in plain:
         mark = _ENCODERS.search(name)
         if mark:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -41,9 +41,9 @@ class Widths:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            given = getattr(self, field.name)
-            if len(given) != len(field.default):  # type: ignore[arg-type]
-                raise ModelError(f"widths {field.name} {given} must be {len(field.default)} numbers")  # type: ignore[arg-type]
+            given, published = getattr(self, field.name), getattr(type(self), field.name)
+            if len(given) != len(published):
+                raise ModelError(f"widths {field.name} {given} must be {len(published)} numbers")
             if min(given) < 1:
                 raise ModelError(f"widths {field.name} {given} must all be above 0")
 
@@ -79,7 +79,7 @@ class Widths:
         """
         named = cls().named()
         for name, key in _witnesses().items():
-            shape = getattr(state.get(key), "shape", ())
+            shape: Sequence[int] = getattr(state.get(key), "shape", ())
             if len(shape) and shape[0] > 0:
                 named[name] = int(shape[0])
         return cls().with_named(named)

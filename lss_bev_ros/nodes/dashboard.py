@@ -7,14 +7,17 @@ import os
 import queue
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import OccupancyGrid
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
+from rclpy.task import Future as Answered
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_srvs.srv import Trigger
@@ -35,6 +38,9 @@ from .parameters import declare
 from .process import run
 from .qos import RELIABLE, latched_qos, sensor_qos
 from .stamp_age import StampAges
+
+if TYPE_CHECKING:
+    from ..dashboard.server import DashboardServer
 
 _GRID, _POINTS = "bev/occupancy", "lidar_top/points"
 _TRUTH, _BOXES = "ground_truth/occupancy", "ground_truth/boxes"
@@ -113,7 +119,7 @@ class DashboardNode(Node):
             for kind, topic, callback, each_qos in inputs
         ]
 
-    def _make_server(self) -> object:
+    def _make_server(self) -> DashboardServer:
         from ..dashboard.server import DashboardServer  # needs aiohttp
 
         config = self.config
@@ -136,7 +142,7 @@ class DashboardNode(Node):
 
     # -- executor -----------------------------------------------------------------------------------
 
-    def _take(self, topic: str, callback: object, message: object) -> None:
+    def _take(self, topic: str, callback: Callable[[Any], None], message: object) -> None:
         self._vitals.tick(topic)
         try:
             callback(message)
@@ -244,7 +250,7 @@ class _ReplayServices(ReplayControl):
                 sent.add_done_callback(partial(_answer, future))
 
 
-def _answer(future: Future[Answer], sent: object) -> None:
+def _answer(future: Future[Answer], sent: Answered) -> None:
     if future.set_running_or_notify_cancel():  # not where the page has stopped waiting
         response = sent.result()
         future.set_result(Answer(bool(response.success), response.message))

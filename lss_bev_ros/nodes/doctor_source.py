@@ -370,7 +370,8 @@ class Collector:
             return None, 0
 
     def _lidar(self, topic: TopicRecord) -> LidarRecord:
-        clouds, frame, fields, problem = [], "", (), ""
+        clouds: list[Cloud] = []
+        frame, fields, problem = "", tuple[tuple[str, str], ...](), ""
         for moment in self._closed:
             if moment.cloud is None or topic.name != self._anchor:
                 continue
@@ -410,7 +411,7 @@ def _stamp(data: bytes) -> int:
     if len(data) < 12:
         return 0
     seconds, nanoseconds = struct.unpack_from("<iI" if data[1] & 1 else ">iI", data, 4)
-    return seconds * 1_000_000_000 + nanoseconds
+    return int(seconds) * 1_000_000_000 + int(nanoseconds)
 
 
 def _after_header(data: bytes) -> bytes:
@@ -437,10 +438,10 @@ def _shot(message: CompressedImage | Image, stamp: int) -> Shot:
             size, drawn = (picture.shape[1], picture.shape[0]), picture
     except (GeometryError, PictureError) as error:
         problem = str(error).removeprefix(f"{message.header.frame_id}: ")
-        return Shot(stamp, form, *size, digest=digest, problem=problem)
+        return Shot(stamp, form, size[0], size[1], digest=digest, problem=problem)
     gray = _small(cv2.cvtColor(drawn, cv2.COLOR_RGB2GRAY))
     note = messages.image_note(message).removeprefix(f"{message.header.frame_id}: ")
-    return Shot(stamp, form, *size, gray, digest, note=note)
+    return Shot(stamp, form, size[0], size[1], gray, digest, note=note)
 
 
 def _small(gray: np.ndarray) -> np.ndarray:

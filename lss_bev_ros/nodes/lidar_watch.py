@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
+from rclpy.subscription import Subscription
 from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage, Image, PointCloud2
 from tf2_ros import Buffer, TransformException
@@ -58,7 +59,7 @@ class LidarWatch:
         self._node, self._buffer = node, buffer
         self._topic, self._base_frame, self._qos = topic, base_frame, sensor_qos(reliability)
         self._watch = FitWatch(period)
-        self._subscription = None
+        self._subscription: Subscription | None = None
         self._sets: tuple[tuple[Rig, Mapping[str, CompressedImage | Image]], ...] = ()
         self._slot: LatestSlot[PointCloud2] = LatestSlot()
         self._warnings: tuple[str, ...] = ()
@@ -121,8 +122,7 @@ class LidarWatch:
         grays, apart = {}, {}
         for camera in rig.cameras:
             item = items.get(camera.name)
-            gray = None if item is None else _gray(item)
-            if gray is not None:
+            if item is not None and (gray := _gray(item)) is not None:
                 grays[camera.name] = gray
                 apart[camera.name] = (messages.from_stamp(item.header.stamp) - stamp) / 1e9
         if grays:

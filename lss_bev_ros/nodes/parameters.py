@@ -7,7 +7,7 @@ ROS 2 parameters with descriptions and ranges, and the values that come back int
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, ParameterType
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
@@ -15,7 +15,10 @@ from rclpy.node import Node
 
 from ..errors import LssBevError
 
-P = TypeVar("P")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+P = TypeVar("P", bound="DataclassInstance")
 
 _TYPES = {
     bool: ParameterType.PARAMETER_BOOL,
@@ -28,7 +31,7 @@ _WORDS = {
     bool: "true or false",
     int: "a whole number",
     float: "a number with a decimal point, such as 2.0",
-    str: "a text",
+    str: "a string",
 }
 
 
@@ -51,21 +54,24 @@ def declare(node: Node, kind: type[P], **overrides: Any) -> P:
     values = {}
     for field in dataclasses.fields(kind):
         hint = hints[field.name]
-        default = field.default if field.default is not dataclasses.MISSING else field.default_factory()
-        default = overrides.get(field.name, default)
+        default = overrides.get(field.name, _default_of(field))
         descriptor = _descriptor(field, hint)
         try:
             value = node.declare_parameter(field.name, default, descriptor).value
         except InvalidParameterTypeException:
             raise ParameterError(
                 f"parameter {field.name}: {_given(node, field.name)} is not "
-                f"{_WORDS.get(hint, 'a list of texts')}"
+                f"{_WORDS.get(hint, 'a list of strings')}"
             ) from None
         except InvalidParameterValueException:
             low, high = field.metadata["bounds"]
             raise ParameterError(
                 f"parameter {field.name}: {_given(node, field.name)} is not between {low} and {high}"
             ) from None
+        if value is None and hint == list[str]:
+            value = []  # an empty list, [], has no type in ROS 2, and so comes as no value
+        elif value is None:
+            raise ParameterError(f"parameter {field.name}: no value was given, it is {_WORDS[hint]}")
         choices = field.metadata["choices"]
         if isinstance(value, bool) and hint is str:
             value = str(value).lower()
@@ -75,7 +81,13 @@ def declare(node: Node, kind: type[P], **overrides: Any) -> P:
     return kind(**values)
 
 
-def _descriptor(field: dataclasses.Field, hint: Any) -> ParameterDescriptor:
+def _default_of(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
+
+
+def _descriptor(field: dataclasses.Field[Any], hint: Any) -> ParameterDescriptor:
     low, high = field.metadata["bounds"]
     choices = field.metadata["choices"] or ()
     # YAML, and so the command line, makes booleans of the words true and false.

@@ -18,7 +18,7 @@ from std_srvs.srv import Trigger
 from tf2_ros import TransformBroadcaster
 
 from .. import messages, topics
-from ..dataset import CameraShot, Keyframe, NuScenesReader
+from ..dataset import CameraShot, Keyframe, LidarScan, NuScenesReader
 from ..dataset.timeline import Event, Mounting, next_start, recorded_time, timeline, with_mountings
 from ..errors import DatasetError
 from ..geometry import CAMERA_NAMES, BevGrid
@@ -111,7 +111,7 @@ class ReplayNode(Node):
         if not set(self._cameras) <= set(CAMERA_NAMES):
             names = ", ".join(self._cameras)
             self.get_logger().warning(
-                f"the cameras are {names}: start the nodes that take them with cameras:='[{names}]'"
+                f"the cameras are {names}: start the nodes that use them with cameras:='[{names}]'"
             )
         unscored = [
             name
@@ -161,7 +161,7 @@ class ReplayNode(Node):
                 return response
             self._steps += 1
             self._control.notify_all()
-        response.success, response.message = True, "one keyframe further"
+        response.success, response.message = True, "one more keyframe"
         return response
 
     # -- the replay thread --------------------------------------------------------------------------
@@ -190,7 +190,7 @@ class ReplayNode(Node):
             self._sleep(0.05)
         else:
             if self.config.wait_for_subscribers and (unheard := self._company.unheard()):
-                self.get_logger().info(f"starting; only images are listened to, not {', '.join(unheard)}")
+                self.get_logger().info(f"starting; nothing subscribes to {', '.join(unheard)} yet")
         return not self._closing
 
     def _missing_company(self) -> str:
@@ -236,7 +236,7 @@ class ReplayNode(Node):
     def _stamp(self, event: Event) -> int:
         if self._clock_publisher is not None:
             return event.item.stamp
-        return self._started + self._stopwatch.stopped + event.stamp
+        return int(self._started) + self._stopwatch.stopped + event.stamp
 
     def _wait_until(self, event: Event, before: Event | None) -> bool:
         """Sleep until the event that follows `before` is due, through any pause; False when closing.
@@ -255,7 +255,8 @@ class ReplayNode(Node):
                 if remaining <= 0:
                     if self._paused and self._steps and event.ends_step:
                         self._steps -= 1
-                    self._in_keyframe = not event.ends_step and (self._in_keyframe or event.item.is_key)
+                    is_key = not isinstance(event.item, Keyframe) and event.item.is_key
+                    self._in_keyframe = not event.ends_step and (self._in_keyframe or is_key)
                     self._late = max(self._late * 0.99, -remaining)
                     return True
                 self._control.wait(min(remaining, _CLOCK_PERIOD) if self._clock_publisher else remaining)
@@ -285,10 +286,10 @@ class ReplayNode(Node):
         if event not in self._prepared and not isinstance(event.item, Mounting):
             self._prepared[event] = []
             with contextlib.suppress(DatasetError):  # told when it is due
-                self._prepared[event] = self._make(event)
+                self._prepared[event] = self._make(event.item, event.stamp)
 
-    def _make(self, event: Event) -> list[tuple[str, Any]]:
-        return topics.recording(event.item, event.stamp, self._grid, self.config.publish_raw)
+    def _make(self, item: CameraShot | LidarScan | Keyframe, stamp: int) -> list[tuple[str, Any]]:
+        return topics.recording(item, stamp, self._grid, self.config.publish_raw)
 
     def _publish(self, event: Event, stamp: int) -> None:
         item = event.item
@@ -298,7 +299,7 @@ class ReplayNode(Node):
             return
         self._tf.sendTransform(topics.motion(item, stamp).transforms)
         try:
-            made = self._prepared.pop(event, None) or self._make(event)
+            made = self._prepared.pop(event, None) or self._make(item, event.stamp)
         except DatasetError as error:
             self._errors += 1
             self._broken = (str(error), time.monotonic())
@@ -328,10 +329,10 @@ class ReplayNode(Node):
             return [Status("replay", ERROR, error, values)]
         clock = self.resolve_topic_name(CLOCK_TOPIC)
         if self._clock_publisher is not None and self.count_publishers(clock) > 1:
-            told = f"{clock} has other publishers too, so time jumps: give each car a clock of its own with "
+            told = f"{clock} has other publishers too, so time jumps: give each car its own clock with "
             return [Status("replay", WARN, f"{told}namespace:=car1 namespaced_clock:=true", values)]
         if self._late > 0.1:
-            return [Status("replay", WARN, "behind its schedule: lower the rate", values)]
+            return [Status("replay", WARN, "behind schedule: lower the rate", values)]
         return [Status("replay", OK, "paused" if self._paused else self._progress, values)]
 
 

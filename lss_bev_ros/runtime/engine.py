@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from ..errors import ImageError
 from ..geometry import BevGrid
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from ..model import ModelConfig
     from .stopwatch import Stopwatch
+
+
+E = TypeVar("E", bound="Engine")
 
 
 class Engine(ABC):
@@ -67,7 +71,7 @@ class Engine(ABC):
     def close(self) -> None:  # noqa: B027 (a backend that holds nothing has nothing to do)
         """Let go of threads and memory; the engine cannot be used afterwards."""
 
-    def __enter__(self) -> Engine:
+    def __enter__(self: E) -> E:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,7 +80,18 @@ class Engine(ABC):
 
 @runtime_checkable
 class NetworkEngine(Protocol):
-    """An engine whose network can be run without decoding and resizing: what the benchmark compares."""
+    """An engine whose network can be run without decoding and resizing: what the benchmark compares.
+
+    Attributes: see `Engine`; and `config`, the network's sizes.
+    """
+
+    name: str
+    weights: str
+    grid: BevGrid
+    config: ModelConfig
+
+    def close(self) -> None:
+        """See `Engine.close`."""
 
     def prepare(self, images: torch.Tensor) -> Any:
         """Put normalised images where `network` reads them, in its precision and layout.

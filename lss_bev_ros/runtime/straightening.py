@@ -127,6 +127,7 @@ def takes_all(camera: Camera, left: float, right: float, top: float, bottom: flo
     if camera.lens.is_pinhole:
         return True
     u, v = np.linspace(left, right, BORDER), np.linspace(top, bottom, BORDER)
-    sides = [(u, top), (u, bottom), (left, v), (right, v)]
-    border = np.concatenate([np.stack(np.broadcast_arrays(*side), axis=-1) for side in sides])
+    across = [(u, np.full_like(u, y)) for y in (top, bottom)]
+    along = [(np.full_like(v, x), v) for x in (left, right)]
+    border = np.concatenate([np.stack(side, axis=-1) for side in (*across, *along)])
     return bool(taken(camera, border).all())

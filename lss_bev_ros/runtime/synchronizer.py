@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..errors import RuntimeBackendError
 from .camera_clock import CameraClock, CameraFault, absent, median, misfit, silent, standing
@@ -113,7 +113,7 @@ class _Group(Generic[T]):
         punctual = [entry.arrived for entry in entries.values() if entry.ahead <= slop]
         self.arrived = min(punctual or [entry.arrived for entry in entries.values()])
 
-    def distance(self, other: _Group[T]) -> int:
+    def distance(self, other: _Group[Any]) -> int:
         """Nanoseconds between the two, below zero where they overlap."""
         return max(other.oldest - self.newest, self.oldest - other.newest)
 
@@ -201,7 +201,7 @@ class CameraSynchronizer(Generic[T]):
         self._cameras = {name: _Camera(name) for name in self.names}
         self._pending: list[_Entry[T]] = []
         self._released: int | None = None
-        self._records: deque[_Group[T]] = deque(maxlen=_RECORDED)
+        self._records: deque[_Group[None]] = deque(maxlen=_RECORDED)
         self._began: int | None = None
 
     @property
@@ -281,7 +281,9 @@ class CameraSynchronizer(Generic[T]):
     def _divided(self, left: list[_Entry[T]]) -> Iterator[_Group[T]]:
         """Groups of entries, in the order of their stamps, that have no gap of `slop` between them."""
         while left:
-            best, best_rank, best_spread = {}, (), 0
+            best: Mapping[str, _Entry[T]] = {}
+            best_rank: tuple[int, ...] = ()
+            best_spread = 0
             for start, first in enumerate(left):
                 members: dict[str, _Entry[T]] = {}
                 for entry in left[start:]:
@@ -317,10 +319,11 @@ class CameraSynchronizer(Generic[T]):
         """The cameras that keep the time: those of the last sets that still speak."""
         return [c for c in self._cameras.values() if c.joined and not self._is_lost(c) and c.is_speaking(now)]
 
-    def _others(self, camera: _Camera, now: int) -> list[_Camera]:
-        """Whom a camera's clock is compared with: those that keep the time, or else all that speak."""
+    def _others(self, camera: _Camera, now: int) -> list[int]:
+        """Offsets to compare a camera's with: of those that keep the time, or else of all that speak."""
         others = [other for other in self._electorate(now) if other is not camera]
-        return others or [c for c in self._cameras.values() if c is not camera and c.is_speaking(now)]
+        others = others or [c for c in self._cameras.values() if c is not camera and c.is_speaking(now)]
+        return [offset for other in others if (offset := other.offset) is not None]
 
     def _outvotes(self, group: _Group[T], now: int) -> bool:
         """Whether a group has more cameras than those that keep the time without it."""
@@ -337,13 +340,15 @@ class CameraSynchronizer(Generic[T]):
         if self._outvotes(group, now):
             return True
         # A clock that drifts leaves the set with one slop and may be off by another since it last met it.
-        fuller = [other for other in (*groups, *self._records) if len(other.entries) > len(group.entries)]
+        known: list[_Group[Any]] = [*groups, *self._records]
+        fuller = [other for other in known if len(other.entries) > len(group.entries)]
         if any(group.distance(other) <= 2 * self._slop for other in fuller):
             return False
         joined = [camera for name in group.entries if (camera := self._cameras[name]).joined]
         if not joined or any(camera.misfits >= self._lost_after for camera in joined):
             return False
-        if any(abs(group.entries[c.name].offset - c.baseline) > self._slop for c in joined):
+        usual = [(group.entries[c.name].offset, c.baseline) for c in joined if c.baseline is not None]
+        if any(abs(offset - baseline) > self._slop for offset, baseline in usual):
             return False
         missing = [camera for camera in electorate if camera.name not in group.entries]
         due = sum(bool(camera.loose) or self._is_due(camera, group) for camera in missing)
@@ -376,7 +381,7 @@ class CameraSynchronizer(Generic[T]):
             return False
         if not camera.loose:
             return True
-        others = [other.offset for other in self._others(camera, now)]
+        others = self._others(camera, now)
         if len(others) < 3:
             return True
         ahead = camera.loose[-1] - median(others)
@@ -521,9 +526,9 @@ class CameraSynchronizer(Generic[T]):
         """Seconds by which each camera's stamps are ahead of the others', give or take the links' delays."""
         result, now = {}, min(now, self._newest)
         for name, camera in self._cameras.items():
-            others = [other.offset for other in self._others(camera, now)]
-            if others and camera.is_speaking(now):
-                result[name] = (camera.offset - median(others)) / 1e9
+            others = self._others(camera, now)
+            if others and (offset := camera.offset) is not None and camera.is_speaking(now):
+                result[name] = (offset - median(others)) / 1e9
         return result
 
     def faults(self, now: int) -> dict[str, CameraFault]:
@@ -555,7 +560,7 @@ class CameraSynchronizer(Generic[T]):
         if not speaking or not camera.loose:
             gone = camera.absences >= (1 if not speaking else patience)
             return silent(camera.name, (now - camera.arrived) / 1e9) if gone else None
-        others = [other.offset for other in self._others(camera, now)]
+        others = self._others(camera, now)
         offset = median(camera.loose) - median(others) if others else None
         shown = offset / 1e9 if offset is not None else None
         if camera.stands or (camera.stamp == 0 and camera.misfits):

@@ -91,6 +91,7 @@ class Actor:
     def pose(self, time: float) -> Pose:
         """Its frame in the world at a time in seconds."""
         if self.track is None:
+            assert self.place is not None, f"actor {self.number} neither moves nor stands"
             return self.place
         z = 0.0 if self.road[0] < self.track.travelled(time) < self.road[1] else self.z
         return self.track.pose(time, z, 0.2 if len(self.postures) > 1 else min(1.5, self.high[0]))

@@ -67,7 +67,10 @@ class Bending:
 
     def bend(self, image: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 of the (height, width, 3) that was drawn; black where the lens sees nothing."""
-        return cv2.remap(image, self.map, None, cv2.INTER_CUBIC, borderValue=(0, 0, 0))
+        # OpenCV takes None for the second map where the first has both; its annotations do not.
+        return cv2.remap(  # type: ignore[call-overload]
+            image, self.map, None, cv2.INTER_CUBIC, borderValue=(0, 0, 0)
+        )
 
     def pick(self, values: np.ndarray, outside: float) -> np.ndarray:
         """(2 H, 2 W) values of the (2 height, 2 width) samples that were drawn, the nearest of each."""

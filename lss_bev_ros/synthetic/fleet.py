@@ -29,13 +29,12 @@ class Model:
     @classmethod
     def of(cls, category: str, postures: Mesh | list[Mesh], ridden: bool = False) -> Model:
         """The model of a mesh, or of a person's postures, with the box around it."""
-        postures = tuple(postures) if isinstance(postures, list) else (postures,)
-        bounds = np.array([posture.bounds for posture in postures[:1]], np.float64)
-        low, high = bounds[0]
-        if len(postures) > 1:
+        meshes = tuple(postures) if isinstance(postures, list) else (postures,)
+        low, high = np.array(meshes[0].bounds, np.float64)
+        if len(meshes) > 1:
             # People are annotated with their arms and legs where they are on average.
             low, high = low - _SWAY, high + _SWAY
-        return cls(category, postures, low, high, ridden)
+        return cls(category, meshes, low, high, ridden)
 
 
 class Fleet:

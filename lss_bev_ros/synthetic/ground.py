@@ -58,7 +58,7 @@ def _base(plan: Plan, palette: Palette) -> Mesh:
 def rounded(s0: float, s1: float, t0: float, t1: float, radius: float, step: float = 6.0) -> np.ndarray:
     """A rectangle with round corners, (N, 2) counter-clockwise, with a point every `step`."""
     radius = min(radius, (s1 - s0) / 2 - 0.1, (t1 - t0) / 2 - 0.1)
-    points = []
+    points: list[np.ndarray] = []
     corners = [(s1, t0, -90), (s1, t1, 0), (s0, t1, 90), (s0, t0, 180)]
     for s, t, begin in corners:
         center = np.array([np.clip(s, s0 + radius, s1 - radius), np.clip(t, t0 + radius, t1 - radius)])

@@ -57,8 +57,22 @@ def draw_light(config: WorldConfig, rng: np.random.Generator) -> Light:
     level = sun_colour.mean() * np.sin(height) * 0.55 + zenith.mean() + 0.25
     exposure = float(1.25 / level**0.75 * rng.uniform(*config.exposure))
     haze = float(rng.uniform(*config.haze) * (1 + cloud))
-    colours = (tuple(float(v) for v in colour) for colour in (sun, sun_colour, zenith, horizon, bounce))
-    return Light(*colours, cloud, haze, exposure, int(rng.integers(1, 9999)))
+    return Light(
+        sun=_triple(sun),
+        sun_colour=_triple(sun_colour),
+        zenith=_triple(zenith),
+        horizon=_triple(horizon),
+        bounce=_triple(bounce),
+        cloud=cloud,
+        haze=haze,
+        exposure=exposure,
+        seed=int(rng.integers(1, 9999)),
+    )
+
+
+def _triple(values: np.ndarray) -> Triple:
+    red, green, blue = values.tolist()
+    return red, green, blue
 
 
 @njit(cache=True, nogil=True, fastmath=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..geometry import Pose
 
@@ -40,12 +41,12 @@ class Mesh:
         vertices = self.vertices @ rotation.T + pose.translation.astype(np.float32)
         return Mesh(vertices, self.normals @ rotation.T, self.uv, self.material)
 
-    def scaled(self, factors: Sequence[float]) -> Mesh:
+    def scaled(self, factors: ArrayLike) -> Mesh:
         """The mesh stretched along its axes; normals stay right for small differences between factors."""
-        factors = np.asarray(factors, np.float32)
-        normals = self.normals / factors
+        by = np.asarray(factors, np.float32)
+        normals = self.normals / by
         normals /= np.linalg.norm(normals, axis=-1, keepdims=True) + 1e-9
-        return Mesh(self.vertices * factors, normals, self.uv, self.material)
+        return Mesh(self.vertices * by, normals, self.uv, self.material)
 
     def shifted(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Mesh:
         """The mesh moved by metres along its axes."""
@@ -79,7 +80,7 @@ def soup(vertices: np.ndarray, material: int | np.ndarray, normals=None, uv=None
     return Mesh(vertices, np.asarray(normals, np.float32), np.asarray(uv, np.float32), material.copy())
 
 
-def quads(corners: np.ndarray, material: int | np.ndarray, normals=None, uv=None) -> Mesh:
+def quads(corners: ArrayLike, material: int | np.ndarray, normals=None, uv=None) -> Mesh:
     """Quadrilaterals (Q, 4, 3), corners in turn; uv runs in metres along the first and the last edge."""
     corners = np.asarray(corners, np.float32).reshape(-1, 4, 3)
     if uv is None:
@@ -95,7 +96,7 @@ def quads(corners: np.ndarray, material: int | np.ndarray, normals=None, uv=None
     return soup(corners[:, split].reshape(-1, 3, 3), material, normals, uv[:, split].reshape(-1, 3, 2))
 
 
-def grid(points: np.ndarray, material: int | np.ndarray, smooth: bool = True, closed: bool = False) -> Mesh:
+def grid(points: ArrayLike, material: int | np.ndarray, smooth: bool = True, closed: bool = False) -> Mesh:
     """The surface through a lattice of points (S, K, 3): a loft, a tube, a sphere.
 
     Args:
@@ -104,15 +105,15 @@ def grid(points: np.ndarray, material: int | np.ndarray, smooth: bool = True, cl
         smooth: whether normals are averaged over neighbouring faces.
         closed: whether each section returns to its first point.
     """
-    points = np.asarray(points, np.float64)
+    lattice = np.asarray(points, np.float64)
     if closed:
-        points = np.concatenate([points, points[:, :1]], 1)
-    corners = np.stack([points[:-1, :-1], points[1:, :-1], points[1:, 1:], points[:-1, 1:]], 2)
+        lattice = np.concatenate([lattice, lattice[:, :1]], 1)
+    corners = np.stack([lattice[:-1, :-1], lattice[1:, :-1], lattice[1:, 1:], lattice[:-1, 1:]], 2)
     normals = None
     if smooth:
         face = np.cross(corners[:, :, 2] - corners[:, :, 0], corners[:, :, 3] - corners[:, :, 1])
         face /= np.linalg.norm(face, axis=-1, keepdims=True) + 1e-9
-        total = np.zeros_like(points)
+        total = np.zeros_like(lattice)
         for i in (0, 1):
             for j in (0, 1):
                 total[i : i + face.shape[0], j : j + face.shape[1]] += face
@@ -121,8 +122,8 @@ def grid(points: np.ndarray, material: int | np.ndarray, smooth: bool = True, cl
             total[:, -1] = total[:, 0]
         total /= np.linalg.norm(total, axis=-1, keepdims=True) + 1e-9
         normals = np.stack([total[:-1, :-1], total[1:, :-1], total[1:, 1:], total[:-1, 1:]], 2)
-    if not np.isscalar(material):
-        material = np.asarray(material).reshape(-1)
+    if isinstance(material, np.ndarray):
+        material = material.reshape(-1)
     return quads(corners.reshape(-1, 4, 3), material, normals)
 
 
@@ -201,7 +202,7 @@ def polygon(outline: np.ndarray, z: float, material: int) -> Mesh:
                 break
         else:
             break
-    triangles.append(tuple(order[:3]))
+    triangles.append((order[0], order[1], order[2]))
     corners = outline[np.array(triangles)]
     return soup(np.concatenate([corners, np.full((*corners.shape[:2], 1), z)], -1), material)
 

@@ -226,7 +226,7 @@ class Packer:
             "outlines": np.array([box.corners()[:4, :2] for box in boxes.values()]).reshape(-1, 4, 2),
             "rotations": np.stack([pose.rotation.T for pose in poses]),
             "origins": np.stack([pose.translation for pose in poses]),
-            "lenses": np.stack([mount.lens for mount in rig]),
+            "lenses": np.stack([mount.camera_lens for mount in rig]),
             "ahead": np.array([mount.offset * 1e-6 for mount in rig], np.float32),
             "seeds": np.array(seeds, np.int64),
             "sensor": _times(_poses(knots, np.arange(COLUMNS) / (COLUMNS - 1)), on_car),
@@ -246,11 +246,11 @@ class Packer:
             mine = np.flatnonzero(vehicle_raster([moved], self._grid))
             cells.append(mine)
             owners.append(np.full(len(mine), number))
-        cells = np.concatenate(cells).astype(np.int32)
+        together = np.concatenate(cells).astype(np.int32)
         return {
-            "cells": cells,
+            "cells": together,
             "cell_owner": np.concatenate(owners).astype(np.int32),
-            "cell_sample": np.full(len(cells), k, np.int32),
+            "cell_sample": np.full(len(together), k, np.int32),
         }
 
     def _instances(
@@ -270,6 +270,7 @@ class Packer:
             if actor is driver or np.hypot(*(pose.translation - ego.translation)[:2]) > MOVING_RADIUS:
                 continue
             track = actor.track
+            assert track is not None, "it moves"
             earlier = np.array([*track.path.at(track.travelled(time - 0.05)), pose.translation[2]])
             add(actor.mesh(time), pose, earlier, actor.number)
         seen = at

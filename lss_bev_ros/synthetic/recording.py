@@ -73,6 +73,12 @@ class Observation:
     visible: np.ndarray | None = None
     whole: np.ndarray | None = None
 
+    def samples_of(self, number: int) -> tuple[int, int]:
+        """Samples of an actor that cameras see at a keyframe, and that there would be to see."""
+        assert self.visible is not None, "no keyframe"
+        assert self.whole is not None, "no keyframe"
+        return int(self.visible[number]), int(self.whole[number])
+
 
 def instants(seconds: float, sweeps: bool) -> list[Revolution]:
     """When sensors record in a scene: keyframes at 2 Hz, and every revolution between them with `sweeps`."""

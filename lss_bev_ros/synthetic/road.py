@@ -102,6 +102,10 @@ class Street:
         return -offset if forward else offset
 
 
+Block = tuple[float, float, float, float, Street | None, Street | None, Street | None, Street | None]
+"""An island between streets, see `Plan.blocks`."""
+
+
 @dataclass(frozen=True, eq=False)
 class Path:
     """A line in the world that something moves along.
@@ -204,7 +208,7 @@ class Plan:
         pieces.append((begin, end))
         return [(a, b) for a, b in pieces if b - a > 1]
 
-    def blocks(self) -> list[tuple[float, float, float, float, Street, Street, Street, Street]]:
+    def blocks(self) -> list[Block]:
         """The islands between streets: s0, s1, t0, t1 at the kerbs, then the streets below, above in s and t.
 
         At the rim of the area a neighbour is the nearest street there is, and the kerb is the rim.

@@ -38,11 +38,17 @@ class Mount:
     lens: np.ndarray | None = None
     offset: int = 0
 
+    @property
+    def camera_lens(self) -> np.ndarray:
+        """The lens of a camera."""
+        assert self.lens is not None, f"{self.channel} is no camera"
+        return self.lens
+
     def scaled(self, scale: float) -> Mount:
         """The camera with images `scale` times as large in both directions."""
         if scale == 1.0:
             return self
-        lens = self.lens * scale
+        lens = self.camera_lens * scale
         # Pixel centres lie at whole numbers, so scaling an image moves them by half a pixel.
         lens[2:] += (scale - 1) / 2
         return Mount(self.channel, self.pose, lens, self.offset)
@@ -50,7 +56,7 @@ class Mount:
     @property
     def intrinsics(self) -> np.ndarray:
         """(3, 3) float64 camera matrix."""
-        fx, fy, cx, cy = self.lens
+        fx, fy, cx, cy = self.camera_lens
         return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
 
 

@@ -179,7 +179,7 @@ class Studio:
         self, pose: Pose, mount: Mount, tail: int, materials, light, shadows, seed: int, image, depth
     ) -> None:
         width, height = self._size
-        lens = mount.lens * self._scale
+        lens = mount.camera_lens * self._scale
         lens[2:] += (self._scale - 1) / 2
         rotation, origin = np.ascontiguousarray(pose.rotation.T), pose.translation
         tiles = self._seen(rotation, origin, lens)
@@ -234,7 +234,7 @@ class Studio:
         axes = sun_axes(np.array(light.sun))
         across = (self._middle - place) @ axes[:2].T
         moving = np.concatenate([moving, self._ego.moved(ego).vertices])
-        maps = []
+        maps: list[tuple[tuple[float, float], float, np.ndarray]] = []
         for radius in (NEAR_RADIUS, FAR_RADIUS):
             heights, offset, scale = blank_map(axes, place, radius, SHADOW_SIZE)
             tiles = np.flatnonzero((np.abs(across) < radius + self._reach[:, None]).all(1))

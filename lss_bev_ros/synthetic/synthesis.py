@@ -178,7 +178,7 @@ def _write_mask(world: World, path: Path) -> None:
     def fill(st: np.ndarray, value: int) -> None:
         outline = world.plan.curve.world(st) / MAP_RESOLUTION
         outline[:, 1] = height - outline[:, 1]
-        cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], value)
+        cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], (value,))
 
     (s0, s1), (t0, t1) = world.plan.s_range, world.plan.t_range
     fill(rounded(s0, s1, t0, t1, 0.5), 255)

@@ -181,7 +181,7 @@ class TableWriter:
                 time = keys[k].instant.micros * 1e-6
                 box, attribute = actor.box(time), actor.attribute(time)
                 length, width, height = (float(v) for v in box.size)
-                level = visibility_level(int(keys[k].visible[actor.number]), int(keys[k].whole[actor.number]))
+                level = visibility_level(*keys[k].samples_of(actor.number))
                 self._rows["sample_annotation"].append(
                     {
                         "token": tokens[n], "sample_token": samples[k], "instance_token": instance,

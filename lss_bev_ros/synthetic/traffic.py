@@ -291,6 +291,7 @@ class Traffic:
                 distance = mover.history[step] if mover.history else mover.distance
                 yaw, origin = float(mover.path.heading(distance)), mover.path.at(distance)
             else:
+                assert entry.place is not None, "it stands somewhere"
                 yaw, origin = entry.place.yaw, entry.place.translation[:2]
             middle = (low + high)[:2] / 2
             c, s = np.cos(yaw), np.sin(yaw)
@@ -322,7 +323,7 @@ class Traffic:
         steps = len(ego.history)
         for step in range(round((WARM_UP - 1) / STEP), steps, 3):
             entries = self._free_of_overlap(entries, ego, step)
-        actors = []
+        actors: list[Actor] = []
         for entry in entries:
             track = None
             if entry.mover:

@@ -133,7 +133,8 @@ def car(kind: str, rng: np.random.Generator, palette: Palette) -> Mesh:
 def _paint(rng: np.random.Generator, palette: Palette) -> int:
     colours, weights = zip(*PAINTS, strict=True)
     colour = np.array(colours[rng.choice(len(colours), p=np.array(weights) / sum(weights))])
-    return palette.add(m.PAINT, tuple(np.clip(colour * rng.uniform(0.85, 1.1), 0, 0.95)), rng.integers(1, 60))
+    shade = tuple(np.clip(colour * rng.uniform(0.85, 1.1), 0, 0.95))
+    return palette.add(m.PAINT, shade, int(rng.integers(1, 60)))
 
 
 def _cap(section: np.ndarray, material: int) -> Mesh:
@@ -220,12 +221,12 @@ def _coach(length, half, top, low, belt, head, paint, lower, palette: Palette, r
             (top + 0.03, 0.0),
         ]
         points.append([(x, -y, z) for z, y in right] + [(x, y, z) for z, y in right[-2::-1]])
-    points = np.array(points)
+    outline = np.array(points)
     material = np.full((len(xs) - 1, 10), paint)
     material[:, 0] = material[:, 9] = lower
     material[3:-2:2, 1] = material[3:-2:2, 8] = glass
     material[2:-2:2, 1] = material[2:-2:2, 8] = trim
-    parts = [grid(points, material, smooth=False), _cap(points[0], paint), _cap(points[-1], paint)]
+    parts = [grid(outline, material, smooth=False), _cap(outline[0], paint), _cap(outline[-1], paint)]
     parts.append(
         box(
             (length / 2 - 0.1, -half * 0.90, belt - 0.25), (length / 2 + 0.01, half * 0.90, head + 0.1), glass
@@ -265,11 +266,11 @@ def truck(rng: np.random.Generator, palette: Palette, construction: bool = False
             (crown, 0),
         ]
         points.append([(x, -y, z) for z, y in right] + [(x, y, z) for z, y in right[-2::-1]])
-    points = np.array(points)
+    outline = np.array(points)
     material = np.full((len(shape) - 1, 10), paint)
     material[1, 4:6] = glass
     material[2:4, 2] = material[2:4, 7] = glass
-    parts = [grid(points, material, smooth=False), _cap(points[0], paint), _cap(points[-1], paint)]
+    parts = [grid(outline, material, smooth=False), _cap(outline[0], paint), _cap(outline[-1], paint)]
     parts.append(box((-nose, -half * 0.45, 0.55), (cab, half * 0.45, 0.85), trim))
     if construction:
         steel = palette.add(m.METAL, (0.50, 0.40, 0.22))

@@ -85,7 +85,7 @@ class World:
         meshes, owners = [self.scape.mesh], [np.zeros(len(self.scape.mesh), np.int32)]
         for actor in self.actors:
             if not actor.moves:
-                meshes.append(actor.mesh(0.0).moved(actor.place))
+                meshes.append(actor.mesh(0.0).moved(actor.pose(0.0)))
                 owners.append(np.full(len(meshes[-1]), actor.number, np.int32))
         return joined(meshes), np.concatenate(owners)
 

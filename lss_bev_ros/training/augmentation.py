@@ -89,7 +89,8 @@ def narrowed(config: AugmentationConfig, model: ModelConfig, share: float) -> Au
     scale = ImageTransform.of(FULL_WIDTH, FULL_HEIGHT, model).scale
 
     def towards(values: tuple[float, float], middle: float) -> tuple[float, float]:
-        return tuple(value + (middle - value) * share for value in values)
+        low, high = values
+        return low + (middle - low) * share, high + (middle - high) * share
 
     return replace(
         config,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
 
+M = TypeVar("M", bound=nn.Module)
 
-class WeightAverage:
+
+class WeightAverage(Generic[M]):
     """An exponential moving average of parameters and batch statistics.
 
     Args:
@@ -16,7 +19,7 @@ class WeightAverage:
         decay: share of the old average that a step keeps; less in the first steps.
     """
 
-    def __init__(self, model: nn.Module, decay: float):
+    def __init__(self, model: M, decay: float):
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
         self._decay = decay
         self._pairs: tuple[list[torch.Tensor], list[torch.Tensor]] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,7 +23,7 @@ def save_checkpoint(path: Path, state: dict[str, object]) -> None:
     files.write(path, content.getvalue(), TrainingError, "free the space")
 
 
-def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, object]:
+def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """Read what `save_checkpoint` wrote.
 
     Raises:
@@ -33,7 +34,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     try:
         state = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:
-        raise TrainingError(f"{path} is damaged or no training checkpoint: start the run anew") from error
+        raise TrainingError(f"{path} is damaged or not a training checkpoint: start a new run") from error
     missing = {"model", "average", "optimizer", "step", "elapsed"} - set(state)
     if missing:
         raise TrainingError(

@@ -33,7 +33,7 @@ class RunLog:
         try:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(folder / "tensorboard"))
+            self._board: SummaryWriter | None = SummaryWriter(str(folder / "tensorboard"))
         except ImportError:
             self._board = None
 

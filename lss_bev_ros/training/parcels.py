@@ -8,7 +8,6 @@ import os
 import queue
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
@@ -16,24 +15,11 @@ import torch
 
 from ..errors import TrainingError
 from .config import SampleLayout
+from .sample_block import SampleBlock
 from .source import TRAINING_SEED, VALIDATION_SEED, WORLD_SECONDS, WorldPlan, WorldSource
 
 OTHERS = 0.65
 """Share of the training samples that are seen from another driver's place than the ego car's."""
-
-
-@dataclass(frozen=True, eq=False)
-class SampleBlock:
-    """Samples on the device; shapes as in `Sample`, with the number of samples in front."""
-
-    images: torch.Tensor
-    depth: torch.Tensor
-    raster: torch.Tensor
-    calibration: torch.Tensor
-    present: torch.Tensor
-
-    def __len__(self) -> int:
-        return len(self.images)
 
 
 class ParcelSource(WorldSource):
@@ -143,7 +129,7 @@ def receive(name: str, table):
     from ..synthetic.parcel import Parcel
 
     memory = SharedMemory(name)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         field: np.ndarray(shape, np.dtype(kind), memory.buf, offset) for field, kind, shape, offset in table
     }
     return Parcel(**arrays), memory

@@ -9,8 +9,8 @@ import torch
 from ..model import Calibration, ModelConfig
 from .augmentation import Augmentation
 from .config import SampleLayout
-from .parcels import SampleBlock
 from .sample import Sample
+from .sample_block import SampleBlock
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +50,10 @@ class SamplePool:
 
     def __init__(self, capacity: int, layout: SampleLayout, model: ModelConfig, device: torch.device):
         n, h, w, step = layout.cameras, layout.height, layout.width, layout.depth_stride
-        uint8 = {"dtype": torch.uint8, "device": device}
-        self._images = torch.empty(capacity, n, h, w, 3, **uint8)
-        self._depth = torch.empty(capacity, n, h // step, w // step, **uint8)
-        self._raster = torch.empty(capacity, *model.grid.shape, **uint8)
+        uint8 = torch.uint8
+        self._images = torch.empty(capacity, n, h, w, 3, dtype=uint8, device=device)
+        self._depth = torch.empty(capacity, n, h // step, w // step, dtype=uint8, device=device)
+        self._raster = torch.empty(capacity, *model.grid.shape, dtype=uint8, device=device)
         self._calibration = torch.empty(capacity, n, 21, device=device)
         self._present = torch.empty(capacity, n, dtype=torch.bool, device=device)
         self.capacity = capacity

@@ -10,7 +10,8 @@ class Interval:
     """Says when so many seconds have passed."""
 
     def __init__(self, every: float):
-        self._every, self._next = every, None
+        self._every = every
+        self._next: float | None = None
 
     def due(self, now: float) -> bool:
         """Whether they have since the last time that they had."""

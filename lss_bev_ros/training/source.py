@@ -23,6 +23,7 @@ from .sample import NO_DEPTH, Sample, pack_calibration, pack_depth, pack_raster
 
 if TYPE_CHECKING:
     from ..dataset import Keyframe
+    from .sample_block import SampleBlock
 
 TRAINING_SEED = 2**31
 """First number of the seeds of training worlds. `synthesize` takes seeds below it, so that no data set that
@@ -44,8 +45,8 @@ class Source(ABC):
     """Number after that of the last synthetic training world taken: where a resumed run goes on."""
 
     @abstractmethod
-    def take(self, wait: float) -> tuple[str, Sample] | None:
-        """The next sample with `train` or `val`, or None if none came within `wait` seconds."""
+    def take(self, wait: float) -> tuple[str, Sample | SampleBlock] | None:
+        """The next sample, or several, with `train` or `val`, or None if none came within `wait` seconds."""
 
     def close(self) -> None:  # noqa: B027
         """Stop what works in the background, if anything does."""
@@ -55,8 +56,11 @@ class IndexedSource(Source):
     """A finite source whose samples can be read in any order, so that not all have to be held at once."""
 
     endless = False
-    training_samples: int
-    """How many of them are for training in all."""
+
+    @property
+    @abstractmethod
+    def training_samples(self) -> int:
+        """How many of them are for training in all."""
 
     @abstractmethod
     def pieces(self) -> list[range]:
@@ -156,7 +160,7 @@ class WorldSource(Source):
 
     def _check_alive(self) -> None:
         if not any(process.is_alive() for process in self._processes):
-            raise TrainingError("every process that makes worlds has died: see the lines above")
+            raise TrainingError("all processes that make worlds have died: see the lines above")
 
     def _taken(self, use: str, world: int) -> None:
         if use == "train":
@@ -172,7 +176,7 @@ class SyntheticSource(WorldSource):
     def __init__(self, layout: SampleLayout, plans: Sequence[WorldPlan]):
         super().__init__(layout, plans, _work, 4 * len(plans))
 
-    def take(self, wait: float) -> tuple[str, Sample] | None:
+    def take(self, wait: float) -> tuple[str, Sample | SampleBlock] | None:
         """As `Source.take`."""
         try:
             use, world, sample = self._made.get(timeout=wait) if wait > 0 else self._made.get_nowait()
@@ -257,7 +261,7 @@ class DatasetSource(IndexedSource):
         """Those with something to learn from: an empty raster would teach that there are no vehicles."""
         return [name for name in names if self._reader.annotated(name)]
 
-    def take(self, wait: float) -> tuple[str, Sample] | None:
+    def take(self, wait: float) -> tuple[str, Sample | SampleBlock] | None:
         """As `Source.take`."""
         return next(self._samples, None)
 
@@ -277,13 +281,14 @@ class DatasetSource(IndexedSource):
         return frames
 
     @property
-    def training_samples(self) -> int:  # type: ignore[override]
+    def training_samples(self) -> int:
         """See `IndexedSource`."""
         return len(self._frames["train"])
 
     def pieces(self) -> list[range]:
         """See `IndexedSource`."""
-        found, first = [], 0
+        found: list[range] = []
+        first = 0
         for _, scene in itertools.groupby(self._frames["train"], key=lambda frame: frame[0]):
             last = first + len(list(scene))
             found.extend(range(k, min(k + PIECE, last)) for k in range(first, last, PIECE))

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from ..model import LiftSplatShoot
+from ..model.memory_format import channels_last
 from .network import TrainingNetwork
 
 DEPTH_WEIGHT = 0.1
@@ -29,7 +30,7 @@ class Teacher:
 
     def __init__(self, model: LiftSplatShoot, precision: str, device: torch.device):
         own = copy.deepcopy(model).eval().requires_grad_(False)
-        own = own.to(device).to(memory_format=torch.channels_last)
+        own = channels_last(own.to(device))
         self._network = TrainingNetwork(own, precision).eval()
 
     def loss(

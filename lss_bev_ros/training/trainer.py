@@ -16,6 +16,7 @@ from torch import nn
 from ..errors import TrainingError
 from ..files import replacing
 from ..model import LiftSplatShoot, ModelConfig, build_model
+from ..model.memory_format import channels_last
 from .augmentation import depth_targets, draw_augmentation, narrowed, no_augmentation
 from .average import WeightAverage
 from .checkpoint import load_checkpoint, save_checkpoint
@@ -25,9 +26,9 @@ from .journal import Journal, Watch
 from .losses import depth_loss, occupancy_loss, overlap_loss
 from .network import TrainingNetwork
 from .order import StepOrder
-from .parcels import SampleBlock
 from .pool import SamplePool, sample_bytes
 from .report import Interval, Rates, line
+from .sample_block import SampleBlock
 from .schedule import learning_rate
 from .source import IndexedSource, Source
 from .teacher import Teacher
@@ -100,9 +101,9 @@ class Trainer:
         )
         self._teacher = Teacher(teacher, config.precision, self._device) if teacher is not None else None
         self._parameters = [p for p in self._model.parameters() if p.requires_grad]
-        fused = {"fused": True} if self._device.type == "cuda" else {}
+        fused = True if self._device.type == "cuda" else None
         self._optimizer = torch.optim.Adam(
-            self._parameters, lr=config.rate, weight_decay=config.weight_decay, **fused
+            self._parameters, lr=config.rate, weight_decay=config.weight_decay, fused=fused
         )
         self._average = WeightAverage(self._model, config.average)
         self._step, self._elapsed = 0, 0.0
@@ -147,10 +148,10 @@ class Trainer:
         # The classification head is part of the checkpoint's names and never runs.
         for head in (trunk._conv_head, trunk._bn1, trunk._fc):
             head.requires_grad_(False)
-        published = max(block.drop_connect for block in trunk._blocks)
-        for block in trunk._blocks:
+        published = max(block.drop_connect for block in trunk.blocks)
+        for block in trunk.blocks:
             block.drop_connect *= self._config.drop_connect / published
-        return model.to(self._device).to(memory_format=torch.channels_last)
+        return channels_last(model.to(self._device))
 
     @property
     def step(self) -> int:
@@ -205,12 +206,12 @@ class Trainer:
         """How many samples there are and where they are, so that nobody has to guess what is trained on."""
         source, held = self._source, len(self._pool)
         if not isinstance(source, IndexedSource):
-            return f"{held} training samples a rank at the start"
-        said = f"{source.training_samples} training samples a rank, all of them on {self._device}"
+            return f"{held} training samples per rank at the start"
+        said = f"{source.training_samples} training samples per rank, all of them on {self._device}"
         if self._feed is not None:
             said = (
-                f"{source.training_samples} training samples a rank, more than {self._device} holds: each is "
-                f"read once an epoch, {self._pool.capacity // 2} a window"
+                f"{source.training_samples} training samples per rank, more than {self._device} holds: each "
+                f"is read once an epoch, {self._pool.capacity // 2} per window"
             )
         if self._validated < source.validation_samples:
             return f"{said}; validation on {self._validated} of {source.validation_samples}, evenly spread"
@@ -266,7 +267,7 @@ class Trainer:
                 break
         if self._pool.added > self._pool.capacity:
             raise TrainingError(
-                f"{self._pool.added} training samples came, and there is room for {self._pool.capacity}: "
+                f"{self._pool.added} training samples arrived, but there is room for {self._pool.capacity}: "
                 f"give more --memory, or take a smaller --scale"
             )
         if len(self._pool) < 1:
@@ -352,8 +353,7 @@ class Trainer:
         gradient = nn.utils.clip_grad_norm_(self._parameters, config.clip)
         if self._device.type == "cuda":
             # The fused kernel leaves the weights alone where this is 1, without waiting for the device.
-            self._optimizer.found_inf = (~gradient.isfinite()).float()
-            self._optimizer.grad_scale = None
+            vars(self._optimizer).update(found_inf=(~gradient.isfinite()).float(), grad_scale=None)
             self._optimizer.step()
         elif gradient.isfinite():
             self._optimizer.step()
@@ -413,7 +413,8 @@ class Trainer:
 
 def ranks_from_environment() -> tuple[int, int, int]:
     """Rank, number of ranks and local rank that torchrun gave, or 0, 1, 0."""
-    return tuple(
+    rank, ranks, local = (
         int(os.environ.get(name, default))
         for name, default in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
     )
+    return rank, ranks, local

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -80,7 +81,7 @@ def time_bars(
     return np.asarray(page).copy()
 
 
-def growth_charts(studies: Mapping[str, Mapping[str, object]], title: str) -> np.ndarray:
+def growth_charts(studies: Mapping[str, Mapping[str, Any]], title: str) -> np.ndarray:
     """Draw, side by side, how each stage grows with one size.
 
     Args:
@@ -135,5 +136,5 @@ def _color(names: Sequence[str], name: str) -> palette.Color:
     return COLORS[names.index(name) % len(COLORS)]
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)

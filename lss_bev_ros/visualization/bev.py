@@ -74,7 +74,7 @@ def lidar_image(
 def truth_image(truth: np.ndarray, grid: BevGrid, scale: int = 4, ego: Vehicle = RENAULT_ZOE) -> np.ndarray:
     """Draw annotated vehicles (nx, ny) bool: (nx * scale, ny * scale, 3) uint8 RGB."""
     _check(truth, grid)
-    colors = np.where(truth[..., None], np.uint8(palette.TRUTH), np.uint8(palette.PANEL))
+    colors = np.where(truth[..., None], np.array(palette.TRUTH, np.uint8), np.array(palette.PANEL, np.uint8))
     return _decorate(_cells(colors, scale), grid, scale, None, None, ego)
 
 
@@ -104,7 +104,8 @@ def _hatch(picture: np.ndarray, cells: np.ndarray, scale: int) -> None:
     height, width = picture.shape[:2]
     period = max(8, 3 * scale)
     diagonal = (np.arange(height)[:, None] + np.arange(width)[None, :]) % period < period // 4
-    stripes = np.where(diagonal[..., None], np.uint8(palette.UNKNOWN_STRIPE), np.uint8(palette.UNKNOWN))
+    stripe, plain = np.array(palette.UNKNOWN_STRIPE, np.uint8), np.array(palette.UNKNOWN, np.uint8)
+    stripes = np.where(diagonal[..., None], stripe, plain)
     mask = cells[::-1, ::-1].repeat(scale, axis=0).repeat(scale, axis=1)
     picture[mask] = stripes[mask]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -14,7 +15,7 @@ MARGIN = 70
 LINE = (94, 201, 255)
 
 
-def study_curves(study: Mapping[str, object]) -> np.ndarray:
+def study_curves(study: Mapping[str, Any]) -> np.ndarray:
     """Draw what `Study.report` holds.
 
     Args:
@@ -74,5 +75,5 @@ def _axes(draw: ImageDraw.ImageDraw, corner: tuple[int, int], title: str, across
         draw.text((left - 10, y), f"{tick:g}", tuple(palette.TEXT_DIM), _font(15), anchor="rm")
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)

@@ -196,7 +196,7 @@ class FilmPainter:
     def _px(self, pixels: float) -> int:
         return max(1, round(pixels * self._unit))
 
-    def _font(self, size: int) -> ImageFont.FreeTypeFont:
+    def _font(self, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
         return ImageFont.load_default(max(8, size * self._unit))
 
 

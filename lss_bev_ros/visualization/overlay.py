@@ -114,7 +114,7 @@ class CameraOverlay:
         shown = shown[np.argsort(values[shown], kind="stable")]
         levels, first = np.unique(values[shown], return_index=True)
         for level, some in zip(levels, np.split(shown, first[1:]), strict=bool(len(levels))):
-            cv2.fillPoly(percent, list(self._outlines[some]), int(min(level, 100)), shift=_FIXED)
+            cv2.fillPoly(percent, list(self._outlines[some]), (int(min(level, 100)),), shift=_FIXED)
         return percent
 
     def _pixels(self, in_camera: np.ndarray) -> np.ndarray:

@@ -64,7 +64,7 @@ def write_film(path: Path, pictures: Iterable[np.ndarray], fps: float, max_bytes
         EvaluationError: no picture at all, a missing library, a disk that fails.
     """
     if not 0 < fps <= 120:
-        raise EvaluationError(f"{fps} pictures a second: give above 0, at most 120")
+        raise EvaluationError(f"{fps} frames per second: must be above 0 and at most 120")
     kind = check_target(path)
     write = _write_mp4 if kind == ".mp4" else _write_gif
     with replacing(path, EvaluationError) as partial:
@@ -145,7 +145,7 @@ def _save_gif(path: Path, frames: list[Image.Image], fps: float) -> None:
     kept = np.concatenate([palette.probability_colors()[::5], np.array(_KEPT, dtype=np.uint8)])
     adapted = sheet.quantize(256 - len(kept), method=Image.Quantize.MEDIANCUT)
     colors = Image.new("P", (1, 1))
-    colors.putpalette(kept.reshape(-1).tolist() + adapted.getpalette()[: 3 * (256 - len(kept))])
+    colors.putpalette(kept.reshape(-1).tolist() + (adapted.getpalette() or [])[: 3 * (256 - len(kept))])
     flat = [frame.quantize(palette=colors, dither=Image.Dither.NONE) for frame in frames]
     # GIF counts in hundredths of a second, and players take less than two for ten.
     flat[0].save(

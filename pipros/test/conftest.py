@@ -8,14 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from pipros import activate, child_environment
+from pipros import OVERLAY, activate, child_environment
 
 activate()
-_ROOT = Path(__file__).resolve().parents[1] / "src"
+_SOURCE = OVERLAY.parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +83,7 @@ def spin_until() -> Callable[..., bool]:
 def start(ros_environment: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen]]:
     """Start Python code as a process in which `import rclpy` works; killed at the end if it runs still."""
     started: list[subprocess.Popen] = []
-    path = [str(_ROOT), *filter(None, [ros_environment.get("PYTHONPATH")])]
+    path = [str(_SOURCE), *filter(None, [ros_environment.get("PYTHONPATH")])]
     environment = child_environment({**ros_environment, "PYTHONPATH": os.pathsep.join(path)})
 
     def run(code: str, *arguments: str, **variables: str) -> subprocess.Popen:

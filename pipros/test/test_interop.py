@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,7 @@ from pipros import OVERLAY
 
 pytestmark = pytest.mark.skipif(shutil.which("ros2") is None, reason="no ROS 2 is sourced")
 
-ROOT = Path(__file__).resolve().parents[1] / "src"
+ROOT = OVERLAY.parents[1]
 Ros2 = Callable[..., str]
 
 NODE = """
@@ -32,7 +31,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from tf2_ros import StaticTransformBroadcaster
 rclpy.init()
-node = Node("ours", namespace="/lss")
+node = Node("ours", namespace="/car")
 node.declare_parameter("rate", 2.5)
 node.declare_parameter("camera.names", ["a", "b"])
 grids = node.create_publisher(
@@ -113,32 +112,32 @@ DIRECT = ("--no-daemon", "--spin-time", "3")
 
 
 def test_the_graph_is_seen(ros2: Ros2) -> None:
-    assert "/lss/ours" in ros2("node", "list", *DIRECT)
-    assert {"/lss/bev", "/lss/text", "/tf_static"} <= set(ros2("topic", "list", *DIRECT).split())
-    about = ros2("node", "info", "/lss/ours", *DIRECT)
-    assert "/lss/bev: nav_msgs/msg/OccupancyGrid" in about
-    assert "/lss/ours/step: std_srvs/srv/Trigger" in about
-    details = ros2("topic", "info", "-v", "/lss/bev", *DIRECT)
+    assert "/car/ours" in ros2("node", "list", *DIRECT)
+    assert {"/car/bev", "/car/text", "/tf_static"} <= set(ros2("topic", "list", *DIRECT).split())
+    about = ros2("node", "info", "/car/ours", *DIRECT)
+    assert "/car/bev: nav_msgs/msg/OccupancyGrid" in about
+    assert "/car/ours/step: std_srvs/srv/Trigger" in about
+    details = ros2("topic", "info", "-v", "/car/bev", *DIRECT)
     assert "Node name: ours" in details
     assert "Durability: TRANSIENT_LOCAL" in details
     assert re.search(r"Topic type hash: RIHS01_[0-9a-f]{64}", details)
 
 
 def test_topics_are_echoed(ros2: Ros2) -> None:
-    assert "data: from ours" in ros2("topic", "echo", "--once", "/lss/text", *DIRECT)
-    assert "width: 10" in ros2("topic", "echo", "--once", "/lss/bev", *DIRECT)
+    assert "data: from ours" in ros2("topic", "echo", "--once", "/car/text", *DIRECT)
+    assert "width: 10" in ros2("topic", "echo", "--once", "/car/bev", *DIRECT)
     assert "child_frame_id: cam" in ros2("topic", "echo", "--once", "/tf_static", *DIRECT)
-    assert "500000" in ros2("topic", "echo", "--once", "--no-arr", "/lss/image", *DIRECT)
+    assert "500000" in ros2("topic", "echo", "--once", "--no-arr", "/car/image", *DIRECT)
 
 
 def test_services_and_parameters_answer(ros2: Ros2) -> None:
-    assert "message='stepped'" in ros2("service", "call", "/lss/ours/step", "std_srvs/srv/Trigger")
-    listed = ros2("param", "list", "/lss/ours", *DIRECT)
+    assert "message='stepped'" in ros2("service", "call", "/car/ours/step", "std_srvs/srv/Trigger")
+    listed = ros2("param", "list", "/car/ours", *DIRECT)
     assert {"rate", "camera.names", "use_sim_time"} <= set(listed.split())
-    assert "2.5" in ros2("param", "get", "/lss/ours", "rate", *DIRECT)
-    assert "successful" in ros2("param", "set", "/lss/ours", "rate", "4.5", *DIRECT)
-    assert "4.5" in ros2("param", "get", "/lss/ours", "rate", *DIRECT)
-    assert "double" in ros2("param", "describe", "/lss/ours", "rate", *DIRECT)
+    assert "2.5" in ros2("param", "get", "/car/ours", "rate", *DIRECT)
+    assert "successful" in ros2("param", "set", "/car/ours", "rate", "4.5", *DIRECT)
+    assert "4.5" in ros2("param", "get", "/car/ours", "rate", *DIRECT)
+    assert "double" in ros2("param", "describe", "/car/ours", "rate", *DIRECT)
 
 
 def test_what_ros_publishes_is_heard(ros2: Ros2, ours: subprocess.Popen) -> None:
@@ -154,18 +153,18 @@ def test_what_ros_publishes_is_heard(ros2: Ros2, ours: subprocess.Popen) -> None
 
 
 def test_a_node_that_ends_is_gone_at_once(ros2: Ros2, ours: subprocess.Popen) -> None:
-    assert "/lss/ours" in ros2("node", "list", *DIRECT)
+    assert "/car/ours" in ros2("node", "list", *DIRECT)
     ours.terminate()
     ours.wait(20)
     time.sleep(0.2)
-    assert "/lss/ours" not in ros2("node", "list", *DIRECT)
+    assert "/car/ours" not in ros2("node", "list", *DIRECT)
 
 
 def test_a_real_node_is_seen_and_served(ros_environment: dict[str, str], ours: subprocess.Popen) -> None:
     """A real rclpy's client calls our service, and finds our node in its graph."""
     code = (
         "import time, rclpy\nfrom std_srvs.srv import Trigger\nrclpy.init()\n"
-        "node = rclpy.create_node('real')\nclient = node.create_client(Trigger, '/lss/ours/step')\n"
+        "node = rclpy.create_node('real')\nclient = node.create_client(Trigger, '/car/ours/step')\n"
         "assert client.wait_for_service(20.0)\nfuture = client.call_async(Trigger.Request())\n"
         "rclpy.spin_until_future_complete(node, future, timeout_sec=20)\n"
         "print(future.result().message, 'ours' in node.get_node_names())\n"

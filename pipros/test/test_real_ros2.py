@@ -1,15 +1,72 @@
-"""What a real rclpy gets, and what is said of one that cannot be used."""
+"""Which rclpy is used: a real one always wins, and gets what it lacks."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from pipros import activate
+from pipros import OVERLAY, activate
 
+ROOT = OVERLAY.parents[1]
 REAL = not activate()
 LACKS_TF2 = REAL and "beside_ros2" in str(importlib.util.find_spec("tf2_msgs").origin)
+
+WHERE = """
+import importlib.util, sys
+for name in sys.argv[1:]:
+    spec = importlib.util.find_spec(name)
+    print(name, spec.origin if spec else None)
+"""
+STARTED = (
+    "import os, subprocess, sys\n"
+    "from pipros import activate, child_environment\n"
+    "print(activate(), flush=True)\n"
+    f"here = [sys.executable, '-c', {WHERE!r}, *sys.argv[1:]]\n"
+    "subprocess.check_call(here, env=child_environment(os.environ))\n"
+)
+
+
+def package(folder: Path, name: str, text: str = "") -> Path:
+    """Make an empty Python package in a folder."""
+    (folder / name).mkdir(parents=True)
+    (folder / name / "__init__.py").write_text(text)
+    return folder / name
+
+
+def run(path: list[Path], *command: str, **variables: str) -> subprocess.CompletedProcess:
+    """Run Python with these folders on its path, as on a machine with nothing else of ROS 2."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ROS_")}
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, [*path, ROOT]))
+    return subprocess.run(
+        [sys.executable, *command], env={**environment, **variables}, capture_output=True, text=True
+    )
+
+
+def test_a_real_rclpy_wins_and_gets_only_the_packages_that_it_lacks(tmp_path: Path) -> None:
+    """Even in a child of a launch, where PYTHONPATH comes before the site-packages of wheels."""
+    for name in ("rclpy", "tf2_ros"):
+        package(tmp_path / "ros", name)
+    done = run([tmp_path / "ros"], "-c", STARTED, "rclpy", "tf2_ros", "launch", "cv_bridge")
+    stands_in, *lines = done.stdout.splitlines()
+    found = {name: Path(origin).resolve() for name, origin in map(str.split, lines)}
+    assert stands_in == "False"
+    assert found["rclpy"].is_relative_to(tmp_path)
+    assert found["tf2_ros"].is_relative_to(tmp_path)
+    assert found["launch"].is_relative_to(OVERLAY)
+    assert found["cv_bridge"].is_relative_to(OVERLAY)
+
+
+def test_beside_a_real_rclpy_the_overlays_rclpy_is_nowhere_on_the_path(tmp_path: Path) -> None:
+    package(tmp_path / "ros", "rclpy")
+    code = "from pipros import activate; import sys; activate(); print(*sys.path, sep='\\n')"
+    entries = [Path(line) for line in run([tmp_path / "ros"], "-c", code).stdout.splitlines() if line]
+    assert any(entry.parent.name == "beside_ros2" for entry in entries)
+    assert not [entry for entry in entries if (entry / "rclpy").resolve().is_relative_to(OVERLAY)]
 
 
 @pytest.mark.skipif(not LACKS_TF2, reason="no ROS 2 without tf2_msgs is on the path")

@@ -95,14 +95,6 @@ def test_there_and_back_is_where_it_began(x1: float, yaw1: float, x2: float, yaw
     assert ay + math.sin(ayaw) * bx + math.cos(ayaw) * by == pytest.approx(0.0, abs=1e-6)
 
 
-def test_through_a_fixed_frame_between_two_times() -> None:
-    found = driving().lookup_transform_full(
-        "base_link", Time(seconds=11), "base_link", Time(seconds=10), "map"
-    )
-
-    assert planar(found) == pytest.approx((-10.0 * math.cos(1.0), 10.0 * math.sin(1.0), -1.0))
-
-
 @pytest.mark.parametrize(
     ("target", "source", "stamp", "kind", "text"),
     [

@@ -10,7 +10,9 @@ from lss_bev_ros.dataset.index import index_scenes
 from lss_bev_ros.dataset.split import nuscenes_split
 from lss_bev_ros.geometry import CAMERA_NAMES
 
-devkit = pytest.importorskip("nuscenes.nuscenes")
+devkit = pytest.importorskip(
+    "nuscenes.nuscenes", reason="nuscenes-devkit, the oracle, is for Python below 3.13"
+)
 
 
 @pytest.fixture(params=["street", "nuscenes_frame"])

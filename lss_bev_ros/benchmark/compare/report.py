@@ -102,19 +102,23 @@ def _score_rows(size: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
             other = second[name]
             label = "IoU" if name == "iou" else f"IoU, {name[4:].replace('_', ' to ')} m"
             known = value is not None and other is not None
-            shown = [f"{one:.4f}" if one is not None else "-" for one in (value, other)]
-            yield label, *shown, f"{other - value:+.5f}" if known else "-"
+            left, right = (f"{one:.4f}" if one is not None else "-" for one in (value, other))
+            yield label, left, right, f"{other - value:+.5f}" if known else "-"
     cells = size["cells"]
     yield "cells decided alike", "", "", f"{100 * cells['agreement']:.4f} %"
     yield "IoU of B with A", "", "", f"{cells['iou_with_each_other']:.5f}"
     first, second = size["latency_ms"]
+    left, right = (f"{one['mean']:.1f} ± {one['deviation']:.1f} ms" for one in (first, second))
     yield (
         "latency, mean ± deviation",
-        *(f"{one['mean']:.1f} ± {one['deviation']:.1f} ms" for one in (first, second)),
+        left,
+        right,
         f"{first['mean'] / second['mean']:.2f}x" if second["mean"] else "-",
     )
+    left, right = (f"{one['median']:.1f} ms" for one in (first, second))
     yield (
         "latency, median",
-        *(f"{one['median']:.1f} ms" for one in (first, second)),
+        left,
+        right,
         f"{first['median'] / second['median']:.2f}x" if second["median"] else "-",
     )

@@ -65,8 +65,8 @@ class EngineSubject(Subject):
         self.name = name
         self.detail = f"{engine.name}, weights {engine.weights}"
         self.precision = engine.name.rsplit("-", 1)[-1]
-        self.config = getattr(engine, "config", None) or ModelConfig(grid=engine.grid)
-        self._engine = engine
+        self.config = engine.config
+        self._engine: NetworkEngine = engine
 
     def prepare(self, frame: FrameSet, images: torch.Tensor) -> Any:
         """See `Subject.prepare`."""
@@ -199,7 +199,7 @@ def open_subject(spec: str, weights: str = "builtin", threads: int = 0) -> Subje
     backend, _, precision = spec.partition(":")
     if backend not in REGISTRY:
         raise DeployError(
-            f"{spec!r} is nothing to compare: give {REFERENCE}, a backend ({', '.join(REGISTRY)}) with or "
+            f"{spec!r} cannot be compared: give {REFERENCE}, a backend ({', '.join(REGISTRY)}) with or "
             f"without :precision, an exported file, camera.onnx+bev.onnx, or a checkpoint"
         )
     return EngineSubject(spec, create_engine(backend, weights, threads, precision or "auto"))

@@ -13,7 +13,7 @@ from ...errors import DeployError
 from ...evaluation.frames import BenchmarkFrames
 from ...evaluation.metrics import AnnotationScore
 from ...runtime import Prediction, create_engine
-from ...runtime.engine import Engine, NetworkEngine
+from ...runtime.engine import NetworkEngine
 from ...runtime.preprocess import NetworkInput
 from ..machine import describe_machine
 from ..turns import Turns, times_faster
@@ -75,30 +75,31 @@ def measure_frontier(
     if not contenders:
         raise DeployError("there is no network to measure: name some with --model LABEL=WEIGHTS")
     machine = describe_machine()
-    engines = []
+    engines: list[NetworkEngine] = []
     try:
         for contender in contenders:
             engine = create_engine(contender.backend, contender.weights, threads, contender.precision)
-            engines.append(engine)
             if not isinstance(engine, NetworkEngine):
+                engine.close()
                 raise DeployError(f"{contender.label}: {engine.name} cannot run its network alone")
-        scores = [AnnotationScore(engine.grid) for engine in engines]
+            engines.append(engine)
+        scores = [AnnotationScore(each.grid) for each in engines]
         turns = Turns(len(engines))
         for index, (frame, images) in enumerate(
             zip(frames.sets, _normalised(frames, engines[0]), strict=True)
         ):
             visible = engines[0].tables(frame).visible
             runs = [partial(_run, each, each.prepare(images), each.tables(frame)) for each in engines]
-            for engine, score, logits in zip(engines, scores, turns.round(runs), strict=True):
+            for each, score, logits in zip(engines, scores, turns.round(runs), strict=True):
                 if frames.truth:
-                    occupancy = Prediction(frame.stamp, engine.grid, logits, visible).occupancy
+                    occupancy = Prediction(frame.stamp, each.grid, logits, visible).occupancy
                     score.update(occupancy, frames.truth[index])
             if progress:
                 progress(index + 1, len(frames.sets))
-        names = [engine.name for engine in engines]
+        names = [each.name for each in engines]
     finally:
-        for engine in engines:
-            engine.close()
+        for each in engines:
+            each.close()
     points = (
         FrontierPoint(contender, name, score.running["iou"] if frames.truth else float("nan"), row)
         for contender, name, score, row in zip(contenders, names, scores, turns.milliseconds, strict=True)
@@ -112,8 +113,8 @@ def _run(engine: NetworkEngine, prepared: object, tables: object) -> np.ndarray:
         return engine.network(prepared, tables)[0].float().cpu().numpy().copy()
 
 
-def _normalised(frames: BenchmarkFrames, engine: Engine) -> Iterator[torch.Tensor]:
+def _normalised(frames: BenchmarkFrames, engine: NetworkEngine) -> Iterator[torch.Tensor]:
     """(N, 3, H, W) float32 for each frame, one at a time."""
-    with NetworkInput(engine.config) as read:  # type: ignore[attr-defined]
+    with NetworkInput(engine.config) as read:
         for frame in frames.sets:
             yield read(frame).contiguous()

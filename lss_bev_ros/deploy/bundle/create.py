@@ -90,7 +90,7 @@ def create_bundle(
     files: dict[str, bytes] = {f"models/{model.name}.onnx": model.content for model in opened}
     files["__main__.py"] = MAIN.encode()
     shared = (builder, whole_files, errors)
-    for path in [*sorted(RUNNER.glob("*.py")), *(Path(module.__file__) for module in shared)]:
+    for path in [*sorted(RUNNER.glob("*.py")), *(Path(str(module.__file__)) for module in shared)]:
         files[f"runner/{path.name}"] = path.read_bytes()
     entries = [_entry(model) for model in opened]
     listed, fed = _add_frames(frames, network, opened, entries, files, progress)
@@ -197,14 +197,13 @@ def _tables(
             )
         return {}
     shapes = model.session.shapes
-    (segments, _), (hits, width) = shapes["points"], shapes["segments"]
-    fixed = isinstance(segments, int) and isinstance(hits, int) and isinstance(width, int)
+    sizes = [size for size in (shapes["points"][0], *shapes["segments"]) if isinstance(size, int)]
     rows, columns = config.feature_shape
     return SegmentTables.build(
         [calibrations[rig].splat],
         len(rig) * rows * columns,
         config.depth_bins,
-        SegmentSizes(segments, hits, width) if fixed else None,
+        SegmentSizes(*sizes) if len(sizes) == 3 else None,
     ).arrays()
 
 
@@ -251,7 +250,7 @@ def _rig(rig: Rig) -> list[dict[str, Any]]:
     ]
 
 
-def _npz(**arrays: np.ndarray) -> bytes:
+def _npz(**arrays: Any) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()

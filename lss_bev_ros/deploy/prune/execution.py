@@ -12,7 +12,8 @@ from ...geometry.example_rig import nuscenes_like_rig
 from ...model import ModelConfig, Widths
 from ...model.bev_encoder import BasicBlock
 from ...model.efficientnet import MBConvBlock
-from ...model.upsampling import Up
+from ...model.memory_format import channels_last
+from ...model.upsampling import Up, convolution_at
 from ...runtime.calibration_tables import CalibrationTables
 from ...runtime.cpu.convolution import Convolution, fold
 from ...runtime.cpu.engine import DTYPES
@@ -35,7 +36,7 @@ def executable(part: NetworkPart, widths: Widths, config: ModelConfig, device: s
     if device == "cpu":
         run = _folded(module, inputs, dtype)
         return lambda: run(*inputs)
-    module = module.to(device, dtype, memory_format=torch.channels_last)
+    module = channels_last(module.to(device, dtype))
     return _recorded(module, inputs)
 
 
@@ -51,16 +52,20 @@ def _folded(module: nn.Module, inputs: list[torch.Tensor], dtype: torch.dtype) -
     assert isinstance(module, nn.Sequential)
     if isinstance(module[0], nn.Upsample):
         _, _, rows, columns = inputs[0].shape
-        weight, bias = fold(module[1], module[2])
-        wide = UpsampledConvolution(weight, bias, rows, columns, int(module[0].scale_factor), dtype)
-        head = Convolution.of(module[4], None, dtype)
+        weight, bias = fold(*convolution_at(module, 1))
+        wide = UpsampledConvolution(weight, bias, rows, columns, 2, dtype)
+        last = module[4]
+        assert isinstance(last, nn.Conv2d)
+        head = Convolution.of(last, None, dtype)
         return lambda x: head(torch.relu_(wide(x)))
+    first = module[0]
+    assert isinstance(first, nn.Conv2d)
     if len(module) == 1:
-        return Convolution.of(module[0], None, dtype)
-    if module[0].kernel_size[0] == KERNEL:
+        return Convolution.of(first, None, dtype)
+    if first.kernel_size[0] == KERNEL:
         return _sparse_stem(module, inputs[0], dtype)
     activation = "swish" if isinstance(module[2], nn.SiLU) else "relu"
-    return Convolution.of(module[0], module[1], dtype, activation)
+    return Convolution.of(*convolution_at(module, 0), dtype, activation)
 
 
 def _sparse_stem(module: nn.Sequential, bev: torch.Tensor, dtype: torch.dtype) -> Callable[..., object]:
@@ -69,8 +74,8 @@ def _sparse_stem(module: nn.Sequential, bev: torch.Tensor, dtype: torch.dtype) -
     table = CalibrationTables.of_rig(nuscenes_like_rig(), config).splat
     stem_table = StemTable.build(table)
     if stem_table is None or tuple(bev.shape[2:]) != config.grid.shape:
-        return Convolution.of(module[0], module[1], dtype, "relu")
-    stem = SparseStem(*fold(module[0], module[1]), dtype)
+        return Convolution.of(*convolution_at(module, 0), dtype, "relu")
+    stem = SparseStem(*fold(*convolution_at(module, 0)), dtype)
     features = torch.rand(len(table.cells), bev.shape[1])
     return lambda _: stem(features, stem_table)
 

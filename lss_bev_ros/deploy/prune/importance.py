@@ -80,8 +80,8 @@ def channel_importance(
             loss = occupancy_loss(model.bevencode(bev), example.target[None], POSITIVE_WEIGHT)
             gradients = iter(torch.autograd.grad(loss, parameters))
             for width, found in norms.items():
-                change = sum(_change(norm, next(gradients), next(gradients)) for norm in found)
-                scores[width] += change.double().square().cpu() / len(examples)
+                changes = [_change(norm, next(gradients), next(gradients)) for norm in found]
+                scores[width] += torch.stack(changes).sum(dim=0).double().square().cpu() / len(examples)
             if progress:
                 progress(done + 1, len(examples))
     finally:
@@ -92,4 +92,7 @@ def channel_importance(
 
 def _change(norm: nn.Module, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
     """(channels,) first-order change of the loss where the normalisation writes nothing."""
-    return norm.weight.detach() * scale + norm.bias.detach() * shift
+    weight, bias = norm.weight, norm.bias
+    assert isinstance(weight, torch.Tensor), norm
+    assert isinstance(bias, torch.Tensor), norm
+    return weight.detach() * scale + bias.detach() * shift

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -16,6 +18,7 @@ from ...model.upsampling import Up
 CAMERAS = 6
 
 Shape = tuple[int, ...]
+M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -54,14 +57,14 @@ def _camera_parts(config: ModelConfig) -> list[NetworkPart]:
         )
     ]
     for index in range(16):
-        block = _meta(lambda index=index: MBConvBlock(index, Widths(), 0.0))
+        block = _meta(partial(MBConvBlock, index, Widths(), 0.0))
         stride, kernel = block._depthwise_conv.stride[0], block._depthwise_conv.kernel_size[0]
         parts.append(
             NetworkPart(
                 f"camera block {index}",
                 _block_widths(index),
-                lambda w, index=index: MBConvBlock(index, w, 0.0),
-                lambda w, index=index, size=(rows, columns): ((CAMERAS, w.block(index)[0], *size),),
+                partial(MBConvBlock, index, drop_connect=0.0),
+                partial(_block_input, index, (rows, columns)),
                 f"block k{kernel} s{stride} skip {block.skips} at {rows}x{columns}",
             )
         )
@@ -73,7 +76,7 @@ def _camera_parts(config: ModelConfig) -> list[NetworkPart]:
         NetworkPart(
             "camera up",
             ("stages.4", "stages.6", "camera_up.0", "camera_up.1"),
-            lambda x: Up(x.stages[4] + x.stages[6], *x.camera_up),
+            lambda x: Up(x.stages[4] + x.stages[6], x.camera_up[0], x.camera_up[1]),
             lambda x: ((CAMERAS, x.stages[6], h // 2, w // 2), (CAMERAS, x.stages[4], h, w)),
             "camera up",
         ),
@@ -85,6 +88,18 @@ def _camera_parts(config: ModelConfig) -> list[NetworkPart]:
             "depth and features",
         ),
     ]
+
+
+def _block_input(index: int, size: tuple[int, int], widths: Widths) -> tuple[Shape, ...]:
+    return ((CAMERAS, widths.block(index)[0], *size),)
+
+
+def _residual(index: int, before: int, layer: int, stride: int, widths: Widths) -> BasicBlock:
+    return BasicBlock(widths.bev[before], widths.bev_inner[index], widths.bev[layer], stride)
+
+
+def _residual_input(before: int, size: tuple[int, int], widths: Widths) -> tuple[Shape, ...]:
+    return ((1, widths.bev[before], *size),)
 
 
 def _bev_parts(config: ModelConfig) -> list[NetworkPart]:
@@ -109,10 +124,8 @@ def _bev_parts(config: ModelConfig) -> list[NetworkPart]:
             NetworkPart(
                 f"bev block {index}",
                 tuple(names),
-                lambda w, i=index, a=before, b=layer, s=stride: BasicBlock(
-                    w.bev[a], w.bev_inner[i], w.bev[b], s
-                ),
-                lambda w, a=before, size=size: ((1, w.bev[a], *size),),
+                partial(_residual, index, before, layer, stride),
+                partial(_residual_input, before, size),
                 f"bev block s{stride} at {size}",
             )
         )
@@ -121,7 +134,7 @@ def _bev_parts(config: ModelConfig) -> list[NetworkPart]:
         NetworkPart(
             "bev up 1",
             ("bev.0", "bev.2", "bev_up.0", "bev_up.1"),
-            lambda w: Up(w.bev[0] + w.bev[2], *w.bev_up[:2], scale=4),
+            lambda w: Up(w.bev[0] + w.bev[2], w.bev_up[0], w.bev_up[1], scale=4),
             lambda w: ((1, w.bev[2], nx // 8, ny // 8), (1, w.bev[0], nx // 2, ny // 2)),
             "bev up 1",
         ),
@@ -155,7 +168,7 @@ def _normalised(conv: nn.Conv2d, channels: int, activation: nn.Module) -> nn.Seq
     return nn.Sequential(conv, nn.BatchNorm2d(channels), activation)
 
 
-def _meta(make: Callable[[], nn.Module]) -> nn.Module:
+def _meta(make: Callable[[], M]) -> M:
     """A module with shapes and no memory."""
     with torch.device("meta"):
         return make()

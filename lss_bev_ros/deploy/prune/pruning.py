@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -75,7 +76,7 @@ class Pruned:
     table: LatencyTable
     speed: Speed
     goal: float
-    report: dict[str, object]
+    report: dict[str, Any]
 
     @property
     def missed(self) -> str:
@@ -183,7 +184,7 @@ def _fastest(
                 raise
             break  # The table has nothing more to give; what was measured stands.
         smaller = narrow(model, {**kept, **_head(model)})
-        tell("the whole network in turns", attempt, ATTEMPTS)
+        tell("the whole network, alternating", attempt, ATTEMPTS)
         speed = compare_speed(model, smaller, precision, device=options.device)
         if best is None or speed.speedup > best[2].speedup:
             best = kept, smaller, speed

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from ...model import LiftSplatShoot, build_model
 from ...training import TrainingConfig, fine_tune
@@ -51,6 +52,8 @@ def calibrated(model: LiftSplatShoot, counts: np.ndarray) -> LiftSplatShoot:
     """
     scale, shift = fit_sharpness(counts)
     last = model.get_submodule(LAST)
+    assert isinstance(last, nn.Conv2d), last
+    assert last.bias is not None, last
     last.weight.data.mul_(scale)
     last.bias.data.mul_(scale).add_(shift)
     return model

@@ -20,9 +20,12 @@ def fold(conv: nn.Conv2d, norm: nn.BatchNorm2d | None) -> tuple[torch.Tensor, to
     weight = conv.weight.detach().double()
     bias = weight.new_zeros(weight.shape[0]) if conv.bias is None else conv.bias.detach().double()
     if norm is not None:
-        scale = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
+        mean, variance = norm.running_mean, norm.running_var
+        assert mean is not None, "it keeps statistics"
+        assert variance is not None, "it keeps statistics"
+        scale = norm.weight.double() / torch.sqrt(variance.double() + norm.eps)
         weight = weight * scale.view(-1, 1, 1, 1)
-        bias = (bias - norm.running_mean.double()) * scale + norm.bias.double()
+        bias = (bias - mean.double()) * scale + norm.bias.double()
     return weight.float(), bias.float()
 
 
@@ -58,7 +61,7 @@ class Convolution:
     ) -> Convolution:
         """Fold a layer of the network, with its stride and padding."""
         weight, bias = fold(conv, norm)
-        padding = conv.padding[0]
+        padding = int(conv.padding[0])
         if isinstance(conv, SamePadConv2d):
             before, after = conv.same_padding
             # One zero row and column in front of the kernel make TensorFlow's lopsided padding symmetric,
@@ -92,12 +95,16 @@ class Convolution:
     def _fused(self, x: torch.Tensor, plus: torch.Tensor | None) -> torch.Tensor:
         """The same through oneDNN, the weight reordered at the first call."""
         if self._packed is None:
-            self._packed = torch._C._nn.mkldnn_reorder_conv2d_weight(
+            # Its annotation lacks the shape.
+            self._packed = torch._C._nn.mkldnn_reorder_conv2d_weight(  # type: ignore[call-arg]
                 self.weight.to_mkldnn(), self.padding, self.stride, [1, 1], self.groups, list(x.shape)
             )
         shape = (self.padding, self.stride, [1, 1], self.groups)
         operator = torch.ops.mkldnn._convolution_pointwise
+        y: torch.Tensor
         if plus is None:
-            return operator(x, self._packed, self.bias, *shape, self.activation, [], "")
-        activation = None if self.activation == "none" else self.activation
-        return operator.binary(x, plus, self._packed, self.bias, *shape, "add", 1.0, activation, [], None)
+            y = operator(x, self._packed, self.bias, *shape, self.activation, [], "")
+        else:
+            activation = None if self.activation == "none" else self.activation
+            y = operator.binary(x, plus, self._packed, self.bias, *shape, "add", 1.0, activation, [], None)
+        return y

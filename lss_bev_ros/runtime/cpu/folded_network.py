@@ -84,12 +84,12 @@ class FoldedUp:
     """`Up`: the fine map convolved where it is, the coarse one through `UpsampledConvolution`."""
 
     def __init__(self, up: Up, coarse: int, rows: int, columns: int, dtype: torch.dtype):
-        weight, bias = fold(up.conv[0], up.conv[1])
+        first, second = up.convolutions
+        weight, bias = fold(*first)
         fine = weight.shape[1] - coarse
-        scale = int(up.up.scale_factor)
         self.fine = _spatial(weight[:, :fine], torch.zeros_like(bias), dtype)
-        self.coarse = UpsampledConvolution(weight[:, fine:], bias, rows, columns, scale, dtype)
-        self.second = _spatial(*fold(up.conv[3], up.conv[4]), dtype)
+        self.coarse = UpsampledConvolution(weight[:, fine:], bias, rows, columns, up.scale, dtype)
+        self.second = _spatial(*fold(*second), dtype)
 
     def __call__(self, coarse: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
         """(B, c, h, w) and (B, f, H, W) to (B, O, H, W), channels last."""
@@ -111,7 +111,7 @@ class FoldedCameraEncoder:
         self.stem = Convolution.of(trunk._conv_stem, trunk._bn0, dtype, "swish")
         self.blocks: list[FoldedBlock] = []
         offset = torch.zeros(trunk._conv_stem.out_channels)
-        for block in trunk._blocks:
+        for block in trunk.blocks:
             self.blocks.append(FoldedBlock(block, offset, dtype))
             offset = self.blocks[-1].offset
         self.last_stride = trunk.last_stride
@@ -119,7 +119,7 @@ class FoldedCameraEncoder:
             self.blocks[index].offset.to(dtype).view(1, -1, 1, 1) for index in (self.last_stride - 1, -1)
         ]
         rows, columns = config.feature_shape
-        coarse = trunk._blocks[-1]._project_conv.out_channels
+        coarse = trunk.blocks[-1]._project_conv.out_channels
         self.up = FoldedUp(encoder.up1, coarse, rows // 2, columns // 2, dtype)
         self.depthnet = Convolution.of(encoder.depthnet, None, dtype)
 
@@ -151,8 +151,8 @@ class FoldedResidual:
         self.first = _spatial(*fold(block.conv1, block.bn1), dtype, block.conv1.stride[0])
         self.second = _spatial(*fold(block.conv2, block.bn2), dtype)
         self.shortcut: Convolution | None = None
-        if block.downsample is not None:
-            self.shortcut = Convolution.of(block.downsample[0], block.downsample[1], dtype)
+        if block.shortcut is not None:
+            self.shortcut = Convolution.of(*block.shortcut, dtype)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(B, I, H, W) to (B, O, H / stride, W / stride), channels last."""
@@ -174,13 +174,14 @@ class FoldedBevEncoder:
         nx, ny = config.grid.shape
         self.stem = Convolution.of(encoder.conv1, encoder.bn1, dtype, "relu")
         self.sparse_stem = SparseStem(*fold(encoder.conv1, encoder.bn1), dtype)
-        self.layer1 = [FoldedResidual(block, dtype) for block in encoder.layer1]
-        self.deeper = [FoldedResidual(block, dtype) for block in (*encoder.layer2, *encoder.layer3)]
-        eighth = encoder.layer3[-1].conv2.out_channels
+        first, second, third = encoder.stages.values()
+        self.layer1 = [FoldedResidual(block, dtype) for block in first]
+        self.deeper = [FoldedResidual(block, dtype) for block in (*second, *third)]
+        eighth = third[-1].conv2.out_channels
         self.up1 = FoldedUp(encoder.up1, eighth, nx // 8, ny // 8, dtype)
-        weight, bias = fold(encoder.up2[1], encoder.up2[2])
+        weight, bias = fold(*encoder.last)
         self.up2 = UpsampledConvolution(weight, bias, nx // 2, ny // 2, 2, dtype)
-        self.head = Convolution.of(encoder.up2[4], None, dtype)
+        self.head = Convolution.of(encoder.head, None, dtype)
 
     def __call__(self, bev: torch.Tensor) -> torch.Tensor:
         """(nx, ny, C) splatted features, float32, to (outputs, nx, ny) float32 logits."""

@@ -132,6 +132,9 @@ def _gated_depthwise(planner: Planner, name: str, x: Map, block: MBConvBlock) ->
         num_warps=warps,
     )
     block_gate = min(GATE, power_of_two(channels))
+    squeeze_bias, excite_bias = block._se_reduce.bias, block._se_expand.bias
+    assert squeeze_bias is not None, name
+    assert excite_bias is not None, name
     gate = planner.map(batch, channels, dtype=torch.float32 if planner.halves else None)
     planner.launch(
         f"{name} gate",
@@ -140,9 +143,9 @@ def _gated_depthwise(planner: Planner, name: str, x: Map, block: MBConvBlock) ->
         operations=2.0 * batch * channels * squeezed,
         traffic=4.0 * (shares.shape.numel() + channels * width),
         shares=shares,
-        squeeze_bias=_padded(planner, block._se_reduce.bias.unsqueeze(0), width),
+        squeeze_bias=_padded(planner, squeeze_bias.unsqueeze(0), width),
         excite=_padded(planner, block._se_expand.weight.flatten(1), width),
-        excite_bias=planner.constant(block._se_expand.bias, torch.float32),
+        excite_bias=planner.constant(excite_bias, torch.float32),
         gate=gate,
         count=count,
         pixels=pixels,

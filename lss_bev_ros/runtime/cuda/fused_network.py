@@ -10,12 +10,12 @@ docs/performance/h200-profile.md has the error of every rounding.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
-from torch import nn
 
 from ...model import LiftSplatShoot
 from ...model.bev_encoder import BasicBlock
-from ...model.upsampling import Up
 from .fused_layers import inverted_bottleneck, stem, upsample
 from .half_precision import fold_with_half_biases
 from .launch import Launch, Map
@@ -74,7 +74,7 @@ def _camera_encoder(planner: Planner, model: LiftSplatShoot, images: Map) -> tup
     """Depth probabilities (pixels, D) float32, and features (pixels, C)."""
     encoder, config = model.camencode, model.config
     trunk = encoder.trunk
-    blocks = list(trunk._blocks)
+    blocks = trunk.blocks
     last_stride = trunk.last_stride
     rows, columns = config.feature_shape
     fine = blocks[last_stride - 1]._project_conv.out_channels
@@ -86,7 +86,7 @@ def _camera_encoder(planner: Planner, model: LiftSplatShoot, images: Map) -> tup
         out = joined.some(0, fine) if index == last_stride - 1 else None
         x = inverted_bottleneck(planner, f"block {index}", x, block, out)
     upsample(planner, "camera upsample", x, joined.some(fine))
-    first, second, last = fold_with_half_biases(_layers(encoder.up1), encoder.depthnet)
+    first, second, last = fold_with_half_biases(encoder.up1.convolutions, encoder.depthnet)
     x = planner.convolve("camera merge first", joined, first, None, "relu")
     x = planner.convolve("camera merge second", x, second, None, "relu")
     return planner.lift("depth and features", x, last, encoder.depth_bins)
@@ -131,19 +131,20 @@ def _bev_encoder(planner: Planner, model: LiftSplatShoot, bev: Map) -> Map:
     _, nx, ny, _ = bev.shape
     # The finer map goes straight to its place beside the upsampled one. Low halves lie behind both, so that
     # one convolution reads them all.
-    fine, inputs = encoder.layer1[1].conv2.out_channels, encoder.up1.conv[0].in_channels
+    (before, behind), *deeper = encoder.stages.values()
+    fine, inputs = behind.conv2.out_channels, encoder.up1.convolutions[0][0].in_channels
     merged = planner.map(1, nx // 2, ny // 2, inputs * (2 if planner.halves else 1))
     joined = Map(merged.tensor[..., :inputs], merged.tensor[..., inputs:] if planner.halves else None)
     half = joined.some(0, fine)
     x = planner.convolve("bev stem", bev, encoder.conv1, encoder.bn1, "relu", exact_result=True)
-    x = _residual(planner, "layer1.0", x, encoder.layer1[0])
-    x = _residual(planner, "layer1.1", x, encoder.layer1[1], half)
-    for name, layer in (("layer2", encoder.layer2), ("layer3", encoder.layer3)):
-        for index, block in enumerate(layer):
-            x = _residual(planner, f"{name}.{index}", x, block)
+    x = _residual(planner, "layer1.0", x, before)
+    x = _residual(planner, "layer1.1", x, behind, half)
+    for stage, blocks in enumerate(deeper, start=2):
+        for index, block in enumerate(blocks):
+            x = _residual(planner, f"layer{stage}.{index}", x, block)
     upsample(planner, "bev upsample 1", x, joined.some(fine))
-    _, conv, norm, _, last = encoder.up2
-    first, second, third, head = fold_with_half_biases([*_layers(encoder.up1), (conv, norm)], last)
+    three = [*encoder.up1.convolutions, encoder.last]
+    first, second, third, head = fold_with_half_biases(three, encoder.head)
     x = planner.convolve("bev merge first", merged, first, None, "relu", again=planner.halves)
     x = planner.convolve("bev merge second", x, second, None, "relu")
     wide = planner.map(1, nx, ny, x.channels)
@@ -192,15 +193,9 @@ def plan_occupancy(
 
 def _residual(planner: Planner, name: str, x: Map, block: BasicBlock, out: Map | None = None) -> Map:
     """Plan a BasicBlock, all of it exact: its roundings would add up along the shortcuts."""
-    exact = {"exact_weights": True, "exact_result": True}
+    convolve = partial(planner.convolve, exact_weights=True, exact_result=True)
     shortcut = x
-    if block.downsample is not None:
-        down, norm = block.downsample
-        shortcut = planner.convolve(f"{name} shortcut", x, down, norm, **exact)
-    y = planner.convolve(f"{name} first", x, block.conv1, block.bn1, "relu", **exact)
-    return planner.convolve(f"{name} second", y, block.conv2, block.bn2, "relu", out, shortcut, **exact)
-
-
-def _layers(up: Up) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
-    """The two convolutions of `Up`, each with its normalisation."""
-    return [(up.conv[0], up.conv[1]), (up.conv[3], up.conv[4])]
+    if block.shortcut is not None:
+        shortcut = convolve(f"{name} shortcut", x, *block.shortcut)
+    y = convolve(f"{name} first", x, block.conv1, block.bn1, "relu")
+    return convolve(f"{name} second", y, block.conv2, block.bn2, "relu", out, shortcut)

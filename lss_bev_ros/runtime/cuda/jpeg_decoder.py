@@ -70,7 +70,7 @@ class GpuJpegDecoder:
         """Decode; None in the place of what cannot be decoded."""
         stream = torch.cuda.current_stream(self._device).cuda_stream
         reused = {"images": self._images} if len(self._images) == len(jpegs) else {}
-        images = self._decoder.decode(
+        images: list[Any] = self._decoder.decode(
             [self._stream_of(jpeg) for jpeg in jpegs],
             params=self._parameters,
             cuda_stream=stream,

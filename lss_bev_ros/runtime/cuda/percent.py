@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ def _percent(logits: np.ndarray) -> np.ndarray:
     return Prediction(0, grid, logits.reshape(shape), np.ones(shape, bool)).occupancy[:, 0].astype(np.int64)
 
 
-def _key(value: np.ndarray) -> np.ndarray:
+def _key(value: np.floating[Any]) -> np.ndarray:
     bits = np.asarray(value, dtype=np.float32).view(np.int32).astype(np.int64)
     return np.where(bits >= 0, bits, -(bits & 0x7FFFFFFF))
 

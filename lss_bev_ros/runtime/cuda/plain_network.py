@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ...model import LiftSplatShoot, layers
+from ...model.memory_format import channels_last
 from ..cpu.convolution import fold
 from .percent import count_percent
 from .splat import splat_kernels
@@ -38,7 +39,7 @@ class PlainNetwork:
     ):
         config, device = model.config, tables.cells.device
         self._tables = tables
-        folded = fold_normalisation(model).to(device, dtype, memory_format=torch.channels_last)
+        folded = channels_last(fold_normalisation(model).to(device, dtype))
         self._camencode: Callable[..., torch.Tensor] = folded.camencode
         self._bevencode: Callable[..., torch.Tensor] = folded.bevencode
         if compiled:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -166,6 +167,7 @@ class Planner:
         weight, bias = self._fold(conv, norm)
         shape = self._output_shape(x, conv)
         logits = self.map(*shape[:-1], dtype=torch.float32)
+        assert head.bias is not None, "it has no normalisation"
         parameters = self.constant(torch.cat((head.weight.flatten(), head.bias)), torch.float32)
         operations = 2.0 * shape[:-1].numel() * weight.numel()
         # cuDNN would round what the head reads.
@@ -235,7 +237,7 @@ class Planner:
                 self.constant(bias),
                 shortcut,
                 conv.stride[0],
-                conv.padding[0],
+                int(conv.padding[0]),
                 out,
             )
         )
@@ -276,7 +278,7 @@ class Planner:
         parts = self.map(tile.parts, pixels, outputs, dtype=torch.float32) if tile.parts > 1 else None
         products = 1 + exact + (x.low is not None or (exact and gate is not None))
         nothing = out.tensor
-        after = {
+        after: dict[str, Any] = {
             "bias": self.constant(bias, torch.float32),
             "out": out,
             "out_low": nothing if out.low is None else out.low,

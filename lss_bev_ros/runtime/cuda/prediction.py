@@ -23,6 +23,9 @@ class DevicePrediction(Prediction):
         timings: stage to milliseconds.
     """
 
+    _logits: torch.Tensor | np.ndarray
+    _occupancy: np.ndarray
+
     def __init__(
         self,
         stamp: int,
@@ -34,15 +37,16 @@ class DevicePrediction(Prediction):
     ):
         values = {"stamp": stamp, "grid": grid, "visible": visible, "timings": timings}
         # The base is frozen; this is what its own constructor does.
-        for name, value in {**values, "_device_logits": logits, "_occupancy": occupancy}.items():
+        for name, value in {**values, "_logits": logits, "_occupancy": occupancy}.items():
             object.__setattr__(self, name, value)
 
     @property
-    def logits(self) -> np.ndarray:  # type: ignore[override]
+    def logits(self) -> np.ndarray:
         """(nx, ny) float32 vehicle logits."""
-        if isinstance(self._device_logits, torch.Tensor):
-            object.__setattr__(self, "_device_logits", self._device_logits.cpu().numpy())
-        return self._device_logits
+        if isinstance(self._logits, torch.Tensor):
+            object.__setattr__(self, "_logits", self._logits.cpu().numpy())
+        assert isinstance(self._logits, np.ndarray)
+        return self._logits
 
     @property
     def occupancy(self) -> np.ndarray:

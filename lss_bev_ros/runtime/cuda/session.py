@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -93,12 +94,11 @@ class Session:
         caller = torch.cuda.current_stream()
         self._stream.wait_stream(caller)
         self.use(tables)
-        if watch is None:
-            if self._whole is None:
-                self._whole = self._capture(self._all)
-        elif not self._stages:
+        if watch is None and self._whole is None:
+            self._whole = self._capture(self._all)
+        elif watch is not None and not self._stages:
             self._stages = {
-                name: self._capture(lambda s=s: _launch(s)) for name, s in self.network.stages.items()
+                name: self._capture(partial(_launch, stage)) for name, stage in self.network.stages.items()
             }
         with torch.cuda.stream(self._stream):
             if len(tables.slots) == tables.cameras:
@@ -106,6 +106,7 @@ class Session:
             else:
                 self.network.images[list(tables.slots)] = images
             if watch is None:
+                assert self._whole is not None, "just captured"
                 self._whole.replay()
             else:
                 for name, graph in self._stages.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
@@ -176,7 +177,9 @@ def splat_points(
     Returns:
         (size, C) in the features' precision; cells that no point hits are 0.
     """
-    return SplatFunction.apply(depth, features, cells, size, triton)
+    apply: Callable[..., torch.Tensor] = SplatFunction.apply
+    bev = apply(depth, features, cells, size, triton)
+    return bev
 
 
 def sort_points(

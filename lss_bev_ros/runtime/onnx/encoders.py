@@ -6,6 +6,8 @@ the names of the modules, under which a quantiser or a profiler finds them again
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from torch import nn
 
@@ -34,7 +36,7 @@ def camera_encoder(graph: Graph, encoder: CameraEncoder, images: str, name: str 
     x = _conv(graph, f"{name}.trunk._conv_stem", images, trunk._conv_stem, trunk._bn0)
     x = graph.swish(f"{name}.trunk._swish", x)
     sixteenth = x
-    for index, block in enumerate(trunk._blocks):
+    for index, block in enumerate(trunk.blocks):
         if index == trunk.last_stride:
             sixteenth = x
         x = _block(graph, f"{name}.trunk._blocks.{index}", x, block)
@@ -61,14 +63,14 @@ def bev_encoder(graph: Graph, encoder: BevEncoder, bev: str, name: str = "bevenc
     """
     x = graph.node("Transpose", f"{name}.channels", [bev], perm=[0, 3, 1, 2])
     x = graph.relu(f"{name}.relu", _conv(graph, f"{name}.conv1", x, encoder.conv1, encoder.bn1))
-    x = half = _residuals(graph, f"{name}.layer1", x, encoder.layer1)
-    for layer in ("layer2", "layer3"):
-        x = _residuals(graph, f"{name}.{layer}", x, getattr(encoder, layer))
+    first, *deeper = encoder.stages
+    x = half = _residuals(graph, f"{name}.{first}", x, encoder.stages[first])
+    for layer in deeper:
+        x = _residuals(graph, f"{name}.{layer}", x, encoder.stages[layer])
     x = _up(graph, f"{name}.up1", x, half, encoder.up1)
-    upsample, conv, norm, _, head = encoder.up2
-    x = graph.upsample(f"{name}.up2.0", x, int(upsample.scale_factor))
-    x = graph.relu(f"{name}.up2.3", _conv(graph, f"{name}.up2.1", x, conv, norm))
-    graph.cast("logits", _conv(graph, f"{name}.up2.4", x, head), FP32)
+    x = graph.upsample(f"{name}.up2.0", x, 2)
+    x = graph.relu(f"{name}.up2.3", _conv(graph, f"{name}.up2.1", x, *encoder.last))
+    graph.cast("logits", _conv(graph, f"{name}.up2.4", x, encoder.head), FP32)
 
 
 def _block(graph: Graph, name: str, x: str, block: MBConvBlock) -> str:
@@ -88,33 +90,33 @@ def _block(graph: Graph, name: str, x: str, block: MBConvBlock) -> str:
     return graph.node("Add", f"{name}._skip", [x, y]) if block.skips else y
 
 
-def _residuals(graph: Graph, name: str, x: str, layer: nn.Sequential) -> str:
-    for index, block in enumerate(layer):
+def _residuals(graph: Graph, name: str, x: str, blocks: Sequence[BasicBlock]) -> str:
+    for index, block in enumerate(blocks):
         x = _residual(graph, f"{name}.{index}", x, block)
     return x
 
 
 def _residual(graph: Graph, name: str, x: str, block: BasicBlock) -> str:
     shortcut = x
-    if block.downsample is not None:
-        shortcut = _conv(graph, f"{name}.downsample.0", x, block.downsample[0], block.downsample[1])
+    if block.shortcut is not None:
+        shortcut = _conv(graph, f"{name}.downsample.0", x, *block.shortcut)
     y = graph.relu(f"{name}.relu1", _conv(graph, f"{name}.conv1", x, block.conv1, block.bn1))
     y = _conv(graph, f"{name}.conv2", y, block.conv2, block.bn2)
     return graph.relu(f"{name}.relu2", graph.node("Add", f"{name}.add", [y, shortcut]))
 
 
 def _up(graph: Graph, name: str, coarse: str, fine: str, up: Up) -> str:
-    x = graph.upsample(f"{name}.up", coarse, int(up.up.scale_factor))
+    x = graph.upsample(f"{name}.up", coarse, up.scale)
     x = graph.node("Concat", f"{name}.joined", [fine, x], axis=1)
-    for first in (0, 3):
-        x = _conv(graph, f"{name}.conv.{first}", x, up.conv[first], up.conv[first + 1])
+    for first, (conv, norm) in zip((0, 3), up.convolutions, strict=True):
+        x = _conv(graph, f"{name}.conv.{first}", x, conv, norm)
         x = graph.relu(f"{name}.conv.{first + 2}", x)
     return x
 
 
 def _conv(graph: Graph, name: str, x: str, conv: nn.Conv2d, norm: nn.BatchNorm2d | None = None) -> str:
     weight, bias = fold(conv, norm)
-    padding = conv.same_padding if isinstance(conv, SamePadConv2d) else (conv.padding[0],) * 2
+    padding = conv.same_padding if isinstance(conv, SamePadConv2d) else (int(conv.padding[0]),) * 2
     return graph.convolution(name, x, weight, bias, conv.stride[0], padding, conv.groups)
 
 

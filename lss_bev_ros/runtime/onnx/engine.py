@@ -78,7 +78,7 @@ class OnnxRuntimeEngine(Engine):
         batch, cameras = self._session.shapes["images"][:2]
         if isinstance(batch, int) and batch != 1:
             raise RuntimeBackendError(
-                f"{self._session.name} takes {batch} samples at once, a car has one: "
+                f"{self._session.name} takes {batch} samples at once, but a car has one: "
                 f"export it with `--batch 1`"
             )
         self._cameras = cameras if isinstance(cameras, int) else None
@@ -113,7 +113,7 @@ class OnnxRuntimeEngine(Engine):
         """See `NetworkEngine.prepare`: (1, N, 3, H, W), N the file's where that is fixed."""
         count = len(images) if self._cameras is None else self._cameras
         self._check_count(len(images))
-        prepared = np.zeros((1, count, *images.shape[1:]), dtype=self._session.dtypes["images"])
+        prepared: np.ndarray = np.zeros((1, count, *images.shape[1:]), dtype=self._session.dtypes["images"])
         # A camera that is missing stays black; no table reads it.
         prepared[0, : len(images)] = images.numpy()
         return prepared
@@ -163,8 +163,8 @@ class OnnxRuntimeEngine(Engine):
         shapes = self._session.shapes
         if "segments" not in shapes:
             return None
-        sizes = (shapes["points"][0], shapes["segments"][0], shapes["segments"][1])
-        return SegmentSizes(*sizes) if all(isinstance(size, int) for size in sizes) else None  # type: ignore[arg-type]
+        sizes = [size for size in (shapes["points"][0], *shapes["segments"][:2]) if isinstance(size, int)]
+        return SegmentSizes(*sizes) if len(sizes) == 3 else None
 
     def _make_tables(self, rig: Rig) -> OnnxTables:
         self._check_count(len(rig))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ OPSET = 17
 IR_VERSION = 8
 """Of the time of opset 17, so that those versions open the file."""
 
-DTYPES = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
+DTYPES: dict[str, np.dtype[Any]] = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
 
 Shape = Sequence[int | str]
 """Sizes; a name where the size is free."""
@@ -56,7 +56,7 @@ class Graph:
         self._constants[name] = np.ascontiguousarray(value)
         return name
 
-    def node(self, operator: str, name: str, inputs: Sequence[str], **attributes: object) -> str:
+    def node(self, operator: str, name: str, inputs: Sequence[str], **attributes: Any) -> str:
         """Add any operator with one result."""
         from onnx import helper
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from ...errors import RuntimeBackendError
 
-_DTYPES = {
+_DTYPES: dict[str, np.dtype[Any]] = {
     "tensor(float)": np.dtype(np.float32),
     "tensor(float16)": np.dtype(np.float16),
     "tensor(int32)": np.dtype(np.int32),
@@ -86,7 +86,7 @@ def why_unusable() -> str | None:
     return None if find_spec("onnxruntime") else "onnxruntime is not installed"
 
 
-def _load() -> ModuleType:
+def _load() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
@@ -99,9 +99,9 @@ def _load() -> ModuleType:
 def _explain(name: str, error: Exception, version: str) -> str:
     kind, line = type(error).__name__, _line(error)
     if kind in ("InvalidProtobuf", "NoModel") or "protobuf" in line.lower():
-        return f"{name} is no ONNX model, or it is truncated: export or copy it again"
+        return f"{name} is not an ONNX model, or it is truncated: export or copy it again"
     if kind == "NotImplemented" or "No Op registered" in line or "opset" in line.lower():
-        return f"{name} uses an operator that onnxruntime {version} lacks: {line}; take a newer onnxruntime"
+        return f"{name} uses an operator that onnxruntime {version} lacks: {line}; use a newer onnxruntime"
     return f"onnxruntime {version} cannot load {name}: {line}"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ...model import ModelConfig
@@ -11,7 +13,7 @@ from .graph import Graph
 INT32 = np.dtype(np.int32)
 
 
-def table_inputs(graph: Graph, config: ModelConfig, batch: int | str, sizes: dict[str, int | str]) -> None:
+def table_inputs(graph: Graph, config: ModelConfig, batch: int | str, sizes: Mapping[str, int | str]) -> None:
     """Declare the four tables as inputs, of `SegmentSizes` or of free sizes by the same names."""
     nx, ny = config.grid.shape
     graph.input("points", (sizes["segments"], POINTS), INT32)

@@ -142,5 +142,5 @@ def _tables(graph: Graph, model: LiftSplatShoot, options: OnnxOptions, batch: in
         return
     # A free number of cameras needs free tables too.
     sizes = options.table_sizes(config)
-    free = {field.name: field.name for field in fields(SegmentSizes)}
+    free: dict[str, int | str] = {field.name: field.name for field in fields(SegmentSizes)}
     splat.table_inputs(graph, config, batch, asdict(sizes) if sizes else free)

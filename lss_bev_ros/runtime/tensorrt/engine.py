@@ -153,7 +153,7 @@ def load_part(path: Path, trt: Any = None) -> EnginePart:
             f"{path} is not loaded: {problem}, and {note.onnx} is not beside it to build it again: "
             f"`lss-bev build {note.onnx}`"
         )
-    built = ensure_engine(onnx, path.parent, BuildOptions(**note.options), trt=trt)  # type: ignore[arg-type]
+    built = ensure_engine(onnx, path.parent, BuildOptions(**note.options), trt=trt)
     plan, note = read_engine(built.path)
     return _part(built.path, plan, note)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from numba import cuda, float64
 
 from ..lidar import (
@@ -96,7 +97,7 @@ def sweep(row, vertices, vx, vy, vz, sensor, start, count, ring0, ring1, number,
             e1x, e1y, e1z, e2x, e2y, e2z,
         )  # fmt: skip
         if MIN_RANGE < distance < MAX_RANGE:
-            packed = (int(distance * DISTANCE_STEPS) << 32) | number
+            packed = (int(distance * DISTANCE_STEPS) << 32) | np.int64(number)
             if packed < nearest[column, ring]:
                 cuda.atomic.min(nearest, (column, ring), packed)
 

@@ -66,7 +66,7 @@ class GpuStudio:
     ) -> None:
         self._size = round(WIDTH * scale), round(HEIGHT * scale)
         self._scale, self._device, self._chunk = scale, torch.device(device), chunk
-        if self._device.type == "cuda" and self._device.index is None:
+        if str(self._device) == "cuda":
             self._device = torch.device("cuda", torch.cuda.current_device())
         self._blocks = BLOCKS if self._device.type == "cuda" else ((2, 1), (1, 2))
         self._shadow_size, self._room = shadow_size, queue

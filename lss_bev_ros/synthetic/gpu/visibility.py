@@ -47,7 +47,7 @@ def span_fill(x0, y0, k0, x1, y1, k1, x2, y2, k2, number, buffer, lane, lanes, w
         for column in range(left + lane % wide, right + 1, wide):
             depth = key + (column - x0) * slope_x
             if depth > 0.0:
-                packed = (whole(depth * KEY_SCALE) << 22) | (NUMBERS - 1 - number)
+                packed = (whole(depth * KEY_SCALE) << 22) | np.int64(NUMBERS - 1 - number)
                 if packed > buffer[row, column]:
                     cuda.atomic.max(buffer, (row, column), packed)
 

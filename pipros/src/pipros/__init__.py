@@ -1,8 +1,7 @@
 """The part of ROS 2's Python API that a small ROS 2 project uses, from pip: no ROS 2 is installed.
 
-A real ROS 2 on the path always wins; pipros then fills in what that lacks. The public face: `activate()`
-and `child_environment()` here, `check()`, `launching.launch()`, `bag.Bag` and `bag.BagWriter`, the
-commands in `topic`, and `PiprosError`.
+A real ROS 2 on the path always wins; pipros then fills in what that lacks. The public face is what `__all__`
+names here and in `launching`, `bag` and `topic`; README.md lists it.
 
 Layers, lowest first, each knowing only those before it: `interfaces` (what the types are),
 `message` and `cdr` (their classes and their bytes), `idl` and `transport` (Cyclone DDS),

@@ -1,7 +1,7 @@
 """Service definitions, in ROS 2's own `.srv` notation.
 
-The type store holds the messages of the distribution but no services; these are the ones that the
-nodes, every rclpy node's parameter interface and the bag player use (std_srvs, rcl_interfaces and
+The type store holds the messages of the distribution but no services; these are the ones of
+std_srvs, of every rclpy node's parameters and of the bag player (std_srvs, rcl_interfaces and
 rosbag2_interfaces of Jazzy).
 """
 

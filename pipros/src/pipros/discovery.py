@@ -3,7 +3,7 @@
 Stands in for rcl's reading of ROS_DOMAIN_ID, ROS_AUTOMATIC_DISCOVERY_RANGE, ROS_LOCALHOST_ONLY and
 ROS_STATIC_PEERS (domain_id.c, discovery_options.c, localhost.c, init.c) and for what rmw_cyclonedds makes
 of them and of CYCLONEDDS_URI (rmw_node.cpp, check_create_domain). Two differences: LOCALHOST is the default
-range here, so that a demonstration does not join whatever else runs on the network; and settings that
+range here, so that what is tried out does not join whatever else runs on the network; and settings that
 only make it faster are added, each unless the user sets it or what it is checked against.
 """
 
@@ -181,7 +181,8 @@ def _domain_id(given: str, warnings: list[str]) -> int:
     rest = given[match.end() :] if match else given
     if number == 0 and rest:
         raise PiprosError(f"ROS_DOMAIN_ID is {given!r}, not an integral number: {remedy}")
-    if (match[1] == "-" and number) or number > MAX_DOMAIN_ID:
+    is_negative = match is not None and match[1] == "-"
+    if (is_negative and number) or number > MAX_DOMAIN_ID:
         raise PiprosError(f"ROS_DOMAIN_ID is {given}, out of range: {remedy}")
     if rest or (is_octal and digits != "0"):
         warnings.append(f"ROS_DOMAIN_ID is {given!r}, which ROS 2 reads as {number}")

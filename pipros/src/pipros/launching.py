@@ -1,7 +1,6 @@
 """What `ros2 launch` does, with or without ROS 2.
 
-Only the `launch` API is used, so the same code runs on ROS 2's own launch and on the stand-in. Call
-`pipros.activate()` first where ROS 2 may be missing.
+Only the `launch` API is used, so the same code runs on ROS 2's own launch and on the stand-in.
 
 Two things differ from `ros2 launch`, on purpose: an argument that no launch file declares is an error
 instead of being ignored, and the exit code tells whether a process failed.
@@ -16,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from pipros import activate
 from pipros.errors import PiprosError
+from pipros.parameter_file import parse_value
 from pipros.ros2 import check
 
 if TYPE_CHECKING:
     from launch import LaunchDescription, LaunchDescriptionSource
+
+__all__ = ["describe_arguments", "find_launch_file", "launch", "parse_arguments", "parse_value"]
 
 _SUFFIX = ".launch.py"
 # Launch configurations that launch itself reads, which no file declares.
@@ -64,6 +66,7 @@ def describe_arguments(name: str, package: str) -> str:
     Raises:
         PiprosError: No such file, or one that cannot be read.
     """
+    activate()
     description = _load(_source(find_launch_file(name, package)))
     lines = ["Arguments (pass arguments as '<name>:=<value>'):"]
     declared = description.get_launch_arguments()

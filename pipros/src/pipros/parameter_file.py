@@ -40,7 +40,15 @@ class Override:
 
 
 def parse_value(text: str, where: str) -> object:
-    """The value that `text` stands for after `-p name:=`; `where` names it in errors."""
+    """The value that `text` stands for after `-p name:=`: a bool, int, float, str or a list of one of them.
+
+    Args:
+        text: as on the command line, in YAML.
+        where: names it in errors.
+
+    Raises:
+        PiprosError: no value of a parameter.
+    """
     return _value(_compose(text, where), where) if text.strip() else ""
 
 

@@ -3,7 +3,7 @@
     python pipros/test/matrix/matrix.py [--ros NAME=PYTHON ...] [--pairs A-B ...] [--ranges R-R ...]
 
 prints what each pair did, in each order of starting; docs/ros2.md has the table. NAME is jazzy or kilted,
-PYTHON one that imports its rclpy; LSS_BEV_ROS_JAZZY and LSS_BEV_ROS_KILTED are taken too.
+PYTHON one that imports its rclpy; PIPROS_JAZZY and PIPROS_KILTED are taken too.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pipros import OVERLAY
+
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
-OVERLAY = ROOT / "pipros" / "src" / "pipros" / "overlay"
 REAL = ("jazzy", "kilted")
 TOPICS = ("node", "text", "info", "latched")
 _ROS_VARIABLES = ("AMENT_", "COLCON_", "CYCLONEDDS_", "RMW_", "ROS_", "FASTRTPS_", "FASTDDS_", "PYTHON")
@@ -42,7 +42,7 @@ class Kind:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(_ROS_VARIABLES)}
         kept.pop("LD_LIBRARY_PATH", None)
         if not self.is_real:
-            kept["PYTHONPATH"] = f"{ROOT / 'pipros' / 'src'}:{OVERLAY}"
+            kept["PYTHONPATH"] = f"{OVERLAY.parents[1]}:{OVERLAY}"
         kept.update(self.variables, ROS_DOMAIN_ID=str(domain_id))
         if reach:
             kept.update(ROS_AUTOMATIC_DISCOVERY_RANGE=reach)
@@ -52,7 +52,7 @@ class Kind:
 def kinds(environment: Mapping[str, str]) -> dict[str, Kind]:
     """The stand-in, Lyrical's Cyclone DDS emulated, and each real ROS 2 that is at hand.
 
-    That is where LSS_BEV_ROS_NAME names a Python that imports its rclpy, or where the wheels of test/ros2 are
+    That is where PIPROS_NAME names a Python that imports its rclpy, or where the wheels of test/ros2 are
     installed.
     """
     found = {
@@ -60,7 +60,7 @@ def kinds(environment: Mapping[str, str]) -> dict[str, Kind]:
         "cyclone": Kind("cyclone", (sys.executable, str(HERE / "emulated_cyclone.py"))),
     }
     for name in REAL:
-        if python := environment.get(f"LSS_BEV_ROS_{name.upper()}"):
+        if python := environment.get(f"PIPROS_{name.upper()}"):
             found[name] = Kind(name, (python,), True)
         elif variables := _of_wheels(name, environment):
             found[name] = Kind(name, (sys.executable,), True, variables)
@@ -69,7 +69,7 @@ def kinds(environment: Mapping[str, str]) -> dict[str, Kind]:
 
 def _of_wheels(name: str, environment: Mapping[str, str]) -> dict[str, str]:
     """The variables under which this Python imports the rclpy of test/ros2; none where it is not there."""
-    run = ROOT / "test" / "ros2" / "run.py"
+    run = HERE.parents[2] / "test" / "ros2" / "run.py"  # of the repository, if this is in it
     folder = Path(environment.get("ROS2_WHEELS", Path(sys.prefix) / "ros2")) / name
     if not run.is_file() or not folder.is_dir():
         return {}
@@ -236,7 +236,7 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     named = {name: python for name, _, python in (each.partition("=") for each in options.ros)}
-    known = kinds({**os.environ, **{f"LSS_BEV_ROS_{name.upper()}": path for name, path in named.items()}})
+    known = kinds({**os.environ, **{f"PIPROS_{name.upper()}": path for name, path in named.items()}})
     variables = dict(each.split("=", 1) for each in options.variable)
     known = {
         name: replace(kind, variables={**kind.variables, **variables}) if kind.is_real else kind

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,6 +16,16 @@ from .device import describe_device
 
 RESULTS = ".results.npz"
 """What replaces the bundle's suffix in the name of its results."""
+
+
+class _Session(Protocol):
+    """A model that one of the runtimes has loaded."""
+
+    name: str
+
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]: ...
+
+    def close(self) -> None: ...
 
 
 def main(bundle: Path, arguments: list[str] | None = None) -> int:
@@ -118,7 +128,9 @@ def _measure(
         if runtime == "tensorrt":
             from .tensorrt_session import TensorRtSession
 
-            session = TensorRtSession(model["name"], content, model["precision"], options)
+            session: TensorRtSession | OnnxRuntimeSession = TensorRtSession(
+                model["name"], content, model["precision"], options
+            )
         else:
             from .onnxruntime_session import OnnxRuntimeSession
 
@@ -150,7 +162,7 @@ def _measure(
     }
 
 
-def _write(path: Path, report: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+def _write(path: Path, report: dict[str, Any], arrays: dict[str, Any]) -> None:
     """Write the results, whole or not at all."""
     from .files import replacing  # lies beside this file in a bundle alone
 

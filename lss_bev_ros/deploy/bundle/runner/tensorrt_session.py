@@ -41,7 +41,8 @@ class TensorRtSession:
         memory: CudaMemory | None = None,
         trt: Any = None,
     ) -> None:
-        from . import builder  # lies beside this file in a bundle alone
+        # It lies beside this file in a bundle alone.
+        from . import builder  # type: ignore[attr-defined]
 
         self._memory = memory or CudaMemory()
         try:

@@ -13,7 +13,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy
 
 from pipros.errors import PiprosError
-from pipros.topic.offers import absolute
+from pipros.names import absolute
 from pipros.topic.session import Session
 
 from .channel import Stretch
@@ -87,26 +87,7 @@ class Played:
     lost: tuple[str, ...] = ()
 
 
-def play(
-    path: Path | str,
-    *,
-    options: PlayOptions | None = None,
-    keyboard: bool = False,
-    topics: Collection[str] = (),
-    **changes: object,
-) -> int:
-    """Play as `play_bag` does, and return how many messages were published."""
-    return play_bag(path, options=options, keyboard=keyboard, topics=topics, **changes).messages
-
-
-def play_bag(
-    path: Path | str,
-    *,
-    options: PlayOptions | None = None,
-    keyboard: bool = False,
-    topics: Collection[str] = (),
-    **changes: object,
-) -> Played:
+def play(path: Path | str, options: PlayOptions = PlayOptions(), *, keyboard: bool = False) -> Played:
     """Publish a bag's messages as they were recorded, until it ends or SIGINT or SIGTERM comes.
 
     Each topic gets the quality of service that its publishers offered. While it plays, it has the services
@@ -119,10 +100,8 @@ def play_bag(
 
     Args:
         path: Bag folder or storage file.
-        options: How; the defaults if not given.
+        options: How.
         keyboard: Whether the terminal's keys pause and step.
-        topics: For `options.selection` where only names are wanted.
-        changes: Single fields of PlayOptions, in place of `options`.
 
     Returns:
         Messages published, and what was lost.
@@ -130,8 +109,6 @@ def play_bag(
     Raises:
         PiprosError: No bag, a damaged one, a topic that it does not hold, a rate that is none.
     """
-    if options is None:
-        options = PlayOptions(selection=Selection(tuple(topics or ())), **changes)
     with Bag(path) as bag:
         names = _selected(bag, options)
         start, stop = _span(bag, options)

@@ -14,7 +14,8 @@ from rclpy.qos import QoSProfile
 from rosbags.interfaces import Connection
 
 from pipros.errors import PiprosError
-from pipros.topic.offers import absolute, message_class, request_for
+from pipros.names import absolute, is_hidden
+from pipros.topic.offers import message_class, request_for
 from pipros.topic.session import Session
 
 from .qos import to_bag
@@ -25,7 +26,7 @@ from .writer import BagWriter
 # Seconds between two looks for new topics, and messages of a topic that may wait, as rosbag2 has them.
 _DISCOVERY_SECONDS = 0.1
 _DEPTH = 100
-# A Ctrl-C ends the nodes as well, and what they publish at their end belongs into the bag.
+# A Ctrl-C ends other nodes as well, and what they publish at their end belongs into the bag.
 _LAST_WORDS_SECONDS = 0.3
 
 
@@ -68,7 +69,7 @@ class Recorder:
         try:
             self._excluded = [re.compile(expression) for expression in exclude]
         except re.error as error:
-            raise PiprosError(f"exclude '{error.pattern}' is no regular expression: {error}") from None
+            raise PiprosError(f"exclude '{error.pattern!s}' is not a regular expression: {error}") from None
         self._writer = BagWriter(output, options)
         self._subscriptions: dict[str, object] = {}
         self._passed_over: set[str] = set()
@@ -134,7 +135,7 @@ class Recorder:
             return False
         if topic in map(absolute, self._selection.topics) or self._hidden:
             return True
-        return not any(part.startswith("_") for part in topic.split("/"))
+        return not is_hidden(topic)
 
     def _subscribe(self, topic: str, types: Sequence[str]) -> None:
         log = self._node.get_logger()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pipros.errors import PiprosError
+from pipros.names import absolute
 
 from .listing import DISCOVERY_SECONDS
-from .offers import absolute, types_of
+from .offers import types_of
 from .session import Session
 
 

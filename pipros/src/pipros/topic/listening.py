@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from pipros.errors import PiprosError
+from pipros.names import absolute
 
-from .offers import absolute, message_class, types_of
+from .offers import message_class, types_of
 from .request import Request
 from .session import Session
 
@@ -17,7 +18,7 @@ _PATIENCE = 3.0
 _SETTLE = 0.2
 
 
-def print_line(text: str) -> None:
+def print_line(text: object) -> None:
     """Print at once, also into a pipe."""
     print(text, flush=True)
 

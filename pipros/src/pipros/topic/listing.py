@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipros.names import is_hidden
+
 from .session import Session
 
 # A new node needs a moment until it has heard of the others.
@@ -33,7 +35,7 @@ def list_topics(*, hidden: bool = False, wait: float = DISCOVERY_SECONDS) -> lis
         return [
             TopicListing(name, tuple(types), node.count_publishers(name), node.count_subscribers(name))
             for name, types in node.get_topic_names_and_types()
-            if hidden or not any(part.startswith("_") for part in name.split("/"))
+            if hidden or not is_hidden(name)
         ]
 
 

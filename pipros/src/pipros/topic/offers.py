@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rosidl_runtime_py.utilities import get_message
 
 from pipros.errors import PiprosError
 
@@ -18,17 +18,10 @@ def message_class(type_name: str) -> type:
     Raises:
         PiprosError: There is none here.
     """
-    parts = type_name.split("/")
     try:
-        package, kind, name = parts if len(parts) == 3 else (parts[0], "msg", parts[1])
-        return getattr(importlib.import_module(f"{package}.{kind}"), name)
-    except (ImportError, AttributeError, ValueError, IndexError):
+        return get_message(type_name)
+    except (ImportError, AttributeError, ValueError):
         raise PiprosError(f"message type {type_name} is not known here") from None
-
-
-def absolute(topic: str) -> str:
-    """Return a topic's full name: a relative one is below the root, as for ros2's commands."""
-    return topic if topic.startswith("/") else f"/{topic}"
 
 
 def types_of(node: Node, topic: str) -> list[str]:

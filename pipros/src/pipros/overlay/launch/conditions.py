@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from launch.condition import Condition
-from launch.some_substitutions_type import SomeSubstitutionsType
-from launch.substitution import Substitution
-from launch.utilities import (
+from launch.substitutions import (
+    SomeSubstitutionsType,
+    Substitution,
     normalize_to_list_of_substitutions,
     perform_substitutions,
-    perform_text,
 )
 
 if TYPE_CHECKING:
@@ -20,32 +18,26 @@ if TYPE_CHECKING:
 __all__ = [
     "IfCondition",
     "InvalidConditionExpressionError",
-    "LaunchConfigurationEquals",
-    "LaunchConfigurationNotEquals",
     "UnlessCondition",
     "evaluate_condition_expression",
 ]
 
-_TRUE = ("true", "1")
-_FALSE = ("false", "0")
+_TRUE, _FALSE = ("true", "1"), ("false", "0")
 
 
 class InvalidConditionExpressionError(RuntimeError):
     """Text that is neither true nor false."""
 
 
-def evaluate_condition_expression(context: LaunchContext, expression: Iterable[Substitution]) -> bool:
-    """Decide whether text means true; case and surrounding blanks do not count.
+class Condition:
+    """A yes or no, decided when the action that has it is visited."""
 
-    Raises:
-        InvalidConditionExpressionError: Text other than true, 1, false, 0.
-    """
-    text = perform_substitutions(context, expression).strip().lower()
-    if text not in _TRUE + _FALSE:
-        raise InvalidConditionExpressionError(
-            f"'{text}' is not a condition; expected one of {', '.join(_TRUE + _FALSE)}"
-        )
-    return text in _TRUE
+    def __init__(self, *, predicate: Callable[[LaunchContext], bool]) -> None:
+        self._predicate = predicate
+
+    def evaluate(self, context: LaunchContext) -> bool:
+        """Decide."""
+        return self._predicate(context)
 
 
 class IfCondition(Condition):
@@ -64,22 +56,15 @@ class UnlessCondition(Condition):
         super().__init__(predicate=lambda context: not evaluate_condition_expression(context, expression))
 
 
-class LaunchConfigurationEquals(Condition):
-    """Holds where a launch configuration has the value; None means that it is not set."""
+def evaluate_condition_expression(context: LaunchContext, expression: Iterable[Substitution]) -> bool:
+    """Decide whether text means true; case and surrounding blanks do not count.
 
-    def __init__(self, launch_configuration_name: str, expected_value: SomeSubstitutionsType | None) -> None:
-        self._name = launch_configuration_name
-        self._expected = expected_value
-        super().__init__(predicate=self._equals)
-
-    def _equals(self, context: LaunchContext) -> bool:
-        expected = None if self._expected is None else perform_text(context, self._expected)
-        return context.launch_configurations.get(self._name) == expected
-
-
-class LaunchConfigurationNotEquals(LaunchConfigurationEquals):
-    """Holds where a launch configuration has another value."""
-
-    def evaluate(self, context: LaunchContext) -> bool:
-        """Decide."""
-        return not super().evaluate(context)
+    Raises:
+        InvalidConditionExpressionError: Text other than true, 1, false, 0.
+    """
+    text = perform_substitutions(context, expression).strip().lower()
+    if text not in _TRUE + _FALSE:
+        raise InvalidConditionExpressionError(
+            f"'{text}' is not a condition; expected one of {', '.join(_TRUE + _FALSE)}"
+        )
+    return text in _TRUE

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from launch.launch_description_entity import LaunchDescriptionEntity
+from launch.action import Action, LaunchDescriptionEntity
 
 if TYPE_CHECKING:
-    from launch.action import Action
     from launch.actions import DeclareLaunchArgument
     from launch.launch_context import LaunchContext
 
@@ -20,19 +19,15 @@ class LaunchDescription(LaunchDescriptionEntity):
         self.entities = list(initial_entities or ())
 
     def visit(self, context: LaunchContext) -> list[LaunchDescriptionEntity]:
-        """Return the entities."""
         return self.entities
 
     def describe_sub_entities(self) -> list[LaunchDescriptionEntity]:
-        """Return the entities."""
         return self.entities
 
     def add_entity(self, entity: LaunchDescriptionEntity) -> None:
-        """Add one at the end."""
         self.entities.append(entity)
 
     def add_action(self, action: Action) -> None:
-        """Add one at the end."""
         self.add_entity(action)
 
     def get_launch_arguments(self, conditional_inclusion: bool = False) -> list[DeclareLaunchArgument]:

@@ -6,9 +6,13 @@ import importlib.util
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
+from launch.launch_context import LaunchContext
 from launch.launch_description import LaunchDescription
-from launch.launch_description_source import LaunchDescriptionSource
-from launch.some_substitutions_type import SomeSubstitutionsType
+from launch.substitutions import (
+    SomeSubstitutionsType,
+    normalize_to_list_of_substitutions,
+    perform_substitutions,
+)
 
 __all__ = [
     "AnyLaunchDescriptionSource",
@@ -33,7 +37,9 @@ def get_launch_description_from_python_launch_file(python_launch_file_path: str)
     if not path.is_file():
         raise FileNotFoundError(f"no launch file at {path}")
     loader = SourceFileLoader("python_launch_file", str(path))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None, "the loader is given"
+    module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
     generate = getattr(module, "generate_launch_description", None)
     if generate is None:
@@ -43,11 +49,50 @@ def get_launch_description_from_python_launch_file(python_launch_file_path: str)
     return generate()
 
 
+class LaunchDescriptionSource:
+    """A launch description, or a file that makes one; the file is loaded once."""
+
+    def __init__(
+        self,
+        launch_description: LaunchDescription | None = None,
+        location: SomeSubstitutionsType = "<script>",
+    ) -> None:
+        self._description = launch_description
+        self._location = normalize_to_list_of_substitutions(location)
+        self._expanded_location: str | None = None
+
+    @property
+    def location(self) -> str:
+        """The path, as it is described until it has been expanded."""
+        return self._expanded_location or " + ".join(part.describe() for part in self._location)
+
+    def try_get_launch_description_without_context(self) -> LaunchDescription | None:
+        """Return the description where that needs nothing of the running launch, else None."""
+        # Whatever a launch file or a substitution raises now, it will raise again in the launch, there
+        # to be seen; here it only means that the arguments inside are not known.
+        try:
+            return self.get_launch_description(LaunchContext())
+        except Exception:
+            self._expanded_location = None
+            return None
+
+    def get_launch_description(self, context: LaunchContext) -> LaunchDescription:
+        """Return the description, loading it the first time."""
+        if self._expanded_location is None:
+            self._expanded_location = perform_substitutions(context, self._location)
+        if self._description is None:
+            self._description = self._load(self._expanded_location)
+        return self._description
+
+    def _load(self, location: str) -> LaunchDescription:
+        raise NotImplementedError(f"{type(self).__name__}._load")
+
+
 class PythonLaunchDescriptionSource(LaunchDescriptionSource):
     """A Python launch file."""
 
     def __init__(self, launch_file_path: SomeSubstitutionsType) -> None:
-        super().__init__(None, launch_file_path, "interpreted python launch file")
+        super().__init__(None, launch_file_path)
 
     def _load(self, location: str) -> LaunchDescription:
         return get_launch_description_from_python_launch_file(location)

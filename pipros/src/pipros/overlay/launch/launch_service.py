@@ -6,16 +6,14 @@ import asyncio
 import signal
 import threading
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from launch.event import Event
-from launch.event_handler import listed
-from launch.event_handlers import OnShutdown
-from launch.events import Shutdown
+from launch.action import LaunchDescriptionEntity
+from launch.event_handlers import OnShutdown, listed
+from launch.events import Event, Shutdown
 from launch.launch_context import LaunchContext
 from launch.launch_description import LaunchDescription
-from launch.launch_description_entity import LaunchDescriptionEntity, visit_all
 from launch.logging import LaunchLog, get_logger
 
 
@@ -111,7 +109,7 @@ class LaunchService:
             self._attempt(future.result)
         return self._context._completion_futures
 
-    def _attempt(self, do: object, *args: object) -> None:
+    def _attempt(self, do: Callable[..., object], *args: object) -> None:
         """Call a function; whatever it raises is the launch file's fault and ends the launch."""
         try:
             do(*args)
@@ -123,8 +121,8 @@ class LaunchService:
             self._shut_down(text)
 
     def _process_event(self, event: Event) -> None:
-        for description in self._take_included():
-            self._visit([description])
+        included, self._included = self._included, []
+        self._visit(included)
         for handler in tuple(self._context._event_handlers):
             if handler.matches(event):
                 self._context._push_locals()
@@ -133,13 +131,10 @@ class LaunchService:
                 finally:
                     self._context._pop_locals()
 
-    def _take_included(self) -> list[LaunchDescription]:
-        included, self._included = self._included, []
-        return included
-
     def _visit(self, entities: Iterable[LaunchDescriptionEntity]) -> None:
+        """Visit entities and, depth first, all that they yield."""
         for entity in entities:
-            visit_all(entity, self._context)
+            self._visit(entity.visit(self._context) or ())
 
     def _shut_down(self, reason: str, *, due_to_sigint: bool = False) -> None:
         if not self._context.is_shutdown:

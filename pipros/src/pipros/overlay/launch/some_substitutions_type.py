@@ -1,10 +1,3 @@
-"""What may be given where text is expected."""
+"""The path at which `launch` has it."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable
-
-from launch.substitution import Substitution
-
-SomeSubstitutionsType = str | Substitution | Iterable[str | Substitution]
-SomeSubstitutionsType_types_tuple = (str, Substitution, Iterable)
+from launch.substitutions import SomeSubstitutionsType as SomeSubstitutionsType

@@ -1,4 +1,4 @@
-"""Substitutions of `launch.substitutions`."""
+"""Substitutions of `launch.substitutions`: text that is known only when the launch runs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,8 @@ import importlib
 import os
 import shutil
 from collections.abc import Iterable
+from os import PathLike
 from typing import TYPE_CHECKING, Any
-
-from launch.some_substitutions_type import SomeSubstitutionsType
-from launch.substitution import Substitution
-from launch.utilities import (
-    normalize_to_list_of_substitutions,
-    perform_substitutions,
-)
 
 if TYPE_CHECKING:
     from launch.launch_context import LaunchContext
@@ -34,8 +28,40 @@ class SubstitutionFailure(RuntimeError):
     """A substitution that has no value."""
 
 
-def _describe(subs: Iterable[Substitution]) -> str:
-    return " + ".join(sub.describe() for sub in subs)
+class Substitution:
+    """Base of all."""
+
+    def perform(self, context: LaunchContext) -> str:
+        """Return the text; SubstitutionFailure where there is none."""
+        raise NotImplementedError(f"{type(self).__name__}.perform")
+
+    def describe(self) -> str:
+        """Return how it reads in a listing of arguments."""
+        return f"{type(self).__name__}()"
+
+
+SomeSubstitutionsType = str | Substitution | Iterable[str | Substitution]
+
+
+def normalize_to_list_of_substitutions(subs: SomeSubstitutionsType | PathLike) -> list[Substitution]:
+    """Turn text, a path, a substitution or an iterable of them into a list of substitutions."""
+    if isinstance(subs, Substitution):
+        return [subs]
+    if isinstance(subs, (str, PathLike)):
+        return [TextSubstitution(text=os.fspath(subs))]
+    if isinstance(subs, Iterable):
+        return [part for sub in subs for part in normalize_to_list_of_substitutions(sub)]
+    raise TypeError(f"expected text or a substitution, got {subs!r} ({type(subs).__name__})")
+
+
+def perform_substitutions(context: LaunchContext, subs: Iterable[Substitution]) -> str:
+    """Perform all and join their texts."""
+    return "".join(sub.perform(context) for sub in subs)
+
+
+def perform_text(context: LaunchContext, subs: SomeSubstitutionsType | PathLike) -> str:
+    """Return the text of whatever may stand for one; not part of launch."""
+    return perform_substitutions(context, normalize_to_list_of_substitutions(subs))
 
 
 class TextSubstitution(Substitution):
@@ -47,16 +73,14 @@ class TextSubstitution(Substitution):
         self.text = text
 
     def perform(self, context: LaunchContext) -> str:
-        """Return the text."""
         return self.text
 
     def describe(self) -> str:
-        """Return the text in quotes."""
         return f"'{self.text}'"
 
 
 class LaunchConfiguration(Substitution):
-    """Value of a launch configuration, which is where launch arguments are kept."""
+    """Value of a launch configuration, which is where launch arguments are kept, or its default."""
 
     def __init__(self, variable_name: SomeSubstitutionsType, *, default: Any = None) -> None:
         self.variable_name = normalize_to_list_of_substitutions(variable_name)
@@ -65,21 +89,29 @@ class LaunchConfiguration(Substitution):
         self._default = None if default is None else normalize_to_list_of_substitutions(default)
 
     def perform(self, context: LaunchContext) -> str:
-        """Return the value, or the default where it is not set.
-
-        Raises:
-            SubstitutionFailure: Neither value nor default.
-        """
         name = perform_substitutions(context, self.variable_name)
-        if name in context.launch_configurations:
-            return context.launch_configurations[name]
-        if self._default is None:
-            raise SubstitutionFailure(f"launch configuration '{name}' does not exist")
-        return perform_substitutions(context, self._default)
+        configurations = context.launch_configurations
+        return _found(context, configurations, name, self._default, "launch configuration")
 
     def describe(self) -> str:
-        """Return the name."""
         return f"LaunchConfig({_describe(self.variable_name)})"
+
+
+class EnvironmentVariable(Substitution):
+    """Value of an environment variable, or its default."""
+
+    def __init__(
+        self, name: SomeSubstitutionsType, *, default_value: SomeSubstitutionsType | None = None
+    ) -> None:
+        self.name = normalize_to_list_of_substitutions(name)
+        self._default = None if default_value is None else normalize_to_list_of_substitutions(default_value)
+
+    def perform(self, context: LaunchContext) -> str:
+        name = perform_substitutions(context, self.name)
+        return _found(context, context.environment, name, self._default, "environment variable")
+
+    def describe(self) -> str:
+        return f"EnvVar({_describe(self.name)})"
 
 
 class PathJoinSubstitution(Substitution):
@@ -89,39 +121,10 @@ class PathJoinSubstitution(Substitution):
         self.substitutions = [normalize_to_list_of_substitutions(part) for part in substitutions]
 
     def perform(self, context: LaunchContext) -> str:
-        """Return the path."""
         return os.path.join(*(perform_substitutions(context, part) for part in self.substitutions))
 
     def describe(self) -> str:
-        """Return the parts."""
         return f"PathJoin({', '.join(_describe(part) for part in self.substitutions)})"
-
-
-class EnvironmentVariable(Substitution):
-    """Value of an environment variable."""
-
-    def __init__(
-        self, name: SomeSubstitutionsType, *, default_value: SomeSubstitutionsType | None = None
-    ) -> None:
-        self.name = normalize_to_list_of_substitutions(name)
-        self._default = None if default_value is None else normalize_to_list_of_substitutions(default_value)
-
-    def perform(self, context: LaunchContext) -> str:
-        """Return the value, or the default where it is not set.
-
-        Raises:
-            SubstitutionFailure: Neither value nor default.
-        """
-        name = perform_substitutions(context, self.name)
-        if name in context.environment:
-            return context.environment[name]
-        if self._default is None:
-            raise SubstitutionFailure(f"environment variable '{name}' does not exist")
-        return perform_substitutions(context, self._default)
-
-    def describe(self) -> str:
-        """Return the name."""
-        return f"EnvVar({_describe(self.name)})"
 
 
 class PythonExpression(Substitution):
@@ -135,16 +138,13 @@ class PythonExpression(Substitution):
 
     def perform(self, context: LaunchContext) -> str:
         """Evaluate with the modules by name, and what `math` holds without its name."""
-        names: dict[str, Any] = {}
-        for module in self.python_modules:
-            name = module.perform(context)
-            names[name] = importlib.import_module(name)
+        modules = [module.perform(context) for module in self.python_modules]
+        names: dict[str, Any] = {name: importlib.import_module(name) for name in modules}
         if "math" in names:
             names = {**vars(names["math"]), **names}
         return str(eval(perform_substitutions(context, self.expression), {}, names))
 
     def describe(self) -> str:
-        """Return the expression."""
         return f"PythonExpr({_describe(self.expression)})"
 
 
@@ -155,11 +155,6 @@ class FindExecutable(Substitution):
         self.name = normalize_to_list_of_substitutions(name)
 
     def perform(self, context: LaunchContext) -> str:
-        """Return the path.
-
-        Raises:
-            SubstitutionFailure: No such program.
-        """
         name = perform_substitutions(context, self.name)
         found = shutil.which(name, path=context.environment.get("PATH"))
         if found is None:
@@ -167,7 +162,6 @@ class FindExecutable(Substitution):
         return found
 
     def describe(self) -> str:
-        """Return the name."""
         return f"FindExec({_describe(self.name)})"
 
 
@@ -175,16 +169,21 @@ class ThisLaunchFileDir(Substitution):
     """Folder of the launch file being executed."""
 
     def perform(self, context: LaunchContext) -> str:
-        """Return the path.
-
-        Raises:
-            SubstitutionFailure: Not in a launch file.
-        """
-        return _launch_file_local(context, "current_launch_file_directory")
+        folder = context.get_locals_as_dict().get("current_launch_file_directory")
+        if folder is None:
+            raise SubstitutionFailure("not in a launch file")
+        return folder
 
 
-def _launch_file_local(context: LaunchContext, name: str) -> str:
-    try:
-        return context.get_locals_as_dict()[name]
-    except KeyError:
-        raise SubstitutionFailure("not in a launch file") from None
+def _found(
+    context: LaunchContext, values: Any, name: str, default: list[Substitution] | None, what: str
+) -> str:
+    if name in values:
+        return values[name]
+    if default is None:
+        raise SubstitutionFailure(f"{what} '{name}' does not exist")
+    return perform_substitutions(context, default)
+
+
+def _describe(subs: Iterable[Substitution]) -> str:
+    return " + ".join(sub.describe() for sub in subs)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from launch.some_substitutions_type import SomeSubstitutionsType
-from launch.substitution import Substitution
-from launch.utilities import perform_text
+from launch.substitutions import SomeSubstitutionsType, Substitution, perform_text
 from launch_ros import yaml_text
 
 if TYPE_CHECKING:
     from launch import LaunchContext
 
-__all__ = ["Parameter", "ParameterFile", "ParameterValue"]
+__all__ = ["ParameterFile", "ParameterValue"]
 
 _SCALARS = (bool, int, float, str)
 
@@ -59,17 +58,6 @@ class ParameterValue:
         raise ValueError(f"parameter value {value!r} is not of type {wanted}")
 
 
-class Parameter:
-    """A parameter by name, given to a node with `-p`."""
-
-    def __init__(self, name: SomeSubstitutionsType, value: Any, *, value_type: Any = None) -> None:
-        self.name, self.value = name, ParameterValue(value, value_type=value_type)
-
-    def evaluate(self, context: LaunchContext) -> tuple[str, Any]:
-        """Return name and value."""
-        return perform_text(context, self.name), self.value.evaluate(context)
-
-
 class ParameterFile:
     """A YAML file of parameters."""
 
@@ -86,6 +74,35 @@ class ParameterFile:
     def evaluate(self, context: LaunchContext) -> Path:
         """Return the path."""
         return Path(perform_text(context, self.param_file))
+
+
+def evaluate_dict(context: LaunchContext, parameters: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """Return names and values, nested mappings flattened with points; not part of launch_ros.
+
+    Text stays text. The text of a substitution, or of a list of substitutions and text, is read as
+    YAML, so that `rate:=2.0` becomes a number.
+
+    Raises:
+        TypeError: A value that no ROS parameter can have.
+    """
+    values: dict[str, Any] = {}
+    for key, value in parameters.items():
+        name = prefix + perform_text(context, key)
+        if isinstance(value, Mapping):
+            values.update(evaluate_dict(context, value, f"{name}."))
+        else:
+            values[name] = _evaluate(context, value, name)
+    return values
+
+
+def _evaluate(context: LaunchContext, value: Any, name: str) -> Any:
+    if isinstance(value, ParameterValue):
+        return value.evaluate(context)
+    parts = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    is_text = all(isinstance(part, (str, Substitution)) for part in parts)
+    if is_text and any(isinstance(part, Substitution) for part in parts):
+        return uniform(yaml_text.load(perform_text(context, value)), name)
+    return uniform([_evaluate(context, part, name) for part in parts] if parts is value else value, name)
 
 
 def uniform(value: Any, name: str) -> Any:

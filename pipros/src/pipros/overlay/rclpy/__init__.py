@@ -1,4 +1,4 @@
-"""The part of rclpy that this project's nodes use, on Cyclone DDS, where ROS 2 is not installed.
+"""The part of rclpy that a small project uses, on Cyclone DDS, where ROS 2 is not installed.
 
 Module and class names, signatures and behaviour are rclpy's (Jazzy). What is not here raises
 AttributeError, ImportError or NotImplementedError, never something quiet.

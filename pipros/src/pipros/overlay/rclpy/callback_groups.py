@@ -16,10 +16,6 @@ class CallbackGroup:
         """Put an entity into the group."""
         self.entities.add(weakref.ref(entity, self.entities.discard))
 
-    def has_entity(self, entity: object) -> bool:
-        """Whether the group has the entity."""
-        return weakref.ref(entity) in self.entities
-
     def can_execute(self, entity: object) -> bool:
         """Whether the entity's callback may start now."""
         raise NotImplementedError

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 
 from rclpy.clock_type import ClockType
-from rclpy.duration import Duration
 from rclpy.time import Time
 
 __all__ = ["Clock", "ClockType", "ROSClock"]
@@ -37,10 +36,6 @@ class Clock:
     def nanoseconds(self) -> int:
         """The time now as a plain number; not part of rclpy."""
         return time.monotonic_ns() if self._clock_type is ClockType.STEADY_TIME else time.time_ns()
-
-    def sleep_for(self, rel_time: Duration) -> bool:
-        """Sleep for a duration of this clock; False where the process is shut down meanwhile."""
-        return self.sleep_until(self.now() + rel_time)
 
     def sleep_until(self, until: Time) -> bool:
         """Sleep until a time of this clock; False where the process is shut down meanwhile."""

@@ -12,9 +12,8 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from enum import IntEnum
 from types import FrameType
-
-from rclpy.impl.logging_severity import LoggingSeverity
 
 __all__ = ["LoggingSeverity", "RcutilsLogger", "get_logger", "get_logger_effective_level", "set_logger_level"]
 
@@ -27,6 +26,18 @@ _COLOURS = {
     "FATAL": "\x1b[31m",
 }
 _FILTERS = ("throttle_duration_sec", "throttle_time_source_type", "skip_first", "once")
+
+
+class LoggingSeverity(IntEnum):
+    """A logger prints messages of its level and above; the numbers are rcutils'."""
+
+    UNSET = 0
+    DEBUG = 10
+    INFO = 20
+    WARN = 30
+    ERROR = 40
+    FATAL = 50
+
 
 # A log record for other outputs (/rosout): severity, logger name, text, time in ns, function, file, line.
 Record = tuple[LoggingSeverity, str, str, int, str, str, int]
@@ -104,10 +115,6 @@ class RcutilsLogger:
     def set_level(self, level: LoggingSeverity | int) -> None:
         """Print messages of this level and above; UNSET: as the logger above."""
         set_logger_level(self.name, level)
-
-    def get_effective_level(self) -> LoggingSeverity:
-        """The level, perhaps of a logger above."""
-        return _console.level(self.name)
 
     def is_enabled_for(self, severity: LoggingSeverity | int) -> bool:
         """Whether messages of this severity are printed."""

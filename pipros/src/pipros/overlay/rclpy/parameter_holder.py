@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor, ParameterEvent, SetParametersResult
 
@@ -16,11 +17,10 @@ from rclpy.exceptions import (
     InvalidParameterTypeException,
     InvalidParameterValueException,
     ParameterAlreadyDeclaredException,
-    ParameterImmutableException,
     ParameterNotDeclaredException,
     ParameterUninitializedException,
 )
-from rclpy.parameter import PARAMETER_SEPARATOR_STRING, Parameter
+from rclpy.parameter import Parameter
 
 Setter = Callable[[list[Parameter]], SetParametersResult]
 
@@ -30,14 +30,11 @@ class ParameterHolder:
 
     PARAM_REL_TOL = 1e-6
 
-    def __init__(self, overrides: dict[str, Parameter], allow_undeclared: bool) -> None:
+    def __init__(self, overrides: dict[str, Parameter]) -> None:
         self._parameter_overrides = overrides
-        self._allow_undeclared_parameters = allow_undeclared
         self._parameters: dict[str, Parameter] = {}
         self._descriptors: dict[str, ParameterDescriptor] = {}
-        self._pre_set_parameters_callbacks: list[Callable[[list[Parameter]], list[Parameter]]] = []
         self._on_set_parameters_callbacks: list[Setter] = []
-        self._post_set_parameters_callbacks: list[Callable[[list[Parameter]], None]] = []
 
     def declare_parameter(
         self,
@@ -89,14 +86,6 @@ class ParameterHolder:
             self._declare(parameter, descriptor)
         return [self._parameters[parameter.name] for parameter, _ in declared]
 
-    def undeclare_parameter(self, name: str) -> None:
-        """Forget a parameter."""
-        if name not in self._parameters:
-            raise ParameterNotDeclaredException(name)
-        if self._descriptors[name].read_only:
-            raise ParameterImmutableException(name)
-        del self._parameters[name], self._descriptors[name]
-
     def has_parameter(self, name: str) -> bool:
         """Whether it is declared."""
         return name in self._parameters
@@ -104,17 +93,11 @@ class ParameterHolder:
     def get_parameter(self, name: str) -> Parameter:
         """A declared parameter that has a value."""
         if name not in self._parameters:
-            if self._allow_undeclared_parameters:
-                return Parameter(name, Parameter.Type.NOT_SET, None)
             raise ParameterNotDeclaredException(name)
         parameter = self._parameters[name]
         if parameter.type_ is Parameter.Type.NOT_SET and not self._descriptors[name].dynamic_typing:
             raise ParameterUninitializedException(name)
         return parameter
-
-    def get_parameters(self, names: list[str]) -> list[Parameter]:
-        """Several declared parameters."""
-        return [self.get_parameter(name) for name in names]
 
     def get_parameter_or(self, name: str, alternative_value: Parameter | None = None) -> Parameter:
         """A parameter, or the alternative where it is undeclared or has no value."""
@@ -123,30 +106,11 @@ class ParameterHolder:
             return alternative_value or Parameter(name, Parameter.Type.NOT_SET, None)
         return parameter
 
-    def get_parameter_type(self, name: str) -> Parameter.Type:
-        """The type of a declared parameter."""
-        if name in self._parameters:
-            return self._parameters[name].type_
-        if self._allow_undeclared_parameters:
-            return Parameter.Type.NOT_SET
-        raise ParameterNotDeclaredException(name)
-
-    def get_parameters_by_prefix(self, prefix: str) -> dict[str, Parameter]:
-        """Parameters below `prefix.`, by what follows it."""
-        start = prefix + PARAMETER_SEPARATOR_STRING if prefix else ""
-        return {name[len(start) :]: each for name, each in self._parameters.items() if name.startswith(start)}
-
     def describe_parameter(self, name: str) -> ParameterDescriptor:
         """The descriptor of a declared parameter."""
         if name in self._descriptors:
             return self._descriptors[name]
-        if self._allow_undeclared_parameters:
-            return ParameterDescriptor()
         raise ParameterNotDeclaredException(name)
-
-    def describe_parameters(self, names: list[str]) -> list[ParameterDescriptor]:
-        """Descriptors of declared parameters."""
-        return [self.describe_parameter(name) for name in names]
 
     def set_parameters(self, parameter_list: list[Parameter]) -> list[SetParametersResult]:
         """Set parameters one by one; each result says whether it was taken and why not."""
@@ -154,12 +118,8 @@ class ParameterHolder:
 
     def set_parameters_atomically(self, parameter_list: list[Parameter]) -> SetParametersResult:
         """Set all of the parameters or none."""
-        for callback in self._pre_set_parameters_callbacks:
-            parameter_list = callback(parameter_list)
-            if not parameter_list:
-                return SetParametersResult(successful=False, reason="parameter list cannot be empty")
         undeclared = [each.name for each in parameter_list if each.name not in self._parameters]
-        if undeclared and not self._allow_undeclared_parameters:
+        if undeclared:
             raise ParameterNotDeclaredException(undeclared)
         for parameter in parameter_list:
             descriptor = self._descriptors.get(parameter.name, ParameterDescriptor(dynamic_typing=True))
@@ -171,29 +131,13 @@ class ParameterHolder:
                 return SetParametersResult(successful=False, reason=reason)
         return self._store(parameter_list, {})
 
-    def add_pre_set_parameters_callback(self, callback: Callable[[list[Parameter]], list[Parameter]]) -> None:
-        """Let a callback change the list of parameters before it is checked."""
-        self._pre_set_parameters_callbacks.insert(0, callback)
-
     def add_on_set_parameters_callback(self, callback: Setter) -> None:
         """Let a callback reject parameters; also asked when they are declared."""
         self._on_set_parameters_callbacks.insert(0, callback)
 
-    def add_post_set_parameters_callback(self, callback: Callable[[list[Parameter]], None]) -> None:
-        """Tell a callback of parameters that were set."""
-        self._post_set_parameters_callbacks.insert(0, callback)
-
-    def remove_pre_set_parameters_callback(self, callback: Callable) -> None:
-        """Take a callback back."""
-        self._pre_set_parameters_callbacks.remove(callback)
-
     def remove_on_set_parameters_callback(self, callback: Callable) -> None:
         """Take a callback back."""
         self._on_set_parameters_callbacks.remove(callback)
-
-    def remove_post_set_parameters_callback(self, callback: Callable) -> None:
-        """Take a callback back."""
-        self._post_set_parameters_callbacks.remove(callback)
 
     def _publish_parameter_event(self, event: ParameterEvent) -> None:
         """Tell others of a change; the node does."""
@@ -226,9 +170,11 @@ class ParameterHolder:
         reason = self._objection(parameter, descriptor)
         if reason and reason.startswith("Wrong parameter type"):
             raise InvalidParameterTypeException(parameter, Parameter.Type(descriptor.type).name)
-        result = self._store([parameter], {parameter.name: descriptor}) if not reason else None
-        if reason or not result.successful:
-            raise InvalidParameterValueException(parameter.name, parameter.value, reason or result.reason)
+        if not reason:
+            result = self._store([parameter], {parameter.name: descriptor})
+            reason = None if result.successful else result.reason
+        if reason is not None:
+            raise InvalidParameterValueException(parameter.name, parameter.value, reason)
 
     def _store(
         self, parameters: list[Parameter], descriptors: dict[str, ParameterDescriptor]
@@ -252,8 +198,6 @@ class ParameterHolder:
             self._descriptors[name] = descriptors.get(name) or self._descriptors.get(name, default)
             self._parameters[name] = parameter
         self._publish_parameter_event(event)
-        for callback in self._post_set_parameters_callbacks:
-            callback(parameters)
         return SetParametersResult(successful=True)
 
     def _objection(self, parameter: Parameter, descriptor: ParameterDescriptor) -> str | None:
@@ -274,7 +218,7 @@ class ParameterHolder:
         return None
 
     @staticmethod
-    def _range_objection(parameter: Parameter, allowed: object, tolerance: float) -> str | None:
+    def _range_objection(parameter: Parameter, allowed: Any, tolerance: float) -> str | None:
         low, high = sorted((allowed.from_value, allowed.to_value))
         value = parameter.value
         if math.isclose(value, low, rel_tol=tolerance) or math.isclose(value, high, rel_tol=tolerance):

@@ -50,11 +50,6 @@ class QoSPolicyEnum(IntEnum):
         """A policy's value by its name in any case."""
         return cls[name.upper()].value
 
-    @property
-    def short_key(self) -> str:
-        """The name in lower case."""
-        return self.name.lower()
-
 
 class HistoryPolicy(QoSPolicyEnum):
     """How many samples wait for a slow reader."""
@@ -153,8 +148,6 @@ class QoSProfile:
         if not isinstance(other, QoSProfile):
             return False
         return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
-
-    __hash__ = None
 
     def __str__(self) -> str:
         return f"QoSProfile({', '.join(f'{name}={getattr(self, name)}' for name in self.__slots__)})"

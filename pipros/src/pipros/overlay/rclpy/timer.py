@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.callback_groups import CallbackGroup
 from rclpy.clock import Clock, ROSClock
 
@@ -26,7 +27,7 @@ class Timer:
         wake: Callable[[], object] = lambda: None,
     ) -> None:
         if timer_period_ns < 0:
-            raise ValueError("timer period must not be negative")
+            raise RCLError("failed to create timer: timer period must be non-negative")
         self.callback = callback
         self.callback_group = callback_group
         self.executor_event = False
@@ -73,10 +74,6 @@ class Timer:
             self._is_canceled = False
         self._wake()
 
-    def time_since_last_call(self) -> int:
-        """Nanoseconds of the clock since the callback was called."""
-        return self._clock.nanoseconds() - self._last
-
     def time_until_next_call(self) -> int | None:
         """Nanoseconds of the clock until the callback is due; None where stopped."""
         return None if self._is_canceled else self._next - self._clock.nanoseconds()
@@ -115,23 +112,3 @@ class Timer:
             # A clock that jumped back (a replay that began anew) must not leave the timer waiting for long.
             self._next = min(self._next, self._clock.nanoseconds() + self._period)
         self._wake()
-
-
-class Rate:
-    """Sleeps to the beat of a timer that another thread spins; made by `Node.create_rate`."""
-
-    def __init__(self, timer: Timer, *, context: object) -> None:
-        self._timer = timer
-        self._context = context
-        self._beat = threading.Event()
-        timer.callback = self._beat.set
-        context.on_shutdown(self._beat.set)
-
-    def sleep(self) -> None:
-        """Wait for the next beat."""
-        from rclpy.exceptions import ROSInterruptException
-
-        self._beat.wait()
-        self._beat.clear()
-        if not self._context.ok():
-            raise ROSInterruptException

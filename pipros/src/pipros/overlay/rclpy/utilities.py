@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections.abc import Sequence
 
-from pipros.arguments import Arguments
 from rclpy.context import Context
 
 _default_context: Context | None = None
@@ -34,18 +31,3 @@ def try_shutdown(*, context: Context | None = None) -> None:
     (context or get_default_context()).try_shutdown()
     if context is None:
         uninstall_signal_handlers()
-
-
-def remove_ros_args(args: Sequence[str] | None = None) -> list[str]:
-    """A command line without `--ros-args` and what belongs to it."""
-    return Arguments.parse(sys.argv if args is None else args).rest
-
-
-def get_rmw_implementation_identifier() -> str:
-    """What moves the messages."""
-    return "rmw_cyclonedds_cpp"
-
-
-def timeout_sec_to_nsec(timeout_sec: float | None) -> int:
-    """Nanoseconds; -1 for None and negative numbers, which mean for ever."""
-    return -1 if timeout_sec is None or timeout_sec < 0 else int(timeout_sec * 1e9)

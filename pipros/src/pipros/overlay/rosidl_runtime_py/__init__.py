@@ -1,1 +1,1 @@
-"""The part of rosidl_runtime_py that finds message and service classes by name."""
+"""The part of rosidl_runtime_py that finds message classes by name."""

@@ -1,4 +1,4 @@
-"""The part of tf2_ros that this project's nodes use, where ROS 2 is not installed.
+"""The part of tf2_ros that a small project uses, where ROS 2 is not installed.
 
 Names, signatures and behaviour are those of tf2_ros and tf2 (Jazzy).
 """

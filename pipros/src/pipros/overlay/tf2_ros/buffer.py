@@ -45,24 +45,6 @@ class Buffer:
             transform, stamp = self._tree.lookup(_bare(target_frame), _bare(source_frame), time.nanoseconds)
         return _message(transform, stamp, _bare(target_frame), _bare(source_frame))
 
-    def lookup_transform_full(
-        self,
-        target_frame: str,
-        target_time: Time,
-        source_frame: str,
-        source_time: Time,
-        fixed_frame: str,
-        timeout: Duration = Duration(),
-    ) -> TransformStamped:
-        """The transform from a frame at one time to a frame at another, through one that does not move."""
-        self._wait(fixed_frame, source_frame, source_time, timeout)
-        self._wait(target_frame, fixed_frame, target_time, timeout)
-        target, source, fixed = _bare(target_frame), _bare(source_frame), _bare(fixed_frame)
-        with self._changed:
-            to_fixed, _ = self._tree.lookup(fixed, source, source_time.nanoseconds)
-            from_fixed, stamp = self._tree.lookup(target, fixed, target_time.nanoseconds)
-        return _message(from_fixed @ to_fixed, stamp, target, source)
-
     def can_transform(
         self,
         target_frame: str,
@@ -74,17 +56,6 @@ class Buffer:
         """Whether `lookup_transform` would succeed; with `return_debug_tuple` also why not."""
         reason = self._wait(target_frame, source_frame, time, timeout)
         return (reason is None, reason or "") if return_debug_tuple else reason is None
-
-    def get_latest_common_time(self, target_frame: str, source_frame: str) -> Time:
-        """The latest time at which one frame is known in the other."""
-        with self._changed:
-            _, stamp = self._tree.lookup(_bare(target_frame), _bare(source_frame), 0)
-        return Time(nanoseconds=stamp)
-
-    def all_frames_as_string(self) -> str:
-        """Names of all frames, one a line."""
-        with self._changed:
-            return "\n".join(self._tree.names())
 
     def clear(self) -> None:
         """Forget all but static transforms."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from launch.event import Event
+from launch.events import Event
 
 if TYPE_CHECKING:
     from launch.actions import ExecuteProcess
@@ -26,7 +24,6 @@ class _ProcessEvent(Event):
         pid: int,
     ) -> None:
         self.action = action
-        self.execute_process_action = action
         self.process_name = name
         self.cmd = cmd
         self.cwd = cwd
@@ -45,29 +42,6 @@ class ProcessExited(_ProcessEvent):
 
     name = "launch.events.process.ProcessExited"
 
-    def __init__(self, *, returncode: int, **process: object) -> None:
+    def __init__(self, *, returncode: int, **process: Any) -> None:
         super().__init__(**process)
         self.returncode = returncode
-
-
-class ShutdownProcess(Event):
-    """Ask for the end of the processes that match."""
-
-    name = "launch.events.process.ShutdownProcess"
-
-    def __init__(self, *, process_matcher: Callable[[ExecuteProcess], bool]) -> None:
-        self.process_matcher = process_matcher
-
-
-class SignalProcess(ShutdownProcess):
-    """Send a signal, by number or by name, to the processes that match."""
-
-    name = "launch.events.process.SignalProcess"
-
-    def __init__(
-        self, *, signal_number: str | int | signal.Signals, process_matcher: Callable[[ExecuteProcess], bool]
-    ) -> None:
-        super().__init__(process_matcher=process_matcher)
-        named = isinstance(signal_number, str)
-        self.signal = signal.Signals[signal_number] if named else signal.Signals(signal_number)
-        self.signal_name = self.signal.name

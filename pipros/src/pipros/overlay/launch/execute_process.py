@@ -6,24 +6,21 @@ import asyncio
 import os
 import shlex
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from launch.action import Action
+from launch.action import Action, LaunchDescriptionEntity
 from launch.child_process import ChildProcess
-from launch.event_handler import CallableEventHandler, SomeEntities, listed
-from launch.event_handlers import OnProcessExit, OnShutdown
-from launch.events.process import ProcessExited, ProcessStarted, ShutdownProcess, SignalProcess
-from launch.launch_description_entity import LaunchDescriptionEntity
+from launch.conditions import evaluate_condition_expression
+from launch.event_handlers import OnProcessExit, OnShutdown, SomeEntities, listed
+from launch.events.process import ProcessExited, ProcessStarted
 from launch.logging import ProcessOutput, get_logger
-from launch.some_substitutions_type import SomeSubstitutionsType
-from launch.substitutions import LaunchConfiguration
-from launch.utilities import (
+from launch.substitutions import (
+    LaunchConfiguration,
+    SomeSubstitutionsType,
     normalize_to_list_of_substitutions,
-    perform_boolean,
-    perform_number,
     perform_text,
 )
 
@@ -37,7 +34,7 @@ if TYPE_CHECKING:
 class _Run:
     """What is decided when the action is visited."""
 
-    timeouts: tuple[float, float]
+    timeouts: Sequence[float]
     respawn: bool
     emulate_tty: bool
     output: ProcessOutput
@@ -107,15 +104,14 @@ class ExecuteProcess(Action):
         self._on_exit = on_exit if callable(on_exit) else listed(on_exit)
         self._respawn, self._respawn_delay = respawn, respawn_delay
         self._retries = respawn_max_retries
-        self._child: ChildProcess | None = None
-        self._details: dict[str, Any] | None = None
-        self._stopping: asyncio.Event | None = None
+        self._details: dict[str, Any] = {}
+        self._stopping = asyncio.Event()
         self._return_code: int | None = None
 
     @property
     def process_details(self) -> dict[str, Any] | None:
         """What runs: action, name, cmd, cwd, env and pid; None before the start."""
-        return self._details
+        return self._details or None
 
     @property
     def process_name(self) -> str:
@@ -142,7 +138,7 @@ class ExecuteProcess(Action):
 
     def execute(self, context: LaunchContext) -> None:
         """Prepare the process and let it start when the launch gets to it."""
-        if self._details is not None:
+        if self._details:
             raise RuntimeError(f"process '{self.process_name}' is executed more than once")
         cmd = self.command(context)
         name = self.label(context, cmd) if self._name is None else perform_text(context, self._name)
@@ -157,9 +153,12 @@ class ExecuteProcess(Action):
             return
         output = self._output if isinstance(self._output, Mapping) else perform_text(context, self._output)
         run = _Run(
-            timeouts=tuple(perform_number(context, timeout) for timeout in self._timeouts),
-            respawn=perform_boolean(context, self._respawn),
-            emulate_tty=perform_boolean(
+            timeouts=[
+                float(each if isinstance(each, (int, float)) else perform_text(context, each))
+                for each in self._timeouts
+            ],
+            respawn=_boolean(context, self._respawn),
+            emulate_tty=_boolean(
                 context, context.launch_configurations.get("emulate_tty", self._emulate_tty)
             ),
             output=ProcessOutput(
@@ -168,11 +167,7 @@ class ExecuteProcess(Action):
                 self._output_format,
             ),
         )
-        self._stopping = asyncio.Event()
         context.register_event_handler(OnShutdown(on_shutdown=lambda event, context: self._stopping.set()))
-        context.register_event_handler(
-            CallableEventHandler(matcher=self._is_for_me, do=lambda event, context: self._obey(event))
-        )
         if self._on_exit:
             context.register_event_handler(OnProcessExit(target_action=self, on_exit=self._on_exit))
         context.add_completion_future(context.asyncio_loop.create_task(self._live(context, run)))
@@ -189,18 +184,6 @@ class ExecuteProcess(Action):
         env.setdefault("PYTHONUNBUFFERED", "1")
         return env
 
-    def _is_for_me(self, event: Any) -> bool:
-        return isinstance(event, ShutdownProcess) and event.process_matcher(self)
-
-    def _obey(self, event: ShutdownProcess) -> None:
-        if not isinstance(event, SignalProcess):
-            self._stopping.set()
-        elif self._child is not None:
-            get_logger(self.process_name).info(
-                f"sending signal '{event.signal_name}' to process[{self.process_name}]"
-            )
-            self._child.send(event.signal)
-
     async def _live(self, context: LaunchContext, run: _Run) -> None:
         """Run the process until it has ended for good."""
         while not self._stopping.is_set():
@@ -216,7 +199,7 @@ class ExecuteProcess(Action):
         if self._log_cmd:
             logger.info(f"process details: cmd='{' '.join(details['cmd'])}', cwd='{details['cwd']}'")
         try:
-            self._child = child = ChildProcess(
+            child = ChildProcess(
                 context.asyncio_loop,
                 details["cmd"],
                 cwd=details["cwd"],
@@ -244,7 +227,7 @@ class ExecuteProcess(Action):
         context.emit_event_sync(ProcessExited(returncode=self._return_code, **details))
         return True
 
-    async def _stop_when_asked(self, child: ChildProcess, timeouts: tuple[float, float]) -> None:
+    async def _stop_when_asked(self, child: ChildProcess, timeouts: Sequence[float]) -> None:
         """Wait for the order to stop, then send stronger signals until the task is cancelled."""
         logger = get_logger(self.process_name)
         await self._stopping.wait()
@@ -261,4 +244,8 @@ class ExecuteProcess(Action):
             sent = stronger.name
 
 
-ExecuteLocal = ExecuteProcess
+def _boolean(context: LaunchContext, value: bool | SomeSubstitutionsType) -> bool:
+    """Return a truth that may be given as a bool or as text (true, 1, false, 0)."""
+    if isinstance(value, bool):
+        return value
+    return evaluate_condition_expression(context, normalize_to_list_of_substitutions(value))

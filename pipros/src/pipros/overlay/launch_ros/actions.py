@@ -1,26 +1,29 @@
-"""Nodes."""
+"""Actions of `launch_ros.actions`."""
 
 from __future__ import annotations
 
 import atexit
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from launch.action import Action
 from launch.actions import ExecuteProcess
 from launch.logging import get_logger
-from launch.some_substitutions_type import SomeSubstitutionsType
-from launch.utilities import normalize_to_list_of_substitutions, perform_text
+from launch.substitutions import SomeSubstitutionsType, normalize_to_list_of_substitutions, perform_text
 from launch_ros import yaml_text
 from launch_ros.executables import find_executable
-from launch_ros.namespaces import check_name, check_namespace, joined
-from launch_ros.parameter_descriptions import Parameter, ParameterFile
-from launch_ros.parameters import evaluate_dict
+from launch_ros.parameter_descriptions import ParameterFile, evaluate_dict
+
+from pipros import names
 
 if TYPE_CHECKING:
     from launch import LaunchContext
+
+
+__all__ = ["Node", "PushROSNamespace", "PushRosNamespace"]
 
 
 class Node(ExecuteProcess):
@@ -47,7 +50,7 @@ class Node(ExecuteProcess):
         name: SomeSubstitutionsType | None = None,
         namespace: SomeSubstitutionsType | None = None,
         exec_name: SomeSubstitutionsType | None = None,
-        parameters: Iterable[Mapping | ParameterFile | Parameter | SomeSubstitutionsType] | None = None,
+        parameters: Iterable[Mapping | ParameterFile | SomeSubstitutionsType] | None = None,
         remappings: Iterable[tuple[SomeSubstitutionsType, SomeSubstitutionsType]] | None = None,
         ros_arguments: Iterable[SomeSubstitutionsType] | None = None,
         arguments: Iterable[SomeSubstitutionsType] | None = None,
@@ -76,8 +79,6 @@ class Node(ExecuteProcess):
         if self._ros_arguments:
             cmd += ["--ros-args", *_texts(context, self._ros_arguments)]
         cmd += ["--ros-args", *self._names(context)]
-        for name, value in context.launch_configurations.get("global_params", ()):
-            cmd += ["-p", _rule(name, value)]
         for parameters in self._parameters:
             cmd += self._parameter_arguments(context, parameters)
         for src, dst in self._remappings:
@@ -98,12 +99,12 @@ class Node(ExecuteProcess):
         rules = []
         name, namespace = "<node_name_unspecified>", "<node_namespace_unspecified>"
         if self._node_name is not None:
-            name = check_name(perform_text(context, self._node_name))
+            name = _valid(perform_text(context, self._node_name), names.problem_with_node_name)
             rules += ["-r", f"__node:={name}"]
         pushed = context.launch_configurations.get("ros_namespace")
         if self._namespace is not None or pushed is not None:
             given = None if self._namespace is None else perform_text(context, self._namespace)
-            namespace = check_namespace(joined(pushed, given))
+            namespace = _joined(pushed, given)
             rules += ["-r", f"__ns:={namespace}"]
         self._full_name = f"{namespace.rstrip('/')}/{name}"
         return rules
@@ -116,8 +117,6 @@ class Node(ExecuteProcess):
                 "--params-file",
                 _params_file({owner: {"ros__parameters": evaluate_dict(context, parameters)}}),
             ]
-        if isinstance(parameters, Parameter):
-            return ["-p", _rule(*parameters.evaluate(context))]
         if not isinstance(parameters, ParameterFile):
             parameters = ParameterFile(parameters)
         path = parameters.evaluate(context)
@@ -127,13 +126,40 @@ class Node(ExecuteProcess):
         return ["--params-file", str(path)]
 
 
+class PushROSNamespace(Action):
+    """Put the nodes that follow into a namespace, below the one pushed before unless it is absolute."""
+
+    def __init__(self, namespace: SomeSubstitutionsType, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.namespace = namespace
+
+    def execute(self, context: LaunchContext) -> None:
+        """Push it."""
+        before = context.launch_configurations.get("ros_namespace")
+        context.launch_configurations["ros_namespace"] = _joined(
+            before, perform_text(context, self.namespace)
+        )
+
+
+PushRosNamespace = PushROSNamespace
+
+
+def _joined(base: str | None, name: str | None) -> str:
+    """Return the absolute namespace of `name` below `base`; an absolute name stands alone."""
+    name = name or ""
+    parts = [name] if name.startswith("/") else [base or "", name]
+    parts = [part.strip("/") for part in parts if part.strip("/")]
+    return _valid("/" + "/".join(parts), names.problem_with_namespace)
+
+
+def _valid(name: str, problem_with: Callable[[str], str | None]) -> str:
+    if problem := problem_with(name):
+        raise ValueError(f"'{name}': {problem}")
+    return name
+
+
 def _texts(context: LaunchContext, arguments: Iterable[SomeSubstitutionsType]) -> list[str]:
     return [perform_text(context, normalize_to_list_of_substitutions(part)) for part in arguments]
-
-
-def _rule(name: str, value: Any) -> str:
-    """Return a parameter as `-p` takes it: `name:=` and YAML in one line."""
-    return f"{name}:={yaml_text.dump_inline(value)}"
 
 
 def _params_file(parameters: Mapping[str, Any]) -> str:

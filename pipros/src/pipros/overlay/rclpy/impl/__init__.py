@@ -1,1 +1,0 @@
-"""Parts of rclpy that some code imports by their inner names."""

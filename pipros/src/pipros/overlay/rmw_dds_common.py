@@ -1,5 +1,0 @@
-"""rmw_dds_common of ROS 2 Jazzy, made from the type store."""
-
-from pipros.packages import fill
-
-fill(__name__)
