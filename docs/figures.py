@@ -29,8 +29,13 @@ TOGETHER = {
     "camera_image": "messages, topics",
     "cli": "commands",
     "ament_prefix": "ros2",
+    "ending": "ros2",
+    "missing": "ros2",
 }
-PURPOSE = {"messages, topics": "numpy to ROS messages and back; what a keyframe becomes on topics"}
+PURPOSE = {
+    "messages, topics": "numpy to ROS messages and back; what a keyframe becomes on topics",
+    "ros2": "Which ROS 2 the package runs on, and what to install where an import fails",
+}
 UNDRAWN = {"errors", "__init__"}  # everybody imports these
 ROS = {"rclpy", "tf2_ros", "launch", "launch_ros", "cv_bridge", "ament_index_python", "pipros"}
 

@@ -53,4 +53,4 @@ def _share() -> Path:
     for folder in (Path(__file__).resolve().parents[1], Path(sys.prefix) / "share" / _PACKAGE):
         if (folder / "package.xml").is_file():
             return folder
-    raise RosError(f"the launch files of {_PACKAGE} are missing: install the package again")
+    raise RosError(f"the launch files of {_PACKAGE} are missing: reinstall the package")

@@ -163,8 +163,8 @@ def test_a_body_frame_is_read_as_one_and_it_is_said():
     ("change", "says"),
     [
         ({"k": np.zeros((3, 3))}, "focal length"),
-        ({"k": np.diag([1266.0, 1250.0, 0.0])}, "of no camera"),
-        ({"k": np.diag([1e308, 1e308, 1.0])}, "of no camera"),
+        ({"k": np.diag([1266.0, 1250.0, 0.0])}, "do not belong to a camera"),
+        ({"k": np.diag([1e308, 1e308, 1.0])}, "do not belong to a camera"),
         ({"distortion_model": "double_sphere", "d": [0.1, 0.2]}, "cam: distortion model 'double_sphere'"),
         ({"d": [0.1, 0.2, 0.3]}, "cam: .*not 3"),
         ({"width": 0}, "image size"),

@@ -208,7 +208,7 @@ class RecordedMounting:
     def camera(self, name: str, info: Any, stamp: int) -> Camera | None:
         """A camera as its camera_info and the transforms tell it; the same object while nothing changes."""
         if info is None:
-            self._warn(f"{name} is not placed: the bag has no camera_info of it")
+            self._warn(f"{name} is not placed: the bag has no camera_info for it")
             return None
         pose = self.pose(info.header.frame_id, stamp, name)
         if pose is None:

@@ -15,7 +15,7 @@ def demo(
     arguments: Arguments = None,
     runs: Annotated[Path, typer.Option(help="Folder for data and results.")] = Path("runs"),
 ) -> None:
-    """Show everything at work: replay, inference, evaluation, a bag, a report and a picture.
+    """Show everything working: replay, inference, evaluation, a bag, a report and a picture.
 
     Without `dataroot:=DIR` a synthetic street scene is made once and replayed.
     """

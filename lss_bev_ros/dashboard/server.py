@@ -114,7 +114,7 @@ class DashboardServer:
     def problem(self) -> str:
         """Why something of the newest frame could not be drawn, one line; empty where all was."""
         if self._under_way > _STUCK:
-            return f"a frame has been under way for {self._under_way:.0f} s"
+            return f"drawing a frame has taken {self._under_way:.0f} s"
         return "; ".join(self._problems.values())
 
     @property

@@ -111,7 +111,7 @@ class ReplayNode(Node):
         if not set(self._cameras) <= set(CAMERA_NAMES):
             names = ", ".join(self._cameras)
             self.get_logger().warning(
-                f"the cameras are {names}: start the nodes that take them with cameras:='[{names}]'"
+                f"the cameras are {names}: start the nodes that use them with cameras:='[{names}]'"
             )
         unscored = [
             name
@@ -161,7 +161,7 @@ class ReplayNode(Node):
                 return response
             self._steps += 1
             self._control.notify_all()
-        response.success, response.message = True, "one keyframe further"
+        response.success, response.message = True, "one more keyframe"
         return response
 
     # -- the replay thread --------------------------------------------------------------------------
@@ -190,7 +190,7 @@ class ReplayNode(Node):
             self._sleep(0.05)
         else:
             if self.config.wait_for_subscribers and (unheard := self._company.unheard()):
-                self.get_logger().info(f"starting; only images are listened to, not {', '.join(unheard)}")
+                self.get_logger().info(f"starting; nothing subscribes to {', '.join(unheard)} yet")
         return not self._closing
 
     def _missing_company(self) -> str:
@@ -329,10 +329,10 @@ class ReplayNode(Node):
             return [Status("replay", ERROR, error, values)]
         clock = self.resolve_topic_name(CLOCK_TOPIC)
         if self._clock_publisher is not None and self.count_publishers(clock) > 1:
-            told = f"{clock} has other publishers too, so time jumps: give each car a clock of its own with "
+            told = f"{clock} has other publishers too, so time jumps: give each car its own clock with "
             return [Status("replay", WARN, f"{told}namespace:=car1 namespaced_clock:=true", values)]
         if self._late > 0.1:
-            return [Status("replay", WARN, "behind its schedule: lower the rate", values)]
+            return [Status("replay", WARN, "behind schedule: lower the rate", values)]
         return [Status("replay", OK, "paused" if self._paused else self._progress, values)]
 
 

@@ -27,6 +27,7 @@ ALL = (
 )
 CHOSEN = (
     "test/test_beside_ros2.py",
+    "pipros/test/test_names_in_use.py",
     "pipros/test/test_rclpy.py",
     "pipros/test/test_real_ros2.py",
     "pipros/test/test_parameters.py",

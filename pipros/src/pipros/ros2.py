@@ -35,9 +35,10 @@ class MissingPackageError(PiprosError, ModuleNotFoundError):
 
 
 def origin(package: str) -> Path | None:
-    """The file of a package outside the overlay; None where there is none.
+    """The file of a package outside of overlays; None where there is none.
 
-    A mere folder of that name, such as a repository, is none.
+    A mere folder of that name, such as a repository, is none. Nor is the overlay of another copy of pipros,
+    which a parent process may have left on PYTHONPATH.
     """
     try:
         spec = importlib.util.find_spec(package)
@@ -46,7 +47,8 @@ def origin(package: str) -> Path | None:
     if spec is None or spec.origin is None:
         return None
     path = Path(spec.origin)
-    return None if path.resolve().is_relative_to(OVERLAY) else path
+    overlays = (folder for folder in path.resolve().parents if folder.name == OVERLAY.name)
+    return None if any(folder.parent.name == OVERLAY.parent.name for folder in overlays) else path
 
 
 def prefix(package: str = "rclpy") -> Path:
@@ -107,7 +109,9 @@ def check(used: Iterable[str] = ()) -> None:
 
 def _explanation(error: ImportError) -> str:
     """What is wrong with the rclpy on the path, and the remedy."""
-    folder = origin("rclpy").parent
+    found = origin("rclpy")
+    assert found is not None, "it was found, and cannot be imported"
+    folder = found.parent
     without = f"or take {folder.parent} off PYTHONPATH to go without ROS 2"
     built = [path.name for path in folder.glob("_rclpy_pybind11*.so")]
     if built and not {f"_rclpy_pybind11{suffix}" for suffix in EXTENSION_SUFFIXES} & set(built):

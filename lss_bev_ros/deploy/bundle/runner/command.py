@@ -162,7 +162,7 @@ def _measure(
     }
 
 
-def _write(path: Path, report: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+def _write(path: Path, report: dict[str, Any], arrays: dict[str, Any]) -> None:
     """Write the results, whole or not at all."""
     from .files import replacing  # lies beside this file in a bundle alone
 
