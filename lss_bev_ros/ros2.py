@@ -51,6 +51,8 @@ def check() -> None:
     if pipros is not None:
         if not pipros.activate():
             pipros.check(_USED)
+        elif importlib.util.find_spec("cyclonedds") is None:
+            raise RosError(missing.of_pip(ModuleNotFoundError(name="cyclonedds")))
     elif importlib.util.find_spec("rclpy") is None:
         raise RosError("there is no ROS 2 here: source its setup.bash, or pip install ./pipros")
 

@@ -95,7 +95,7 @@ def test_k_may_be_that_of_the_region_and_it_is_said():
     shifted[:2, 2] = 30, 40
     reading = read_camera_info(info(k=shifted, p=shifted, roi=region(160, 60, 100, 90)), "cam", FORWARD)
     np.testing.assert_array_equal(reading.camera.intrinsics, shifted)
-    assert "K is taken as that of the region" in reading.notes[0]
+    assert "K is treated as that of the region" in reading.notes[0]
 
 
 def test_images_are_rectified_where_p_alone_says_something():

@@ -145,7 +145,7 @@ def _chosen(
         fitting = [each for each in cars if needed in found[each]]
         if len(fitting) != 1:
             raise RosError(
-                f"bag {bag.path} holds the cameras of several cars; choose one with --namespace: {told}"
+                f"bag {bag.path} contains the cameras of several cars; choose one with --namespace: {told}"
             )
         return fitting[0]
     return cars[0] if cars else next((each for each in sorted(found) if needed in found[each]), "")

@@ -20,5 +20,7 @@ def demo(
     Without `dataroot:=DIR` a synthetic street scene is made once and replayed.
     """
     from ..demo.demonstration import run_demo
+    from ..ros2 import check
 
+    check()  # before a scene is made in vain
     raise typer.Exit(run_demo(arguments or [], runs, console))

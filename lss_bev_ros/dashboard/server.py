@@ -14,8 +14,8 @@ from aiohttp import WSMsgType, web
 from ..geometry.vehicle import RENAULT_ZOE
 from ..visualization import palette
 from .guard import add_headers, guard, refuse
-from .metrics import CONTENT_TYPE, prometheus_text
 from .pictures import Pictures
+from .prometheus import CONTENT_TYPE, prometheus_text
 from .replay_control import COMMANDS, ReplayControl
 from .scene import Frame, Scene
 from .scores import ScoreTable, score_table

@@ -124,7 +124,9 @@ def _find(known: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """Rows of `known` that hold what is `asked`, -1 where none does."""
     if not len(known):
         return np.full(len(asked), -1, dtype=np.int64)
-    order = np.argsort(known, kind="stable")
-    ordered = known[order]
-    place = np.minimum(np.searchsorted(ordered, asked), len(known) - 1)
-    return np.where(ordered[place] == asked, order[place], -1)
+    order, by_token = np.argsort(known), np.argsort(asked)
+    ordered, wanted = known[order], asked[by_token]  # both in order: the search stays in the cache
+    place = np.minimum(np.searchsorted(ordered, wanted), len(known) - 1)
+    found = np.empty(len(asked), dtype=np.int64)
+    found[by_token] = np.where(ordered[place] == wanted, order[place], -1)
+    return found

@@ -247,7 +247,7 @@ class Tables:
     def _note_unit(self, table: str, unit: str) -> None:
         if unit != MICROSECONDS:
             self.notices.append(
-                f"{table}.json: time stamps are {unit}, not microseconds; they are taken as such"
+                f"{table}.json: time stamps are {unit}, not microseconds; they are read as such"
             )
 
     def _read_sensors(self) -> None:

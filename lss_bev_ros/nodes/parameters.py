@@ -1,4 +1,4 @@
-"""Node parameters from one typed declaration.
+"""Declares on a node the parameters that `configuration` states.
 
 A node's parameters are a frozen dataclass whose fields are made by `parameter`; `declare` turns them into
 ROS 2 parameters with descriptions and ranges, and the values that come back into an instance of the class.

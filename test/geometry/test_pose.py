@@ -133,5 +133,5 @@ def test_impossible_quaternions_are_refused(q):
 
 def test_an_error_shows_numbers_as_people_write_them():
     """Under NumPy 2 a list of its numbers reads `[np.float64(0.0), ...]`."""
-    with pytest.raises(GeometryError, match=r"^\[0\.0, 0\.0, 0\.0, 0\.0\] is no rotation"):
+    with pytest.raises(GeometryError, match=r"^\[0\.0, 0\.0, 0\.0, 0\.0\] is not a rotation"):
         Pose.from_quaternion(np.zeros(4), np.zeros(3))

@@ -34,6 +34,10 @@ CHOSEN = (
     "pipros/test/test_services.py",
     "pipros/test/test_signals.py",
     "pipros/test/test_tf2.py",
+    "test/nodes/test_company.py",
+    "test/nodes/test_configuration.py",
+    "test/nodes/test_diagnostics.py",
+    "test/nodes/test_process.py",
 )
 
 

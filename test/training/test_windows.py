@@ -193,7 +193,7 @@ def test_a_data_set_larger_than_the_device_is_trained_on_whole(tmp_path):
     assert all(2 <= data.read["train", number] <= 3 for number in range(40))
     assert [number for number in range(10) if data.read["val", number]] == [0, 2, 4, 6, 8]
     assert lines[0] == (
-        "40 training samples per rank, more than cpu holds: each is read once an epoch, 7 a window; "
+        "40 training samples per rank, more than cpu holds: each is read once an epoch, 7 per window; "
         "validation on 5 of 10, evenly spread"
     )
     assert 0 <= scores["iou"] <= 1
@@ -205,7 +205,7 @@ def test_a_data_set_larger_than_the_device_is_trained_on_whole(tmp_path):
         (50, "40 training samples per rank, all of them on cpu; validation on 10"),
         (
             49,
-            "40 training samples per rank, more than cpu holds: each is read once an epoch, 19 a window; "
+            "40 training samples per rank, more than cpu holds: each is read once an epoch, 19 per window; "
             "validation on 10",
         ),
     ],

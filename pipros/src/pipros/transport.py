@@ -200,7 +200,11 @@ class Writer(Endpoint):
 
     def wait_for_acknowledgements(self, timeout: int) -> bool:
         """Wait until all reliable readers have all samples; False after `timeout` ns."""
-        return bool(self.entity.wait_for_acks(timeout))
+        # Not the entity's own method, which seeks the code of a timeout in Exception and fails (11.0.1).
+        result = self.entity._wait_for_acks(self.entity._ref, timeout)
+        if result not in (0, core.DDSException.DDS_RETCODE_TIMEOUT):
+            raise core.DDSException(result, "while waiting for acknowledgements")
+        return result == 0
 
 
 class Reader(Endpoint):
