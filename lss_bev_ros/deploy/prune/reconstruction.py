@@ -94,7 +94,7 @@ def reconstruct(
         moments = {}
         for name, conv in fitted.items():
             written, read, *_ = axes()[f"{name}.weight"]
-            left = smaller.get_submodule(name).weight.shape  # type: ignore[union-attr, operator]
+            left = smaller.get_parameter(f"{name}.weight").shape
             inputs = torch.arange(left[1]) if round_ or not read else joined(read, kept, widths)
             outputs = joined(written, kept, widths) if written else torch.arange(left[0])
             rows = left[1] * left[2] * left[3]

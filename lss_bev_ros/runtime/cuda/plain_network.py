@@ -88,8 +88,10 @@ def fold_normalisation(model: LiftSplatShoot) -> LiftSplatShoot:
     folded = copy.deepcopy(model)
     for layer in layers(folded):
         if layer.norm:
-            conv = folded.get_submodule(layer.name)
-            weight, bias = fold(conv, folded.get_submodule(layer.norm))
+            conv, norm = folded.get_submodule(layer.name), folded.get_submodule(layer.norm)
+            assert isinstance(conv, nn.Conv2d), conv
+            assert isinstance(norm, nn.BatchNorm2d), norm
+            weight, bias = fold(conv, norm)
             conv.weight = nn.Parameter(weight, requires_grad=False)
             conv.bias = nn.Parameter(bias, requires_grad=False)
             parent, _, name = layer.norm.rpartition(".")

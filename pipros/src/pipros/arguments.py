@@ -128,7 +128,7 @@ class Arguments:
         if not prefix:
             node, bare = "", match
         special = bare in ("__node", "__name", "__ns")
-        problem = None
+        problem: str | names.Problem | None = None
         if not separator or not replacement or not bare:
             problem = "write from:=to"
         elif special:

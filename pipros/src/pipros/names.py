@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 _LONGEST_NODE_NAME = 255
 _LONGEST_TOPIC = 247
@@ -15,7 +15,8 @@ _SUBSTITUTION = re.compile(r"\{([^{}]*)\}")
 _SUBSTITUTIONS = ("node", "ns", "namespace")
 
 
-class Problem(NamedTuple):
+@dataclass(frozen=True)
+class Problem:
     """What is wrong with a name.
 
     Attributes:
@@ -51,7 +52,7 @@ def problem_with_namespace(namespace: str) -> Problem | None:
         return None
     problem = problem_with_full_topic_name(namespace, "namespace")
     if problem is not None and problem.reason.endswith("end with a '/'"):
-        return problem._replace(reason=f"{problem.reason}, unless only a '/'")
+        return replace(problem, reason=f"{problem.reason}, unless only a '/'")
     return problem
 
 

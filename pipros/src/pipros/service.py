@@ -24,7 +24,7 @@ def service_class(name: str) -> type[Service]:
     package, kind, short = (*name.split("/"), "", "")[:3]
     if kind != "srv" or short not in names(package, kind):
         raise PiprosError(f"service type {name!r} is unknown: pipros has {', '.join(SERVICES)}")
-    return type(Service)(
+    return type(
         short,
         (Service,),
         {
