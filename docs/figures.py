@@ -185,8 +185,8 @@ def read_nodes() -> tuple[dict[str, NodeFacts], list[str]]:
             found.publishes[topic_of(publisher.topic_name)] = latched
         found.subscribes = {topic_of(subscription.topic_name) for subscription in node.subscriptions}
         # Every node of ROS 2 has services for its parameters.
-        found.serves = {each.srv_name for each in node.services if "parameter" not in each.srv_name}
-        found.asks = {client.srv_name for client in node.clients}
+        found.serves = {each.service_name for each in node.services if "parameter" not in each.service_name}
+        found.asks = {client.service_name for client in node.clients}
         for every_nodes in ("parameter_events", "rosout"):
             found.publishes.pop(every_nodes, None)
             found.subscribes.discard(every_nodes)
