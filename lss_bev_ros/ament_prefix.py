@@ -37,7 +37,7 @@ def offer_package() -> None:
     index = prefix / "share" / "ament_index" / "resource_index" / "packages"
     index.mkdir(parents=True)
     (index / _PACKAGE).touch()
-    (prefix / "share" / _PACKAGE).symlink_to(_share(), target_is_directory=True)
+    (prefix / "share" / _PACKAGE).symlink_to(share(), target_is_directory=True)
     executables = prefix / "lib" / _PACKAGE
     executables.mkdir(parents=True)
     for node in _NODES:
@@ -48,7 +48,7 @@ def offer_package() -> None:
     os.environ["AMENT_PREFIX_PATH"] = f"{prefix}:{before}" if before else str(prefix)
 
 
-def _share() -> Path:
+def share() -> Path:
     """The folder with launch/ and config/: the checkout, or where pip put them."""
     for folder in (Path(__file__).resolve().parents[1], Path(sys.prefix) / "share" / _PACKAGE):
         if (folder / "package.xml").is_file():

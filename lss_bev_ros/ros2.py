@@ -10,10 +10,11 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+from collections.abc import Mapping
 from types import ModuleType
 
 from . import missing
-from .ament_prefix import offer_package
+from .ament_prefix import offer_package, share
 from .errors import LssBevError, RosError
 
 # What the nodes import.
@@ -37,8 +38,34 @@ def prepare() -> None:
     if importlib.util.find_spec("rclpy") is None:
         return
     offer_package()
+    # The launch of ROS 2 passes both on.
+    os.environ.update(room_for_images(os.environ))
     if pipros is not None:
-        os.environ.update(pipros.child_environment(os.environ))  # the launch of ROS 2 passes it on
+        os.environ.update(pipros.child_environment(os.environ))
+
+
+_FAST_DDS = ("", "rmw_fastrtps_cpp", "rmw_fastrtps_dynamic_cpp")
+_FAST_DDS_2 = ("humble", "iron", "jazzy")
+_USERS_OWN = (
+    "FASTRTPS_DEFAULT_PROFILES_FILE",
+    "FASTDDS_DEFAULT_PROFILES_FILE",
+    "FASTDDS_BUILTIN_TRANSPORTS",
+)
+
+
+def room_for_images(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variable that gives Fast DDS shared memory for whole frame sets, see config/fastdds.xml.
+
+    Args:
+        environment: in which nodes are to run.
+
+    Returns:
+        Nothing where another middleware is in use, or where the user has configured this one.
+    """
+    if environment.get("RMW_IMPLEMENTATION", "") not in _FAST_DDS or any(map(environment.get, _USERS_OWN)):
+        return {}
+    old = environment.get("ROS_DISTRO", "") in _FAST_DDS_2
+    return {_USERS_OWN[0] if old else _USERS_OWN[1]: str(share() / "config" / "fastdds.xml")}
 
 
 def check() -> None:

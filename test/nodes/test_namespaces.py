@@ -12,7 +12,10 @@ from tf2_msgs.msg import TFMessage
 
 from lss_bev_ros.nodes import launching
 from lss_bev_ros.nodes.calibration import transforms_elsewhere
+from lss_bev_ros.ros2 import prepare
 from pipros.launching import describe_arguments
+
+prepare()
 
 BELOW = ["-r", "/tf:=tf", "-r", "/tf_static:=tf_static"]
 

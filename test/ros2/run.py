@@ -100,6 +100,11 @@ def environment(folder: Path) -> dict[str, str]:
         "ROS_DISTRO": folder.name,
         "RMW_IMPLEMENTATION": "rmw_fastrtps_cpp",
     }
+    # As `lss-bev` gives it to the nodes that it starts, and users theirs.
+    sys.path.insert(0, str(ROOT))
+    from lss_bev_ros.ros2 import room_for_images
+
+    made.update(room_for_images(made))
     # Tests that silently ran on the stand-in would say nothing.
     subprocess.check_call([sys.executable, "-c", "import rclpy.node"], env=made)
     return made
