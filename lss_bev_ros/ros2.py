@@ -21,6 +21,12 @@ from .errors import LssBevError, RosError
 _MESSAGES = ("std_msgs", "geometry_msgs", "sensor_msgs", "nav_msgs", "diagnostic_msgs", "visualization_msgs")
 _USED = (*(f"{name}.msg" for name in _MESSAGES), "rosgraph_msgs.msg", "std_srvs.srv", "tf2_msgs.msg")
 
+# ROS 2's default middleware is Fast DDS; the variable that names its profiles changed with version 3.
+_FAST_DDS = ("", "rmw_fastrtps_cpp", "rmw_fastrtps_dynamic_cpp")
+_WITH_VERSION_2 = ("humble", "iron", "jazzy")
+_PROFILES_2, _PROFILES_3 = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"
+_TRANSPORTS = "FASTDDS_BUILTIN_TRANSPORTS"
+
 _SPEC = importlib.util.find_spec("pipros")
 if _SPEC is None or _SPEC.origin is None:  # a mere folder of that name is that of this repository
     pipros: ModuleType | None = None
@@ -44,15 +50,6 @@ def prepare() -> None:
         os.environ.update(pipros.child_environment(os.environ))
 
 
-_FAST_DDS = ("", "rmw_fastrtps_cpp", "rmw_fastrtps_dynamic_cpp")
-_FAST_DDS_2 = ("humble", "iron", "jazzy")
-_USERS_OWN = (
-    "FASTRTPS_DEFAULT_PROFILES_FILE",
-    "FASTDDS_DEFAULT_PROFILES_FILE",
-    "FASTDDS_BUILTIN_TRANSPORTS",
-)
-
-
 def room_for_images(environment: Mapping[str, str]) -> dict[str, str]:
     """The variable that gives Fast DDS shared memory for whole frame sets, see config/fastdds.xml.
 
@@ -62,10 +59,11 @@ def room_for_images(environment: Mapping[str, str]) -> dict[str, str]:
     Returns:
         Nothing where another middleware is in use, or where the user has configured this one.
     """
-    if environment.get("RMW_IMPLEMENTATION", "") not in _FAST_DDS or any(map(environment.get, _USERS_OWN)):
+    configured = any(environment.get(name) for name in (_PROFILES_2, _PROFILES_3, _TRANSPORTS))
+    if configured or environment.get("RMW_IMPLEMENTATION", "") not in _FAST_DDS:
         return {}
-    old = environment.get("ROS_DISTRO", "") in _FAST_DDS_2
-    return {_USERS_OWN[0] if old else _USERS_OWN[1]: str(share() / "config" / "fastdds.xml")}
+    variable = _PROFILES_2 if environment.get("ROS_DISTRO") in _WITH_VERSION_2 else _PROFILES_3
+    return {variable: str(share() / "config" / "fastdds.xml")}
 
 
 def check() -> None:
