@@ -49,7 +49,17 @@ def offer_package() -> None:
 
 
 def share() -> Path:
-    """The folder with launch/ and config/: the checkout, or where pip put them."""
+    """The folder with launch/ and config/: where colcon installed them, the checkout, or where pip put them.
+
+    Raises:
+        RosError: there is none.
+    """
+    try:
+        from ament_index_python.packages import get_package_share_directory
+
+        return Path(get_package_share_directory(_PACKAGE))
+    except (ImportError, LookupError, OSError):
+        pass
     for folder in (Path(__file__).resolve().parents[1], Path(sys.prefix) / "share" / _PACKAGE):
         if (folder / "package.xml").is_file():
             return folder
