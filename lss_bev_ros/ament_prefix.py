@@ -49,18 +49,15 @@ def offer_package() -> None:
 
 
 def share() -> Path:
-    """The folder with launch/ and config/: where colcon installed them, the checkout, or where pip put them.
+    """The folder with launch/ and config/: the checkout, or share/ beside the lib/ of this file.
+
+    That is where colcon and pip put it, below whichever prefix they install to.
 
     Raises:
         RosError: there is none.
     """
-    try:
-        from ament_index_python.packages import get_package_share_directory
-
-        return Path(get_package_share_directory(_PACKAGE))
-    except (ImportError, LookupError, OSError):
-        pass
-    for folder in (Path(__file__).resolve().parents[1], Path(sys.prefix) / "share" / _PACKAGE):
+    checkout, *above = Path(__file__).resolve().parents[1:]
+    for folder in (checkout, *(parent / "share" / _PACKAGE for parent in above)):
         if (folder / "package.xml").is_file():
             return folder
     raise RosError(f"the launch files of {_PACKAGE} are missing: reinstall the package")

@@ -7,6 +7,7 @@ asks which of the two is in use.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import os
@@ -43,7 +44,8 @@ def prepare() -> None:
         return
     if importlib.util.find_spec("rclpy") is None:
         return
-    offer_package()
+    with contextlib.suppress(RosError):  # without launch files all but `lss-bev launch` works, which says so
+        offer_package()
     # The launch of ROS 2 passes both on.
     os.environ.update(room_for_images(os.environ))
     if pipros is not None:
@@ -57,13 +59,16 @@ def room_for_images(environment: Mapping[str, str]) -> dict[str, str]:
         environment: in which nodes are to run.
 
     Returns:
-        Nothing where another middleware is in use, or where the user has configured this one.
+        Nothing where another middleware is in use, where the user has configured this one, or where the
+        package lacks its files.
     """
     configured = any(environment.get(name) for name in (_PROFILES_2, _PROFILES_3, _TRANSPORTS))
     if configured or environment.get("RMW_IMPLEMENTATION", "") not in _FAST_DDS:
         return {}
     variable = _PROFILES_2 if environment.get("ROS_DISTRO") in _WITH_VERSION_2 else _PROFILES_3
-    return {variable: str(share() / "config" / "fastdds.xml")}
+    with contextlib.suppress(RosError):
+        return {variable: str(share() / "config" / "fastdds.xml")}
+    return {}
 
 
 def check() -> None:

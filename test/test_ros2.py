@@ -41,21 +41,28 @@ def test_another_middleware_and_the_users_own_choice_stay(own):
     assert room_for_images({"ROS_DISTRO": "jazzy", **own}) == {}
 
 
-def test_where_colcon_installed_the_package_its_own_file_is_given(tmp_path):
-    """There the modules lie in lib/, far from launch/ and config/, which ament finds."""
-    modules, share = tmp_path / "lib" / "lss_bev_ros", tmp_path / "share" / "lss_bev_ros"
+@pytest.mark.parametrize("known", [True, False], ids=["colcon", "pip to another prefix"])
+@pytest.mark.parametrize("whole", [True, False], ids=["with its files", "without"])
+def test_an_installed_package_gives_its_own_file(tmp_path, known, whole):
+    """There the modules lie in lib/, far from launch/ and config/ in share/."""
+    modules = tmp_path / "lib" / "python3" / "site-packages" / "lss_bev_ros"
+    share = tmp_path / "share" / "lss_bev_ros"
     modules.mkdir(parents=True)
     for module in ("__init__", "ament_prefix", "errors", "missing", "ros2"):
         shutil.copy(ROOT / "lss_bev_ros" / f"{module}.py", modules)
     (share / "config").mkdir(parents=True)
-    (share / "package.xml").touch()
+    if whole:
+        (share / "package.xml").touch()
     (tmp_path / "ros" / "rclpy").mkdir(parents=True)
     (tmp_path / "ros" / "rclpy" / "__init__.py").touch()
-    code = "import os\nfrom lss_bev_ros.ros2 import prepare\nprepare()\nprint(os.environ[{!r}])"
+    code = "import os\nfrom lss_bev_ros.ros2 import prepare\nprepare()\nprint(os.environ.get({!r}))"
     ours = ("ROS_", "RMW_", "FAST", "AMENT_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     path = (modules.parent, tmp_path / "ros", ROOT / "pipros" / "src")
-    environment |= {"PYTHONPATH": os.pathsep.join(map(str, path)), "AMENT_PREFIX_PATH": str(tmp_path)}
+    environment |= {
+        "PYTHONPATH": os.pathsep.join(map(str, path)),
+        "AMENT_PREFIX_PATH": str(tmp_path if known else ""),
+    }
     done = subprocess.run(
         [sys.executable, "-c", code.format("FASTDDS_DEFAULT_PROFILES_FILE")],
         env=environment,
@@ -63,4 +70,5 @@ def test_where_colcon_installed_the_package_its_own_file_is_given(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert done.stdout.split() == [str(share / "config" / "fastdds.xml")], done.stderr
+    file = share / "config" / "fastdds.xml" if whole else None
+    assert done.stdout.split() == [str(file)], done.stderr
