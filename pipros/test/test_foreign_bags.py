@@ -172,6 +172,19 @@ def test_a_damaged_chunk_costs_its_own_messages_and_is_named(tmp_path) -> None:
         assert any("a.mcap: messages in the chunk" in line for line in bag.lost)
 
 
+def test_an_index_that_gives_a_chunk_no_length_is_done_without(tmp_path) -> None:
+    messages = talk(9)
+    path = tmp_path / "a.mcap"
+    write_mcap(path, messages, chunk=3)
+    data = path.read_bytes()
+    (header,) = struct.unpack_from("<Q", data, 9)
+    first = 8 + 9 + header  # behind magic and header
+    at = data.rindex(struct.pack("<Q", first)) + 8
+    path.write_bytes(data[:at] + struct.pack("<Q", 0) + data[at + 8 :])
+    with Bag(path) as bag:
+        assert list(bag.messages()) == told(messages)
+
+
 def test_sqlite_bags_are_read(tmp_path) -> None:
     messages = talk(7)
     path = tmp_path / "bag"

@@ -63,12 +63,21 @@ def prefix(package: str = "rclpy") -> Path:
 
 
 def cache_folder() -> Path:
-    """Where things are kept that can be made again."""
+    """Where things are kept that can be made again, and imported: nobody else's folder.
+
+    Raises:
+        PiprosError: no folder can be written.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "pipros"
-    with contextlib.suppress(OSError):
-        cache.mkdir(parents=True, exist_ok=True)
-    usable = os.access(cache, os.W_OK)
-    return cache if usable else Path(tempfile.gettempdir()) / f"pipros-{os.getuid()}"
+    temporary = Path(tempfile.gettempdir()) / f"pipros-{os.getuid()}"
+    for folder in (cache, temporary):
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK) and folder.stat().st_uid == os.getuid():
+                return folder
+    raise PiprosError(
+        f"neither {cache} nor {temporary} can be written: set XDG_CACHE_HOME to a folder of yours"
+    )
 
 
 def additions() -> Path | None:

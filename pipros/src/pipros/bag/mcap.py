@@ -162,7 +162,8 @@ class McapFile:
                     _, _, offset, length = struct.unpack_from("<QQQQ", body)
                     (channels,) = struct.unpack_from("<I", body, 32)
                     (index,) = struct.unpack_from("<Q", body, 36 + channels)
-                    chunks[offset] = offset + length + index
+                    if length:  # else the index is damaged, and what is there tells of itself
+                        chunks[offset] = offset + length + index
                 elif kind == _STATISTICS:
                     # Seven numbers and two times, then the counts.
                     (length,) = struct.unpack_from("<I", body, 42)
