@@ -115,6 +115,7 @@ setup(
             *DOCS,
             "codespell",
             "hypothesis",
+            "mypy",
             "pytest",
             "pytest-cov",
             "pytest-xdist",

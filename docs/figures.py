@@ -29,8 +29,13 @@ TOGETHER = {
     "camera_image": "messages, topics",
     "cli": "commands",
     "ament_prefix": "ros2",
+    "ending": "ros2",
+    "missing": "ros2",
 }
-PURPOSE = {"messages, topics": "numpy to ROS messages and back; what a keyframe becomes on topics"}
+PURPOSE = {
+    "messages, topics": "numpy to ROS messages and back; what a keyframe becomes on topics",
+    "ros2": "Which ROS 2 the package runs on, and what to install where an import fails",
+}
 UNDRAWN = {"errors", "__init__"}  # everybody imports these
 ROS = {"rclpy", "tf2_ros", "launch", "launch_ros", "cv_bridge", "ament_index_python", "pipros"}
 
@@ -180,8 +185,8 @@ def read_nodes() -> tuple[dict[str, NodeFacts], list[str]]:
             found.publishes[topic_of(publisher.topic_name)] = latched
         found.subscribes = {topic_of(subscription.topic_name) for subscription in node.subscriptions}
         # Every node of ROS 2 has services for its parameters.
-        found.serves = {each.srv_name for each in node.services if "parameter" not in each.srv_name}
-        found.asks = {client.srv_name for client in node.clients}
+        found.serves = {each.service_name for each in node.services if "parameter" not in each.service_name}
+        found.asks = {client.service_name for client in node.clients}
         for every_nodes in ("parameter_events", "rosout"):
             found.publishes.pop(every_nodes, None)
             found.subscribes.discard(every_nodes)

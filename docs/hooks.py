@@ -98,7 +98,9 @@ def _resolve(page: str, link: str) -> str:
     if (ROOT / target).is_dir():
         target = posixpath.join(target, "README.md")
     if not (ROOT / target).is_file():
-        raise PluginError(f"{page}: the link {link} leads to no file; correct its path")
+        raise PluginError(
+            f"{page}: the link {link} leads to no file; correct it, or link to a file of the folder"
+        )
     return target
 
 

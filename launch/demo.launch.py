@@ -37,34 +37,36 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "use_sim_time",
                 default_value=recorded_time,
-                description="take the time from /clock; so it is with stamp:=dataset",
+                description="use the time of /clock; true with stamp:=dataset",
             ),
             DeclareLaunchArgument(
                 "namespaced_clock",
                 default_value=recorded_time,
-                description="/clock is below the namespace; so it is with stamp:=dataset",
+                description="/clock is inside the namespace; true with stamp:=dataset",
             ),
             DeclareLaunchArgument(
                 "publish_raw",
                 default_value=raw_images,
-                description="publish decoded images too; so it is with image_transport:=raw",
+                description="also publish decoded images; true with image_transport:=raw",
             ),
             DeclareLaunchArgument(
                 "wait_for_subscribers",
                 default_value="1",
-                description="subscribers that every camera must have before the first frame",
+                description="number of subscribers that each camera must have before the first frame",
             ),
             DeclareLaunchArgument(
                 "wait_for_publisher",
                 default_value="bev/occupancy",
-                description="topic that somebody must publish before the first frame",
+                description="topic that must have a publisher before the first frame",
             ),
             DeclareLaunchArgument(
                 "reliability",
                 default_value="reliable",
-                description="of image and LiDAR subscriptions; on one machine nothing need be lost",
+                description="QoS reliability of image and LiDAR subscriptions; one machine loses nothing",
             ),
-            DeclareLaunchArgument("dashboard", default_value="true", description="the page in the browser"),
+            DeclareLaunchArgument(
+                "dashboard", default_value="true", description="start the dashboard, a page in the browser"
+            ),
             OpaqueFunction(function=_cameras),
             RegisterEventHandler(OnProcessExit(on_exit=_stop)),
             include("inference.launch.py"),

@@ -37,7 +37,7 @@ def offer_package() -> None:
     index = prefix / "share" / "ament_index" / "resource_index" / "packages"
     index.mkdir(parents=True)
     (index / _PACKAGE).touch()
-    (prefix / "share" / _PACKAGE).symlink_to(_share(), target_is_directory=True)
+    (prefix / "share" / _PACKAGE).symlink_to(share(), target_is_directory=True)
     executables = prefix / "lib" / _PACKAGE
     executables.mkdir(parents=True)
     for node in _NODES:
@@ -48,9 +48,16 @@ def offer_package() -> None:
     os.environ["AMENT_PREFIX_PATH"] = f"{prefix}:{before}" if before else str(prefix)
 
 
-def _share() -> Path:
-    """The folder with launch/ and config/: the checkout, or where pip put them."""
-    for folder in (Path(__file__).resolve().parents[1], Path(sys.prefix) / "share" / _PACKAGE):
+def share() -> Path:
+    """The folder with launch/ and config/: the checkout, or share/ beside the lib/ of this file.
+
+    That is where colcon and pip put it, below whichever prefix they install to.
+
+    Raises:
+        RosError: there is none.
+    """
+    checkout, *above = Path(__file__).resolve().parents[1:]
+    for folder in (checkout, *(parent / "share" / _PACKAGE for parent in above)):
         if (folder / "package.xml").is_file():
             return folder
-    raise RosError(f"the launch files of {_PACKAGE} are missing: install the package again")
+    raise RosError(f"the launch files of {_PACKAGE} are missing: reinstall the package")

@@ -70,13 +70,13 @@ def read_camera_info(
         rectified = bool(differs and not _astray(message, p, k))
         if differs and not rectified:
             notes.append(
-                f"{name}: P of its camera_info is of an image of another size or crop, so K is taken; "
-                f"set image_rectified to true if its images are rectified by it"
+                f"{name}: P of its camera_info is of an image of another size or crop, so K is used; "
+                f"set image_rectified to true if its images are rectified with it"
             )
         elif rectified:
             notes.append(
-                f"{name}: taken as rectified, since D is 0 and P differs from K; "
-                f"set image_rectified to false if its images are as the sensor gives them"
+                f"{name}: treated as rectified, since D is 0 and P differs from K; "
+                f"set image_rectified to false if its images come straight from the sensor"
             )
     elif rectified and not has_p:
         raise GeometryError(
@@ -89,7 +89,7 @@ def read_camera_info(
     elif unbent and not lens.is_pinhole:
         notes.append(
             f"{name}: distortion_model is {message.distortion_model!r} with D of 0: "
-            f"taken as an ideal fisheye; publish plumb_bob if its images are rectified"
+            f"treated as an ideal fisheye; publish plumb_bob if its images are rectified"
         )
     k, size = _of_image(message, name, k, notes)
     return CameraReading(Camera(name, k, *size, pose, lens), rectified, tuple(notes))
@@ -130,7 +130,7 @@ def _optical(pose: Pose, frames: str, name: str, frame_id: str, notes: list[str]
         )
         if frames == "body":
             notes.append(
-                f"{name}: frame {frame_id!r} looks at the sky along z: read as a body frame "
+                f"{name}: frame {frame_id!r} looks at the sky along z: treated as a body frame "
                 f"(x forward, z up); publish an optical frame, or set camera_frames to body"
             )
     return pose @ Pose(_BODY, np.zeros(3)) if frames == "body" else pose
@@ -162,16 +162,16 @@ def _of_image(
                 f"{said}: a region of {region[0]}x{region[1]} at ({offset[0]}, {offset[1]}) does not lie "
                 f"in it: width and height are those of the whole sensor"
             )
-        notes.append(f"{said}: width and height are taken as those of its region of interest")
+        notes.append(f"{said}: width and height are treated as those of its region of interest")
     elif (binning > 1).any() and (k[:2, 2] > 0.95 * (offset + region)).any():
         # The principal point lies beyond the image: K is of the sensor, width and height of the binned image.
-        notes.append(f"{said}: width and height are taken as those of the binned image, since K is not")
+        notes.append(f"{said}: width and height are treated as those of the binned image, but K is not")
         region = size * binning
     image = region // binning
     moved = k.copy()
     moved[:2, 2] -= offset
     if offset.any() and not _inside(moved, region) and _inside(k, region):
-        notes.append(f"{said}: K is taken as that of the region of interest, since it fits it alone")
+        notes.append(f"{said}: K is treated as that of the region of interest, since it fits only that")
         moved = k.copy()
     moved[:2] /= binning[:, None]
     return moved, (int(image[0]), int(image[1]))

@@ -1,6 +1,6 @@
 """`lss-bev`: every part of the package from the command line.
 
-An error that the user can mend is one line on stderr and exit code 1.
+An error that the user can fix is one line on stderr and exit code 1.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 import typer
 
 from . import __version__
+from .commands.bag import bag
 from .commands.benchmark import benchmark
 from .commands.build import build
 from .commands.bundle import bundle
@@ -27,7 +28,7 @@ from .commands.quantize import quantize
 from .commands.render import render
 from .commands.run import run
 from .commands.synthesize import synthesize
-from .commands.topic import bag, topic
+from .commands.topic import topic
 from .commands.train import publish, train
 from .ros2 import USER_ERRORS, explain, prepare
 

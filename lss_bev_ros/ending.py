@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-from .errors import LssBevError
 from .missing import of_pip
 
 
@@ -30,6 +29,6 @@ def _line(error: ImportError) -> str | None:
 
         try:
             explain(error)
-        except (LssBevError, *USER_ERRORS) as told:
+        except USER_ERRORS as told:
             line = str(told)
     return line

@@ -7,6 +7,8 @@ import json
 import math
 import os
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,8 @@ def replacing(
 
     The path lies beside `target`, whose folder is made, and has its suffix, since many writers go by that.
     What `target` held stays as it was until the new content is on the disk, and for ever where the block
-    raises or the process dies. A folder takes the place of an older one.
+    raises or the process dies. A folder takes the place of an older one; a file keeps the older one's mode; a
+    link stays one; a device or a pipe is written to.
 
     Args:
         target: name in the end.
@@ -37,20 +40,34 @@ def replacing(
     Raises:
         error: it cannot be written, in one line that names it.
     """
-    target = Path(target)
-    partial = target.with_name(f".{target.stem}.partial-{os.getpid()}{target.suffix}")
+    given = Path(target)
+    if not given.name:
+        raise error(f"cannot write {given}: it is the current folder; {remedy}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target = given.resolve()  # what a link points to is replaced, not the link
+        special = target.exists() and not (target.is_file() or target.is_dir())
+        mode = stat.S_IMODE(target.stat().st_mode) if target.is_file() else None
+    except OSError as problem:
+        raise error(f"cannot write {given}: {problem.strerror or problem}; {remedy}") from problem
+    folder = Path(tempfile.gettempdir()) if special else target.parent
+    partial = folder / f".{target.stem}.partial-{os.getpid()}{target.suffix}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
         _remove(partial)  # of a process that died and had the same number
         yield partial
-        if partial.is_dir():
+        if special:  # a device or a pipe takes the content and stays what it is
+            with partial.open("rb") as content, target.open("wb") as out:
+                shutil.copyfileobj(content, out)
+        elif partial.is_dir():
             _replace_folder(partial, target)
         else:
+            if mode is not None:
+                partial.chmod(mode)
             if sync:
                 _sync(partial)
             os.replace(partial, target)
     except OSError as problem:
-        raise error(f"cannot write {target}: {problem.strerror or problem}; {remedy}") from problem
+        raise error(f"cannot write {given}: {problem.strerror or problem}; {remedy}") from problem
     finally:
         with contextlib.suppress(OSError):
             _remove(partial)
@@ -105,7 +122,8 @@ def _replace_folder(partial: Path, target: Path) -> None:
         if old.exists():
             old.rename(target)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        _remove(old)
 
 
 def _sync(path: Path) -> None:

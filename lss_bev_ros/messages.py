@@ -84,9 +84,9 @@ _PERSON_COLOR = (0.16, 0.50, 0.98)
 _OBJECT_COLOR = (0.55, 0.55, 0.60)
 
 
-def to_array(data: np.ndarray | bytes, typecode: str) -> array.array:
+def to_array(data: np.ndarray | bytes, typecode: str) -> array.array[Any]:
     """Copy contiguous data into an `array.array` of `typecode` in one pass."""
-    result = array.array(typecode)
+    result: array.array[Any] = array.array(typecode)
     result.frombytes(data if isinstance(data, bytes) else np.ascontiguousarray(data).data.cast("B"))
     return result
 
@@ -192,8 +192,8 @@ def xyz_from_cloud(message: PointCloud2) -> np.ndarray:
     if not {"x", "y", "z"} <= set(fields):
         found = ", ".join(f"{field.name} (type {field.datatype})" for field in message.fields) or "none"
         raise GeometryError(
-            f"{frame}: a point cloud needs numeric fields x, y and z, and this one has {found}: "
-            f"let the driver publish Cartesian points"
+            f"{frame}: a point cloud needs numeric fields x, y and z, but this one has {found}: "
+            f"make the driver publish Cartesian points"
         )
     width, height, step = message.width, message.height, message.point_step
     if not width * height:

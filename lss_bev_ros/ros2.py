@@ -7,18 +7,26 @@ asks which of the two is in use.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import os
+from collections.abc import Mapping
 from types import ModuleType
 
 from . import missing
-from .ament_prefix import offer_package
+from .ament_prefix import offer_package, share
 from .errors import LssBevError, RosError
 
 # What the nodes import.
 _MESSAGES = ("std_msgs", "geometry_msgs", "sensor_msgs", "nav_msgs", "diagnostic_msgs", "visualization_msgs")
 _USED = (*(f"{name}.msg" for name in _MESSAGES), "rosgraph_msgs.msg", "std_srvs.srv", "tf2_msgs.msg")
+
+# ROS 2's default middleware is Fast DDS; the variable that names its profiles changed with version 3.
+_FAST_DDS = ("", "rmw_fastrtps_cpp", "rmw_fastrtps_dynamic_cpp")
+_WITH_VERSION_2 = ("humble", "iron", "jazzy")
+_PROFILES_2, _PROFILES_3 = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"
+_TRANSPORTS = "FASTDDS_BUILTIN_TRANSPORTS"
 
 _SPEC = importlib.util.find_spec("pipros")
 if _SPEC is None or _SPEC.origin is None:  # a mere folder of that name is that of this repository
@@ -36,9 +44,31 @@ def prepare() -> None:
         return
     if importlib.util.find_spec("rclpy") is None:
         return
-    offer_package()
+    with contextlib.suppress(RosError):  # without launch files all but `lss-bev launch` works, which says so
+        offer_package()
+    # The launch of ROS 2 passes both on.
+    os.environ.update(room_for_images(os.environ))
     if pipros is not None:
-        os.environ.update(pipros.child_environment(os.environ))  # the launch of ROS 2 passes it on
+        os.environ.update(pipros.child_environment(os.environ))
+
+
+def room_for_images(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variable that gives Fast DDS shared memory for whole frame sets, see config/fastdds.xml.
+
+    Args:
+        environment: in which nodes are to run.
+
+    Returns:
+        Nothing where another middleware is in use, where the user has configured this one, or where the
+        package lacks its files.
+    """
+    configured = any(environment.get(name) for name in (_PROFILES_2, _PROFILES_3, _TRANSPORTS))
+    if configured or environment.get("RMW_IMPLEMENTATION", "") not in _FAST_DDS:
+        return {}
+    variable = _PROFILES_2 if environment.get("ROS_DISTRO") in _WITH_VERSION_2 else _PROFILES_3
+    with contextlib.suppress(RosError):
+        return {variable: str(share() / "config" / "fastdds.xml")}
+    return {}
 
 
 def check() -> None:
@@ -51,6 +81,8 @@ def check() -> None:
     if pipros is not None:
         if not pipros.activate():
             pipros.check(_USED)
+        elif importlib.util.find_spec("cyclonedds") is None:
+            raise RosError(missing.of_pip(ModuleNotFoundError(name="cyclonedds")))
     elif importlib.util.find_spec("rclpy") is None:
         raise RosError("there is no ROS 2 here: source its setup.bash, or pip install ./pipros")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import site
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,10 @@ from pipros import activate
 ROOT = Path(__file__).resolve().parents[1]
 REAL = not activate()
 LACKS_TF2 = REAL and "beside_ros2" in str(importlib.util.find_spec("tf2_msgs").origin)
+
+# The extra ros2 puts one where no PYTHONPATH takes it away.
+INSTALLED = any((Path(entry) / "rclpy").is_dir() for entry in site.getsitepackages())
+alone = pytest.mark.skipif(INSTALLED, reason="there is a ROS 2 among the installed packages")
 
 
 def package(folder: Path, name: str, text: str = "") -> Path:
@@ -52,6 +57,7 @@ def test_an_rclpy_of_another_python_is_named(tmp_path: Path) -> None:
     assert f"take {tmp_path} off PYTHONPATH" in line
 
 
+@alone
 def test_an_rclpy_without_the_messages_that_it_needs_is_named(tmp_path: Path) -> None:
     package(tmp_path, "rclpy", "import builtin_interfaces.msg")
     line = command_line([tmp_path], "launch", "demo", ROS_DISTRO="jazzy")
@@ -59,6 +65,7 @@ def test_an_rclpy_without_the_messages_that_it_needs_is_named(tmp_path: Path) ->
     assert "apt install ros-jazzy-builtin-interfaces" in line
 
 
+@alone
 def test_an_rclpy_without_a_library_that_it_needs_is_named(tmp_path: Path) -> None:
     text = "raise ImportError('librcl.so: cannot open shared object file\\nThe C extension failed')"
     package(tmp_path, "rclpy", text)
@@ -76,6 +83,7 @@ def test_two_distributions_that_do_not_fit_are_both_named(tmp_path: Path) -> Non
     assert "unset PYTHONPATH" in line
 
 
+@alone
 @pytest.mark.skipif(not LACKS_TF2, reason="no ROS 2 without tf2_msgs is on the path")
 def test_without_a_compiler_the_message_that_is_missing_is_named(tmp_path: Path) -> None:
     ros2 = [Path(entry) for entry in os.environ["PYTHONPATH"].split(os.pathsep)]

@@ -95,7 +95,7 @@ def test_k_may_be_that_of_the_region_and_it_is_said():
     shifted[:2, 2] = 30, 40
     reading = read_camera_info(info(k=shifted, p=shifted, roi=region(160, 60, 100, 90)), "cam", FORWARD)
     np.testing.assert_array_equal(reading.camera.intrinsics, shifted)
-    assert "K is taken as that of the region" in reading.notes[0]
+    assert "K is treated as that of the region" in reading.notes[0]
 
 
 def test_images_are_rectified_where_p_alone_says_something():
@@ -163,8 +163,8 @@ def test_a_body_frame_is_read_as_one_and_it_is_said():
     ("change", "says"),
     [
         ({"k": np.zeros((3, 3))}, "focal length"),
-        ({"k": np.diag([1266.0, 1250.0, 0.0])}, "of no camera"),
-        ({"k": np.diag([1e308, 1e308, 1.0])}, "of no camera"),
+        ({"k": np.diag([1266.0, 1250.0, 0.0])}, "do not belong to a camera"),
+        ({"k": np.diag([1e308, 1e308, 1.0])}, "do not belong to a camera"),
         ({"distortion_model": "double_sphere", "d": [0.1, 0.2]}, "cam: distortion model 'double_sphere'"),
         ({"d": [0.1, 0.2, 0.3]}, "cam: .*not 3"),
         ({"width": 0}, "image size"),

@@ -174,3 +174,36 @@ def test_libraries_that_hide_a_full_disk_say_it_too(tmp_path):
         with pytest.raises(DeployError, match=r"pruned\.safetensors: File too large"):
             write_weights(state, tmp_path / "pruned.safetensors", {}, DeployError)
     assert names(tmp_path) == []
+
+
+def test_a_link_stays_one_and_its_file_is_replaced(tmp_path):
+    target, link = tmp_path / "file", tmp_path / "link"
+    target.write_bytes(OLD)
+    link.symlink_to(target)
+    assert write(link, NEW) == link
+    assert link.is_symlink()
+    assert target.read_bytes() == NEW
+
+
+def test_a_file_keeps_the_mode_of_the_older_one(tmp_path):
+    target = tmp_path / "file"
+    target.write_bytes(OLD)
+    target.chmod(0o600)
+    write(target, NEW)
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_pipe_is_written_to_and_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE)
+    write(pipe, NEW)
+    assert reader.communicate(timeout=20)[0] == NEW
+    assert pipe.is_fifo()
+    assert names(tmp_path) == ["pipe"]
+
+
+def test_the_current_folder_is_no_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LssBevError, match=r"cannot write \.: it is the current folder"):
+        write(".", NEW)

@@ -134,7 +134,7 @@ def test_an_empty_cloud_has_no_points():
         ),
         (cloud([bytes(4)], 2, 2, XYZ, 4), "field x .* ends at byte 4 of a point, beyond its point_step of 2"),
         (cloud([bytes(24)], 2, 12, (*XYZ[:2], ("z", 10, 7)), 24), "field z .* ends at byte 14"),
-        (cloud([bytes(24)], 2, 12, (*XYZ[:2], ("z", 8, 99)), 24), r"and this one has x .*z \(type 99\)"),
+        (cloud([bytes(24)], 2, 12, (*XYZ[:2], ("z", 8, 99)), 24), r"but this one has x .*z \(type 99\)"),
         (cloud([bytes(24)], 2, 12, XYZ[:2], 24), "numeric fields x, y and z"),
         (cloud([bytes(23)], 2, 12, XYZ, 24), "23 bytes do not hold a point cloud of 1 rows of 2 points"),
         (cloud([bytes(32), bytes(20)], 2, 12, XYZ, 32), r"52 bytes do not hold .* \(row_step 32\)"),

@@ -67,11 +67,14 @@ def half_a_ros2(folder):
         ("typer", "typer is not installed: pip install typer"),
         ("rich", "rich is not installed: pip install rich"),
         ("pipros,rclpy", "pip install ./pipros"),
+        ("cyclonedds,rclpy", "cyclonedds"),
     ],
 )
-def test_the_command_without_what_it_needs(without, gone, remedy):
-    arguments = ["launch", "demo.launch.py", "--show-args"]
-    assert remedy in only_line(without(gone, "-m", "lss_bev_ros.cli", *arguments))
+@pytest.mark.parametrize("command", ["launch demo.launch.py", "demo"])
+def test_the_command_without_what_it_needs(without, tmp_path, gone, remedy, command):
+    arguments = [*command.split(), *(["--runs", str(tmp_path / "runs")] if command == "demo" else [])]
+    assert remedy in only_line(without(gone, "-m", "lss_bev_ros.cli", *arguments)).lower()
+    assert not (tmp_path / "runs").exists()
 
 
 def test_an_extra_is_named_when_it_is_needed(without, tmp_path):

@@ -11,11 +11,13 @@ from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 import lss_bev_ros
 import pipros
 
-packaging = pytest.importorskip("packaging.requirements")
 setuptools = pytest.importorskip("setuptools")
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +48,7 @@ def environment(python, machine="x86_64"):
 
 def applying(lines, python, machine="x86_64"):
     """Those requirements of some lines that count for a Python on Linux."""
-    found = [packaging.Requirement(line) for line in lines]
+    found = [Requirement(line) for line in lines]
     return [one for one in found if one.marker is None or one.marker.evaluate(environment(python, machine))]
 
 
@@ -84,8 +86,6 @@ def test_manifest_and_setup_tell_the_same(setup):
 
 
 def test_one_range_of_pythons(setup):
-    from packaging.specifiers import SpecifierSet
-
     supported = SpecifierSet(str(setup.python_requires))
     assert [f"3.{n}" for n in range(8, 18) if f"3.{n}.1" in supported] == list(PYTHONS)
     told = [line.rpartition(" ")[2] for line in setup.classifiers if " :: Python :: 3." in line]
@@ -106,10 +106,11 @@ def test_everything_is_pinned(setup, python):
     lines += [line for extra in setup.extras_require.values() for line in extra]
     pinned = pins(python)
     for requirement in applying(lines, python):
-        if requirement.name == "pipros":
+        name = canonicalize_name(requirement.name)
+        if name == "pipros":
             continue
-        assert requirement.name in pinned, f"constraints.txt does not pin {requirement.name} for {python}"
-        assert pinned[requirement.name] in requirement.specifier, f"{requirement} for {python}"
+        assert name in pinned, f"constraints.txt does not pin {name} for {python}"
+        assert pinned[name] in requirement.specifier, f"{requirement} for {python}"
 
 
 @pytest.mark.parametrize("python", PYTHONS)
@@ -143,7 +144,8 @@ def test_wheels_for_linux_on_arm(setup, python, tmp_path):
     lines = [*setup.install_requires, "rosbags"]
     lines += [line for extra in CORE for line in setup.extras_require.get(extra, ())]
     pinned = pins(python, "aarch64")
-    wanted = sorted({f"{one.name}=={pinned[one.name]}" for one in applying(lines, python, "aarch64")})
+    names = {canonicalize_name(one.name) for one in applying(lines, python, "aarch64")}
+    wanted = sorted(f"{name}=={pinned[name]}" for name in names)
     glibc = [f"manylinux_2_{minor}_aarch64" for minor in range(28, 16, -1)] + ["manylinux2014_aarch64"]
     options = ["--implementation", "cp", "--python-version", python]
     options += [part for tag in glibc for part in ("--platform", tag)]

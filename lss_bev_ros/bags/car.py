@@ -145,7 +145,7 @@ def _chosen(
         fitting = [each for each in cars if needed in found[each]]
         if len(fitting) != 1:
             raise RosError(
-                f"bag {bag.path} holds the cameras of several cars; choose one with --namespace: {told}"
+                f"bag {bag.path} contains the cameras of several cars; choose one with --namespace: {told}"
             )
         return fitting[0]
     return cars[0] if cars else next((each for each in sorted(found) if needed in found[each]), "")
@@ -208,7 +208,7 @@ class RecordedMounting:
     def camera(self, name: str, info: Any, stamp: int) -> Camera | None:
         """A camera as its camera_info and the transforms tell it; the same object while nothing changes."""
         if info is None:
-            self._warn(f"{name} is not placed: the bag has no camera_info of it")
+            self._warn(f"{name} is not placed: the bag has no camera_info for it")
             return None
         pose = self.pose(info.header.frame_id, stamp, name)
         if pose is None:

@@ -95,7 +95,7 @@ def convert(
     for name, together in [(out.name, filled)] if one_bag else [(scene, [scene]) for scene in filled]:
         target = out if one_bag else out / name
         if target.exists():
-            raise RosError(f"bag {target} exists already; convert to another folder or remove it")
+            raise RosError(f"bag {target} already exists; convert to another folder or remove it")
         with replacing(target, RosError) as partial:
             bag = _Bag(partial, target.name, options, made, reader.cameras)
             start = 0
@@ -163,7 +163,7 @@ def _check_sweeps(
         raise DatasetError(f"{reader.dataroot}: has no sweeps, keyframes only; leave out --sweeps")
     if between and not any(shot.path.exists() for shot in between):
         raise DatasetError(
-            f"{reader.dataroot}: its tables name {len(between)} sweeps, but the files are not there "
+            f"{reader.dataroot}: its tables name {len(between)} sweeps, but the files are missing "
             f"({between[0].path}, ...); unpack the sweeps into the data root or give --no-sweeps"
         )
 

@@ -106,7 +106,7 @@ def film_frames(
                 f"bag {path} has no {PREDICTION_TOPIC}; give --weights to predict the grids from its images"
             )
         if not any(topics.image_topic(name) in names for name in car.cameras):
-            raise RosError(f"bag {path} has no <camera>/image_raw/compressed, so nothing to show")
+            raise RosError(f"bag {path} has no <camera>/image_raw/compressed, so there is nothing to show")
         say = Warn(warn)
         headers = [message.header for _, message in decoded(bag, [names[anchor]], say)]
         stamps = sorted({messages.from_stamp(header.stamp) for header in headers})

@@ -6,6 +6,7 @@ import os
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from rosbags.interfaces import QosDurability, QosReliability
@@ -23,7 +24,7 @@ _DEPTH = 100
 _TOLD = ("reliability", "slop", "sim_time")
 
 
-def of_bag(path: Path, **options: object) -> Recording:
+def of_bag(path: Path, **options: Any) -> Recording:
     """Read a bag once: all stamps, a few pictures and scans.
 
     Args:
@@ -38,7 +39,7 @@ def of_bag(path: Path, **options: object) -> Recording:
     told, chosen = _split(options)
     with Bag(path) as bag:
         seconds = (bag.end - bag.start) / 1e9
-        collector = Collector(every=seconds / _MOMENTS, **chosen)  # type: ignore[arg-type]
+        collector = Collector(every=seconds / _MOMENTS, **chosen)
         for topic in bag.topics:
             offers = [
                 Offer(
@@ -54,7 +55,7 @@ def of_bag(path: Path, **options: object) -> Recording:
     return collector.recording(str(path), losses=losses, **told)
 
 
-def of_topics(seconds: float, **options: object) -> Recording:
+def of_topics(seconds: float, **options: Any) -> Recording:
     """Listen to every topic for some seconds.
 
     Args:
@@ -64,7 +65,7 @@ def of_topics(seconds: float, **options: object) -> Recording:
     from pipros.topic import Session, message_class, request_for
 
     told, chosen = _split(options)
-    collector = Collector(every=max(0.5, seconds / _MOMENTS), **chosen)  # type: ignore[arg-type]
+    collector = Collector(every=max(0.5, seconds / _MOMENTS), **chosen)
     known: set[str] = set()
     with Session() as session:
         node = session.node
@@ -102,7 +103,7 @@ def of_topics(seconds: float, **options: object) -> Recording:
     return collector.recording("live", sockets=Sockets.read(os.environ, stand_in=activate()), **told)
 
 
-def _split(options: dict[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+def _split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Options of the Recording, and of the Collector."""
     told = {name: value for name, value in options.items() if name in _TOLD}
     return told, {name: value for name, value in options.items() if name not in _TOLD}

@@ -1,4 +1,9 @@
-"""`lss-bev benchmark`: every way to run the network, on the same frames, in one run."""
+"""`lss-bev benchmark`: every way to run the network, on the same frames, in one run.
+
+`benchmark` runs the `modes` in `turns`; `report`, `summary` and `datasheet` tell what came. Beside it:
+`nodes` measures processes over the middleware, `dashboard` the page, `scaling` how costs grow, `profile` the
+launches on a GPU, `tables` opening large data sets. `compare` and `frontier` are commands of their own.
+"""
 
 from ..evaluation.frames import BenchmarkFrames, dataset_frames, random_frames
 from .benchmark import run_benchmark

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def save_frames(frames: BenchmarkFrames, path: Path) -> None:
             rotations.append(camera.pose.rotation)
             translations.append(camera.pose.translation)
             images.append(np.frombuffer(image, dtype=np.uint8))
-    arrays = {
+    arrays: dict[str, Any] = {
         "format": np.array(FORMAT),
         "source": np.array(frames.source),
         "stamps": np.array([frame.stamp for frame in frames.sets], dtype=np.int64),
@@ -90,7 +91,7 @@ def load_frames(path: Path) -> BenchmarkFrames:
         raise DatasetError(f"{path}: file is missing; write it with `--save-frames {path}`") from None
     except _DAMAGED as error:
         raise DatasetError(
-            f"{path}: no file of benchmark frames ({error}); write one with `--save-frames`"
+            f"{path}: not a file of benchmark frames ({error}); write one with `--save-frames`"
         ) from None
 
 

@@ -76,24 +76,31 @@ class Preset(str, Enum):
 @bag.command(cls=_Record)
 def record(
     positional: Annotated[list[str] | None, typer.Argument(metavar="[TOPIC]...")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder to make.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder to create.")] = None,
     every: Annotated[
-        bool, typer.Option("--all", "-a", "--all-topics", help="All topics, new ones too.")
+        bool, typer.Option("--all", "-a", "--all-topics", help="All topics, including new ones.")
     ] = False,
-    topics: Annotated[Names, typer.Option("--topics", help="These, one or more.")] = None,
-    regex: Annotated[str, typer.Option("--regex", "-e", help="Those that contain the expression.")] = "",
-    exclude_topics: Annotated[Names, typer.Option("--exclude-topics", help="Not these.")] = None,
-    exclude_regex: Annotated[str, typer.Option("--exclude-regex", help="None that contain it.")] = "",
-    exclude: Annotated[Names, typer.Option("--exclude", help="Name or expression of a whole name.")] = None,
-    hidden: Annotated[bool, typer.Option("--include-hidden-topics", help="Hidden ones too.")] = False,
+    topics: Annotated[Names, typer.Option("--topics", help="One or more topics to record.")] = None,
+    regex: Annotated[
+        str, typer.Option("--regex", "-e", help="Topics whose name contains this expression.")
+    ] = "",
+    exclude_topics: Annotated[Names, typer.Option("--exclude-topics", help="Topics to leave out.")] = None,
+    exclude_regex: Annotated[
+        str, typer.Option("--exclude-regex", help="Leave out names that contain this.")
+    ] = "",
+    exclude: Annotated[
+        Names,
+        typer.Option("--exclude", help="Topics to leave out: a name, or an expression for the whole name."),
+    ] = None,
+    hidden: Annotated[bool, typer.Option("--include-hidden-topics", help="Include hidden topics.")] = False,
     max_bag_size: Annotated[
-        int, typer.Option("--max-bag-size", "-b", help="Bytes of a file, 0 for no limit.")
+        int, typer.Option("--max-bag-size", "-b", help="Largest file, in bytes; 0: no limit.")
     ] = 0,
     max_bag_duration: Annotated[
-        float, typer.Option("--max-bag-duration", "-d", help="Seconds of a file, 0 for no limit.")
+        float, typer.Option("--max-bag-duration", "-d", help="Longest file, in seconds; 0: no limit.")
     ] = 0.0,
     compression_mode: Annotated[
-        CompressionMode, typer.Option("--compression-mode", help="What is compressed.")
+        CompressionMode, typer.Option("--compression-mode", help="What to compress.")
     ] = CompressionMode.none,
     compression_format: Annotated[str, typer.Option("--compression-format", help="zstd.")] = "",
     preset: Annotated[
@@ -103,7 +110,7 @@ def record(
     repeated: Annotated[
         Names,
         typer.Option(
-            "--repeat-transient-local", help="TOPIC[=DEPTH], last messages of which begin each new file."
+            "--repeat-transient-local", help="TOPIC[=DEPTH]: each new file begins with its last messages."
         ),
     ] = None,
     duration: Annotated[float | None, typer.Option("--duration", help="Seconds to record.")] = None,
@@ -158,39 +165,50 @@ def _depths(given: Iterable[str]) -> dict[str, int]:
 @bag.command(cls=_Play)
 def play(
     path: BagPath,
-    rate: Annotated[float, typer.Option("--rate", "-r", help="Speed.")] = 1.0,
-    loop: Annotated[bool, typer.Option("--loop", "-l", help="Begin again at the end.")] = False,
-    topics: Annotated[Names, typer.Option("--topics", help="Only these, one or more.")] = None,
-    regex: Annotated[str, typer.Option("--regex", "-e", help="Only whole names that match.")] = "",
-    exclude_topics: Annotated[Names, typer.Option("--exclude-topics", help="Not these.")] = None,
+    rate: Annotated[float, typer.Option("--rate", "-r", help="Playback speed.")] = 1.0,
+    loop: Annotated[bool, typer.Option("--loop", "-l", help="Start again at the end.")] = False,
+    topics: Annotated[Names, typer.Option("--topics", help="Play only these topics, one or more.")] = None,
+    regex: Annotated[str, typer.Option("--regex", "-e", help="Play topics whose whole name matches.")] = "",
+    exclude_topics: Annotated[Names, typer.Option("--exclude-topics", help="Topics to leave out.")] = None,
     exclude_regex: Annotated[
-        str, typer.Option("--exclude-regex", "-x", help="No whole name that matches.")
+        str, typer.Option("--exclude-regex", "-x", help="Leave out topics whose whole name matches.")
     ] = "",
-    remap: Annotated[Names, typer.Option("--remap", "-m", help="old:=new, one or more.")] = None,
-    start_offset: Annotated[float, typer.Option("--start-offset", help="Seconds to leave out.")] = 0.0,
+    remap: Annotated[
+        Names, typer.Option("--remap", "-m", help="Rename topics: old:=new, one or more.")
+    ] = None,
+    start_offset: Annotated[
+        float, typer.Option("--start-offset", help="Seconds to skip at the start.")
+    ] = 0.0,
     playback_duration: Annotated[
-        float, typer.Option("--playback-duration", help="Seconds to play; below 0 for all.")
+        float, typer.Option("--playback-duration", help="Seconds to play; negative: all.")
     ] = -1.0,
     playback_until_sec: Annotated[
-        float, typer.Option("--playback-until-sec", help="Stop at this stamp, seconds since 1970.")
+        float, typer.Option("--playback-until-sec", help="Stop at this time, in seconds since 1970.")
     ] = -1.0,
     playback_until_nsec: Annotated[
-        int, typer.Option("--playback-until-nsec", help="Stop at this stamp, nanoseconds since 1970.")
+        int, typer.Option("--playback-until-nsec", help="Stop at this time, in nanoseconds since 1970.")
     ] = -1,
     clock: Annotated[
-        float | None, typer.Option("--clock", help="Publish /clock, times a second; 40 without a number.")
+        float | None, typer.Option("--clock", help="Publish /clock at this rate in Hz; 40 without a number.")
     ] = None,
-    delay: Annotated[float, typer.Option("--delay", "-d", help="Seconds before each loop.")] = 0.0,
+    delay: Annotated[float, typer.Option("--delay", "-d", help="Seconds to wait before each loop.")] = 0.0,
     start_paused: Annotated[
-        bool, typer.Option("--start-paused", "-p", help="Wait for space, or the service ~/resume.")
+        bool,
+        typer.Option(
+            "--start-paused",
+            "-p",
+            help="Start paused; the space bar or the service ~/resume starts playback.",
+        ),
     ] = False,
     no_keys: Annotated[
-        bool, typer.Option("--disable-keyboard-controls", help="Leave the keyboard alone.")
+        bool, typer.Option("--disable-keyboard-controls", help="Ignore the keyboard.")
     ] = False,
     qos_overrides: Overrides = None,
-    storage: Annotated[str, typer.Option("--storage", "-s", help="mcap or sqlite3; the bag tells it.")] = "",
+    storage: Annotated[
+        str, typer.Option("--storage", "-s", help="mcap or sqlite3; detected by default.")
+    ] = "",
 ) -> None:
-    """Publish what a bag holds as it was recorded."""
+    """Publish the messages of a bag as they were recorded."""
     from pipros import bag as bags
     from pipros.launching import parse_arguments
 
@@ -221,9 +239,9 @@ def play(
 @bag.command("info")
 def info(
     path: BagPath,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
-    """Print what a bag holds."""
+    """Print what a bag contains."""
     from pipros.bag import describe, summarise
 
     print(json.dumps(summarise(path)) if as_json else describe(path))

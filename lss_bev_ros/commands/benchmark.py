@@ -16,41 +16,56 @@ if TYPE_CHECKING:
 
 
 def benchmark(
-    dataroot: Annotated[Path | None, typer.Option(help="By default the demo's scene.")] = None,
+    dataroot: Annotated[
+        Path | None, typer.Option(help="nuScenes data root; by default the demo's scene.")
+    ] = None,
     frames: Annotated[
-        Path | None, typer.Option(help="Frames from a file of --save-frames: needs no data set reader.")
+        Path | None,
+        typer.Option(help="Take the frames from a file of --save-frames; no data set reader is needed."),
     ] = None,
     save_frames: Annotated[
-        Path | None, typer.Option(help="Write the frames to an .npz for another machine, and stop.")
+        Path | None, typer.Option(help="Only write the frames to an .npz file, for another machine.")
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="Frames of the data set to go round.")] = 8,
+    count: Annotated[
+        int, typer.Option(min=1, help="Number of frames of the data set, used over and over.")
+    ] = 8,
     modes: Annotated[
         str,
-        typer.Option(help="serial, reference and backends, comma-separated; `torch:bf16` for one precision."),
+        typer.Option(
+            help="serial, reference and backends, separated by commas; `torch:bf16` for one precision."
+        ),
     ] = "",
     weights: Annotated[str, typer.Option(help="builtin, a checkpoint, or seed:N.")] = "builtin",
-    repetitions: Annotated[int, typer.Option(min=1, help="Turns of each mode.")] = 20,
-    threads: Annotated[int, typer.Option(min=0, help="CPU threads, 0 leaves it to torch.")] = 0,
-    memory: Annotated[bool, typer.Option(help="Each mode in a process of its own, for its memory.")] = True,
-    nodes: Annotated[bool, typer.Option(help="Measure the nodes as processes too.")] = False,
+    repetitions: Annotated[int, typer.Option(min=1, help="Number of timed rounds of each mode.")] = 20,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch decides.")] = 0,
+    memory: Annotated[
+        bool, typer.Option(help="Run each mode in its own process to measure its memory.")
+    ] = True,
+    nodes: Annotated[bool, typer.Option(help="Also measure the nodes as processes.")] = False,
     dashboard: Annotated[
-        bool, typer.Option(help="Measure the dashboard with 0, 5 and 50 clients, and nothing else.")
+        bool, typer.Option(help="Only measure the dashboard, with 0, 5 and 50 clients.")
     ] = False,
     scaling: Annotated[
-        str, typer.Option(help="How a backend, say `torch:fp32`, grows with cameras and sizes.")
+        str, typer.Option(help="Measure how a backend, such as `torch:fp32`, scales with cameras and sizes.")
     ] = "",
     profile: Annotated[
         bool,
-        typer.Option(help="Time every launch of the cuda backend by itself, against what the chip can do."),
+        typer.Option(
+            help="Time every kernel launch of the cuda backend and compare it with the limit of the GPU."
+        ),
     ] = False,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Report.")] = Path("runs/benchmark.json"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Report file.")] = Path(
+        "runs/benchmark.json"
+    ),
     datasheet: Annotated[
         Path | None,
-        typer.Option(help="Write NAME.json, NAME.md and charts, such as docs/performance/cpu."),
+        typer.Option(
+            help="Also write NAME.json, NAME.md and charts; NAME is for example docs/performance/cpu."
+        ),
     ] = None,
-    commit: Annotated[str, typer.Option(help="Commit of the code, where it lies in no checkout.")] = "",
+    commit: Annotated[str, typer.Option(help="Commit of the code, if it is not in a git checkout.")] = "",
 ) -> None:
-    """Measure every way to run the network, in turns on the same frames, and the nodes over DDS."""
+    """Measure every way to run the network, alternating on the same frames, and the nodes over DDS."""
     # Read when torch is loaded: threads that wait do not spin, so a busy machine blurs the ratios less.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from .. import files

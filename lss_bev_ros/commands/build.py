@@ -13,25 +13,31 @@ from .console import console
 def build(
     models: Annotated[list[Path], typer.Argument(help="Exported .onnx files, fp32, fp16 or with Q/DQ.")],
     out: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder of the engines; the model's by default.")
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for the engines; by default that of the model."),
     ] = None,
-    workspace: Annotated[int, typer.Option(help="MiB that tactics may use; 0 for all.")] = 0,
+    workspace: Annotated[int, typer.Option(help="Workspace limit of the tactics, in MiB; 0: no limit.")] = 0,
     dla: Annotated[
-        int | None, typer.Option(help="DLA core, for the camera encoder; the rest stays on the GPU.")
+        int | None, typer.Option(help="Run the camera encoder on this DLA core; the rest stays on the GPU.")
     ] = None,
     shape: Annotated[
         list[str] | None,
         typer.Option(
-            help="Of an input with free sizes: name=smallest,usual,largest, such as "
+            help="Sizes of an input with free dimensions: name=smallest,usual,largest, such as "
             "images=1x3x128x352,6x3x128x352,8x3x128x352."
         ),
     ] = None,
-    level: Annotated[int | None, typer.Option(min=0, max=5, help="How long to search, 0 to 5.")] = None,
-    rebuild: Annotated[bool, typer.Option(help="Build even where an engine fits.")] = False,
+    level: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=5, help="TensorRT's builder optimization level: 0 (fast build) to 5 (long search)."
+        ),
+    ] = None,
+    rebuild: Annotated[bool, typer.Option(help="Build even if a matching engine exists.")] = False,
 ) -> None:
     """Build TensorRT engines on this machine, for this machine.
 
-    An engine that is there is kept where it is of the same model, options, TensorRT and GPU.
+    An existing engine is kept if it has the same model, options, TensorRT and GPU.
     """
     from rich.progress import Progress
 

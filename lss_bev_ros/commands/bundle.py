@@ -25,12 +25,12 @@ def create(
     data: Annotated[
         Path | None, typer.Option(help="nuScenes data root; by default the demo's scene.")
     ] = None,
-    frames: Annotated[int, typer.Option(help="Keyframes to take along.", min=1)] = 8,
+    frames: Annotated[int, typer.Option(help="Number of keyframes to pack.", min=1)] = 8,
     model: Annotated[
         list[Path] | None,
-        typer.Option("--model", "-m", help="Exported network; repeatable. None: fp32, fp16."),
+        typer.Option("--model", "-m", help="Exported network; repeatable. By default fp32 and fp16."),
     ] = None,
-    weights: Annotated[str, typer.Option(help="Weights that the models were made from.")] = "builtin",
+    weights: Annotated[str, typer.Option(help="Weights from which the models were exported.")] = "builtin",
 ) -> None:
     """Pack models, calibration, frames, expected outputs and a runner into one file."""
     import tempfile
@@ -59,10 +59,12 @@ def create(
 def run(
     context: typer.Context,
     file: BundlePath,
-    host: Annotated[str | None, typer.Option(help="Run it there over ssh, user@host.")] = None,
-    python: Annotated[str, typer.Option(help="Interpreter on the host.")] = "python3",
-    ssh: Annotated[list[str] | None, typer.Option("--ssh-option", help="For ssh and scp, -o's text.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Results.")] = None,
+    host: Annotated[str | None, typer.Option(help="Run on this device over ssh: user@host.")] = None,
+    python: Annotated[str, typer.Option(help="Python interpreter on the host.")] = "python3",
+    ssh: Annotated[
+        list[str] | None, typer.Option("--ssh-option", help="Option for ssh and scp, as after their -o.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Results file.")] = None,
 ) -> None:
     """Run every model on every frame and measure it, here or on a device.
 
@@ -88,11 +90,13 @@ def run(
 @bundle.command()
 def check(
     file: BundlePath,
-    results: Annotated[Path, typer.Argument(help="What `bundle run` wrote.")],
-    iou_loss: Annotated[float, typer.Option(help="Accepted loss of IoU.")] = 0.01,
-    cosine: Annotated[float, typer.Option(help="Accepted cosine of the logits to PyTorch's.")] = 0.99,
+    results: Annotated[Path, typer.Argument(help="Results file of `bundle run`.")],
+    iou_loss: Annotated[float, typer.Option(help="Largest accepted loss of IoU.")] = 0.01,
+    cosine: Annotated[
+        float, typer.Option(help="Lowest accepted cosine similarity with PyTorch's logits.")
+    ] = 0.99,
 ) -> None:
-    """Print accuracy and latency of the device beside home's; exit code 1 past a tolerance."""
+    """Compare the device's accuracy and latency with this machine's; exit code 1 past a tolerance."""
     from rich.table import Table
 
     from ..deploy.bundle import check_bundle
@@ -125,7 +129,7 @@ def check(
 
 @bundle.command()
 def verify(file: BundlePath) -> None:
-    """Check that a bundle is whole."""
+    """Check that a bundle is complete and undamaged."""
     from ..deploy.bundle.runner.archive import BundleError
     from ..errors import DeployError
 

@@ -11,7 +11,7 @@ from .console import console, progress
 
 
 def compare(
-    first: Annotated[str, typer.Argument(metavar="A", help="What B is measured against.")],
+    first: Annotated[str, typer.Argument(metavar="A", help="What to compare B with.")],
     second: Annotated[
         str,
         typer.Argument(
@@ -23,24 +23,31 @@ def compare(
     dataroot: Annotated[
         Path | None, typer.Option("--data", help="nuScenes data root; a synthetic scene by default.")
     ] = None,
-    frames: Annotated[int, typer.Option(help="Keyframes, spread over the data.")] = 20,
+    frames: Annotated[int, typer.Option(help="Number of keyframes, spread over the data.")] = 20,
     cameras: Annotated[
-        list[int] | None, typer.Option(help="Also with only so many cameras; repeatable; all.")
+        list[int] | None, typer.Option(help="Also compare with only this many cameras; repeatable.")
     ] = None,
-    weights: Annotated[str, typer.Option(help="Of backends: builtin, a checkpoint, or seed:N.")] = "builtin",
-    threads: Annotated[int, typer.Option(help="CPU threads, 0 leaves it to the backend.")] = 0,
-    threshold: Annotated[float, typer.Option(help="Probability from which a cell is predicted.")] = 0.5,
-    tolerance_cosine: Annotated[float | None, typer.Option(help="Least cosine of any tensor.")] = None,
+    weights: Annotated[
+        str, typer.Option(help="Weights of backends: builtin, a checkpoint, or seed:N.")
+    ] = "builtin",
+    threads: Annotated[int, typer.Option(help="CPU threads; 0: the backend decides.")] = 0,
+    threshold: Annotated[
+        float, typer.Option(help="Lowest probability at which a cell counts as predicted.")
+    ] = 0.5,
+    tolerance_cosine: Annotated[
+        float | None, typer.Option(help="Lowest cosine similarity of any tensor.")
+    ] = None,
     tolerance_iou: Annotated[float | None, typer.Option(help="Largest difference of IoU.")] = None,
-    tolerance_agreement: Annotated[float | None, typer.Option(help="Least share of equal cells.")] = None,
+    tolerance_agreement: Annotated[float | None, typer.Option(help="Lowest share of equal cells.")] = None,
     tolerance_error: Annotated[float | None, typer.Option(help="Largest error of a logit.")] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Report: .md or .json, the other is written beside it.")
+        Path,
+        typer.Option("--output", "-o", help="Report, .md or .json; the other one is written next to it."),
     ] = Path("runs/compare.md"),
 ) -> None:
-    """Compare two ways to run the network on the same frames; exit with 1 past a tolerance.
+    """Compare two ways to run the network on the same frames; exit code 1 past a tolerance.
 
-    What is not given as a tolerance follows from the coarser precision of the two.
+    A tolerance that is not given follows from the lower precision of the two.
     """
     from .. import files
     from ..benchmark import compare as comparing

@@ -23,23 +23,27 @@ class Compression(str, Enum):
 
 def convert(
     dataroot: Annotated[Path, typer.Argument(help="nuScenes data root.")],
-    out: Annotated[Path, typer.Argument(help="Folder to make, of one bag a scene.")],
-    version: Annotated[str, typer.Option(help="Version; the one that is there by default.")] = "",
+    out: Annotated[Path, typer.Argument(help="Folder to create, with one bag per scene.")],
+    version: Annotated[str, typer.Option(help="Version; by default the one found.")] = "",
     scenes: Annotated[list[str] | None, typer.Option("--scene", help="Only this scene; repeatable.")] = None,
     sweeps: Annotated[
-        bool | None, typer.Option(help="What lies between keyframes too; where there is any by default.")
+        bool | None, typer.Option(help="Include the frames between keyframes; by default if there are any.")
     ] = None,
-    one_bag: Annotated[bool, typer.Option("--one-bag", help="All scenes in one bag: OUT itself.")] = False,
+    one_bag: Annotated[
+        bool, typer.Option("--one-bag", help="Write all scenes into one bag: OUT itself.")
+    ] = False,
     compression: Annotated[
-        Compression, typer.Option(help="zstd shrinks LiDAR and grids, not JPEG images.")
+        Compression, typer.Option(help="Compression; zstd shrinks LiDAR and grids, but not JPEG images.")
     ] = Compression.none,
     vehicle_categories: Annotated[
         list[str] | None,
-        typer.Option(help="Categories that count as vehicles, A,B or repeated; by default names tell."),
+        typer.Option(
+            help="Categories that count as vehicles: A,B or repeated; by default decided by their names."
+        ),
     ] = None,
-    max_bag_size: Annotated[int, typer.Option(help="Bytes of a bag's file, 0 for no limit.")] = 0,
+    max_bag_size: Annotated[int, typer.Option(help="Largest file of a bag, in bytes; 0: no limit.")] = 0,
 ) -> None:
-    """Write scenes straight to rosbag2 bags (MCAP): what a replay would publish, without waiting for it."""
+    """Write scenes straight to rosbag2 bags (MCAP): what a replay would publish, as fast as possible."""
     from pipros.bag import StorageOptions
 
     from ..bags.convert import convert as run

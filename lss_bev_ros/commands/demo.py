@@ -15,10 +15,12 @@ def demo(
     arguments: Arguments = None,
     runs: Annotated[Path, typer.Option(help="Folder for data and results.")] = Path("runs"),
 ) -> None:
-    """Show everything at work: replay, inference, evaluation, a bag, a report and a picture.
+    """Show everything working: replay, inference, evaluation, a bag, a report and a picture.
 
     Without `dataroot:=DIR` a synthetic street scene is made once and replayed.
     """
     from ..demo.demonstration import run_demo
+    from ..ros2 import check
 
+    check()  # before a scene is made in vain
     raise typer.Exit(run_demo(arguments or [], runs, console))

@@ -35,11 +35,13 @@ class Frames(str, Enum):
 
 
 def doctor(
-    bag: Annotated[Path | None, typer.Option(help="Bag folder or .mcap file; live topics without.")] = None,
+    bag: Annotated[
+        Path | None, typer.Option(help="Bag folder or .mcap file; by default live topics.")
+    ] = None,
     seconds: Annotated[float, typer.Option(min=0.5, help="How long to listen to live topics.")] = 5.0,
     cameras: Annotated[
         list[str] | None,
-        typer.Option(help="As the parameter cameras: 'a,b' or repeated; nuScenes' six by default."),
+        typer.Option(help="Camera namespaces: 'a,b' or repeated; by default nuScenes' six."),
     ] = None,
     base_frame: Annotated[str, typer.Option(help="Frame of the car.")] = "base_link",
     image_transport: Annotated[
@@ -50,19 +52,19 @@ def doctor(
     ] = Reliability.best_effort,
     slop: Annotated[float, typer.Option(help="As the parameter of the node, seconds.")] = 0.05,
     camera_frames: Annotated[
-        Frames, typer.Option(help="optical: z forward; body: x forward; auto tells them apart.")
+        Frames, typer.Option(help="optical: z forward; body: x forward; auto: detect.")
     ] = Frames.auto,
     image_rectified: Annotated[
-        bool | None, typer.Option(help="Whether images are rectified; told by camera_info by default.")
+        bool | None, typer.Option(help="Whether images are rectified; by default camera_info decides.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for pictures: coverage, LiDAR in each camera.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
 ) -> None:
-    """Look at a car's topics, or a bag, before anything runs: what is there, what is wrong, what helps.
+    """Check a car's topics, or a bag, before anything runs: what is there, what is wrong, how to fix it.
 
-    Ends with exit code 1 where the grid cannot be right, and 0 with warnings or none.
+    The exit code is 1 if the grid cannot be right; 0 if there are only warnings, or none.
     """
     from ..bags.recordings import of_bag, of_topics
     from ..doctor import ERROR, examine

@@ -20,23 +20,29 @@ _SHOWN = 5
 
 def evaluate(
     dataroot: Annotated[Path, typer.Argument(help="nuScenes data root.")],
-    version: Annotated[str, typer.Option(help="Version; the one that is there by default.")] = "",
+    version: Annotated[str, typer.Option(help="Version; by default the one found.")] = "",
     scenes: Annotated[list[str] | None, typer.Option("--scene", help="Only this scene; repeatable.")] = None,
-    split: Annotated[str | None, typer.Option(help="Only the scenes of train, val or test.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Keyframes at most.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Only the scenes of this split: train, val or test.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Largest number of keyframes.")] = None,
     weights: Annotated[str, typer.Option(help="builtin, a checkpoint, or seed:N.")] = "builtin",
-    backend: Annotated[str, typer.Option(help="What runs the network.")] = "auto",
+    backend: Annotated[str, typer.Option(help="Engine that runs the network.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads, 0 leaves it to torch.")] = 0,
-    threshold: Annotated[float, typer.Option(help="Probability from which a cell is predicted.")] = 0.5,
+    threads: Annotated[int, typer.Option(help="CPU threads; 0: torch decides.")] = 0,
+    threshold: Annotated[
+        float, typer.Option(help="Lowest probability at which a cell counts as predicted.")
+    ] = 0.5,
     vehicle_categories: Annotated[
         list[str] | None,
-        typer.Option(help="Categories that count as vehicles, A,B or repeated; by default names tell."),
+        typer.Option(
+            help="Categories that count as vehicles: A,B or repeated; by default decided by their names."
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Report file.")] = None,
     study: Annotated[Path | None, typer.Option(help="Folder for curves and a contact sheet.")] = None,
 ) -> None:
-    """Score the network on a data set, with the numbers that the evaluation node would give.
+    """Score the network on a data set, with the same metrics as the evaluation node.
 
     With --split or --study also: vehicles that LiDAR sees apart, calibration, and recall by visibility. Ends
     with exit code 1 where no keyframe could be read, or none has anything to score it against.

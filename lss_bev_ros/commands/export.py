@@ -11,25 +11,29 @@ from .console import console
 
 
 def export(
-    out: Annotated[Path, typer.Argument(help="Folder, or one .onnx file for one part.")],
+    out: Annotated[Path, typer.Argument(help="Folder, or an .onnx file if only one part is exported.")],
     weights: Annotated[str, typer.Option(help="builtin, a checkpoint, or seed:N.")] = "builtin",
     part: Annotated[
         list[str] | None,
-        typer.Option(help="network (splat as standard operators), camera, bev; repeatable; all three."),
+        typer.Option(
+            help="network (splat as standard operators), camera or bev; repeatable; by default all three."
+        ),
     ] = None,
     precision: Annotated[str, typer.Option(help="fp32 or fp16.")] = "fp32",
-    batch: Annotated[int, typer.Option(help="Samples at once.")] = 1,
-    cameras: Annotated[int, typer.Option(help="Cameras a sample.")] = 6,
+    batch: Annotated[int, typer.Option(help="Batch size.")] = 1,
+    cameras: Annotated[int, typer.Option(help="Cameras per sample.")] = 6,
     dynamic: Annotated[
-        list[str] | None, typer.Option(help="Leave batch, cameras or tables free; repeatable.")
+        list[str] | None, typer.Option(help="Make batch, cameras or tables dynamic; repeatable.")
     ] = None,
     rig: Annotated[
         Path | None,
-        typer.Option(help="nuScenes data root, whose first rig's splat tables go into the network's file."),
+        typer.Option(
+            help="nuScenes data root; the splat tables of its first rig go into the network's file."
+        ),
     ] = None,
-    check: Annotated[bool, typer.Option(help="Run each file in onnxruntime against PyTorch.")] = True,
+    check: Annotated[bool, typer.Option(help="Compare each file in onnxruntime with PyTorch.")] = True,
 ) -> None:
-    """Write the network and its encoders as ONNX, each compared with PyTorch before it gets its name."""
+    """Write the network and its encoders as ONNX, each compared with PyTorch before it is saved."""
     from ..deploy.export import export_network, export_table, file_name
     from ..errors import DeployError
     from ..model import build_model, describe_weights
@@ -38,7 +42,7 @@ def export(
     parts = tuple(part or PARTS)
     single = out.suffix == ".onnx"
     if single and len(parts) != 1:
-        raise DeployError(f"{out} is one file: say which one --part goes into it, or name a folder")
+        raise DeployError(f"{out} is a single file: choose one --part for it, or give a folder")
     free, fixed = tuple(dynamic or ()), None
     if rig is not None:
         from ..evaluation.frames import dataset_frames

@@ -15,17 +15,19 @@ def frontier(
     model: Annotated[
         list[str],
         typer.Option(
-            help="LABEL=WEIGHTS or LABEL=BACKEND:PRECISION@WEIGHTS; repeatable, the first to compare with."
+            help="LABEL=WEIGHTS or LABEL=BACKEND:PRECISION@WEIGHTS; repeatable; the first is the baseline."
         ),
     ],
-    out: Annotated[Path, typer.Argument(help="Folder for table, picture and figures.")] = Path(
+    out: Annotated[Path, typer.Argument(help="Folder for the table, the chart and the figures.")] = Path(
         "runs/frontier"
     ),
-    dataroot: Annotated[Path | None, typer.Option(help="Annotated frames; by default the demo's.")] = None,
-    frames: Annotated[int, typer.Option(help="Frames, spread over the data.")] = 40,
-    threads: Annotated[int, typer.Option(help="CPU threads, 0 leaves it to the backends.")] = 0,
+    dataroot: Annotated[
+        Path | None, typer.Option(help="nuScenes data root with annotated frames; by default the demo's.")
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Number of frames, spread over the data.")] = 40,
+    threads: Annotated[int, typer.Option(help="CPU threads; 0: the backends decide.")] = 0,
 ) -> None:
-    """Measure IoU and latency of several networks on the same frames, in turns."""
+    """Measure IoU and latency of several networks, alternating on the same frames."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from ..benchmark.frontier import Contender, frontier_table, measure_frontier, write_frontier
     from ..demo.scene import synthetic_scene

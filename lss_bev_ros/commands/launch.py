@@ -14,7 +14,7 @@ def launch(
     file: Annotated[str, typer.Argument(help="demo.launch.py, another of the package's, or a path.")],
     arguments: Arguments = None,
     show_args: Annotated[bool, typer.Option("--show-args", "-s", help="List the file's arguments.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", "-d", help="Log what launch itself does.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", "-d", help="Log what the launch system does.")] = False,
 ) -> None:
     """Run a launch file, as `ros2 launch lss_bev_ros FILE` does."""
     from pipros import launching

@@ -16,23 +16,29 @@ def prune(
         "runs/prune/pruned.safetensors"
     ),
     weights: Annotated[str, typer.Option(help="builtin, a checkpoint, or seed:N.")] = "builtin",
-    speedup: Annotated[float, typer.Option(help="Times faster, the network alone, on this device.")] = 2.0,
-    dataroot: Annotated[Path | None, typer.Option(help="Annotated frames; by default the demo's.")] = None,
-    frames: Annotated[int, typer.Option(help="Frames that channels are scored on.")] = 32,
-    device: Annotated[str, typer.Option(help="cpu or cuda: where latency is measured.")] = "cpu",
-    precision: Annotated[str, typer.Option(help="Of the CPU engine: auto, fp32 or bf16.")] = "auto",
-    multiple: Annotated[int, typer.Option(help="Widths that change become multiples of this.")] = 8,
-    threads: Annotated[int, typer.Option(help="CPU threads, 0 leaves it to torch.")] = 0,
-    minutes: Annotated[float, typer.Option(help="Fine-tuning; 0 for none.")] = 10.0,
-    data: Annotated[str, typer.Option(help="To fine-tune on: synthetic, or a nuScenes root.")] = "synthetic",
+    speedup: Annotated[
+        float, typer.Option(help="Wanted speedup of the network alone, on this device.")
+    ] = 2.0,
+    dataroot: Annotated[
+        Path | None, typer.Option(help="nuScenes data root with annotated frames; by default the demo's.")
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Number of frames on which channels are scored.")] = 32,
+    device: Annotated[str, typer.Option(help="Device on which latency is measured: cpu or cuda.")] = "cpu",
+    precision: Annotated[str, typer.Option(help="Precision of the CPU engine: auto, fp32 or bf16.")] = "auto",
+    multiple: Annotated[int, typer.Option(help="Changed widths are multiples of this.")] = 8,
+    threads: Annotated[int, typer.Option(help="CPU threads; 0: torch decides.")] = 0,
+    minutes: Annotated[float, typer.Option(help="Minutes of fine-tuning; 0: none.")] = 10.0,
+    data: Annotated[
+        str, typer.Option(help="Data for fine-tuning: synthetic, or a nuScenes data root.")
+    ] = "synthetic",
     rate: Annotated[float, typer.Option(help="Highest learning rate of fine-tuning.")] = 1e-3,
-    batch: Annotated[int, typer.Option(help="Samples a step of fine-tuning.")] = 32,
+    batch: Annotated[int, typer.Option(help="Samples per step of fine-tuning.")] = 32,
 ) -> None:
-    """Take channels out of the network until it is so many times faster here, then fine-tune what is left.
+    """Remove channels from the network until it is as fast as asked on this machine, then fine-tune it.
 
-    Fine-tuning learns from the network before pruning too. With --minutes 0 it is left to
-    `lss-bev train --weights OUT --teacher WEIGHTS`, on a machine with a GPU say. Where the whole network is
-    not as fast as asked, the fastest one found is written, a line says so, and the exit code is 1.
+    Fine-tuning also learns from the unpruned network. With --minutes 0, fine-tune later with
+    `lss-bev train --weights OUT --teacher WEIGHTS`, for example on a machine with a GPU. If no network is
+    as fast as asked, the fastest one found is written, a line says so, and the exit code is 1.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from .. import files

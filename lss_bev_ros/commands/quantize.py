@@ -13,27 +13,35 @@ from .console import console, progress
 def quantize(
     source: Annotated[Path, typer.Argument(help="ONNX file of the network in fp32.")],
     out: Annotated[Path, typer.Argument(help="ONNX file to write.")],
-    dataroot: Annotated[Path | None, typer.Option(help="Calibration frames; by default the demo's.")] = None,
-    frames: Annotated[int, typer.Option(help="Calibration frames, spread over the data.")] = 16,
+    dataroot: Annotated[
+        Path | None, typer.Option(help="nuScenes data root for calibration; by default the demo's.")
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Number of calibration frames, spread over the data.")] = 16,
     sensitivity_frames: Annotated[
-        int, typer.Option(help="Of those, to try each layer alone on; 0 for none.")
+        int, typer.Option(help="Number of these on which each layer is tried alone; 0: none.")
     ] = 1,
-    method: Annotated[str, typer.Option(help="minmax, percentile or entropy.")] = "percentile",
-    percentile: Annotated[float, typer.Option(help="For that method.")] = 99.99,
-    equalize: Annotated[bool, typer.Option(help="Bring channels to one range first.")] = True,
-    bound: Annotated[float, typer.Option(help="IoU that may be lost on the calibration frames.")] = 0.01,
+    method: Annotated[
+        str, typer.Option(help="Calibration method: minmax, percentile or entropy.")
+    ] = "percentile",
+    percentile: Annotated[float, typer.Option(help="Percentile, for that method.")] = 99.99,
+    equalize: Annotated[bool, typer.Option(help="First equalize the ranges of the channels.")] = True,
+    bound: Annotated[
+        float, typer.Option(help="Largest accepted loss of IoU on the calibration frames.")
+    ] = 0.01,
     keep: Annotated[
-        list[str] | None, typer.Option(help="Layers to leave in float, by name or beginning; repeatable.")
+        list[str] | None, typer.Option(help="Layers to keep in float, by name or prefix; repeatable.")
     ] = None,
     part: Annotated[
-        list[Path] | None, typer.Option(help="fp32 file of an encoder, to quantise alike; repeatable.")
+        list[Path] | None, typer.Option(help="fp32 file of an encoder to quantise the same way; repeatable.")
     ] = None,
-    runtime: Annotated[str, typer.Option(help="Whose Q/DQ: onnxruntime or tensorrt.")] = "onnxruntime",
-    reduced: Annotated[str, typer.Option(help="7 bit weights: auto (without VNNI), yes or no.")] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads, 0 for all cores.")] = 0,
-    turns: Annotated[int, typer.Option(help="Timed runs of each file.")] = 10,
+    runtime: Annotated[str, typer.Option(help="Q/DQ style: onnxruntime or tensorrt.")] = "onnxruntime",
+    reduced: Annotated[
+        str, typer.Option(help="7-bit weights: auto (if the CPU has no VNNI), yes or no.")
+    ] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads; 0: all cores.")] = 0,
+    turns: Annotated[int, typer.Option(help="Number of timed runs of each file.")] = 10,
 ) -> None:
-    """Quantise an exported network to INT8, leaving the most sensitive layers in float until IoU holds."""
+    """Quantise an exported network to INT8, keeping sensitive layers in float until IoU is kept."""
     from .. import files
     from ..demo.scene import synthetic_scene
     from ..deploy.quantize import QuantizeOptions, quantize_table

@@ -48,7 +48,7 @@ class _LeftOut:
     def frame(self, stamp: int, problem: object) -> None:
         """A frame, which the film goes on without."""
         self.frames += 1
-        self.item(f"the frame at {stamp / 1e9:.3f} s: no image of it can be used ({problem})")
+        self.item(f"the frame at {stamp / 1e9:.3f} s: none of its images can be used ({problem})")
 
     def summary(self) -> str:
         """One line, or nothing where nothing was left out."""
@@ -59,35 +59,37 @@ class _LeftOut:
 
 def render(
     source: Annotated[Path, typer.Argument(help="nuScenes data root, bag folder or .mcap file.")],
-    out: Annotated[Path, typer.Argument(help="FILM.mp4, FILM.gif, or a still: .jpg, .png.")],
-    scene: Annotated[str, typer.Option(help="Scene of the data root; its first by default.")] = "",
+    out: Annotated[
+        Path, typer.Argument(help="Video to write, .mp4 or .gif; or a still image, .jpg or .png.")
+    ],
+    scene: Annotated[str, typer.Option(help="Scene of the data root; by default its first.")] = "",
     version: Annotated[str, typer.Option(help="Version of the data root.")] = "",
     weights: Annotated[
         str,
-        typer.Option(help="builtin, a checkpoint, seed:N, or 'recorded': the grids that a bag holds."),
+        typer.Option(help="builtin, a checkpoint, seed:N, or 'recorded': the grids in the bag."),
     ] = "",
-    backend: Annotated[str, typer.Option(help="What runs the network.")] = "auto",
-    fps: Annotated[float, typer.Option(help="Pictures a second; nuScenes has 2 keyframes a second.")] = 4.0,
+    backend: Annotated[str, typer.Option(help="Engine that runs the network.")] = "auto",
+    fps: Annotated[float, typer.Option(help="Frames per second; nuScenes has 2 keyframes per second.")] = 4.0,
     size: Annotated[int, typer.Option(help="Width in pixels; the height is 9/16 of it.")] = 1280,
     threshold: Annotated[
-        float, typer.Option(help="Probability from which a cell is drawn into images.")
+        float, typer.Option(help="Lowest probability at which a cell is drawn into the images.")
     ] = 0.5,
     boxes: Annotated[bool, typer.Option(help="Draw annotated vehicles into the images.")] = True,
-    limit: Annotated[int, typer.Option(help="Frames at most, 0 for all.")] = 0,
+    limit: Annotated[int, typer.Option(help="Largest number of frames; 0: all.")] = 0,
     frame: Annotated[
-        int | None, typer.Option(help="Of a still: which frame, from 0; the middle one.")
+        int | None, typer.Option(help="Frame of a still image, from 0; by default the middle one.")
     ] = None,
     namespace: Annotated[
-        str | None, typer.Option(help="Of a bag with several cars: the namespace of the one to show.")
+        str | None, typer.Option(help="Namespace of the car to show, if a bag has several.")
     ] = None,
     base_frame: Annotated[
-        str, typer.Option(help="Of a bag: the car's frame; that of its grids, or base_link, by default.")
+        str, typer.Option(help="The car's frame in a bag; by default that of its grids, or base_link.")
     ] = "",
-    max_mb: Annotated[float, typer.Option(help="A GIF is shrunk until it is no larger; 0 for any.")] = 3.0,
+    max_mb: Annotated[float, typer.Option(help="Shrink a GIF to at most this many MB; 0: any size.")] = 3.0,
 ) -> None:
-    """Make a film of a scene, or a still: the cameras with what is predicted in them, and the grid.
+    """Make a video of a scene, or a still image: the cameras with the predictions, and the grid.
 
-    What cannot be read is left out and said, and the exit code is then 1.
+    What cannot be read is left out and reported; the exit code is then 1.
     """
     from ..dataset import NuScenesReader
     from ..visualization.film import FilmPainter
@@ -98,7 +100,7 @@ def render(
     if not weights:
         weights = _RECORDED if is_bag else "builtin"
     if weights == _RECORDED and not is_bag:
-        raise EvaluationError("--weights recorded: a data set holds no predictions, only a bag does")
+        raise EvaluationError("--weights recorded needs a bag: a data set contains no predictions")
     # Before the network, which takes seconds to load.
     reader = None if is_bag else NuScenesReader(source, version, (scene,) if scene else ())
     for notice in reader.notices if reader else ():
@@ -118,7 +120,7 @@ def render(
         if still:
             one = next(frames, None)
             if one is None or (frame is not None and left_out.frames):
-                raise EvaluationError(f"{source}: no image of that frame can be read; choose another --frame")
+                raise EvaluationError(f"{source}: no image of this frame can be read; choose another --frame")
             write_still(out, painter.paint(one))
             console.print(f"still       {out}", soft_wrap=True)
         else:
@@ -185,7 +187,7 @@ def _predict(
 
     known = {name: image for name, image in images.items() if name in rig.names}
     if not known:
-        left_out.frame(stamp, "no camera_info and transform of their cameras has come before them")
+        left_out.frame(stamp, "no camera_info or transform of their cameras came before them")
         return None
     try:
         prediction, problems = engine.infer_usable(FrameSet(stamp, rig, known))

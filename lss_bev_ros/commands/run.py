@@ -21,7 +21,9 @@ class Executable(str, Enum):
 
 def run(
     context: typer.Context,
-    node: Annotated[Executable, typer.Argument(help="Which node; what follows it is its own.")],
+    node: Annotated[
+        Executable, typer.Argument(help="Node to run; the arguments after it are passed to the node.")
+    ],
 ) -> None:
     """Run one node, as `ros2 run lss_bev_ros NODE` does: with --ros-args -p name:=value -r topic:=other."""
     sys.argv = [node.value, *context.args]

@@ -13,16 +13,15 @@ from .console import console, progress
 def synthesize(
     out: Annotated[Path, typer.Argument(help="Folder of the data set.")],
     scenes: Annotated[int, typer.Option(help="Number of scenes.")] = 2,
-    seconds: Annotated[float, typer.Option(help="Length of a scene.")] = 10.0,
+    seconds: Annotated[float, typer.Option(help="Length of a scene, in seconds.")] = 10.0,
     seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = 0,
-    sweeps: Annotated[bool, typer.Option(help="12 Hz cameras, 20 Hz LiDAR too.")] = False,
-    workers: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
+    sweeps: Annotated[bool, typer.Option(help="Also make sweeps: 12 Hz cameras, 20 Hz LiDAR.")] = False,
+    workers: Annotated[int | None, typer.Option(help="Number of processes; by default one per core.")] = None,
     version: Annotated[str, typer.Option(help="Name of the version folder.")] = "v1.0-mini",
     lens: Annotated[
         str,
         typer.Option(
-            help="What bends the pictures: plumb_bob, rational_polynomial, equidistant, or mixed; "
-            "nothing by default."
+            help="Lens distortion: plumb_bob, rational_polynomial, equidistant, or mixed; none by default."
         ),
     ] = "",
 ) -> None:

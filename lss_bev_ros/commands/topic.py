@@ -1,4 +1,4 @@
-"""`lss-bev topic` and `lss-bev bag`: the options of `ros2 topic` and `ros2 bag`."""
+"""`lss-bev topic`: the options of `ros2 topic`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from .bag import bag
-
-__all__ = ["bag", "topic"]
-
-topic = typer.Typer(help="Look at topics, as `ros2 topic` does.", no_args_is_help=True)
+topic = typer.Typer(help="Inspect topics, as `ros2 topic` does.", no_args_is_help=True)
 
 Topic = Annotated[str, typer.Argument(help="Topic name.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 Reliability = Annotated[
     str, typer.Option("--qos-reliability", help="reliable or best_effort; as published by default.")
 ]
@@ -24,33 +20,36 @@ Durability = Annotated[
     str, typer.Option("--qos-durability", help="transient_local or volatile; as published by default.")
 ]
 Profile = Annotated[str, typer.Option("--qos-profile", help="Preset, such as sensor_data.")]
-Depth = Annotated[int | None, typer.Option("--qos-depth", min=0, help="Messages that may wait.")]
+Depth = Annotated[int | None, typer.Option("--qos-depth", min=0, help="Queue depth of the subscription.")]
 History = Annotated[str, typer.Option("--qos-history", help="keep_last or keep_all.")]
 Liveliness = Annotated[str, typer.Option("--qos-liveliness", help="automatic or manual_by_topic.")]
 Lease = Annotated[
     float | None,
-    typer.Option(
-        "--qos-liveliness-lease-duration-seconds", help="Seconds in which publishers show that they live."
-    ),
+    typer.Option("--qos-liveliness-lease-duration-seconds", help="Liveliness lease duration, in seconds."),
 ]
 Filter = Annotated[
     str | None,
     typer.Option(
-        "--filter", help="Only messages for which it holds, such as 'm.header.frame_id == \"map\"'."
+        "--filter",
+        help="Only messages for which this expression is true, such as 'm.header.frame_id == \"map\"'.",
     ),
 ]
-Window = Annotated[int, typer.Option("--window", "-w", help="Messages that the figures are of, at most.")]
+Window = Annotated[int, typer.Option("--window", "-w", help="Largest number of messages to average over.")]
 
 
 @topic.command("list")
 def list_(
-    show_types: Annotated[bool, typer.Option("--show-types", "-t", help="Types too.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Publishers and subscribers.")] = False,
-    hidden: Annotated[bool, typer.Option("--include-hidden-topics", help="Hidden ones too.")] = False,
-    count: Annotated[bool, typer.Option("--count-topics", "-c", help="Only how many there are.")] = False,
+    show_types: Annotated[bool, typer.Option("--show-types", "-t", help="Also print types.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also print publishers and subscribers.")
+    ] = False,
+    hidden: Annotated[bool, typer.Option("--include-hidden-topics", help="Include hidden topics.")] = False,
+    count: Annotated[
+        bool, typer.Option("--count-topics", "-c", help="Only print the number of topics.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """List the topics there are."""
+    """List all topics."""
     from pipros.topic import format_listing, list_topics
 
     topics = list_topics(hidden=hidden)
@@ -68,21 +67,27 @@ def list_(
 def echo(
     name: Topic,
     type_name: Annotated[
-        str, typer.Argument(metavar="[TYPE]", help="Message type; that of the topic by default.")
+        str, typer.Argument(metavar="[TYPE]", help="Message type; by default that of the topic.")
     ] = "",
     once: Annotated[bool, typer.Option("--once", help="Stop after the first message.")] = False,
     field: Annotated[
-        str | None, typer.Option("--field", help="Only this field, such as transforms[0].child_frame_id.")
+        str | None,
+        typer.Option("--field", help="Print only this field, such as transforms[0].child_frame_id."),
     ] = None,
     no_arr: Annotated[bool, typer.Option("--no-arr", help="Leave arrays out.")] = False,
-    no_str: Annotated[bool, typer.Option("--no-str", help="Leave texts out.")] = False,
-    full_length: Annotated[bool, typer.Option("--full-length", "-f", help="Long arrays whole.")] = False,
+    no_str: Annotated[bool, typer.Option("--no-str", help="Leave strings out.")] = False,
+    full_length: Annotated[
+        bool, typer.Option("--full-length", "-f", help="Print long arrays in full.")
+    ] = False,
     truncate_length: Annotated[
-        int, typer.Option("--truncate-length", "-l", min=0, help="Elements shown of arrays and texts.")
+        int,
+        typer.Option(
+            "--truncate-length", "-l", min=0, help="Number of elements to show of arrays and strings."
+        ),
     ] = 128,
     timeout: Annotated[float | None, typer.Option("--timeout", help="Seconds to listen.")] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="The bytes as they came.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the raw bytes.")] = False,
     filter_: Filter = None,
     qos_profile: Profile = "",
     qos_reliability: Reliability = "",
@@ -92,7 +97,10 @@ def echo(
     qos_liveliness: Liveliness = "",
     qos_lease: Lease = None,
     no_lost_messages: Annotated[
-        bool, typer.Option("--no-lost-messages", help="Lost messages are never reported here.")
+        bool,
+        typer.Option(
+            "--no-lost-messages", help="Accepted for compatibility; lost messages are never reported."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -153,7 +161,7 @@ def bw(
     qos_depth: Depth = None,
     as_json: Json = False,
 ) -> None:
-    """Print how many bytes a second a topic takes."""
+    """Print the bandwidth of a topic, in bytes per second."""
     from pipros.topic import Request, bandwidth
 
     request = Request("", qos_profile, qos_reliability, qos_durability, depth=qos_depth)
@@ -163,9 +171,11 @@ def bw(
 @topic.command()
 def info(
     name: Topic,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Each endpoint and its QoS.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also print each endpoint and its QoS.")
+    ] = False,
 ) -> None:
-    """Print type, publishers and subscribers of a topic."""
+    """Print the type, publishers and subscribers of a topic."""
     from pipros.topic import describe
 
     print(describe(name, verbose=verbose))

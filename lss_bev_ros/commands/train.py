@@ -11,7 +11,7 @@ from .console import console
 
 
 def train(context: typer.Context) -> None:
-    """Train the network on the synthetic world, drawn as it trains, or on nuScenes."""
+    """Train the network on synthetic scenes, drawn during training, or on nuScenes."""
     from ..training.command import train as command  # loads torch, which no other command should wait for
 
     trainer = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -23,7 +23,7 @@ def publish(
     run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
     out: Annotated[Path, typer.Argument(help="File to write, .safetensors.")],
 ) -> None:
-    """Make weights to ship of a training run: calibrated, averaged, in half precision."""
+    """Make weights for release from a training run: calibrated, averaged, in half precision."""
     from ..training.publish import publish_run
 
     figures = publish_run(run, out)

@@ -96,12 +96,14 @@ def guard(names: Sequence[str]) -> Callable:
             return refuse(431, "too many headers")
         hosts, origin = own_hosts(request.headers), request.headers.get("Origin")
         if not all(host_allowed(host, names) for host in hosts):
-            return refuse(421, "unknown host name; open the page by address or name it in allowed_hosts")
+            return refuse(
+                421, "unknown host name; open the page by IP address, or add the name to allowed_hosts"
+            )
         is_own = any(same_origin(origin, host) for host in hosts)
         if request.method == "POST" and not is_own:
-            return refuse(403, "control only from this page itself")
+            return refuse(403, "controls work only from this page itself")
         if origin is not None and not is_own:
-            return refuse(403, "not for pages of other sites")
+            return refuse(403, "pages of other sites are not allowed")
         try:
             return await handler(request)
         except web.HTTPException as error:

@@ -26,7 +26,15 @@ TITLES = {
     "false_positive_rate": "False positive",
     "coverage": "Coverage",
 }
-"""The evaluator's metrics as the page names them, in its order."""
+"""The metrics that come first in the page, in its order, and their titles. Any other follows by its name."""
+
+_COUNTS = ("frames", "skipped")
+_NO_METRICS = ("min_", "max_", "missing_")
+"""What else the status `metrics` holds: counts, bounds, and frames that lacked something."""
+
+
+def _title(name: str) -> str:
+    return TITLES.get(name) or name.replace("_", " ").capitalize()
 
 
 class ScoreRow(TypedDict):
@@ -63,7 +71,10 @@ def score_table(running: Mapping[str, str], last: Mapping[str, str]) -> ScoreTab
         `running`, `last`, `threshold`, `bound` ("min" or "max"), `passed` and `last_passed`.
     """
     rows: list[ScoreRow] = []
-    for name, title in TITLES.items():
+    others = [
+        name for name in running if name not in (*TITLES, *_COUNTS) and not name.startswith(_NO_METRICS)
+    ]
+    for name in (*TITLES, *others):
         value, newest = number(running.get(name)), number(last.get(name))
         bound = "max" if f"max_{name}" in running else "min"
         threshold = number(running.get(f"{bound}_{name}"))
@@ -72,7 +83,7 @@ def score_table(running: Mapping[str, str], last: Mapping[str, str]) -> ScoreTab
         rows.append(
             {
                 "name": name,
-                "title": title,
+                "title": _title(name),
                 "running": value,
                 "last": newest,
                 "threshold": threshold,

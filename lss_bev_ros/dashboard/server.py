@@ -14,8 +14,8 @@ from aiohttp import WSMsgType, web
 from ..geometry.vehicle import RENAULT_ZOE
 from ..visualization import palette
 from .guard import add_headers, guard, refuse
-from .metrics import CONTENT_TYPE, prometheus_text
 from .pictures import Pictures
+from .prometheus import CONTENT_TYPE, prometheus_text
 from .replay_control import COMMANDS, ReplayControl
 from .scene import Frame, Scene
 from .scores import ScoreTable, score_table
@@ -114,7 +114,7 @@ class DashboardServer:
     def problem(self) -> str:
         """Why something of the newest frame could not be drawn, one line; empty where all was."""
         if self._under_way > _STUCK:
-            return f"a frame has been under way for {self._under_way:.0f} s"
+            return f"drawing a frame has taken {self._under_way:.0f} s"
         return "; ".join(self._problems.values())
 
     @property

@@ -105,7 +105,7 @@ class Serving:
                 listener = await loop.create_server(protocols, self._host, self._port, backlog=64)
             except (OSError, OverflowError, UnicodeError) as error:
                 reason = (getattr(error, "strerror", "") or str(error)).lower()
-                self._fail(f"no page: cannot listen on {self._host}:{self._port} ({reason}); trying again")
+                self._fail(f"no page: cannot listen on {self._host}:{self._port} ({reason}); retrying")
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(closing.wait(), delay)
                 delay = min(2 * delay, _LAST_RETRY)
@@ -183,4 +183,4 @@ def _exposure(host: str) -> str:
         alone = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         alone = False
-    return "" if alone else f" (listening on {host}: who reaches it sees and steers)"
+    return "" if alone else f" (listening on {host}: anyone who reaches it can watch and control)"

@@ -31,7 +31,7 @@ from .scene_parts import ScenePart, large, scene_parts
 from .tables import Tables, unknown_scene
 
 _TRAILER = struct.Struct("<QQ")
-_FORM = 1
+_FORM = 2
 """Counts changes of what is kept."""
 
 _KEPT = 4
@@ -58,9 +58,10 @@ class Contents:
 class IndexFile:
     """Scene indices in a file: one of the cache, or one without a name, gone with its last holder."""
 
-    def __init__(self, file: IO[bytes], contents: Contents) -> None:
+    def __init__(self, file: IO[bytes], contents: Contents, kept: Path | None = None) -> None:
         self._file = file
         self._contents = contents
+        self._kept = kept
 
     @property
     def scenes(self) -> tuple[str, ...]:
@@ -89,12 +90,22 @@ class IndexFile:
         """Read one scene; KeyError where it is not in the file.
 
         Raises:
-            DatasetError: what was left in the tables is broken, or they are other ones by now.
+            DatasetError: what was left in the tables is broken, or they are other ones by now; or the index
+                that was kept is damaged, which is then removed.
         """
         offset, size = self._contents.places[scene]
         # pread leaves the file position alone, so threads and forked workers may share the descriptor.
-        kept = pickle.loads(os.pread(self._file.fileno(), size, offset))
-        return kept.load() if isinstance(kept, ScenePart) else kept
+        data = os.pread(self._file.fileno(), size, offset)
+        try:
+            found = pickle.loads(data)
+        except Exception as error:  # whatever bytes may make of it
+            if self._kept is None:
+                raise
+            self._kept.unlink(missing_ok=True)
+            raise DatasetError(
+                f"{self._kept}: the kept index is damaged and was removed; open the data set again"
+            ) from error
+        return found.load() if isinstance(found, ScenePart) else found
 
 
 def build_index(dataroot: Path, version: str, scenes: Sequence[str] = ()) -> IndexFile:
@@ -102,7 +113,10 @@ def build_index(dataroot: Path, version: str, scenes: Sequence[str] = ()) -> Ind
 
     Raises DatasetError where a table is missing, broken or inconsistent, or a scene unknown.
     """
-    kept = _kept(dataroot / version) if large(dataroot / version) else None
+    kept = None
+    if large(dataroot / version):
+        dataroot = dataroot.resolve()  # what is kept outlives the working directory
+        kept = _kept(dataroot / version)
     opened = _open(kept)
     file, contents = opened or _made(dataroot, version, scenes)
     if opened is None and kept is not None and contents.cameras is not None:
@@ -114,7 +128,7 @@ def build_index(dataroot: Path, version: str, scenes: Sequence[str] = ()) -> Ind
                 raise DatasetError(unknown_scene(dataroot / version, name, tuple(contents.places)))
         places = {name: place for name, place in contents.places.items() if name in scenes}
         contents = replace(contents, places=places)
-    return IndexFile(file, contents)
+    return IndexFile(file, contents, kept if opened is not None else None)
 
 
 def _made(dataroot: Path, version: str, scenes: Sequence[str]) -> tuple[IO[bytes], Contents]:
@@ -151,9 +165,7 @@ def _contents(file: IO[bytes]) -> Contents | str:
 def _kept(folder: Path) -> Path:
     """Where the index of these very tables is kept."""
     tables = sorted((path.name, *written(path)) for path in folder.glob("*.json"))
-    name = blake2b(
-        repr((__version__, _FORM, str(folder.resolve()), tables)).encode(), digest_size=16
-    ).hexdigest()
+    name = blake2b(repr((__version__, _FORM, str(folder), tables)).encode(), digest_size=16).hexdigest()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
     return cache / "lss_bev_ros" / "tables" / f"{name}.index"
 
@@ -162,15 +174,19 @@ def _open(kept: Path | None) -> tuple[IO[bytes], Contents] | None:
     """An index that is kept; None where there is none that can be read."""
     if kept is None:
         return None
-    try:
-        file = kept.open("rb")
-        contents = _contents(file)
-    except Exception:  # whatever is wrong with it, it can be made again
-        return None
-    if isinstance(contents, str):  # why there is none
-        file.close()
-        return None
-    os.utime(file.fileno())
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(kept.open("rb"))
+            # Unpickled, so nobody else may have written it.
+            mine = os.fstat(file.fileno()).st_uid == os.getuid()
+            contents = _contents(file) if mine else None
+        except Exception:  # whatever is wrong with it, it can be made again
+            return None
+        if not isinstance(contents, Contents):  # or it says why there is none
+            return None
+        stack.pop_all()
+    with contextlib.suppress(OSError):  # on a disk that is only read
+        os.utime(file.fileno())
     return file, contents
 
 

@@ -84,7 +84,7 @@ def read_points(path: Path) -> np.ndarray:
         found = (
             "fits several layouts"
             if plausible
-            else "is no LiDAR scan as float32 or float64 with 4, 5 or 6 columns"
+            else "is not a LiDAR scan as float32 or float64 with 4, 5 or 6 columns"
         )
         raise DatasetError(f"{path}: LiDAR file of {len(data)} bytes {found}; {_REMEDY}")
     table = _table(data, plausible[0])
@@ -214,7 +214,7 @@ def _pcd_columns(path: Path, body: bytes, coding: str, layout: np.dtype, count: 
         try:
             table = np.loadtxt(io.BytesIO(body), dtype=np.float64, ndmin=2, max_rows=count)
         except ValueError as error:
-            raise _broken_pcd(path, f"it is no table of numbers ({error})") from None
+            raise _broken_pcd(path, f"it is not a table of numbers ({error})") from None
         if table.shape != (count, width):
             raise _broken_pcd(path, f"it has {len(table)} rows of {table.shape[1]}, not {count} of {width}")
         starts = np.cumsum([0, *widths])

@@ -137,7 +137,7 @@ class NuScenesReader:
         rows = np.flatnonzero((index.sample == row) & index.is_key)
         # Two recordings of one sensor: the nearer one counts.
         rows = rows[np.argsort(np.abs(index.stamps[rows] - stamp), kind="stable")]
-        shots = [self._shot(index, i) for i in rows]
+        shots = [self._shot(index, i) for i in rows.tolist()]
         if not shots:
             raise DatasetError(
                 f"{self.dataroot / self.version}/sample_data.json: sample {token} of {index.name} has "
@@ -260,7 +260,7 @@ class NuScenesReader:
             return Pose.from_quaternion(rotation, translation)
         except GeometryError as error:
             raise DatasetError(
-                f"{self.dataroot / self.version}/{table}: {what} is no pose ({error}); "
+                f"{self.dataroot / self.version}/{table}: {what} is not a pose ({error}); "
                 f"unpack the metadata again"
             ) from None
 
@@ -286,17 +286,18 @@ def find_version(dataroot: Path, version: str) -> str:
     there = there or sorted(path.parent.name for path in dataroot.glob("v*/scene.json"))
     if not there and (dataroot / "sample_data.json").is_file():
         raise DatasetError(
-            f"dataroot {dataroot}: is the folder of the tables; name that which holds it, {dataroot.parent}"
+            f"dataroot {dataroot}: is the folder of the tables; give the folder that contains "
+            f"it, {dataroot.parent}"
         )
     below = next(iter(sorted(dataroot.glob("*/*/sample_data.json"))), None)
     if not there and below is not None:
         raise DatasetError(
-            f"dataroot {dataroot}: not a nuScenes root, but {below.parents[1]} in it is one; name that"
+            f"dataroot {dataroot}: not a nuScenes root, but {below.parents[1]} inside it is one; use that"
         )
     if not there:
         raise DatasetError(
             f"dataroot {dataroot}: not a nuScenes root, it has no folder with tables such as v1.0-mini; "
-            f"name the folder that holds samples and v1.0-*"
+            f"give the folder that contains samples and v1.0-*"
         )
     if not version and len(there) == 1:
         return there[0]

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import DatasetError
 
-REMEDY = "unpack the metadata again, or write the data set anew with `lss-bev synthesize`"
+REMEDY = "unpack the metadata again, or write the data set again with `lss-bev synthesize`"
 
 _CHUNK = 4 << 20
 """Bytes of a table that are parsed at once: v1.0-trainval has tables of more than a gigabyte."""
@@ -108,7 +108,7 @@ def records_at(path: Path, rows: RecordRows, needed: Set[str]) -> Iterator[tuple
 
 def _checked(path: Path, number: int, record: object, needed: Set[str]) -> dict:
     if not isinstance(record, dict):
-        raise DatasetError(f"{path}: record {number} is no object; {REMEDY}")
+        raise DatasetError(f"{path}: record {number} is not an object; {REMEDY}")
     if not needed <= record.keys():
         missing = ", ".join(repr(name) for name in sorted(needed - record.keys()))
         raise DatasetError(f"{path}: record {number} lacks the field {missing}; {REMEDY}")

@@ -202,7 +202,7 @@ class Tables:
                 value = int(value) if value.strip().lstrip("-").isdigit() else float(value)
         if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e19:
             return value
-        raise self._problem(table, number, f"has timestamp {value!r}, which is no time")
+        raise self._problem(table, number, f"has timestamp {value!r}, which is not a time")
 
     def _read_scenes(self, chosen: Sequence[str]) -> None:
         records = load_records(self._path("scene"), {"token", "name"})
@@ -247,7 +247,7 @@ class Tables:
     def _note_unit(self, table: str, unit: str) -> None:
         if unit != MICROSECONDS:
             self.notices.append(
-                f"{table}.json: time stamps are {unit}, not microseconds; they are taken as such"
+                f"{table}.json: time stamps are {unit}, not microseconds; they are read as such"
             )
 
     def _read_sensors(self) -> None:
@@ -276,7 +276,7 @@ class Tables:
                 matrix = tuple(tuple(float(value) for value in row) for row in intrinsics or ())
                 distortion = tuple(float(value) for value in _field(record, "distortion", list) or ())
             except (TypeError, ValueError) as error:
-                raise self._problem(table, number, f"is no camera's calibration ({error})") from None
+                raise self._problem(table, number, f"is not a camera calibration ({error})") from None
             self._calibrations[token] = SensorRecord(
                 token=token,
                 name=frames[channel] if kind == CAMERA else frame_name(channel),
@@ -316,7 +316,9 @@ class Tables:
             key.append(self._flag(table, number, record, "is_key_frame"))
             ego += digest(str(record["ego_pose_token"]))
             if not isinstance(record["filename"], str):
-                raise self._problem(table, number, f"has filename {record['filename']!r}, which is no text")
+                raise self._problem(
+                    table, number, f"has filename {record['filename']!r}, which is not a string"
+                )
             files += record["filename"].replace("\\", "/").encode()
             ends.append(len(files))
         self._data_number = np.array(number_of, dtype=np.int64)
@@ -604,5 +606,5 @@ def _free(name: str, taken) -> str:
 
 def unknown_scene(tables: Path, scene: str, names: Sequence[str]) -> str:
     """The message for a scene that is not there."""
-    shown = ", ".join(names[:10]) + (f", ... ({len(names)} in all)" if len(names) > 10 else "")
+    shown = ", ".join(names[:10]) + (f", ... ({len(names)} in total)" if len(names) > 10 else "")
     return f"{tables}: no scene {scene!r}; it has {shown or 'none'}"

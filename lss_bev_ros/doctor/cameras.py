@@ -87,7 +87,7 @@ def _pictures(record: CameraRecord) -> list[Problem]:
             Problem(
                 WARN,
                 name,
-                f"its images change their size: {' and '.join(f'{w}x{h}' for w, h in sizes)}",
+                f"its image size changes: {' and '.join(f'{w}x{h}' for w, h in sizes)}",
                 "fix the resolution in the driver; if two publishers share the topic, stop one",
                 "camera.sizes",
             )
@@ -95,13 +95,13 @@ def _pictures(record: CameraRecord) -> list[Problem]:
     flat = [shot for shot in shots if shot.gray is not None and shot.gray.std() < 1.5]
     if len(flat) == len(shots):
         level = float(np.mean([shot.gray.mean() for shot in flat if shot.gray is not None]))
-        what = "black" if level < 20 else "white" if level > 235 else "of one colour"
+        what = "black" if level < 20 else "white" if level > 235 else "of a single colour"
         problems.append(
             Problem(
                 WARN,
                 name,
                 f"its images are {what}",
-                "uncover the lens, and look at exposure and driver",
+                "uncover the lens, or check the exposure and the driver",
                 "camera.blank",
             )
         )
@@ -110,7 +110,7 @@ def _pictures(record: CameraRecord) -> list[Problem]:
             Problem(
                 ERROR,
                 name,
-                f"its image stands still: {len(shots)} images under different stamps are the same",
+                f"its image is frozen: {len(shots)} images with different stamps are the same",
                 "restart the camera's driver",
                 "camera.frozen",
             )
@@ -132,16 +132,16 @@ def _size(record: CameraRecord, camera: Camera) -> list[Problem]:
             "republish camera_info of the scaled images (image_proc's resize node), or calibrate at this size"
         )
     elif (shot.width, shot.height) == (camera.height, camera.width):
-        what = "they are turned by 90 degrees"
-        remedy = "turn them back in the driver, or calibrate the turned images"
+        what = "they are rotated by 90 degrees"
+        remedy = "rotate them back in the driver, or calibrate the rotated images"
     else:
-        what = "they are cropped, or of another mode of the sensor"
-        remedy = "tell the crop in roi and binning of camera_info, or calibrate at this size"
+        what = "they are cropped, or come from another mode of the sensor"
+        remedy = "set the crop in roi and binning of camera_info, or calibrate at this size"
     return [
         Problem(
             ERROR,
             record.name,
-            f"its images have {shot.width}x{shot.height} pixels and its camera_info is of {told}: {what}",
+            f"its images have {shot.width}x{shot.height} pixels, but its camera_info is for {told}: {what}",
             remedy,
             "camera.size",
         )
@@ -164,7 +164,7 @@ def _plausible(record: CameraRecord, camera: Camera) -> list[Problem]:
                 f"sees {across:.0f} degrees across with a focal length of {k[0, 0]:.0f} px in {width} px: "
                 f"hardly "
                 f"its lens",
-                "calibrate it again; K is in pixels, of images of this size",
+                "calibrate it again; K is in pixels, for images of this size",
                 "camera.field-of-view",
             )
         )
@@ -176,8 +176,8 @@ def _plausible(record: CameraRecord, camera: Camera) -> list[Problem]:
                 name,
                 f"its principal point ({k[0, 2]:.0f}, {k[1, 2]:.0f}) is far from the middle of "
                 f"{width}x{height} "
-                f"pixels: K is of another size, or the images are cropped",
-                "calibrate at this size, or tell the crop in roi of camera_info",
+                f"pixels: K is for another image size, or the images are cropped",
+                "calibrate at this size, or set the crop in roi of camera_info",
                 "camera.principal-point",
             )
         )
@@ -190,7 +190,7 @@ def _plausible(record: CameraRecord, camera: Camera) -> list[Problem]:
                 f"its focal lengths {k[0, 0]:.0f} and {k[1, 1]:.0f} px differ: pixels are square in nearly "
                 f"every "
                 f"camera",
-                "calibrate at the size of the images; stretched images need a K that is stretched alike",
+                "calibrate at the size of the images; stretched images need a K stretched alike",
                 "camera.aspect",
             )
         )
@@ -235,7 +235,7 @@ def _rectified(record: CameraRecord) -> list[Problem]:
             Problem(
                 WARN,
                 record.name,
-                f"topic {record.image_topic} is named as of rectified images, but D of its camera_info is "
+                f"topic {record.image_topic} has a name for rectified images, but D of its camera_info is "
                 f"not 0",
                 "set image_rectified to true if they are rectified",
                 "camera.rectified",
@@ -246,9 +246,8 @@ def _rectified(record: CameraRecord) -> list[Problem]:
             Problem(
                 WARN,
                 record.name,
-                f"image_rectified is set, but topic {record.image_topic} is named as of images as the "
-                f"sensor gives "
-                f"them, and D is not 0",
+                f"image_rectified is set, but topic {record.image_topic} has a name for "
+                f"unrectified images, and D is not 0",
                 "set image_rectified to false, or subscribe to image_rect",
                 "camera.rectified",
             )
@@ -268,7 +267,7 @@ def _alike(recording: Recording) -> list[Problem]:
                 Problem(
                     ERROR,
                     f"{a.name}, {b.name}",
-                    "both publish the same pictures",
+                    "both publish the same images",
                     "give each driver its own device",
                     "camera.same-pictures",
                 )

@@ -61,7 +61,7 @@ def _stamps(name: str, topic: TopicRecord) -> list[Problem]:
                 ERROR,
                 name,
                 f"stamps of {share} its messages are 0",
-                "have its driver fill header.stamp with the time of exposure; a driver under use_sim_time "
+                "make its driver set header.stamp to the time of exposure; a driver with use_sim_time "
                 "needs "
                 "/clock",
                 "clock.zero",
@@ -76,8 +76,8 @@ def _stamps(name: str, topic: TopicRecord) -> list[Problem]:
             Problem(
                 ERROR,
                 name,
-                f"{same} of {len(stamps)} messages repeat the stamp of the one before",
-                "have its driver stamp each message; if two publishers share the topic, stop one",
+                f"{same} of {len(stamps)} messages repeat the stamp of the previous one",
+                "make its driver stamp each message; if two publishers share the topic, stop one",
                 "clock.repeating",
             )
         ]
@@ -93,8 +93,8 @@ def _stamps(name: str, topic: TopicRecord) -> list[Problem]:
                 f"its stamps jump back {often}",
                 "two publishers share the topic: stop one"
                 if several
-                else "keep the clock from being set while driving (chrony: makestep only at the start); "
-                "a bag that is played in a loop jumps too",
+                else "do not step the clock while driving (chrony: makestep only at the start); "
+                "a bag played in a loop also jumps",
                 "clock.backwards",
             )
         ]
@@ -123,7 +123,7 @@ def _offsets(recording: Recording, sensors: dict[str, TopicRecord]) -> list[Prob
                     f"its clock is {_seconds(abs(by))} {way} the other sensors' (its messages are "
                     f"{_seconds(value)} "
                     f"old when received, the others' {_seconds(usual)})",
-                    "synchronise its clock (PTP or chrony), or have its driver stamp with the host's time",
+                    "synchronise its clock (PTP or chrony), or make its driver stamp with the host's time",
                     "clock.offset",
                 )
             )
@@ -137,7 +137,7 @@ def _offsets(recording: Recording, sensors: dict[str, TopicRecord]) -> list[Prob
                     Problem(
                         WARN,
                         "/clock",
-                        f"stamps are {_seconds(usual)} from the time of day, and /clock is published",
+                        f"stamps are {_seconds(usual)} off the system time, and /clock is published",
                         "set use_sim_time to true on every node",
                         "clock.sim-time",
                     )
@@ -149,8 +149,7 @@ def _offsets(recording: Recording, sensors: dict[str, TopicRecord]) -> list[Prob
                     WARN,
                     ", ".join(name for name in age if name not in odd),
                     f"all stamps are {_seconds(abs(usual))} {way} when received",
-                    "if a bag is played, play it with --clock and set use_sim_time; else set the sensors' "
-                    "clocks",
+                    "for a bag, play it with --clock and set use_sim_time; otherwise set the sensors' clocks",
                     "clock.stale",
                 )
             )
@@ -179,7 +178,7 @@ def _shifted(recording: Recording, sensors: dict[str, TopicRecord]) -> list[Prob
                     ERROR,
                     name,
                     f"its stamps begin and end {_seconds(abs(early))} {way} the other cameras'",
-                    "synchronise its clock (PTP or chrony), or have its driver stamp with the host's time",
+                    "synchronise its clock (PTP or chrony), or make its driver stamp with the host's time",
                     "clock.offset",
                 )
             )
@@ -203,8 +202,8 @@ def _drift(sensors: dict[str, TopicRecord]) -> list[Problem]:
         Problem(
             WARN,
             name,
-            f"its clock drifts by {abs(slope - usual) * 1000:.2g} ms a second against the others'",
-            "synchronise its clock (PTP or chrony), or have its driver stamp with the host's time",
+            f"its clock drifts by {abs(slope - usual) * 1000:.2g} ms per second against the others'",
+            "synchronise its clock (PTP or chrony), or make its driver stamp with the host's time",
             "clock.drift",
         )
         for name, (slope, _) in slopes.items()
@@ -228,8 +227,8 @@ def _rates(recording: Recording, sensors: dict[str, TopicRecord]) -> list[Proble
                 Problem(
                     WARN,
                     name,
-                    f"publishes {rate:.1f} images a second, the other cameras {usual:.1f}",
-                    "set the same rate and exposure; look for lost packets (net.core.rmem_max) and a busy "
+                    f"publishes {rate:.1f} images per second, the other cameras {usual:.1f}",
+                    "set the same rate and exposure; check for lost packets (net.core.rmem_max) and a busy "
                     "bus",
                     "rate.uneven",
                 )
@@ -239,7 +238,7 @@ def _rates(recording: Recording, sensors: dict[str, TopicRecord]) -> list[Proble
                 Problem(
                     WARN,
                     name,
-                    f"publishes {rate:.2f} images a second: a grid so seldom is of little use to a moving "
+                    f"publishes {rate:.2f} images per second: a grid this rare is of little use to a moving "
                     f"car",
                     "raise the rate of the camera",
                     "rate.low",
@@ -282,7 +281,7 @@ def _gaps(sensors: dict[str, TopicRecord]) -> list[Problem]:
                     name,
                     f"{often} nothing came for up to {longest:.1f} s, at {1 / max(usual[name], 1e-9):.1f} "
                     f"Hz otherwise",
-                    "look for lost packets (net.core.rmem_max), a busy bus or a full disk while recording",
+                    "check for lost packets (net.core.rmem_max), a busy bus or a full disk while recording",
                     "rate.gaps",
                 )
             )
@@ -307,7 +306,7 @@ def _spread(recording: Recording, cameras: dict[str, TopicRecord]) -> list[Probl
         Problem(
             WARN,
             worst,
-            f"images of one instant are {spread * 1000:.0f} ms apart, and slop is "
+            f"images of the same instant are {spread * 1000:.0f} ms apart, but slop is "
             f"{recording.slop * 1000:.0f} ms: "
             f"{worst} is {abs(middle[worst] - center) * 1000:.0f} ms from the others",
             f"trigger the cameras together, or set slop to {np.ceil(spread * 110) / 100:.2f}",

@@ -40,7 +40,7 @@ def check_cells(records: list[CameraRecord]) -> list[Problem]:
             ERROR,
             name,
             f"sees {100 * cells.mean():.1f} % of the grid",
-            "correct its transform and its K; the picture of the coverage shows where it looks",
+            "correct its transform and its K; the coverage image shows where it looks",
             "coverage.none",
         )
         for name, cells in seen.items()

@@ -160,9 +160,9 @@ class FitMonitor:
             Problem(
                 ERROR,
                 name,
-                f"its pictures show what the LiDAR sees where {other} is mounted: "
+                f"its images show what the LiDAR sees where {other} is mounted: "
                 + ("the two are swapped" if swapped.get(other) == name else "cameras are swapped"),
-                f"exchange the devices, or the topics, of {name} and {other}",
+                f"swap the devices, or the topics, of {name} and {other}",
                 "fit.swapped",
             )
             for name, other in swapped.items()
@@ -176,7 +176,7 @@ class FitMonitor:
                 Problem(
                     WARN,
                     "LiDAR",
-                    f"it fits the pictures of {', '.join(together)} better if it is turned by {abs(yaw):.0f} "
+                    f"it fits the images of {', '.join(together)} better if it is rotated by {abs(yaw):.0f} "
                     f"degrees to "
                     f"the {'left' if yaw > 0 else 'right'}",
                     "calibrate the LiDAR's mounting, and correct its transform",
@@ -187,8 +187,8 @@ class FitMonitor:
             Problem(
                 WARN,
                 name,
-                f"its pictures fit the LiDAR better if it is turned by {_turn(fit)} (edges at depth jumps: "
-                f"{fit.score:.0f} standard deviations, {fit.here:.0f} as it is mounted)",
+                f"its images fit the LiDAR better if it is rotated by {_turn(fit)} (edges at depth jumps: "
+                f"{fit.score:.0f} standard deviations, {fit.here:.0f} as mounted)",
                 "calibrate its mounting, and correct its transform",
                 "fit.turned",
             )
@@ -253,10 +253,10 @@ class FitMonitor:
         if other < 1.25 * told + 1.0:
             return None
         if camera.lens.is_pinhole:
-            text = "its pictures are bent as by a lens (against the LiDAR), and its camera_info tells of none"
+            text = "compared with the LiDAR, its images have lens distortion, but its camera_info has none"
             remedy = "calibrate D of its camera_info, or publish rectified images"
         else:
-            text = "its pictures fit the LiDAR better without the distortion of its camera_info"
+            text = "its images fit the LiDAR better without the distortion of its camera_info"
             remedy = "set image_rectified to true if they are rectified, or calibrate D again"
         return Problem(WARN, name, text, remedy, "fit.lens")
 
@@ -267,9 +267,9 @@ class FitMonitor:
         camera = self._cameras[name]
         least = max(_SURE, 1.6 * fit.here)
         flips = {
-            "mirrored, left for right": (1, -1),
+            "mirrored left to right": (1, -1),
             "upside down": (-1, -1),
-            "mirrored, top for bottom": (-1, 1),
+            "mirrored top to bottom": (-1, 1),
         }
         scores = {what: self._score(name, name, camera, flip) for what, flip in flips.items()}
         what = max(scores, key=lambda one: scores[one])
@@ -277,8 +277,8 @@ class FitMonitor:
             return Problem(
                 ERROR,
                 name,
-                f"its pictures are {what} (against the LiDAR)",
-                "turn them back in the driver",
+                f"compared with the LiDAR, its images are {what}",
+                "flip them back in the driver",
                 "fit.flipped",
             )
         scaled = {factor: self._score(name, name, _zoomed(camera, factor)) for factor in _ZOOMS}
@@ -287,10 +287,10 @@ class FitMonitor:
             return Problem(
                 WARN,
                 name,
-                f"its pictures fit the LiDAR better with {factor:g} times the focal length of its "
+                f"its images fit the LiDAR better with {factor:g} times the focal length of its "
                 f"camera_info "
                 f"({camera.intrinsics[0, 0]:.0f} px)",
-                "calibrate it again: K is in pixels, of images of this size",
+                "calibrate it again: K is in pixels, for images of this size",
                 "fit.focal-length",
             )
         return None

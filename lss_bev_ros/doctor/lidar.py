@@ -25,7 +25,7 @@ def check_lidar(record: LidarRecord) -> list[Problem]:
                 ERROR,
                 name,
                 text.removeprefix(f"{record.frame}: "),
-                remedy or "have its driver publish little-endian fields x, y and z",
+                remedy or "make its driver publish little-endian fields x, y and z",
                 "lidar.fields",
             )
         ]
@@ -35,8 +35,8 @@ def check_lidar(record: LidarRecord) -> list[Problem]:
             Problem(
                 WARN,
                 name,
-                "its clouds hold no point",
-                "look at the driver, its range and its filters",
+                "its clouds are empty",
+                "check the driver, its range and its filters",
                 "lidar.empty",
             )
         ]
@@ -75,7 +75,7 @@ def check_lidar(record: LidarRecord) -> list[Problem]:
                 WARN,
                 name,
                 f"{100 * lost / total:.0f} % of its points are not finite",
-                "look at the driver: a covered or blinded LiDAR",
+                "check the driver; the LiDAR may be covered or blinded",
                 "lidar.lost",
             )
         )

@@ -17,7 +17,7 @@ def check_middleware(recording: Recording) -> list[Problem]:
                     Problem(
                         ERROR,
                         record.name,
-                        f"{topic.name} is offered best effort, and reliability is reliable: no message "
+                        f"{topic.name} is published as best effort, but reliability is reliable: no message "
                         f"will come",
                         "set reliability to best_effort",
                         "qos.reliability",
@@ -29,7 +29,7 @@ def check_middleware(recording: Recording) -> list[Problem]:
             Problem(
                 ERROR if recording.live else WARN,
                 "/tf_static",
-                "it is offered volatile: tf2 asks for transient local, so that no transform comes",
+                "it is published as volatile, but tf2 requests transient local, so no transform arrives",
                 "publish it with StaticTransformBroadcaster"
                 + ("" if recording.live else "; play this bag with --qos-profile-overrides-path"),
                 "qos.tf-static",

@@ -71,12 +71,12 @@ def _placement(record: CameraRecord, camera: Camera) -> Problem | None:
     read = is_plausible(camera.pose) and not is_plausible(mount) and not _agrees(sides(name), camera.pose)
     pose = mount if read else camera.pose
     x, y, z = pose.translation
-    where = f"at x {x:.2f}, y {y:.2f}, z {z:.2f} m of base_link"
+    where = f"at x {x:.2f}, y {y:.2f}, z {z:.2f} m in base_link"
     if np.abs(pose.translation).max() > 100.0:
         return Problem(
             ERROR,
             name,
-            f"stands {where}; translations are in metres",
+            f"is {where}; translations are in metres",
             f"divide the translation of frame {record.frame!r} by 1000 if it is in millimetres",
             "mount.unit",
         )
@@ -84,7 +84,7 @@ def _placement(record: CameraRecord, camera: Camera) -> Problem | None:
         return Problem(
             ERROR,
             name,
-            f"stands {where}, {np.hypot(x, y):.1f} m from the car",
+            f"is {where}, {np.hypot(x, y):.1f} m from the car",
             f"correct the transform to frame {record.frame!r}",
             "mount.far",
         )
@@ -92,16 +92,16 @@ def _placement(record: CameraRecord, camera: Camera) -> Problem | None:
         return Problem(
             ERROR,
             name,
-            f"stands {where}: higher than a camera of a car",
-            f"correct the transform to frame {record.frame!r}; base_link lies on the road",
+            f"is {where}: too high for a camera on a car",
+            f"correct the transform to frame {record.frame!r}; base_link is on the road",
             "mount.high",
         )
     if z < _LOWEST:
         return Problem(
             ERROR,
             name,
-            f"stands {where}: in or under the road",
-            f"correct the transform to frame {record.frame!r}; base_link lies on the road, so set "
+            f"is {where}: in or below the road",
+            f"correct the transform to frame {record.frame!r}; base_link is on the road, so set "
             f"base_frame to "
             f"base_footprint or another frame there",
             "mount.low",
@@ -132,9 +132,9 @@ def _placement(record: CameraRecord, camera: Camera) -> Problem | None:
             ERROR,
             name,
             f"is mounted {what}, rolled by {abs(roll):.0f} degrees",
-            f"correct the rotation of frame {record.frame!r}, or turn the images in the camera's driver "
+            f"correct the rotation of frame {record.frame!r}, or rotate the images in the camera's driver "
             f"and the "
-            f"frame with them: the network knows upright pictures",
+            f"frame with them: the network expects upright images",
             "mount.roll",
         )
     return None
@@ -152,7 +152,7 @@ def _explained(record: CameraRecord, camera: Camera, mount: Pose) -> Problem | N
             WARN if taken else ERROR,
             name,
             f"looks at the sky and sees no cell: frame {frame!r} is a body frame (x forward, z up), not an "
-            f"optical frame" + (", and is read as one" if taken else ""),
+            f"optical frame" + (", and is treated as one" if taken else ""),
             "set camera_frames to body, or publish an optical frame (x right, y down, z forward, REP 103) "
             "and name "
             "it in camera_info",
@@ -166,7 +166,7 @@ def _explained(record: CameraRecord, camera: Camera, mount: Pose) -> Problem | N
                 name,
                 f"its transform has the wrong direction: it puts the camera at x {x:.2f}, y {y:.2f}, z "
                 f"{z:.2f} m, "
-                f"while its inverse{what} would be a camera of a car",
+                f"while its inverse{what} would fit a camera on a car",
                 f"publish the pose of {frame!r} in base_link, not of base_link in {frame!r}",
                 "mount.inverted",
             )
@@ -179,7 +179,7 @@ def _explained(record: CameraRecord, camera: Camera, mount: Pose) -> Problem | N
             return Problem(
                 ERROR,
                 name,
-                f"stands {distance:.0f} m from base_link: its translation is in {unit}",
+                f"is {distance:.0f} m from base_link: its translation is in {unit}",
                 f"divide the translation of frame {frame!r} by {factor}",
                 "mount.unit",
             )
@@ -225,8 +225,8 @@ def _facings(sound: list[tuple[CameraRecord, Camera]]) -> list[Problem]:
     flips = {
         "left and right are mirrored": np.diag([1.0, -1.0, 1.0]),
         "front and back are mirrored, as if x pointed backwards": np.diag([-1.0, -1.0, 1.0]),
-        "the whole car is turned by 90 degrees to the left": Pose.from_yaw(-np.pi / 2).rotation,
-        "the whole car is turned by 90 degrees to the right": Pose.from_yaw(np.pi / 2).rotation,
+        "the whole car is rotated by 90 degrees to the left": Pose.from_yaw(-np.pi / 2).rotation,
+        "the whole car is rotated by 90 degrees to the right": Pose.from_yaw(np.pi / 2).rotation,
     }
     aside = [one for one in named if one[2] & {"left", "right"}]
     for what, flip in flips.items():
@@ -241,7 +241,7 @@ def _facings(sound: list[tuple[CameraRecord, Camera]]) -> list[Problem]:
                 Problem(
                     ERROR,
                     record.name,
-                    f"{what}: its name says {_said(looks)}, and its transform that it looks "
+                    f"{what}: its name says {_said(looks)}, but by its transform it looks "
                     f"{_heading(camera.pose)} "
                     f"from y {camera.pose.translation[1]:.2f} m",
                     "correct the transforms: x of base_link points forward, y to the left (REP 103)",
@@ -261,13 +261,13 @@ def _facings(sound: list[tuple[CameraRecord, Camera]]) -> list[Problem]:
         )
         if partner is not None:
             text, remedy, code = (
-                f"is swapped with {partner.name}: its transform says that it looks {_heading(camera.pose)}",
-                f"exchange the transforms of {record.name} and {partner.name}",
+                f"is swapped with {partner.name}: by its transform it looks {_heading(camera.pose)}",
+                f"swap the transforms of {record.name} and {partner.name}",
                 "mount.swapped",
             )
         else:
             text, remedy, code = (
-                f"looks {_heading(camera.pose)} as its transform says, but its name says {_said(looks)}",
+                f"looks {_heading(camera.pose)} by its transform, but its name says {_said(looks)}",
                 f"correct the transform to frame {record.frame!r}",
                 "mount.facing",
             )
@@ -300,8 +300,8 @@ def _inward(sound: list[tuple[CameraRecord, Camera]]) -> list[Problem]:
                 Problem(
                     WARN,
                     record.name,
-                    f"looks into the car: {int(ahead.sum())} of {len(places)} other cameras stand before it",
-                    f"correct the rotation of frame {record.frame!r}: it may be turned by 180 degrees",
+                    f"looks into the car: {int(ahead.sum())} of {len(places)} cameras are in front of it",
+                    f"correct the rotation of frame {record.frame!r}: it may be rotated by 180 degrees",
                     "mount.inward",
                 )
             )
@@ -318,7 +318,7 @@ def _doubles(sound: list[tuple[CameraRecord, Camera]]) -> list[Problem]:
                 Problem(
                     ERROR,
                     f"{a.name}, {b.name}",
-                    f"both stand and look alike ({same}): one has the other's mounting",
+                    f"both have the same position and direction ({same}): one has the other's mounting",
                     "give each camera a frame and a transform of its own",
                     "mount.double",
                 )

@@ -95,7 +95,7 @@ def coverage_picture(recording: Recording, grid: BevGrid | None = None) -> np.nd
             index = [one.name for one in mounted].index(record.name)
             lines.append((f"{record.name}: {100 * shares[record.name]:.1f} %", _color(index, len(mounted))))
         else:
-            lines.append((f"{record.name}: not known where it looks", (150, 150, 150)))
+            lines.append((f"{record.name}: viewing direction unknown", (150, 150, 150)))
     for index, (text, color) in enumerate(lines):
         _write(legend, text, (12, 26 + 24 * index), color)
     return np.concatenate([picture, legend], axis=0)
@@ -109,7 +109,7 @@ def lidar_picture(recording: Recording, record: CameraRecord, picture: np.ndarra
     said = "no LiDAR to draw"
     points = _points(recording, record)
     if record.camera is None or not record.mounted:
-        said = "not known where it looks, so that no LiDAR can be drawn"
+        said = "viewing direction unknown, so no LiDAR can be drawn"
     elif points is not None:
         pixels, depth = record.camera.project(points)
         size = np.array([drawn.shape[1] / record.camera.width, drawn.shape[0] / record.camera.height])

@@ -69,13 +69,13 @@ class Sockets:
         what = (
             f"most images of {', '.join(sorted(too_large))}"
             if too_large
-            else f"some of the {len(images)} images that come at once, {together / 1e6:.1f} MB,"
+            else f"some of the {len(images)} images that arrive at once, {together / 1e6:.1f} MB,"
         )
         limit = (
             "net.core.rmem_default" if self.middleware == FAST_DDS and not self.asked else "net.core.rmem_max"
         )
         return (
-            f"{what} will be lost where they are best effort: a socket of {self.middleware} holds "
+            f"{what} will be lost if they are best effort: a socket of {self.middleware} holds "
             f"{self.holds / 1e6:.1f} MB ({limit})",
             self._remedy(max(4 * _MIB, 1 << (2 * together - 1).bit_length())),
         )

@@ -44,15 +44,15 @@ def check_topics(recording: Recording) -> list[Problem]:
             Problem(
                 ERROR,
                 recording.source,
-                "there is no message at all",
-                "start the drivers; look at ROS_DOMAIN_ID and RMW_IMPLEMENTATION"
+                "there are no messages at all",
+                "start the drivers; check ROS_DOMAIN_ID and RMW_IMPLEMENTATION"
                 if recording.live
                 else "record with --all, or name the topics",
                 "topics.none",
             )
         ]
     problems = [
-        Problem(WARN, recording.source, loss, "record again, if that is more than can be spared", "bag.lost")
+        Problem(WARN, recording.source, loss, "record again if this is too much", "bag.lost")
         for loss in recording.losses
     ]
     pictures = [
@@ -63,7 +63,7 @@ def check_topics(recording: Recording) -> list[Problem]:
             Problem(
                 ERROR,
                 recording.source,
-                "no topic of images (sensor_msgs Image or CompressedImage)",
+                "no image topic (sensor_msgs Image or CompressedImage)",
                 "start the cameras' drivers" if recording.live else "record the cameras' topics",
                 "topics.no-images",
             )
@@ -81,8 +81,8 @@ def check_topics(recording: Recording) -> list[Problem]:
                 Problem(
                     ERROR,
                     record.name,
-                    f"{image.name} is there, but no image came",
-                    ("look at the driver" if recording.live else "look at the driver, and record again")
+                    f"{image.name} exists, but no image arrived",
+                    ("check the driver" if recording.live else "check the driver, and record again")
                     + f", or leave it out with cameras:={_quoted(left)}",
                     "topics.silent",
                 )
@@ -99,7 +99,7 @@ def check_topics(recording: Recording) -> list[Problem]:
                 Problem(
                     ERROR,
                     record.name,
-                    f"{info.name} is there, but no camera_info came",
+                    f"{info.name} exists, but no camera_info arrived",
                     "give the driver its camera_info_url; a latched camera_info must be transient local",
                     "topics.silent-info",
                 )
@@ -111,7 +111,7 @@ def check_topics(recording: Recording) -> list[Problem]:
                         WARN,
                         record.name,
                         f"{topic.name} has {len(topic.offers)} publishers",
-                        "stop all but one: a second driver, or a bag that is played",
+                        "stop all but one: a second driver, or a bag being played",
                         "topics.two-publishers",
                     )
                 )
@@ -138,13 +138,13 @@ def _missing(recording: Recording, name: str, pictures: list[TopicRecord]) -> Pr
         remedy = f"remap it: --ros-args -r {wanted}:={near[0].name}"
     elif name in (others := _others(recording, [topic.name for topic in spare], wanted.removeprefix(name))):
         names = [others.get(record.name, record.name) for record in recording.cameras]
-        remedy = f"{others[name]} may be it: name the cameras as they are, cameras:={_quoted(names)}"
+        remedy = f"{others[name]} may be it: use the existing names, cameras:={_quoted(names)}"
     elif spare:
         remedy = f"there is {', '.join(topic.name for topic in spare[:3])}: remap one to {wanted}"
     else:
         left = [record.name for record in recording.cameras if record.image_topic]
         remedy = f"start its driver, or leave it out with cameras:={_quoted(left)}"
-    said = ", though its camera_info is there" if info is not None else ""
+    said = ", although its camera_info exists" if info is not None else ""
     return Problem(ERROR, name, f"no topic {wanted}{said}", remedy, "topics.missing")
 
 
@@ -172,12 +172,12 @@ def _no_info(recording: Recording, name: str, image: TopicRecord) -> Problem:
     remedy = (
         f"remap it: --ros-args -r {wanted}:={near[0]}"
         if near
-        else f"calibrate the camera, and have its driver publish {wanted}"
+        else f"calibrate the camera, and make its driver publish {wanted}"
     )
     return Problem(
         ERROR,
         name,
-        f"no topic {wanted} beside {image.name}, so nobody knows its lens",
+        f"no topic {wanted} next to {image.name}, so its lens is unknown",
         remedy,
         "topics.no-info",
     )
@@ -189,7 +189,7 @@ def _transport(recording: Recording, name: str, image: TopicRecord) -> Problem:
     return Problem(
         ERROR,
         name,
-        f"its images are {have} ({image.name}), and image_transport is {want}",
+        f"its images are {have} ({image.name}), but image_transport is {want}",
         f"set image_transport to {have}",
         "topics.transport",
     )
@@ -212,7 +212,7 @@ def _namespaces(recording: Recording) -> list[Problem]:
             Problem(
                 WARN,
                 recording.source,
-                f"the same cameras are there below {len(shown)} namespaces: {', '.join(shown)}",
+                f"the same cameras exist in {len(shown)} namespaces: {', '.join(shown)}",
                 f"choose one: run the node in it (ros2 run ... --ros-args -r __ns:={shown[-1]})",
                 "topics.two-robots",
             )
@@ -222,7 +222,7 @@ def _namespaces(recording: Recording) -> list[Problem]:
             Problem(
                 WARN,
                 recording.source,
-                f"the cameras are below the namespace /{named[0]}",
+                f"the cameras are in the namespace /{named[0]}",
                 f"run the node in it: --ros-args -r __ns:=/{named[0]}",
                 "topics.namespace",
             )
@@ -239,8 +239,8 @@ def _names(recording: Recording) -> list[Problem]:
         Problem(
             ERROR,
             recording.source,
-            f"none of the cameras {', '.join(recording.expected)} is there; there are {', '.join(names)}",
-            f"set cameras:={_quoted(names)}, the front left one first, as in the parameter's description",
+            f"none of the cameras {', '.join(recording.expected)} exists; the cameras are {', '.join(names)}",
+            f"set cameras:={_quoted(names)}, front left first, in the order of the parameter's default",
             "topics.names",
         )
     ]
@@ -254,7 +254,7 @@ def _remap(name: str, image: TopicRecord) -> Problem | None:
     return Problem(
         ERROR,
         name,
-        f"its images are on {image.name}, and the node listens to {wanted}",
+        f"its images are on {image.name}, but the node listens to {wanted}",
         f"remap it: --ros-args -r {wanted}:={image.name}",
         "topics.remap",
     )

@@ -28,7 +28,7 @@ def check_transforms(recording: Recording) -> list[Problem]:
             Problem(
                 ERROR,
                 "/tf_static",
-                "no transform was received, so no sensor has a place on the car",
+                "no transform was received, so the position of every sensor is unknown",
                 "start robot_state_publisher or a static_transform_publisher for each sensor"
                 + ("" if recording.live else ", and record /tf_static (--all, or name it)"),
                 "tf.none",
@@ -53,7 +53,7 @@ def _paths(recording: Recording, wanted: list[tuple[str, str]]) -> list[Problem]
                 Problem(
                     ERROR,
                     base,
-                    f"no transform names the frame {base!r}; there are {_listed(tree.frames)}",
+                    f"no transform names the frame {base!r}; the frames are {_listed(tree.frames)}",
                     remedy,
                     "tf.no-base",
                 )
@@ -64,10 +64,10 @@ def _paths(recording: Recording, wanted: list[tuple[str, str]]) -> list[Problem]
             continue
         if plain(frame) not in known:
             like = nearest(frame, reached) or nearest(frame, known)
-            text = f"its frame {frame!r} is in no transform"
+            text = f"no transform contains its frame {frame!r}"
             remedy = (
-                f"publish it under {base!r}, or name {like!r} in its header and camera_info if that is the "
-                f"same"
+                f"publish it under {base!r}, or name {like!r} in its header and camera_info if they are "
+                f"the same"
                 if like
                 else f"publish a transform from {base!r} to {frame!r}"
             )
@@ -80,8 +80,8 @@ def _paths(recording: Recording, wanted: list[tuple[str, str]]) -> list[Problem]
             Problem(
                 ERROR,
                 name,
-                f"no path from {base!r} to its frame {frame!r}: {_listed(sorted(part))} hang together "
-                f"below {top!r}, and nothing joins {top!r} to {base!r}",
+                f"no path from {base!r} to its frame {frame!r}: {_listed(sorted(part))} are connected "
+                f"below {top!r}, but nothing connects {top!r} to {base!r}",
                 f"publish a transform from {start!r} to {top!r}",
                 "tf.gap",
             )
@@ -120,7 +120,7 @@ def _tree(recording: Recording) -> list[Problem]:
             Problem(
                 ERROR,
                 cycle[0],
-                f"the transforms go round: {' -> '.join((*cycle, cycle[0]))}",
+                f"the transforms form a loop: {' -> '.join((*cycle, cycle[0]))}",
                 "remove one of them: each frame has one parent",
                 "tf.cycle",
             )
@@ -132,9 +132,7 @@ def _tree(recording: Recording) -> list[Problem]:
                 Problem(
                     WARN,
                     frame,
-                    f"has {len(parents)} parents, {' and '.join(map(repr, parents))}: tf2 takes the one "
-                    f"that came "
-                    f"last",
+                    f"has {len(parents)} parents, {' and '.join(map(repr, parents))}; tf2 takes the latest",
                     "keep one publisher of it",
                     "tf.two-parents",
                 )
@@ -146,8 +144,8 @@ def _tree(recording: Recording) -> list[Problem]:
             Problem(
                 WARN,
                 ", ".join(slashed[:6]),
-                "frames begin with a slash, as in ROS 1, and tf2 refuses such names",
-                "leave the slash out in the drivers and in frame_id",
+                "frames begin with a slash, as in ROS 1; tf2 rejects such names",
+                "remove the slash in the drivers and in frame_id",
                 "tf.slash",
             )
         )
@@ -163,7 +161,7 @@ def _edges(recording: Recording, frames: list[str]) -> list[Problem]:
                 Problem(
                     ERROR,
                     edge.child,
-                    f"the transform from {edge.parent!r} to {edge.child!r} is none: {edge.problem}",
+                    f"the transform from {edge.parent!r} to {edge.child!r} is invalid: {edge.problem}",
                     "correct the publisher",
                     "tf.numbers",
                 )
@@ -187,9 +185,9 @@ def _edges(recording: Recording, frames: list[str]) -> list[Problem]:
                 Problem(
                     WARN,
                     edge.child,
-                    f"the transform from {edge.parent!r} was told {edge.count} times in "
+                    f"the transform from {edge.parent!r} was published {edge.count} times in "
                     f"{recording.seconds:.0f} s on "
-                    f"/tf: who starts later never hears it",
+                    f"/tf: nodes that start later never receive it",
                     "publish it on /tf_static (StaticTransformBroadcaster)",
                     "tf.once",
                 )

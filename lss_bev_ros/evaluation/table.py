@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 
-def report_table(report: Mapping) -> Table:
+def report_table(report: Mapping[str, Any]) -> Table:
     """All metrics of a report against their thresholds.
 
     Args:

@@ -42,7 +42,8 @@ class VisibilityScore:
     def metrics(self) -> dict[str, float]:
         """`iou_visibility_80_100` and `recall_visibility_80_100`, and so on."""
         result = {}
-        for level, (hit, wrong, missed) in self._counts.items():
+        for level, counts in self._counts.items():
+            hit, wrong, missed = counts.tolist()
             result[f"iou_visibility_{LEVELS[level]}"] = ratio(hit, hit + wrong + missed)
             result[f"recall_visibility_{LEVELS[level]}"] = ratio(hit, hit + missed)
         return result

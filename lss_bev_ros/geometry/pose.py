@@ -58,7 +58,9 @@ class Pose:
         quaternion = np.asarray(wxyz, dtype=np.float64)
         norm = np.linalg.norm(quaternion)
         if quaternion.shape != (4,) or not np.isfinite(norm) or norm < 1e-9:
-            raise GeometryError(f"{list(wxyz)} is no rotation: a quaternion has four numbers, not all 0")
+            raise GeometryError(
+                f"{quaternion.tolist()} is not a rotation: a quaternion has four numbers, not all 0"
+            )
         w, x, y, z = quaternion / norm
         rotation = np.array(
             [

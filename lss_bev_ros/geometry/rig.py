@@ -158,7 +158,7 @@ def check_intrinsics(name: str, intrinsics: np.ndarray) -> np.ndarray:
         or np.abs(intrinsics).max() > 1e6
     ):
         raise GeometryError(
-            f"{name}: intrinsics {intrinsics.tolist()} are of no camera: "
+            f"{name}: intrinsics {intrinsics.tolist()} do not belong to a camera: "
             f"K is [[fx, s, cx], [0, fy, cy], [0, 0, 1]], in pixels"
         )
     return intrinsics

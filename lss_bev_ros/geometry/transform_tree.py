@@ -120,7 +120,7 @@ class TransformTree:
             parent = self._frames[path[-1]].parent_at(stamp)
             if parent in path:
                 circle = " -> ".join((*path[path.index(parent) :], parent))
-                raise GeometryError(f"{problem}the transforms go in a circle, {circle}")
+                raise GeometryError(f"{problem}the transforms form a loop, {circle}")
             path.append(parent)
         return path
 

@@ -218,7 +218,7 @@ def _likeness(data: bytes) -> str:
         # The second byte of a unit of H.265 is 1 in all streams without layers (ITU-T H.265, 7.3.1.2).
         return "H.265 video" if unit[1:] == b"\1" and not unit[0] & 0x81 else "H.264 video"
     if not data.strip(b"\0"):
-        return "nothing but zero bytes"
+        return "only zero bytes"
     return f"of an unknown format, beginning with {data[:4].hex(' ')}"
 
 

@@ -208,7 +208,7 @@ def dark_note(numbers: np.ndarray, name: str) -> str:
     if not largest or bits > 12:
         return ""
     return (
-        f"{name} image uses {bits} of its 16 bits (largest value {largest}), so that it is nearly black: "
+        f"{name} image uses {bits} of its 16 bits (largest value {largest}), so it is nearly black: "
         f"shift it left by {16 - bits} in the driver, or publish 8 bits"
     )
 
@@ -221,7 +221,7 @@ def _unknown(encoding: str) -> str:
     if any(codec in name for codec in ("jpeg", "jpg", "png", "webp", "h264", "h265", "hevc")):
         return f"{said} is compressed: publish it as CompressedImage, in JPEG, PNG or WebP"
     if name.startswith(("bayer_", "mono")):
-        return f"{said} is not supported: unpack it to 8 or 16 bits a pixel in the driver"
+        return f"{said} is not supported: unpack it to 8 or 16 bits per pixel in the driver"
     if name.startswith(("32f", "64f", "32s", "16s", "8s")):
         return f"{said} is of depths or the like, not of a camera's picture: publish {KNOWN}"
     return f"{said} is not supported: publish {KNOWN}"

@@ -223,7 +223,7 @@ def write_weights(
         half = tensor.is_floating_point() and name not in CONSTANTS
         packed[name] = (tensor.half() if half else tensor).contiguous()
         if not torch.isfinite(packed[name]).all():
-            raise error(f"{name} does not fit into half precision: the training has diverged, start it anew")
+            raise error(f"{name} does not fit into half precision: the training has diverged; start again")
     files.write(path, save(packed, metadata=facts), error)
 
 
@@ -309,7 +309,7 @@ def _load(path: Path) -> object:
                 f"unpickled, for safety: save it again as torch.save(model.state_dict(), path)"
             ) from error
         raise ModelError(
-            f"{path} is no PyTorch checkpoint, or it is truncated: download or copy it again"
+            f"{path} is not a PyTorch checkpoint, or it is truncated: download or copy it again"
         ) from error
 
 
@@ -336,7 +336,7 @@ def _load_safetensors(path: Path) -> object:
     try:
         return load_file(str(path))
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} is no safetensors file, or it is truncated: copy it again") from error
+        raise ModelError(f"{path} is not a safetensors file, or it is truncated: copy it again") from error
 
 
 def _state_dict(path: Path, content: object) -> dict[str, torch.Tensor]:
@@ -360,13 +360,13 @@ def _state_dict(path: Path, content: object) -> dict[str, torch.Tensor]:
     different = [other for other, beside in others if not _same(state, beside)]
     if different:
         raise ModelError(
-            f"checkpoint {path} holds several networks ({_some([where or 'the outermost', *different])}): "
+            f"checkpoint {path} contains several networks ({_some([where or 'the outermost', *different])}): "
             f"save the state dict of the one to run alone"
         )
     tensors = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
     if wrong := [name for name in state if name not in tensors]:
         raise ModelError(
-            f"checkpoint {path} has entries that are no tensors ({_some(wrong)}): "
+            f"checkpoint {path} has entries that are not tensors ({_some(wrong)}): "
             f"save it as torch.save(model.state_dict(), path)"
         )
     return tensors

@@ -1,4 +1,9 @@
-"""The ROS 2 surface: one file a node, and what the nodes share."""
+"""The ROS 2 surface: one file a node, and what the nodes share.
+
+The nodes are `replay`, `inference`, `evaluation` and `dashboard`. Their parameters are stated in
+`configuration`; `parameters` declares them on a node, `launching` makes launch arguments of them, and
+`parameter_file` writes config/lss_bev.yaml. `process` has what every executable does around its node.
+"""
 
 import os
 

@@ -80,7 +80,7 @@ class LiveCalibration:
         self._rectified = _RECTIFIED[image_rectified]
         self._frames = camera_frames
         self._infos: dict[str, tuple[CameraInfo, ...]] = {}
-        self._cameras: dict[str, tuple[tuple, CameraReading, Pose]] = {}
+        self._cameras: dict[str, tuple[tuple[object, ...], CameraReading, Pose]] = {}
         self._rig: Rig | None = None
         self._known: set[str] = set()
         self._paired: set[str] = set()
@@ -129,7 +129,7 @@ class LiveCalibration:
                 why = self._why() if why is None else why
                 problems[name] = (
                     f"{name}: no transform from {info.header.frame_id!r} to {self._base_frame!r} ({error}): "
-                    f"publish what is missing (robot_state_publisher, static_transform_publisher), or "
+                    f"publish the missing one (robot_state_publisher, static_transform_publisher), or "
                     f"correct frame_id of its camera_info, or base_frame{'; ' * bool(why)}{why}"
                 )
             except GeometryError as error:
@@ -184,13 +184,13 @@ def transforms_elsewhere(node: Node) -> str:
         if name not in own and "tf2_msgs/msg/TFMessage" in types and node.count_publishers(name)
     ]
     if not others:
-        return f"nobody publishes {' or '.join(sorted(own))}"
+        return f"{' and '.join(sorted(own))} have no publisher"
     remedy = "remap them"
     if set(others) & set(_TRANSFORMS):
         remedy = "start with namespaced_tf:=false, or remap them"
     elif not own - set(_TRANSFORMS):
         remedy = "start in that namespace, or remap them"
-    return f"nobody publishes {' or '.join(sorted(own))}, but {', '.join(sorted(others))}: {remedy}"
+    return f"{' and '.join(sorted(own))} have no publisher; found {', '.join(sorted(others))}: {remedy}"
 
 
 def _of_stamp(infos: tuple[CameraInfo, ...], stamp: int | None) -> CameraInfo:

@@ -38,6 +38,11 @@ _BACKLOG = 32
 _REPORT_PERIOD = 2.0
 
 
+_Grid = tuple[OccupancyGrid, float | None]
+"""A prediction, and how old it was when it came, in milliseconds."""
+_Match = Match[_Grid, OccupancyGrid, PointCloud2]
+
+
 class EvaluationNode(Node):
     """Publishes the newest frame's metrics, and in /diagnostics the running ones against their thresholds.
 
@@ -70,9 +75,9 @@ class EvaluationNode(Node):
         self._problem = ""
         if self.config.report:
             self._write_report()  # now, so that a path that cannot be written stops the node here
-        self._matcher: ReferenceMatcher[tuple[OccupancyGrid, float | None], OccupancyGrid, PointCloud2]
+        self._matcher: ReferenceMatcher[_Grid, OccupancyGrid, PointCloud2]
         self._matcher = ReferenceMatcher(self.config.match_slop, self.config.match_timeout)
-        self._backlog: queue.Queue[Match | None] = queue.Queue()
+        self._backlog: queue.Queue[_Match | None] = queue.Queue()
         self._metrics = {
             name: self.create_publisher(Float32, f"evaluation/{name}", RELIABLE)
             for name in self._evaluator.running
@@ -137,7 +142,7 @@ class EvaluationNode(Node):
     def _on_poll(self) -> None:
         self._queue(self._matcher.poll(time.monotonic_ns()))
 
-    def _queue(self, matches: list[Match]) -> None:
+    def _queue(self, matches: list[_Match]) -> None:
         for match in matches:
             if self._backlog.qsize() >= _BACKLOG:
                 with contextlib.suppress(queue.Empty):  # the scoring thread takes them too
@@ -156,7 +161,7 @@ class EvaluationNode(Node):
                     self._write_report()
                     written = time.monotonic()
 
-    def _score(self, match: Match) -> None:
+    def _score(self, match: _Match) -> None:
         message, latency_ms = match.prediction
         known = match.truth is not None and any(value >= 0 for value in match.truth.data)
         if not known and match.scan is None:

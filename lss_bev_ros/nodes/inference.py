@@ -78,7 +78,7 @@ class InferenceNode(Node):
             self.config.backend, self.config.weights, self.config.threads, self.config.precision
         )
         self.get_logger().info(f"{self._engine.name}: {self._engine.reason}; weights: {self._engine.weights}")
-        self._slot: LatestSlot[CameraSet] = LatestSlot()
+        self._slot: LatestSlot[CameraSet[CompressedImage | Image]] = LatestSlot()
         self._latencies = Latencies()
         self._rate = Rate()
         self._served = 0
@@ -151,7 +151,7 @@ class InferenceNode(Node):
     def _on_deadline(self) -> None:
         self._offer(self._synchronizer.poll(time.monotonic_ns()))
 
-    def _offer(self, camera_sets: list[CameraSet]) -> None:
+    def _offer(self, camera_sets: list[CameraSet[CompressedImage | Image]]) -> None:
         for camera_set in camera_sets:
             self._last_set = time.monotonic()
             self._ages.milliseconds(camera_set.stamp)
@@ -159,7 +159,7 @@ class InferenceNode(Node):
         if self._synchronizer.counts.restarts > self._restarts:
             self._restarts = self._synchronizer.counts.restarts
             self.get_logger().info(
-                "the cameras' stamps went back: a bag or a clock began anew, and so do the sets"
+                "the cameras' stamps jumped back: a bag or a clock restarted, so matching restarts"
             )
 
     # -- the network's thread -----------------------------------------------------------------------
@@ -169,7 +169,7 @@ class InferenceNode(Node):
             with guard(self, self._report):
                 self._serve(camera_set)
 
-    def _serve(self, camera_set: CameraSet) -> None:
+    def _serve(self, camera_set: CameraSet[CompressedImage | Image]) -> None:
         stamps = {name: messages.from_stamp(item.header.stamp) for name, item in camera_set.items.items()}
         reading = self._calibration.rig(stamps)
         verdict = self._rig_watch(reading)
@@ -246,13 +246,17 @@ class InferenceNode(Node):
         """Why no frame set comes."""
         cameras, silence = len(self.config.cameras), self._synchronizer.silence(time.monotonic_ns())
         if silence is None:
-            return "no images have come: start the cameras, or correct `cameras`"
+            return "no images have arrived: start the cameras, or correct `cameras`"
         reasons = [summary(faults.values(), cameras)] if faults else []
         if silence > self.config.stale_after:
             reasons.append(f"no images for {silence:.1f} s")
         elif 0 < cameras - len(faults) < self.config.min_cameras:
-            reasons.append(f"a set needs {self.config.min_cameras} of {cameras} cameras (`min_cameras`)")
-        return "; ".join(reasons) or "the cameras' images share no instant: raise `slop` or `deadline`"
+            reasons.append(
+                f"a frame set needs {self.config.min_cameras} of {cameras} cameras (`min_cameras`)"
+            )
+        return (
+            "; ".join(reasons) or "the cameras' images are too far apart in time: raise `slop` or `deadline`"
+        )
 
     def _network_status(self, obstacle: str) -> Status:
         values: dict[str, object] = {
@@ -276,7 +280,7 @@ class InferenceNode(Node):
     def _camera_status(self, faults: Mapping[str, CameraFault]) -> Status:
         counts, cameras = self._synchronizer.counts, len(self.config.cameras)
         if self._synchronizer.silence(time.monotonic_ns()) is None:
-            return Status("cameras", STALE, "no images have come: start the cameras, or correct `cameras`")
+            return Status("cameras", STALE, "no images have arrived: start the cameras, or correct `cameras`")
         offsets = self._synchronizer.offsets(time.monotonic_ns())
         values: dict[str, object] = {
             "complete": counts.complete,

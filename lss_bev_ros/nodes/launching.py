@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from launch import LaunchContext
@@ -49,25 +49,27 @@ def node_with_arguments(name: str, configuration: type) -> list[Action]:
         DeclareLaunchArgument(
             "params_file",
             default_value=share("config", "lss_bev.yaml"),
-            description="all nodes' parameters",
+            description="parameter file of all nodes",
         ),
         DeclareLaunchArgument(
-            "namespace", default_value="", description="of all nodes and topics, such as car1; empty for none"
+            "namespace",
+            default_value="",
+            description="namespace of all nodes and topics, such as car1; empty: none",
         ),
         DeclareLaunchArgument(
             "namespaced_tf",
             default_value="true",
-            description="true: /tf and /tf_static are below the namespace, as in nav2; false: global",
+            description="true: /tf and /tf_static are inside the namespace, as in nav2; false: global",
         ),
         DeclareLaunchArgument(
             "namespaced_clock",
             default_value="false",
-            description="true: /clock is below the namespace, for cars that replay at the same time",
+            description="true: /clock is inside the namespace, for cars that replay at the same time",
         ),
         DeclareLaunchArgument(
             "use_sim_time",
             default_value="false",
-            description="take the time from /clock, as replay with stamp:=dataset or a bag publishes it",
+            description="use the time of /clock, as replay with stamp:=dataset or a bag publishes it",
         ),
     ]
     arguments += [
@@ -109,7 +111,7 @@ def rviz() -> list[Action]:
             get_package_share_directory("rviz2")
         except PackageNotFoundError:
             remedy = "install ros-$ROS_DISTRO-rviz2 and source ROS 2, or open a bag in Foxglove"
-            return [LogInfo(msg=f"rviz:=true: rviz2 is not installed here, so there is no window; {remedy}")]
+            return [LogInfo(msg=f"rviz:=true: rviz2 is not installed here, so no window opens; {remedy}")]
         use_sim_time = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
         return [
             Node(
@@ -144,8 +146,8 @@ def _is_true(context: LaunchContext, argument: str, default: str = "false") -> b
     return LaunchConfiguration(argument, default=default).perform(context).strip().lower() in ("true", "1")
 
 
-def _describe(field: dataclasses.Field) -> str:
+def _describe(field: dataclasses.Field[Any]) -> str:
     low, high = field.metadata["bounds"]
     choices = field.metadata["choices"]
     limits = f" ({low} to {high})" if low is not None else f" ({', '.join(choices)})" if choices else ""
-    return f"{field.metadata['description']}{limits}; from params_file where empty"
+    return f"{field.metadata['description']}{limits}; if not given, the value in params_file"

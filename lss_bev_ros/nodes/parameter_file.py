@@ -18,11 +18,11 @@ NODES = {
 """Name of a node to its parameters."""
 
 _HEADER = """\
-# Parameters of every node, whatever its namespace; the values here are the defaults.
-# An argument of a launch file goes before what stands here:
+# Parameters of all nodes, in any namespace; the values here are the defaults.
+# An argument of a launch file overrides the value in this file:
 #   ros2 launch lss_bev_ros demo.launch.py dataroot:=/data/nuscenes rate:=0.5
-# `ros2 param describe /inference weights` shows type and range of one.
-# This file is what `lss-bev parameters` prints.
+# `ros2 param describe /inference weights` shows the type and range of a parameter.
+# `lss-bev parameters` prints this file.
 """
 _WIDTH = 110
 

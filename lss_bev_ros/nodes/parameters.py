@@ -1,4 +1,4 @@
-"""Node parameters from one typed declaration.
+"""Declares on a node the parameters that `configuration` states.
 
 A node's parameters are a frozen dataclass whose fields are made by `parameter`; `declare` turns them into
 ROS 2 parameters with descriptions and ranges, and the values that come back into an instance of the class.
@@ -31,7 +31,7 @@ _WORDS = {
     bool: "true or false",
     int: "a whole number",
     float: "a number with a decimal point, such as 2.0",
-    str: "a text",
+    str: "a string",
 }
 
 
@@ -61,13 +61,17 @@ def declare(node: Node, kind: type[P], **overrides: Any) -> P:
         except InvalidParameterTypeException:
             raise ParameterError(
                 f"parameter {field.name}: {_given(node, field.name)} is not "
-                f"{_WORDS.get(hint, 'a list of texts')}"
+                f"{_WORDS.get(hint, 'a list of strings')}"
             ) from None
         except InvalidParameterValueException:
             low, high = field.metadata["bounds"]
             raise ParameterError(
                 f"parameter {field.name}: {_given(node, field.name)} is not between {low} and {high}"
             ) from None
+        if value is None and hint == list[str]:
+            value = []  # an empty list, [], has no type in ROS 2, and so comes as no value
+        elif value is None:
+            raise ParameterError(f"parameter {field.name}: no value was given, it is {_WORDS[hint]}")
         choices = field.metadata["choices"]
         if isinstance(value, bool) and hint is str:
             value = str(value).lower()

@@ -1,4 +1,4 @@
-"""The qualities of service that the nodes use."""
+"""The kinds of quality of service; each node chooses one for each of its topics."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ def latched_qos(depth: int = 1) -> QoSProfile:
 
 
 def sensor_qos(reliability: str) -> QoSProfile:
-    """Of subscriptions to sensor data; `reliability` is `best_effort` or `reliable`."""
+    """Of what comes so often that one may be lost; `reliability` is `best_effort` or `reliable`.
+
+    A subscription with `best_effort` hears every publisher, one with `reliable` only reliable ones.
+    """
     policy = ReliabilityPolicy.RELIABLE if reliability == "reliable" else ReliabilityPolicy.BEST_EFFORT
     return QoSProfile(depth=10, reliability=policy)

@@ -12,18 +12,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import rclpy
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from std_srvs.srv import Trigger
 from tf2_ros import TransformBroadcaster
 
 from .. import messages, topics
-from ..dataset import CameraShot, Keyframe, LidarScan, NuScenesReader
+from ..dataset import CameraShot, Keyframe, NuScenesReader
 from ..dataset.timeline import Event, Mounting, next_start, recorded_time, timeline, with_mountings
 from ..errors import DatasetError
 from ..geometry import CAMERA_NAMES, BevGrid
-from ..topics import CLOCK_TOPIC, LIDAR_TOPIC, TF_STATIC_TOPIC, TF_TOPIC
-from .company import Company
+from ..topics import CLOCK_TOPIC, LIDAR_TOPIC, TF_STATIC_TOPIC, TF_TOPIC, info_topic
+from .audience import Audience
 from .configuration import ReplayParameters
 from .diagnostics import ERROR, OK, WARN, DiagnosticsPublisher, Rate, Status
 from .parameters import declare
@@ -36,6 +37,10 @@ _AHEAD = 16
 
 _SPARE_NS = 100_000_000
 """Time until the next one is due, more than which is enough to make the messages of a later one."""
+
+_INTRODUCTION = 4.0
+"""Seconds to wait until those who were waited for have the calibration, at most. Of a reliable topic, what
+Fast DDS loses in the first rush comes 3 s later, with a heartbeat: a network would have images alone."""
 
 _ERROR_SHOWN = 5.0
 """Seconds that an unreadable file stays in the diagnostics, since the next one may be good."""
@@ -74,7 +79,7 @@ class ReplayNode(Node):
         self._tell()
         self._grid = BevGrid()
         self._create_publishers()
-        self._company = Company(self._cameras, self.config.wait_for_subscribers)
+        self._audience = Audience(self._cameras, self.config.wait_for_subscribers)
         self._rates = {name: Rate() for name in (*self._cameras, LIDAR_TOPIC)}
         self._errors = 0
         self._broken = ("", -math.inf)
@@ -111,7 +116,7 @@ class ReplayNode(Node):
         if not set(self._cameras) <= set(CAMERA_NAMES):
             names = ", ".join(self._cameras)
             self.get_logger().warning(
-                f"the cameras are {names}: start the nodes that take them with cameras:='[{names}]'"
+                f"the cameras are {names}: start the nodes that use them with cameras:='[{names}]'"
             )
         unscored = [
             name
@@ -161,14 +166,14 @@ class ReplayNode(Node):
                 return response
             self._steps += 1
             self._control.notify_all()
-        response.success, response.message = True, "one keyframe further"
+        response.success, response.message = True, "one more keyframe"
         return response
 
     # -- the replay thread --------------------------------------------------------------------------
 
     def _replay(self) -> None:
         with guard(self, self._fail):
-            if self._wait_for_company():
+            if self._wait_for_audience():
                 self._play()
         if not self._closing:
             self._sleep(self.config.linger)
@@ -178,10 +183,10 @@ class ReplayNode(Node):
         self.get_logger().error(problem)
         self.exit_code = 1
 
-    def _wait_for_company(self) -> bool:
+    def _wait_for_audience(self) -> bool:
         """Wait for the subscribers and the publisher that were asked for; False when the node is closing."""
         deadline = time.monotonic() + self.config.wait_timeout
-        while not self._closing and (missing := self._missing_company()):
+        while not self._closing and (missing := self._missing_audience()):
             if time.monotonic() > deadline:
                 self.get_logger().warning(
                     f"starting without {missing}, after {self.config.wait_timeout:g} s of waiting"
@@ -189,16 +194,16 @@ class ReplayNode(Node):
                 break
             self._sleep(0.05)
         else:
-            if self.config.wait_for_subscribers and (unheard := self._company.unheard()):
-                self.get_logger().info(f"starting; only images are listened to, not {', '.join(unheard)}")
+            if self.config.wait_for_subscribers and (unheard := self._audience.unheard()):
+                self.get_logger().info(f"starting; nothing subscribes to {', '.join(unheard)} yet")
         return not self._closing
 
-    def _missing_company(self) -> str:
+    def _missing_audience(self) -> str:
         topic = self.config.wait_for_publisher
         if topic and not self.count_publishers(self.resolve_topic_name(topic)):
             return f"a publisher of {topic}"
         counts = {name: publisher.get_subscription_count() for name, publisher in self._outputs.items()}
-        few = self._company.missing(counts, time.monotonic())
+        few = self._audience.missing(counts, time.monotonic())
         return f"{self.config.wait_for_subscribers} subscribers of {', '.join(few)}" if few else ""
 
     def _play(self) -> None:
@@ -218,6 +223,8 @@ class ReplayNode(Node):
                 if not begun:
                     for event in events[:_AHEAD]:
                         self._prepare(event)
+                    if self.config.wait_for_subscribers:
+                        self._introduce(events)
                     self._started = self.get_clock().now().nanoseconds
                     self._stopwatch = _Stopwatch()
                     begun = True
@@ -232,6 +239,28 @@ class ReplayNode(Node):
             if start == 0:
                 raise DatasetError(f"{self.config.dataroot}: no recordings in {', '.join(self._scenes)}")
         self._progress = "finished"
+
+    def _introduce(self, events: Sequence[Event]) -> None:
+        """Publish each camera's calibration ahead of all images, until every reliable subscriber has it."""
+        now = self.get_clock().now().nanoseconds
+        introduced: dict[str, None] = {}
+        for event in events:
+            item, stamp = event.item, event.item.stamp if self._clock_publisher is not None else now
+            if isinstance(item, Mounting) and TF_STATIC_TOPIC not in introduced:
+                introduced[TF_STATIC_TOPIC] = None
+                self._outputs[TF_STATIC_TOPIC].publish(topics.mounted(item, stamp))
+            elif isinstance(item, CameraShot) and info_topic(item.name) not in introduced:
+                introduced[info_topic(item.name)] = None
+                info = messages.camera_info(item.camera, stamp)
+                self._outputs[info_topic(item.name)].publish(info)
+            if len(introduced) > len(self._cameras):
+                break
+        deadline = time.monotonic() + _INTRODUCTION
+        for topic in introduced:
+            while not self._outputs[topic].wait_for_all_acked(Duration()):
+                if self._closing or time.monotonic() > deadline:
+                    return
+                self._sleep(0.05)
 
     def _stamp(self, event: Event) -> int:
         if self._clock_publisher is not None:
@@ -286,10 +315,11 @@ class ReplayNode(Node):
         if event not in self._prepared and not isinstance(event.item, Mounting):
             self._prepared[event] = []
             with contextlib.suppress(DatasetError):  # told when it is due
-                self._prepared[event] = self._make(event.item, event.stamp)
+                self._prepared[event] = self._make(event)
 
-    def _make(self, item: CameraShot | LidarScan | Keyframe, stamp: int) -> list[tuple[str, Any]]:
-        return topics.recording(item, stamp, self._grid, self.config.publish_raw)
+    def _make(self, event: Event) -> list[tuple[str, Any]]:
+        assert not isinstance(event.item, Mounting), "it has no messages of its own"
+        return topics.recording(event.item, event.stamp, self._grid, self.config.publish_raw)
 
     def _publish(self, event: Event, stamp: int) -> None:
         item = event.item
@@ -299,7 +329,7 @@ class ReplayNode(Node):
             return
         self._tf.sendTransform(topics.motion(item, stamp).transforms)
         try:
-            made = self._prepared.pop(event, None) or self._make(item, event.stamp)
+            made = self._prepared.pop(event, None) or self._make(event)
         except DatasetError as error:
             self._errors += 1
             self._broken = (str(error), time.monotonic())
@@ -329,10 +359,10 @@ class ReplayNode(Node):
             return [Status("replay", ERROR, error, values)]
         clock = self.resolve_topic_name(CLOCK_TOPIC)
         if self._clock_publisher is not None and self.count_publishers(clock) > 1:
-            told = f"{clock} has other publishers too, so time jumps: give each car a clock of its own with "
+            told = f"{clock} has other publishers too, so time jumps: give each car its own clock with "
             return [Status("replay", WARN, f"{told}namespace:=car1 namespaced_clock:=true", values)]
         if self._late > 0.1:
-            return [Status("replay", WARN, "behind its schedule: lower the rate", values)]
+            return [Status("replay", WARN, "behind schedule: lower the rate", values)]
         return [Status("replay", OK, "paused" if self._paused else self._progress, values)]
 
 

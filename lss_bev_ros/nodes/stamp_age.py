@@ -44,7 +44,7 @@ class StampAges:
         now, steady = self._look()
         if self._simulated and now == 0:
             return (
-                "use_sim_time is set but /clock has never been heard: publish it (ros2 bag play --clock, or "
+                "use_sim_time is set, but no /clock has arrived: publish it (ros2 bag play --clock, or "
                 "replay with stamp:=dataset), or start without use_sim_time"
             )
         if self._last is None or steady - self._last[1] > _REMEMBERED:
@@ -52,8 +52,8 @@ class StampAges:
         age, when = self._last
         if self._simulated and when - self._moved[1] > _STANDING:
             return (
-                f"use_sim_time is set but /clock stands still at {now / 1e9:.3f} s while images come: "
-                "publish it all the time, or start without use_sim_time"
+                f"use_sim_time is set, but /clock is frozen at {now / 1e9:.3f} s while images arrive: "
+                "publish it continuously, or start without use_sim_time"
             )
         if _is_plausible(age):
             return ""
@@ -61,12 +61,12 @@ class StampAges:
 
         side = "behind" if age > 0 else "ahead of"
         remedy = (
-            "/clock and the images must be of one recording"
+            "/clock and the images must come from the same recording"
             if self._simulated
             else "synchronise the clocks; for a bag, play it with --clock and set use_sim_time"
         )
         return (
-            f"stamps are {duration(age / 1e3)} {side} this node's clock, so that no latency is told: {remedy}"
+            f"stamps are {duration(age / 1e3)} {side} this node's clock, so the latency is unknown: {remedy}"
         )
 
     @property

@@ -51,7 +51,9 @@ def _make_cuda(options: EngineOptions, reason: str) -> Engine:
 
     if options.precision == "auto":
         precision, exact = "fp16", can_be_exact()
-        why = "with low halves where logits would miss them" if exact else "the fastest whose results hold"
+        why = (
+            "with low halves where logits would miss them" if exact else "the fastest that keeps the accuracy"
+        )
     else:
         precision, exact, why = options.precision, False, "as asked"
     reason = f"{reason}; {precision}: {why}"

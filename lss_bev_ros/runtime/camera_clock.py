@@ -159,13 +159,15 @@ def duration(seconds: float) -> str:
 
 def absent(name: str) -> CameraFault:
     """A camera that was never heard."""
-    return CameraFault(name, "absent", "no images have come: start its driver, or correct the topic's name")
+    return CameraFault(
+        name, "absent", "no images have arrived: start its driver, or correct the topic's name"
+    )
 
 
 def silent(name: str, seconds: float) -> CameraFault:
     """A camera that has stopped."""
     told = f"no images for {seconds:.0f} s" if seconds < 120 else f"no images for {duration(seconds)}"
-    return CameraFault(name, "silent", f"{told}: look at its driver and link")
+    return CameraFault(name, "silent", f"{told}: check its driver and link")
 
 
 def standing(clock: CameraClock, offset: float | None) -> CameraFault:
@@ -174,7 +176,7 @@ def standing(clock: CameraClock, offset: float | None) -> CameraFault:
         problem = "stamps are 0: set header.stamp to the time of exposure in the driver"
         return CameraFault(clock.name, "zero", problem, offset)
     told = f"{clock.stamp / 1e9:.3f}"
-    problem = f"every image has the stamp {told}, as of a clock that stands still: restart its driver"
+    problem = f"every image has the stamp {told}, as from a frozen clock: restart its driver"
     return CameraFault(clock.name, "repeated", problem, offset)
 
 
@@ -197,7 +199,7 @@ def misfit(clock: CameraClock, offset: float | None, lateness: float | None, dea
         problem = f"{told}; its link is slow or its clock behind: raise `deadline`, or {synchronise}"
         return CameraFault(clock.name, "late", problem, offset)
     if offset is None:
-        return CameraFault(clock.name, "apart", f"stamps meet no other camera's: {synchronise}")
+        return CameraFault(clock.name, "apart", f"stamps match no other camera's: {synchronise}")
     if abs(offset) < 0.02:
         problem = "images are taken between the other cameras': trigger them together or raise `slop`"
         return CameraFault(clock.name, "apart", problem, offset)

@@ -20,8 +20,8 @@ def _ring(x: float, radius: float, thickness: float, material: int) -> Mesh:
         np.broadcast_to(thickness * np.sin(across)[:, None], (5, 18)),
         radius + reach * np.sin(around),
     ]
-    points = np.stack(points, -1)
-    return grid(np.concatenate([points, points[:1]]), material, closed=True)
+    ring = np.stack(points, -1)
+    return grid(np.concatenate([ring, ring[:1]]), material, closed=True)
 
 
 def _spokes(x: float, radius: float, material: int) -> list[Mesh]:

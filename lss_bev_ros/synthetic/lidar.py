@@ -282,10 +282,10 @@ def scan(world: World, mount: Mount, time: float, rng: np.random.Generator) -> S
         mine = body == k
         turned[mine] = np.einsum("nij,nj->ni", to_body[column[mine], :, :3], beam[mine])
     slant = np.abs((turned * np.concatenate(normals)[hit]).sum(-1))
-    material, owner = np.concatenate(material)[hit], np.concatenate(owner)[hit]
-    kind = world.materials(time).kind[material]
-    bright = world.materials(time).colour[material].mean(-1)
-    own_car = owner == -1
+    stuff, whose = np.concatenate(material)[hit], np.concatenate(owner)[hit]
+    kind = world.materials(time).kind[stuff]
+    bright = world.materials(time).colour[stuff].mean(-1)
+    own_car = whose == -1
     reflectance = REFLECTANCE[kind] * (0.55 + 0.9 * bright)
     reflectance[own_car] = 0.25
     chance = _echo(reflectance, slant, distance) * np.where((kind == GLASS) & ~own_car, THROUGH_GLASS, 1.0)
@@ -296,7 +296,7 @@ def scan(world: World, mount: Mount, time: float, rng: np.random.Generator) -> S
     compensate = _times(_back(sensor[-1]), sensor)[column]
     points = np.einsum("nij,nj->ni", compensate[:, :, :3], beam * measured[:, None]) + compensate[:, :, 3]
     table = np.concatenate([points, intensity[:, None], ring[:, None]], 1).astype(np.float32)
-    return Scan(table[kept], owner[kept].astype(np.int32))
+    return Scan(table[kept], whose[kept].astype(np.int32))
 
 
 def _echo(reflectance, slant, distance) -> np.ndarray:

@@ -67,7 +67,7 @@ def contact_map(corner: tuple[float, float], outlines: list[np.ndarray]) -> np.n
     contact = np.zeros((size, size), np.float32)
     for outline in outlines:
         corners = (outline - corner) * CONTACT_SCALE
-        cv2.fillConvexPoly(contact, np.round(corners * 16).astype(np.int32), 1.0, shift=4)
+        cv2.fillConvexPoly(contact, np.round(corners * 16).astype(np.int32), (1.0,), shift=4)
     near, far = cv2.blur(cv2.blur(contact, (7, 7)), (5, 5)), cv2.blur(cv2.blur(contact, (17, 17)), (11, 11))
     return 0.55 * near + 0.3 * far
 

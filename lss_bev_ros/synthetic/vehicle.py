@@ -133,7 +133,8 @@ def car(kind: str, rng: np.random.Generator, palette: Palette) -> Mesh:
 def _paint(rng: np.random.Generator, palette: Palette) -> int:
     colours, weights = zip(*PAINTS, strict=True)
     colour = np.array(colours[rng.choice(len(colours), p=np.array(weights) / sum(weights))])
-    return palette.add(m.PAINT, tuple(np.clip(colour * rng.uniform(0.85, 1.1), 0, 0.95)), rng.integers(1, 60))
+    shade = tuple(np.clip(colour * rng.uniform(0.85, 1.1), 0, 0.95))
+    return palette.add(m.PAINT, shade, int(rng.integers(1, 60)))
 
 
 def _cap(section: np.ndarray, material: int) -> Mesh:

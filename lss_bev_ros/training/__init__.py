@@ -1,4 +1,8 @@
-"""Training: the published recipe on nuScenes, or on synthetic worlds drawn as the network trains."""
+"""Training: the published recipe on nuScenes, or on synthetic worlds drawn as the network trains.
+
+`training` is a whole run and `trainer` its loop; `source`, `parcels`, `windows` and `pool` bring samples to
+the device; `journal`, `log` and `bar` tell how it goes; `checkpoint` and `publish` keep what came of it.
+"""
 
 from .config import AugmentationConfig, TrainingConfig
 from .fine_tune import fine_tune

@@ -34,7 +34,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     try:
         state = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:
-        raise TrainingError(f"{path} is damaged or no training checkpoint: start the run anew") from error
+        raise TrainingError(f"{path} is damaged or not a training checkpoint: start a new run") from error
     missing = {"model", "average", "optimizer", "step", "elapsed"} - set(state)
     if missing:
         raise TrainingError(

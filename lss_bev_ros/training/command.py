@@ -22,39 +22,47 @@ def train(
     data: Annotated[str, typer.Option(help="`synthetic`, or a nuScenes data root.")] = "synthetic",
     version: Annotated[str, typer.Option(help="Version of the nuScenes root.")] = "",
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = _RECIPE.steps,
-    minutes: Annotated[float, typer.Option(help="Wall-clock limit; the schedule follows it. 0: none.")] = 0.0,
-    batch: Annotated[int, typer.Option(help="Samples a step and process.")] = _RECIPE.batch,
+    minutes: Annotated[
+        float, typer.Option(help="Wall-clock limit in minutes; the schedule follows it. 0: none.")
+    ] = 0.0,
+    batch: Annotated[int, typer.Option(help="Samples per step and process.")] = _RECIPE.batch,
     rate: Annotated[float, typer.Option(help="Highest learning rate.")] = _RECIPE.rate,
     depth_weight: Annotated[
         float, typer.Option(help="Weight of the depth loss at the start.")
     ] = _RECIPE.depth_weight,
     precision: Annotated[str, typer.Option(help="bf16 or fp32.")] = _RECIPE.precision,
-    seed: Annotated[int, typer.Option(help="Of order and augmentation.")] = _RECIPE.seed,
+    seed: Annotated[int, typer.Option(help="Seed of order and augmentation.")] = _RECIPE.seed,
     start: Annotated[
         # Not --start alone, which torchrun takes for its own --start-method.
-        str, typer.Option("--weights", "--start", help="To begin with: seed:N, builtin, or a path.")
+        str, typer.Option("--weights", "--start", help="Initial weights: seed:N, builtin, or a path.")
     ] = _RECIPE.start,
-    workers: Annotated[int, typer.Option(help="Processes that draw, or threads that read; 0: all.")] = 0,
-    memory: Annotated[float, typer.Option(help="GB of the device for samples; 0: by what is free.")] = 0.0,
-    teacher: Annotated[str, typer.Option(help="Weights whose predictions are learned too.")] = "",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    scale: Annotated[float, typer.Option(help="Size of pictures, 1 for 1600 x 900; 0: by device.")] = 0.0,
-    lose_camera: Annotated[float, typer.Option(help="Share of samples that lose a camera.")] = (
+    workers: Annotated[
+        int, typer.Option(help="Processes that draw, or threads that read; 0: one per core.")
+    ] = 0,
+    memory: Annotated[float, typer.Option(help="GB of device memory for samples; 0: by what is free.")] = 0.0,
+    teacher: Annotated[
+        str, typer.Option(help="Weights of a teacher, whose predictions are also learned.")
+    ] = "",
+    device: Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")] = "auto",
+    scale: Annotated[float, typer.Option(help="Image scale, 1: 1600 x 900; 0: by device.")] = 0.0,
+    lose_camera: Annotated[float, typer.Option(help="Share of samples in which a camera is dropped.")] = (
         _RECIPE.augmentation.lose_camera
     ),
     overlap_weight: Annotated[
         float, typer.Option(help="Weight of the soft IoU loss at the end.")
     ] = _RECIPE.overlap_weight,
     settle: Annotated[
-        tuple[float, float], typer.Option(help="Shares of the run between which augmentation fades.")
+        tuple[float, float], typer.Option(help="Augmentation fades out between these shares of the run.")
     ] = _RECIPE.settle,
-    warm_up: Annotated[int, typer.Option(help="Steps in which the rate rises.")] = _RECIPE.warm_up,
+    warm_up: Annotated[int, typer.Option(help="Steps in which the learning rate rises.")] = _RECIPE.warm_up,
     average: Annotated[
         float, typer.Option(help="Decay of the weights' moving average; less for short runs.")
     ] = _RECIPE.average,
     compile: Annotated[bool, typer.Option(help="Compile the encoders, on CUDA.")] = _RECIPE.compile,
-    pause: Annotated[float, typer.Option(help="Stop after so many minutes, to be resumed. 0: never.")] = 0.0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
+    pause: Annotated[
+        float, typer.Option(help="Stop after this many minutes, to resume later. 0: never.")
+    ] = 0.0,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the run in OUT.")] = False,
 ) -> None:
     """Train the network; several GPUs with `torchrun --nproc-per-node N -m lss_bev_ros.training.command`."""
     recipe: Any = {name: value for name, value in locals().items() if name in _RECIPE_OPTIONS}

@@ -160,7 +160,7 @@ class WorldSource(Source):
 
     def _check_alive(self) -> None:
         if not any(process.is_alive() for process in self._processes):
-            raise TrainingError("every process that makes worlds has died: see the lines above")
+            raise TrainingError("all processes that make worlds have died: see the lines above")
 
     def _taken(self, use: str, world: int) -> None:
         if use == "train":

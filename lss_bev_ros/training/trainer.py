@@ -206,12 +206,12 @@ class Trainer:
         """How many samples there are and where they are, so that nobody has to guess what is trained on."""
         source, held = self._source, len(self._pool)
         if not isinstance(source, IndexedSource):
-            return f"{held} training samples a rank at the start"
-        said = f"{source.training_samples} training samples a rank, all of them on {self._device}"
+            return f"{held} training samples per rank at the start"
+        said = f"{source.training_samples} training samples per rank, all of them on {self._device}"
         if self._feed is not None:
             said = (
-                f"{source.training_samples} training samples a rank, more than {self._device} holds: each is "
-                f"read once an epoch, {self._pool.capacity // 2} a window"
+                f"{source.training_samples} training samples per rank, more than {self._device} holds: each "
+                f"is read once an epoch, {self._pool.capacity // 2} per window"
             )
         if self._validated < source.validation_samples:
             return f"{said}; validation on {self._validated} of {source.validation_samples}, evenly spread"
@@ -267,7 +267,7 @@ class Trainer:
                 break
         if self._pool.added > self._pool.capacity:
             raise TrainingError(
-                f"{self._pool.added} training samples came, and there is room for {self._pool.capacity}: "
+                f"{self._pool.added} training samples arrived, but there is room for {self._pool.capacity}: "
                 f"give more --memory, or take a smaller --scale"
             )
         if len(self._pool) < 1:

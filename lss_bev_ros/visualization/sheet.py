@@ -22,7 +22,7 @@ _LABEL = 40
 _FOOTER = 64
 _RADIUS = 10
 
-_METRIC_TITLES = {
+_HEAD_LINE = {
     "iou": "IoU",
     "precision": "Precision",
     "recall": "Recall",
@@ -32,6 +32,7 @@ _METRIC_TITLES = {
     "lidar_contradiction": "LiDAR against",
     "lidar_recall": "LiDAR recall",
 }
+"""The metrics that there is room for, and their short titles."""
 
 
 def frame_sheet(
@@ -96,7 +97,7 @@ def _head(
     draw.text((_MARGIN, 32), title, palette.TEXT, _font(26), anchor="lm")
     draw.text((_MARGIN, 61), subtitle, palette.TEXT_DIM, _font(18), anchor="lm")
     right = width - _MARGIN
-    shown = [(label, metrics[name]) for name, label in _METRIC_TITLES.items() if name in metrics]
+    shown = [(label, metrics[name]) for name, label in _HEAD_LINE.items() if name in metrics]
     for label, value in reversed(shown):
         text = "n/a" if math.isnan(value) else f"{value:.2f}"
         draw.text((right, 32), text, palette.TEXT, _font(26), anchor="rm")

@@ -64,7 +64,7 @@ def write_film(path: Path, pictures: Iterable[np.ndarray], fps: float, max_bytes
         EvaluationError: no picture at all, a missing library, a disk that fails.
     """
     if not 0 < fps <= 120:
-        raise EvaluationError(f"{fps} pictures a second: give above 0, at most 120")
+        raise EvaluationError(f"{fps} frames per second: must be above 0 and at most 120")
     kind = check_target(path)
     write = _write_mp4 if kind == ".mp4" else _write_gif
     with replacing(path, EvaluationError) as partial:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from pipros import OVERLAY
+import pytest
+
+from pipros import OVERLAY, activate
 
 CODE = """
 from pipros import OVERLAY, activate
@@ -33,6 +36,14 @@ def test_a_folder_named_rclpy_is_no_ros_2(tmp_path: Path) -> None:
     (tmp_path / "rclpy" / "CMakeLists.txt").touch()
     assert answer(tmp_path) == elsewhere
     assert elsewhere in (["True", "True", "True"], ["False", "False", "True"])
+
+
+@pytest.mark.skipif(not activate(), reason="a real ROS 2 is sourced")
+def test_another_copy_of_pipros_is_no_ros_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "pipros" / "overlay"
+    shutil.copytree(OVERLAY, other)
+    monkeypatch.setenv("PYTHONPATH", str(other), prepend=os.pathsep)
+    assert answer(tmp_path)[0] == "True"
 
 
 def test_packages_of_the_overlay_are_known_by_their_names_in_ros_2_alone() -> None:

@@ -172,6 +172,19 @@ def test_a_damaged_chunk_costs_its_own_messages_and_is_named(tmp_path) -> None:
         assert any("a.mcap: messages in the chunk" in line for line in bag.lost)
 
 
+def test_an_index_that_gives_a_chunk_no_length_is_done_without(tmp_path) -> None:
+    messages = talk(9)
+    path = tmp_path / "a.mcap"
+    write_mcap(path, messages, chunk=3)
+    data = path.read_bytes()
+    (header,) = struct.unpack_from("<Q", data, 9)
+    first = 8 + 9 + header  # behind magic and header
+    at = data.rindex(struct.pack("<Q", first)) + 8
+    path.write_bytes(data[:at] + struct.pack("<Q", 0) + data[at + 8 :])
+    with Bag(path) as bag:
+        assert list(bag.messages()) == told(messages)
+
+
 def test_sqlite_bags_are_read(tmp_path) -> None:
     messages = talk(7)
     path = tmp_path / "bag"
@@ -197,7 +210,7 @@ def test_sqlite_bags_are_read(tmp_path) -> None:
             assert (bag.start, bag.end) == (START, START + 6 * STEP)
     assert [file.name for file in sorted(path.iterdir())] == ["bag_0.db3", "metadata.yaml"]
     (path / "bag_0.db3").write_bytes(b"SQLite format 3\0" + bytes(4000))
-    with pytest.raises(PiprosError, match=r"bag_0.db3 is no SQLite bag"):
+    with pytest.raises(PiprosError, match=r"bag_0.db3 is not an SQLite bag"):
         Bag(path)
 
 
@@ -255,7 +268,7 @@ def test_counts_that_differ_are_named(tmp_path) -> None:
     write_mcap(path / "bag_0.mcap", talk(8, topics=("/a", "/c")))
     with Bag(path) as bag:
         assert "/a: metadata.yaml claims 3 messages, the files hold 4" in bag.notes
-        assert "/c: 4 messages that metadata.yaml does not tell of" in bag.notes
+        assert "/c: 4 messages that metadata.yaml does not list" in bag.notes
         assert bag.lost == ("/b: metadata.yaml claims 3 messages, the files hold 0",)
 
 
@@ -284,7 +297,7 @@ def test_metadata_that_are_none_are_done_without(tmp_path) -> None:
     (path / "metadata.yaml").write_text("rosbag2_bagfile_information: {version: 5, storage_id")
     with Bag(path) as bag:
         assert len(list(bag.messages())) == 9
-        assert "is no rosbag2 metadata; the files are read without it" in bag.notes[0]
+        assert "is not rosbag2 metadata; the files are read without it" in bag.notes[0]
 
 
 def test_files_come_in_the_order_of_their_numbers(tmp_path) -> None:
@@ -513,13 +526,13 @@ def test_overrides_replace_what_was_recorded(heard, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("/a: {depht: 1}", "topic /a: depht is no QoS policy; they are history"),
+        ("/a: {depht: 1}", "topic /a: depht is not a QoS policy; the policies are history"),
         ("/a: {depth: -1}", "topic /a: depth -1 is not a number from 0 on"),
         ("/a: {reliability: sure}", "topic /a: reliability 'sure' is not one of system_default, reliable"),
         ("/a: {history: keep_last}", "topic /a: history keep_last needs a depth"),
         ("/a: {depth: 1, deadline: {sec: 2}}", "topic /a: deadline .* is not sec and nsec"),
         ("- /a", "each topic takes policies"),
-        ("}", "are no YAML"),
+        ("}", "are not YAML"),
     ],
 )
 def test_wrong_overrides_are_told_in_one_line(tmp_path, text, message) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from pipros import OVERLAY, activate, child_environment, idl
+from pipros.cdr import deserialize, serialize
 from pipros.definitions import SERVICES
 from pipros.errors import PiprosError
-from pipros.interfaces import definition, names, type_hash, type_store
+from pipros.interfaces import add, definition, names, type_hash, type_store
 from pipros.message import Message, message_class
 from pipros.service import service_class
 
@@ -31,7 +32,7 @@ def test_a_child_that_imports_nothing_before_finds_each_package(package: str, tm
     )
     command = [sys.executable, "-m", "child"]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert int(done.stdout) == len(names(package, kind)) > 0
+    assert int(done.stdout) == len(importlib.import_module(f"{package}.{kind}").__all__) > 0
 
 
 def test_types_of_packages_that_cannot_be_imported_are_known_by_name() -> None:
@@ -69,6 +70,53 @@ def test_dds_type_names_are_mangled_as_middlewares_do(name: str) -> None:
 
     assert idl.message_type(name).__idl_typename__.replace(".", "::") == f"{package}::{kind}::dds_::{short}_"
     assert idl.ros_type_name(idl.dds_type_name(name)) == name
+
+
+OWN = """
+from pipros.packages import fill
+
+fill(
+    __name__,
+    {
+        "msg/Speed": "std_msgs/Header header\\nfloat32 value\\nuint8 UNIT=2\\n",
+        "msg/Speeds": "Speed[] all",
+        "srv/Limit": "float32 most\\n---\\nbool done",
+    },
+)
+"""
+
+
+@pytest.mark.skipif(not activate(), reason="a real ROS 2 is sourced")
+def test_a_project_has_types_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rosidl_runtime_py.utilities import get_message
+
+    (tmp_path / "own_msgs.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert get_message("own_msgs/Speed").UNIT == 2  # as `ros2 topic echo` finds it
+    messages = importlib.import_module("own_msgs.msg")
+    services = importlib.import_module("own_msgs.srv")
+    sent = messages.Speeds(all=[messages.Speed(value=2.5)])
+    kind = message_class("own_msgs/msg/Speeds")
+
+    assert names("own_msgs", "msg") == ("Speed", "Speeds")
+    assert deserialize(serialize(sent), kind) == sent
+    assert list(services.Limit.Response.get_fields_and_field_types()) == ["done"]
+    assert len(type_hash("own_msgs/msg/Speeds")) == len("RIHS01_") + 64
+    assert idl.message_type("own_msgs/msg/Speed").__idl_typename__ == "own_msgs.msg.dds_.Speed_"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("own_msgs/msg/Broken", "float32"),
+        ("own_msgs/Speed", "float32 value"),
+        ("own_msgs/srv/Half", "bool done"),
+        ("std_msgs/msg/String", "float32 data"),
+    ],
+)
+def test_a_definition_that_cannot_be_taken_is_named(name: str, text: str) -> None:
+    with pytest.raises(PiprosError, match=name):
+        add(name, text)
 
 
 def test_an_unknown_type_is_named_in_the_error() -> None:

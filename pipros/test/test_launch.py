@@ -427,3 +427,11 @@ def test_an_action_of_ones_own_is_an_action(start) -> None:
     assert code == 0
     assert "[launch.user]: True" in out
     assert "[kid-1] 5" in out
+
+
+@better_than_ros_2
+def test_a_name_that_is_none_is_told_in_words(start) -> None:
+    code, out = start("Node(package='somepackage', executable='talker_node', name='two words'),").finish()
+    assert code == 1
+    assert "'two words': node name must not contain characters other than alphanumerics or '_'" in out
+    assert "Problem(" not in out

@@ -28,11 +28,17 @@ def test_expansion_follows_namespace_and_node() -> None:
     assert names.expand("~/image", "cam", "/rig") == "/rig/cam/image"
     assert names.expand("~/image", "cam", "/") == "/cam/image"
     assert names.expand("/image", "cam", "/rig") == "/image"
+    assert names.expand("{ns}/{node}_image", "cam", "/rig") == "/rig/cam_image"
 
 
-@pytest.mark.parametrize("name", ["", "a//b", "1a", "a/", "a b", "~a", "a-b", "/", "~/"])
+@pytest.mark.parametrize("name", ["", "1a", "a/", "a b", "a-b", "/", "~/", "a~"])
 def test_a_topic_name_that_ros_refuses_is_refused(name: str) -> None:
     assert names.problem_with_topic_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "a", "/a/", "/a//b", "/1", "/a b", "/{a}", f"/{'a' * 300}"])
+def test_an_expanded_name_that_ros_refuses_is_refused(name: str) -> None:
+    assert names.problem_with_full_topic_name(name)
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a/b", "a b"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import resource
+import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -517,3 +519,31 @@ def test_profiles_are_checked() -> None:
     for bad in ({}, {"history": HistoryPolicy.KEEP_LAST}):
         with pytest.raises(rclpy.qos.InvalidQoSProfileException):
             QoSProfile(**bad)
+
+
+@pytest.mark.usefixtures("ros")
+def test_what_nobody_confirms_is_not_acknowledged(
+    open_node: OpenNode, start: Callable[..., subprocess.Popen], spin_until: Callable[..., bool]
+) -> None:
+    code = """
+import rclpy
+from std_msgs.msg import String
+rclpy.init()
+node = rclpy.create_node("deaf")
+node.create_subscription(String, "told", print, 10)
+rclpy.spin(node)
+"""
+    other = start(code)
+    with open_node("speaker") as node:
+        publisher = node.create_publisher(String, "told", 10)
+        assert spin_until(lambda: publisher.get_subscription_count() == 1, node, timeout=30.0)
+        publisher.publish(String(data="first"))
+        assert publisher.wait_for_all_acked(Duration(seconds=10))
+
+        other.send_signal(signal.SIGSTOP)
+        publisher.publish(String(data="second"))
+        assert not publisher.wait_for_all_acked(Duration(seconds=0.2))
+        assert not publisher.wait_for_all_acked(Duration())
+
+        other.send_signal(signal.SIGCONT)
+        assert publisher.wait_for_all_acked(Duration(seconds=10))

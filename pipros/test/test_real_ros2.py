@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipros import OVERLAY, activate
+from pipros import OVERLAY, PiprosError, activate, ros2
 
 ROOT = OVERLAY.parents[1]
 REAL = not activate()
@@ -86,3 +86,12 @@ def test_a_middleware_that_is_not_installed_is_named(start: object) -> None:
     _, said = process.communicate(timeout=60)
     assert "rmw_nowhere_cpp" in said
     assert bool(process.returncode) is REAL  # rcl ends the process itself; without ROS 2 it is a warning
+
+
+def test_what_is_imported_from_a_cache_is_in_a_folder_of_ones_own(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(ros2.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
+    assert ros2.cache_folder() == tmp_path / "cache" / "pipros"
+    monkeypatch.setattr(ros2.os, "getuid", lambda: tmp_path.stat().st_uid + 1)
+    with pytest.raises(PiprosError, match="set XDG_CACHE_HOME to a folder of yours"):
+        ros2.cache_folder()

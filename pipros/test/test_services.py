@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 import rclpy
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
@@ -109,3 +110,11 @@ def test_a_coroutine_can_answer(open_node: OpenNode, spin_until: Callable[..., b
 def test_no_server_is_said_after_the_timeout(open_node: OpenNode) -> None:
     with open_node("node") as node:
         assert not node.create_client(Trigger, "nobody").wait_for_service(0.1)
+
+
+def test_a_client_that_was_destroyed_says_so(open_node: OpenNode) -> None:
+    with open_node("client") as node:
+        client = node.create_client(Trigger, "/server/trigger")
+        node.destroy_client(client)
+        with pytest.raises(InvalidHandle):
+            client.call_async(Trigger.Request())

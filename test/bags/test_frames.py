@@ -23,8 +23,7 @@ from lss_bev_ros import messages  # noqa: E402
 from lss_bev_ros.bags.convert import convert  # noqa: E402
 from lss_bev_ros.bags.frames import film_frames  # noqa: E402
 from lss_bev_ros.visualization.film import FilmFrame  # noqa: E402
-from pipros.bag import Bag  # noqa: E402
-from pipros.bag.storage import BagStorage  # noqa: E402
+from pipros.bag import Bag, BagStorage  # noqa: E402
 
 GRID = BevGrid()
 ROOF = Pose.from_yaw(1.2, (0.5, 0.1, 1.2))
@@ -124,7 +123,7 @@ def test_what_cannot_be_placed_is_said_once(plain, tmp_path):
     assert sorted(said) == [
         "cam_back is not placed: no transform from 'cam_back' to 'base_link': no transform names a frame "
         "'cam_back'",
-        "cam_front is not placed: the bag has no camera_info of it",
+        "cam_front is not placed: the bag has no camera_info for it",
         "the LiDAR is not placed: no transform from 'lidar_top' to 'base_link': no transform names a frame "
         "'lidar_top'",
     ]

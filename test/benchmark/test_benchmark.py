@@ -133,7 +133,7 @@ def test_what_cannot_be_had_is_named(tmp_path, frames):
     (tmp_path / "file").write_text("no frames")
     np.savez(tmp_path / "other.npz", format=np.array(1))
     for name in ("file", "other.npz"):
-        with pytest.raises(DatasetError, match="no file of benchmark frames"):
+        with pytest.raises(DatasetError, match="not a file of benchmark frames"):
             load_frames(tmp_path / name)
     with pytest.raises(ModelError, match=r"none\.pt"):
         run_benchmark(frames, BenchmarkOptions(weights=str(tmp_path / "none.pt")))

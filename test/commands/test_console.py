@@ -41,3 +41,9 @@ def test_a_terminal_keeps_its_width(monkeypatch):
     assert all(
         len(line) <= 80 for line in shown(Terminal(), no_color=True, force_terminal=False).splitlines()
     )
+
+
+def test_its_size_can_be_set_as_that_of_any_console():
+    console = CommandConsole(file=Terminal())
+    console.size = (90, 20)
+    assert console.size == (90, 20)

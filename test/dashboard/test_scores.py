@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lss_bev_ros.dashboard.scores import TITLES, score_table
+from lss_bev_ros.dashboard.scores import score_table
 from lss_bev_ros.evaluation import Evaluator
 
 
@@ -12,8 +12,22 @@ def rows(*args):
     return {row["name"]: row for row in score_table(*args)["metrics"]}
 
 
-def test_every_metric_of_the_evaluator_has_a_title():
-    assert TITLES.keys() == Evaluator().running.keys()
+def test_every_metric_of_the_evaluator_is_shown_and_nothing_else_of_its_status():
+    counts = {
+        "frames": "3",
+        "skipped": "0",
+        "missing_lidar": "1",
+        "min_iou": "0.45",
+        "max_lidar_recall": "1.0",
+    }
+    assert (
+        rows({**counts, **dict.fromkeys(Evaluator().running, "0.5")}, {}).keys() == Evaluator().running.keys()
+    )
+
+
+def test_a_metric_without_a_title_comes_last_by_its_name():
+    table = score_table({"f2": "0.5", "iou": "0.5", "min_f2": "0.6"}, {"f2": "0.25"})
+    assert [(row["title"], row["passed"]) for row in table["metrics"]] == [("IoU", None), ("F2", False)]
 
 
 @pytest.mark.parametrize(

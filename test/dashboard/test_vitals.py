@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lss_bev_ros.dashboard.metrics import prometheus_text
+from lss_bev_ros.dashboard.prometheus import prometheus_text
 from lss_bev_ros.dashboard.stream import Channel
 from lss_bev_ros.dashboard.vitals import Vitals
 

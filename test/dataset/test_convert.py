@@ -19,8 +19,7 @@ from lss_bev_ros.dataset import CameraShot, Keyframe, NuScenesReader
 from lss_bev_ros.dataset.timeline import timeline
 from lss_bev_ros.errors import DatasetError, RosError
 from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid, vehicle_raster
-from pipros.bag import Bag
-from pipros.bag.storage import StorageOptions
+from pipros.bag import Bag, StorageOptions
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +141,7 @@ def test_sweeps_that_are_not_there_are_told_at_once(maker, tmp_path):
     for file in (root / "sweeps").rglob("*.*"):
         file.unlink()
     reader = NuScenesReader(root)
-    with pytest.raises(DatasetError, match=r"name 2 sweeps, but the files are not there.*--no-sweeps"):
+    with pytest.raises(DatasetError, match=r"name 2 sweeps, but the files are missing.*--no-sweeps"):
         convert(reader, tmp_path / "bags")
     assert not (tmp_path / "bags").exists()
     assert convert(reader, tmp_path / "bags", sweeps=False).left_out == []
@@ -165,7 +164,7 @@ def test_nothing_half_written_stays(reader, tmp_path):
 
 def test_a_bag_that_is_there_is_left_alone(reader, tmp_path):
     convert(reader, tmp_path / "bags")
-    with pytest.raises(RosError, match="exists already; convert to another folder"):
+    with pytest.raises(RosError, match="already exists; convert to another folder"):
         convert(reader, tmp_path / "bags")
 
 
@@ -173,7 +172,7 @@ def test_on_the_command_line_errors_are_one_line(small_root, tmp_path):
     (tmp_path / "file").write_text("in the way")
     for arguments, told in {
         ("/nowhere", tmp_path / "a"): "no such folder",
-        (small_root, tmp_path / "file" / "a"): "cannot be made: Not a directory",
+        (small_root, tmp_path / "file" / "a"): ": Not a directory; choose another place",
     }.items():
         result = subprocess.run(
             [sys.executable, "-m", "lss_bev_ros.cli", "convert", *map(str, arguments)],

@@ -140,7 +140,7 @@ def test_jpeg_padded_with_zeros_is_whole(tmp_path, maker):
     [
         ({"camera_intrinsic": [[0.0, 0, 1], [0, 0.0, 1], [0, 0, 1]]}, "focal length"),
         ({"camera_intrinsic": []}, "intrinsics"),
-        ({"rotation": [0.0, 0.0, 0.0, 0.0]}, "no pose"),
+        ({"rotation": [0.0, 0.0, 0.0, 0.0]}, "not a pose"),
     ],
 )
 def test_impossible_calibration_is_named(tmp_path, maker, change, says):

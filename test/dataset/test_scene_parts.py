@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pickle
 
 import numpy as np
@@ -208,6 +209,43 @@ def test_a_kept_index_that_is_broken_is_made_again(root, in_process, tmp_path):
     kept.write_bytes(b"\0" * 64)
     assert len(NuScenesReader(root, VERSION).scenes) == 3
     assert len(in_process) == 2
+
+
+def test_a_kept_index_with_a_damaged_scene_is_named_and_made_again(root, in_process, tmp_path):
+    NuScenesReader(root, VERSION)
+    (kept,) = (tmp_path / "cache").rglob("*.index")
+    kept.write_bytes(b"\0" * 64 + kept.read_bytes()[64:])
+    with pytest.raises(DatasetError, match="damaged and was removed; open the data set again"):
+        next(NuScenesReader(root, VERSION).keyframes("scene-0001"))
+    assert len(NuScenesReader(root, VERSION).scenes) == 3
+    assert len(in_process) == 2
+
+
+def test_an_index_that_somebody_else_wrote_is_not_taken(root, in_process, monkeypatch):
+    NuScenesReader(root, VERSION)
+    monkeypatch.setattr(index.os, "getuid", lambda: os.stat(root).st_uid + 1)
+    NuScenesReader(root, VERSION)
+    assert len(in_process) == 2
+
+
+def test_a_kept_index_serves_whatever_the_data_set_is_called(root, in_process, monkeypatch):
+    monkeypatch.chdir(root.parent)
+    NuScenesReader(root.name, VERSION)
+    monkeypatch.chdir(root)
+    reader = NuScenesReader(root, VERSION)
+    assert len(in_process) == 1
+    assert reader.count_keyframes("scene-0001") > 0
+
+
+def test_a_cache_on_a_disk_that_is_only_read_is_used(root, in_process, monkeypatch):
+    NuScenesReader(root, VERSION)
+
+    def refuse(*_):
+        raise PermissionError(30, "Read-only file system")
+
+    monkeypatch.setattr(index.os, "utime", refuse)
+    assert len(NuScenesReader(root, VERSION).scenes) == 3
+    assert len(in_process) == 1
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(root, in_process, monkeypatch, tmp_path):

@@ -140,9 +140,9 @@ def test_broken_foreign_and_unfit_files_are_one_line_each(network, tmp_path):
 
     refused(tmp_path / "none.onnx", "no ONNX file")
     (tmp_path / "text.onnx").write_text("hello")
-    refused(tmp_path / "text.onnx", "no ONNX model, or it is truncated")
+    refused(tmp_path / "text.onnx", "not an ONNX model, or it is truncated")
     (tmp_path / "cut.onnx").write_bytes(network.read_bytes()[:-1000])
-    refused(tmp_path / "cut.onnx", "no ONNX model, or it is truncated")
+    refused(tmp_path / "cut.onnx", "not an ONNX model, or it is truncated")
     foreign = onnx.load(network)
     del foreign.metadata_props[:]
     onnx.save(foreign, tmp_path / "foreign.onnx")
@@ -227,7 +227,7 @@ class TestCompare:
         assert Tolerances.of(("fp32", "int8"), cosine=0.5).cosine == 0.5
 
     def test_what_cannot_be_compared_is_one_line(self, network):
-        for spec, words in (("nonsense", "nothing to compare"), (f"{network}+{network}", "camera encoder")):
+        for spec, words in (("nonsense", "cannot be compared"), (f"{network}+{network}", "camera encoder")):
             with pytest.raises(LssBevError, match=words):
                 open_subject(spec)
 

@@ -48,6 +48,9 @@ def test_every_link_leads_to_a_file_and_a_heading(page):
         name, _, anchor = link.partition("#")
         target = (page.parent / name).resolve() if name else page
         assert target.exists(), f"{page.relative_to(ROOT)}: {link} leads to no file"
+        if target.is_dir():
+            # On the site a folder is its README (docs/hooks.py).
+            assert (target / "README.md").is_file(), f"{page.relative_to(ROOT)}: link to a file of {link}"
         assert target.is_relative_to(ROOT), f"{page.relative_to(ROOT)}: {link} leaves the repository"
         if anchor and target.suffix == ".md":
             assert anchor in anchors(target), f"{page.relative_to(ROOT)}: {link} leads to no heading"

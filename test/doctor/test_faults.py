@@ -467,8 +467,8 @@ def test_a_problem_says_where_what_and_how_to_solve_it(drive):
     (problem,) = without_info(drive).problems()
     assert problem.level == ERROR
     assert str(problem) == (
-        f"{FRONT}: no topic {FRONT}/camera_info beside {image(FRONT)}, so nobody knows its lens; "
-        f"calibrate the camera, and have its driver publish {FRONT}/camera_info"
+        f"{FRONT}: no topic {FRONT}/camera_info next to {image(FRONT)}, so its lens is unknown; "
+        f"calibrate the camera, and make its driver publish {FRONT}/camera_info"
     )
 
 

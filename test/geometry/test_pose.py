@@ -129,3 +129,9 @@ def test_matrices_that_are_no_rotation_are_refused(rotation):
 def test_impossible_quaternions_are_refused(q):
     with pytest.raises(GeometryError):
         Pose.from_quaternion(q, np.zeros(3))
+
+
+def test_an_error_shows_numbers_as_people_write_them():
+    """Under NumPy 2 a list of its numbers reads `[np.float64(0.0), ...]`."""
+    with pytest.raises(GeometryError, match=r"^\[0\.0, 0\.0, 0\.0, 0\.0\] is not a rotation"):
+        Pose.from_quaternion(np.zeros(4), np.zeros(3))

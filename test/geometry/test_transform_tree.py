@@ -78,5 +78,5 @@ def test_what_is_missing_is_named():
     with pytest.raises(GeometryError, match="no transform names a frame 'lidar'"):
         tree.lookup("base_link", "/lidar")
     tree.insert("camera", "rig", at(1.0))
-    with pytest.raises(GeometryError, match="the transforms go in a circle, camera -> rig -> camera"):
+    with pytest.raises(GeometryError, match="the transforms form a loop, camera -> rig -> camera"):
         tree.lookup("base_link", "camera")

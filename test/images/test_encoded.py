@@ -210,7 +210,7 @@ def test_a_claim_without_measure_is_refused_before_anything_is_decoded(data, mon
     ("data", "says"),
     [
         (b"", "empty"),
-        (bytes(5000), "nothing but zero bytes"),
+        (bytes(5000), "only zero bytes"),
         (b"BM" + bytes(60), "BMP"),
         (b"II*\0" + bytes(60), "TIFF"),
         (b"MM\0*" + bytes(60), "TIFF"),

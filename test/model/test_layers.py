@@ -31,15 +31,15 @@ def test_layers_come_in_the_order_of_execution_each_with_its_normalisation(model
         model.bevencode(torch.zeros(1, features.shape[1], *CONFIG.grid.shape))
     for handle in handles:
         handle.remove()
-    assert ran == [name for layer in layers(model) for name in (layer.name, layer.norm_name) if name]
+    assert ran == [name for layer in layers(model) for name in (layer.name, layer.norm) if name]
 
 
 def test_a_convolution_has_a_normalisation_or_a_bias(model):
     for layer in layers(model):
-        assert layer.conv is model.get_submodule(layer.name)
-        assert (layer.conv.bias is None) == (layer.norm is not None) == bool(layer.norm_name), layer
-        if layer.norm is not None:
-            assert layer.norm.num_features == layer.conv.out_channels
+        conv = model.get_submodule(layer.name)
+        assert (conv.bias is None) == bool(layer.norm), layer
+        if layer.norm:
+            assert model.get_submodule(layer.norm).num_features == conv.out_channels
 
 
 def test_the_head_that_never_runs_is_no_layer(model):

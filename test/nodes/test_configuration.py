@@ -46,6 +46,30 @@ def test_every_parameter_is_described_and_every_number_bounded(kind):
             assert getattr(kind(), field.name) in field.metadata["choices"]
 
 
+@pytest.fixture
+def empty_lists():
+    rclpy.init(args=["program", "--ros-args", "-p", "scenes:=[]", "-p", "rate:=[]"])
+    node = Node("node")
+    yield node
+    node.destroy_node()
+    rclpy.try_shutdown()
+
+
+def test_an_empty_list_has_no_elements_and_is_no_number(empty_lists):
+    """ROS 2 has no type for it, and so gives no value."""
+    kind = NODES["replay"]
+    names = ("scenes", "rate")
+    cut = [
+        dataclasses.make_dataclass(
+            name, [(name, get_type_hints(kind)[name], kind.__dataclass_fields__[name])]
+        )
+        for name in names
+    ]
+    assert declare(empty_lists, cut[0]).scenes == []
+    with pytest.raises(ParameterError, match=r"parameter rate: .* a number"):
+        declare(empty_lists, cut[1])
+
+
 def test_the_evaluation_thresholds_are_those_of_the_library():
     parameters = dataclasses.asdict(EvaluationParameters())
     stated = {name[4:]: value for name, value in parameters.items() if name.startswith("min_")}

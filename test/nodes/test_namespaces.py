@@ -12,7 +12,10 @@ from tf2_msgs.msg import TFMessage
 
 from lss_bev_ros.nodes import launching
 from lss_bev_ros.nodes.calibration import transforms_elsewhere
+from lss_bev_ros.ros2 import prepare
 from pipros.launching import describe_arguments
+
+prepare()
 
 BELOW = ["-r", "/tf:=tf", "-r", "/tf_static:=tf_static"]
 
@@ -41,11 +44,11 @@ def test_transforms_are_below_the_namespace_unless_they_are_to_be_global(argumen
 @pytest.mark.parametrize(
     ("arguments", "published", "told"),
     [
-        (["-r", "__ns:=/car1", *BELOW], "/tf_static", "but /tf_static: start with namespaced_tf:=false"),
-        (["-r", "__ns:=/car1"], "/car1/tf_static", "but /car1/tf_static: start in that namespace"),
+        (["-r", "__ns:=/car1", *BELOW], "/tf_static", "found /tf_static: start with namespaced_tf:=false"),
+        (["-r", "__ns:=/car1"], "/car1/tf_static", "found /car1/tf_static: start in that namespace"),
         (["-r", "__ns:=/car1", *BELOW], "/car1/tf_static", ""),
         ([], "/tf", ""),
-        ([], None, "nobody publishes /tf or /tf_static"),
+        ([], None, "/tf and /tf_static have no publisher"),
     ],
 )
 def test_transforms_that_are_published_elsewhere_are_found(listener, arguments, published, told):

@@ -100,4 +100,4 @@ def test_a_camera_at_the_origin_of_the_base_frame_is_in_the_road(name):
     cameras = tuple(taken if camera.name == name else camera for camera in CAMERAS)
     mounts = {camera.name: camera.pose for camera in cameras} | {name: origin}
     verdict = RigWatch()(RigReading(Rig(cameras), mounts=mounts))
-    assert "in or under the road" in verdict.problems[name]
+    assert "in or below the road" in verdict.problems[name]

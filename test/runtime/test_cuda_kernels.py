@@ -14,7 +14,7 @@ if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
 pytest.importorskip("triton", reason="Triton is not installed")
 
-from lss_bev_ros.model.efficientnet import BATCH_NORM, MBConvBlock, SamePadConv2d
+from lss_bev_ros.model.efficientnet import EPSILON, MOMENTUM, MBConvBlock, SamePadConv2d
 from lss_bev_ros.model.widths import Widths
 from lss_bev_ros.runtime.cuda.fused_layers import inverted_bottleneck, stem, upsample
 from lss_bev_ros.runtime.cuda.launch import Map
@@ -50,7 +50,7 @@ def channels_first(tensor):
 
 def norm(channels):
     """A batch normalisation that has seen something."""
-    layer = nn.BatchNorm2d(channels, **BATCH_NORM).eval()
+    layer = nn.BatchNorm2d(channels, eps=EPSILON, momentum=MOMENTUM).eval()
     with torch.no_grad():
         for values in (layer.weight, layer.running_var):
             values.uniform_(0.5, 1.5)

@@ -194,7 +194,7 @@ class TestEngineFiles:
     @pytest.mark.parametrize(
         ("here", "words"),
         [
-            (replace(ORIN, tensorrt="11.4.0"), "TensorRT 10.3.0, and here is 11.4.0"),
+            (replace(ORIN, tensorrt="11.4.0"), "TensorRT 10.3.0, but this machine has 11.4.0"),
             (replace(ORIN, gpu="H200", capability="9.0"), "built for Orin"),
         ],
     )

@@ -193,7 +193,7 @@ def test_a_data_set_larger_than_the_device_is_trained_on_whole(tmp_path):
     assert all(2 <= data.read["train", number] <= 3 for number in range(40))
     assert [number for number in range(10) if data.read["val", number]] == [0, 2, 4, 6, 8]
     assert lines[0] == (
-        "40 training samples a rank, more than cpu holds: each is read once an epoch, 7 a window; "
+        "40 training samples per rank, more than cpu holds: each is read once an epoch, 7 per window; "
         "validation on 5 of 10, evenly spread"
     )
     assert 0 <= scores["iou"] <= 1
@@ -202,10 +202,10 @@ def test_a_data_set_larger_than_the_device_is_trained_on_whole(tmp_path):
 @pytest.mark.parametrize(
     ("room", "said"),
     [
-        (50, "40 training samples a rank, all of them on cpu; validation on 10"),
+        (50, "40 training samples per rank, all of them on cpu; validation on 10"),
         (
             49,
-            "40 training samples a rank, more than cpu holds: each is read once an epoch, 19 a window; "
+            "40 training samples per rank, more than cpu holds: each is read once an epoch, 19 per window; "
             "validation on 10",
         ),
     ],
@@ -256,7 +256,7 @@ def test_too_little_room_is_one_line_with_the_remedy(tmp_path, kind, room):
 
 def test_a_finite_source_that_does_not_fit_is_refused_and_not_cut(tmp_path):
     run = trainer(tmp_path, room=2 + 5, data=FewSamples())
-    with pytest.raises(TrainingError, match="8 training samples came, and there is room for 5"):
+    with pytest.raises(TrainingError, match="8 training samples arrived, but there is room for 5"):
         run.run()
 
 

@@ -206,7 +206,7 @@ def test_a_film_goes_on_where_all_images_of_a_frame_are_damaged(damaged, street,
     with Image.open(out) as film:
         assert film.n_frames == frames - 1
     said = " ".join(result.output.split())
-    assert "no image of it can be used" in said
+    assert "none of its images can be used" in said
     assert "left out cam_back: " in said
     assert "left out, since they cannot be read: frames: 1, images or scans: 1" in said
 
@@ -217,7 +217,7 @@ def test_a_still_of_a_damaged_frame_is_refused_where_it_was_asked_for(damaged, t
     words = ["render", str(damaged), str(tmp_path / "still.png"), "--weights", "seed:0", "--size", "320"]
     result = CliRunner().invoke(app, [*words, "--frame", "1"])
     assert isinstance(result.exception, EvaluationError)
-    assert "no image of that frame can be read; choose another --frame" in str(result.exception)
+    assert "no image of this frame can be read; choose another --frame" in str(result.exception)
 
 
 def test_a_picture_whose_header_is_beyond_all_sizes_is_drawn_as_none(street):
@@ -236,7 +236,7 @@ def test_a_picture_whose_header_is_beyond_all_sizes_is_drawn_as_none(street):
     [
         (("{street}", "{out}/film.avi"), "a film ends with .mp4, .gif; a still with .jpg"),
         (("/nowhere", "{out}/film.mp4"), "no such folder"),
-        (("{street}", "{out}/film.mp4", "--weights", "recorded"), "only a bag does"),
+        (("{street}", "{out}/film.mp4", "--weights", "recorded"), "needs a bag"),
         (("{bag}", "{out}/film.mp4"), "no bev/occupancy; give --weights"),
         (("{street}", "/proc/film.mp4"), "/proc"),
     ],

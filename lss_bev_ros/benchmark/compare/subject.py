@@ -199,7 +199,7 @@ def open_subject(spec: str, weights: str = "builtin", threads: int = 0) -> Subje
     backend, _, precision = spec.partition(":")
     if backend not in REGISTRY:
         raise DeployError(
-            f"{spec!r} is nothing to compare: give {REFERENCE}, a backend ({', '.join(REGISTRY)}) with or "
+            f"{spec!r} cannot be compared: give {REFERENCE}, a backend ({', '.join(REGISTRY)}) with or "
             f"without :precision, an exported file, camera.onnx+bev.onnx, or a checkpoint"
         )
     return EngineSubject(spec, create_engine(backend, weights, threads, precision or "auto"))

@@ -37,7 +37,7 @@ class Contender:
         backend, _, precision = runner.partition(":")
         if not label or not weights or (at and backend not in REGISTRY):
             raise DeployError(
-                f"{text!r} names no network: write LABEL=WEIGHTS or LABEL=BACKEND:PRECISION@WEIGHTS, "
+                f"{text!r} does not name a network: write LABEL=WEIGHTS or LABEL=BACKEND:PRECISION@WEIGHTS, "
                 f"BACKEND one of {', '.join(REGISTRY)}"
             )
         if Path(weights).suffix and not Path(weights).is_file():

@@ -80,7 +80,7 @@ def _markdown(frontier: Frontier) -> str:
         *("| " + " | ".join(row) + " |" for row in _rows(frontier)),
         "",
         f"{frontier.frames}; {frontier.machine.get('processor')}, {frontier.machine.get('cores')} cores, "
-        f"load average {load or 0:.1f} at the start. Times are of the network alone, measured in turns "
+        f"load average {load or 0:.1f} at the start. Times are of the network alone, measured alternately, "
         f"frame by frame; the last column is the median of the ratios to the first row.",
     ]
     return "\n".join(lines) + "\n"
@@ -95,7 +95,7 @@ def _plot(frontier: Frontier, path: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(8.4, 4.2))
     for point in frontier.points:
         axes.plot(point.median, _height(point), "o", ms=8, alpha=0.85, label=point.contender.label)
-    axes.set_xlabel("latency of the network, ms (median, in turns)")
+    axes.set_xlabel("latency of the network, ms (median, alternating)")
     axes.set_ylabel("IoU")
     axes.set_xlim(left=0)
     axes.margins(x=0.2, y=0.2)

@@ -86,8 +86,8 @@ function notice() {
   const waiting = state ? state.topics.filter(topic => needed(topic) && topic.state === "waiting").map(topic => topic.name) : [];
   const silent = state && !state.replay.paused ? state.topics.filter(topic => needed(topic) && topic.state === "silent").map(topic => topic.name) : [];
   const list = names => names.length > 4 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
-  const text = !linked ? "No connection to the node; trying again."
-    : waiting.length && state.uptime > 3 ? `Nothing came yet on ${list(waiting)}.`
+  const text = !linked ? "Not connected to the node; retrying."
+    : waiting.length && state.uptime > 3 ? `No messages yet on ${list(waiting)}.`
     : silent.length ? `Silent: ${list(silent)}.`
     : state?.problem ? `${state.problem}.` : "";
   find("notice").textContent = text;

@@ -29,7 +29,7 @@ export function showStages(parent, diagnostics) {
     line.append(bar);
     return line;
   }));
-  if (!stages.length) parent.replaceChildren(row(["the inference node has not spoken yet", "dim"]));
+  if (!stages.length) parent.replaceChildren(row(["no diagnostics from the inference node yet", "dim"]));
   else parent.append(row([`${values.backend ?? ""}  ${values.weights ?? ""}`, "dim wide"]));
 }
 
@@ -49,12 +49,12 @@ export function showDiagnostics(parent, diagnostics) {
     element.append(summary, ...Object.entries(status.values).map(([key, value]) => row([key, "dim"], [value])));
     return element;
   }));
-  if (!diagnostics.length) parent.replaceChildren(row(["nothing on /diagnostics yet", "dim"]));
+  if (!diagnostics.length) parent.replaceChildren(row(["no messages on /diagnostics yet", "dim"]));
 }
 
 export function showTopics(parent, topics) {
   parent.replaceChildren(...topics.map(topic => row(
     [topic.name, topic.state === "live" ? "" : "dim"],
-    [topic.state === "waiting" ? "never came" : topic.rate.toFixed(1), topic.state === "live" ? "number" : "number warn"],
+    [topic.state === "waiting" ? "no messages" : topic.rate.toFixed(1), topic.state === "live" ? "number" : "number warn"],
     [topic.age === null ? "" : topic.age.toFixed(1), "number dim"])));
 }

@@ -99,7 +99,7 @@ def _read(results: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     except FileNotFoundError:
         raise DeployError(f"{results}: no such file; `lss-bev bundle run` writes it") from None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        raise DeployError(f"{results}: cut short or no results of a bundle; run it again") from None
+        raise DeployError(f"{results}: truncated, or not the results of a bundle; run it again") from None
 
 
 def _verdict(

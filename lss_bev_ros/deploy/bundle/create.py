@@ -250,7 +250,7 @@ def _rig(rig: Rig) -> list[dict[str, Any]]:
     ]
 
 
-def _npz(**arrays: np.ndarray) -> bytes:
+def _npz(**arrays: Any) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()

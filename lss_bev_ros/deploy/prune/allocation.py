@@ -52,8 +52,8 @@ def allocate(
                 offers[name] = loss / saved, saved
         if not offers:
             raise DeployError(
-                f"a speedup of {speedup:g} cannot be had: with every layer at its narrowest the network is "
-                f"{before / latency:.2f} times faster; ask for less"
+                f"a speedup of {speedup:g} cannot be reached: with every layer at its narrowest the network "
+                f"is {before / latency:.2f} times faster; ask for less"
             )
         best = min(offers, key=lambda name: offers[name][0])
         latency -= offers[best][1]

@@ -184,7 +184,7 @@ def _fastest(
                 raise
             break  # The table has nothing more to give; what was measured stands.
         smaller = narrow(model, {**kept, **_head(model)})
-        tell("the whole network in turns", attempt, ATTEMPTS)
+        tell("the whole network, alternating", attempt, ATTEMPTS)
         speed = compare_speed(model, smaller, precision, device=options.device)
         if best is None or speed.speedup > best[2].speedup:
             best = kept, smaller, speed

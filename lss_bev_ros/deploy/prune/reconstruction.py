@@ -88,14 +88,13 @@ def reconstruct(
         for name, conv in model.named_modules()
         if isinstance(conv, nn.Conv2d) and conv.groups == 1 and _lost_inputs(name, kept)
     }
-    shapes = {layer.name: layer.conv.weight.shape for layer in layers(smaller)}
     for round_ in range(rounds):
         # At first from the old inputs, which are right; then from what the layers before really give now.
         reader = smaller if round_ else model
-        moments: dict[str, _Sums] = {}
+        moments = {}
         for name, conv in fitted.items():
             written, read, *_ = axes()[f"{name}.weight"]
-            left = shapes[name]
+            left = smaller.get_parameter(f"{name}.weight").shape
             inputs = torch.arange(left[1]) if round_ or not read else joined(read, kept, widths)
             outputs = joined(written, kept, widths) if written else torch.arange(left[0])
             rows = left[1] * left[2] * left[3]
@@ -165,7 +164,7 @@ def _fit(model: LiftSplatShoot, smaller: LiftSplatShoot, name: str, sums: _Sums)
     if conv.bias is not None:
         conv.bias.copy_(shift)
         return
-    norm = next(layer.norm_name for layer in layers(model) if layer.name == name) + ".running_mean"
+    norm = next(layer.norm for layer in layers(model) if layer.name == name) + ".running_mean"
     # The shift is from the outputs of these weights to the old outputs, whatever an earlier round found.
     old = model.get_buffer(norm)[sums.outputs]
     smaller.get_buffer(norm).copy_(old - shift.to(old))

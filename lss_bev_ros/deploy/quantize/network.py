@@ -72,7 +72,7 @@ class FloatNetwork:
             onnx.checker.check_model(model)
         except (DecodeError, onnx.checker.ValidationError, OSError, ValueError) as error:
             raise DeployError(
-                f"{path} is no ONNX model, or it is truncated: export or copy it again"
+                f"{path} is not an ONNX model, or it is truncated: export or copy it again"
             ) from error
         description = OnnxDescription.read({p.key: p.value for p in model.metadata_props}, str(path))
         if description.precision != "fp32":
@@ -137,7 +137,7 @@ def labelled_inputs(network: FloatNetwork, dataroot: Path, count: int) -> list[L
     from ...runtime.preprocess import NetworkInput
 
     if count < 1:
-        raise DeployError(f"{count} calibration frames are none: ranges are measured on at least 1")
+        raise DeployError(f"{count} calibration frames are too few: ranges need at least 1")
     frames = dataset_frames(dataroot, count)
     found = []
     with NetworkInput(network.description.config) as read, OnnxRuntimeEngine(network.path) as engine:

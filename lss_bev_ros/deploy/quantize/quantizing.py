@@ -60,7 +60,7 @@ class QuantizeOptions:
 
     def __post_init__(self) -> None:
         if self.frames < 1:
-            raise DeployError(f"{self.frames} calibration frames are none: ranges are measured on at least 1")
+            raise DeployError(f"{self.frames} calibration frames are too few: ranges need at least 1")
         if self.method not in METHODS:
             raise DeployError(f"method {self.method!r} must be one of {', '.join(METHODS)}")
         if not 50.0 < self.percentile <= 100.0:

@@ -45,7 +45,7 @@ def measure_ranges(
     if method not in METHODS:
         raise DeployError(f"method {method!r} must be one of {', '.join(METHODS)}")
     if not frames:
-        raise DeployError("there is no calibration frame: ranges are measured on at least 1")
+        raise DeployError("there is no calibration frame: ranges need at least 1")
     kinds = {
         "minmax": CalibrationMethod.MinMax,
         "percentile": CalibrationMethod.Percentile,

@@ -26,7 +26,7 @@ def quantize_table(result: QuantizedNetwork) -> Table:
             name, _number(trial.iou, ".4f"), f"{trial.error:.4f}", _number(times[1] if last else None, ".1f")
         )
     if result.milliseconds.size:
-        table.add_row("times faster, in turns", "", "", f"{result.report['speedup']:.2f}")
+        table.add_row("times faster, alternating", "", "", f"{result.report['speedup']:.2f}")
     if result.errors:
         table.add_section()
         for layer in sorted(result.errors, key=result.errors.__getitem__, reverse=True)[:MOST]:

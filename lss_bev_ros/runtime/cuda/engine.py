@@ -316,5 +316,5 @@ def too_little_memory() -> RuntimeBackendError:
     free, total = (size / 2**20 for size in torch.cuda.mem_get_info())
     return RuntimeBackendError(
         f"too little GPU memory: {free:.0f} of {total:.0f} MiB are free and about 1000 are needed; "
-        f"end what else uses it (nvidia-smi), or use backend 'torch'"
+        f"close other programs that use it (nvidia-smi), or use backend 'torch'"
     )

@@ -66,7 +66,7 @@ def fold_with_half_biases(
 
 def _convolution(like: nn.Conv2d, weight: torch.Tensor, bias: torch.Tensor) -> nn.Conv2d:
     outputs, inputs = weight.shape[:2]
-    conv = nn.Conv2d(inputs, outputs, like.kernel_size, like.stride, like.padding)  # type: ignore[arg-type]
+    conv = nn.Conv2d(inputs, outputs, like.kernel_size[0], like.stride[0], int(like.padding[0]))
     with torch.no_grad():
         conv.weight.copy_(weight)
         assert conv.bias is not None

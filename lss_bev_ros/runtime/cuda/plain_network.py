@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ...model import LiftSplatShoot, layers
+from ...model.memory_format import channels_last
 from ..cpu.convolution import fold
 from .percent import count_percent
 from .splat import splat_kernels
@@ -38,7 +39,7 @@ class PlainNetwork:
     ):
         config, device = model.config, tables.cells.device
         self._tables = tables
-        folded = fold_normalisation(model).to(device, dtype, memory_format=torch.channels_last)
+        folded = channels_last(fold_normalisation(model).to(device, dtype))
         self._camencode: Callable[..., torch.Tensor] = folded.camencode
         self._bevencode: Callable[..., torch.Tensor] = folded.bevencode
         if compiled:
@@ -86,10 +87,13 @@ def fold_normalisation(model: LiftSplatShoot) -> LiftSplatShoot:
     """
     folded = copy.deepcopy(model)
     for layer in layers(folded):
-        if layer.norm is not None:
-            weight, bias = fold(layer.conv, layer.norm)
-            layer.conv.weight = nn.Parameter(weight, requires_grad=False)
-            layer.conv.bias = nn.Parameter(bias, requires_grad=False)
-            parent, _, name = layer.norm_name.rpartition(".")
+        if layer.norm:
+            conv, norm = folded.get_submodule(layer.name), folded.get_submodule(layer.norm)
+            assert isinstance(conv, nn.Conv2d), conv
+            assert isinstance(norm, nn.BatchNorm2d), norm
+            weight, bias = fold(conv, norm)
+            conv.weight = nn.Parameter(weight, requires_grad=False)
+            conv.bias = nn.Parameter(bias, requires_grad=False)
+            parent, _, name = layer.norm.rpartition(".")
             setattr(folded.get_submodule(parent), name, nn.Identity())
     return folded

@@ -65,7 +65,7 @@ class OnnxDescription:
                 f"{file} does not say what it is: only ONNX files that `lss-bev export` wrote can be run"
             ) from error
         if description.part not in PARTS:
-            raise ModelError(f"{file} is part {description.part!r}, which is none of {', '.join(PARTS)}")
+            raise ModelError(f"{file} is part {description.part!r}, which is not one of {', '.join(PARTS)}")
         return description
 
 

@@ -78,7 +78,7 @@ class OnnxRuntimeEngine(Engine):
         batch, cameras = self._session.shapes["images"][:2]
         if isinstance(batch, int) and batch != 1:
             raise RuntimeBackendError(
-                f"{self._session.name} takes {batch} samples at once, a car has one: "
+                f"{self._session.name} takes {batch} samples at once, but a car has one: "
                 f"export it with `--batch 1`"
             )
         self._cameras = cameras if isinstance(cameras, int) else None

@@ -99,9 +99,9 @@ def _load() -> Any:
 def _explain(name: str, error: Exception, version: str) -> str:
     kind, line = type(error).__name__, _line(error)
     if kind in ("InvalidProtobuf", "NoModel") or "protobuf" in line.lower():
-        return f"{name} is no ONNX model, or it is truncated: export or copy it again"
+        return f"{name} is not an ONNX model, or it is truncated: export or copy it again"
     if kind == "NotImplemented" or "No Op registered" in line or "opset" in line.lower():
-        return f"{name} uses an operator that onnxruntime {version} lacks: {line}; take a newer onnxruntime"
+        return f"{name} uses an operator that onnxruntime {version} lacks: {line}; use a newer onnxruntime"
     return f"onnxruntime {version} cannot load {name}: {line}"
 
 

@@ -279,7 +279,7 @@ def _why_no_engine(said: list[str], options: BuildOptions) -> str:
     words = " ".join(said).lower()
     if "out of memory" in words or "outofmemory" in words or "insufficient memory" in words:
         limit = f" within {options.workspace_mib} MiB of workspace" if options.workspace_mib else ""
-        return f"too little GPU memory to build{limit}: end what else uses the GPU, or set --workspace"
+        return f"too little GPU memory to build{limit}: close other programs that use it, or set --workspace"
     return f"TensorRT built no engine: {_last(said) or 'it gave no reason'}"
 
 
@@ -292,4 +292,4 @@ def _numpy_name(trt: Any, dtype: Any) -> str:
     for name, known in names.items():
         if hasattr(trt.DataType, name) and dtype == getattr(trt.DataType, name):
             return known
-    raise TensorRtError(f"the engine has a tensor of type {dtype}, which no file of ours has")
+    raise TensorRtError(f"the engine has a tensor of type {dtype}, which no file of this package has")

@@ -85,7 +85,7 @@ def ensure_engine(
         if path.exists() and not rebuild:
             reason = _problem(path, machine, sha256(content), recorded)
             if not reason:
-                return BuiltEngine(path, "it is there and fits", False)
+                return BuiltEngine(path, "it exists and matches", False)
         elif not path.exists():
             reason = "there is none yet"
         cache = folder / f"timing_trt{machine.tensorrt}_{machine.capability}.cache"
@@ -130,7 +130,7 @@ def _metadata(content: bytes, name: Path) -> dict[str, str]:
         model = onnx.load_from_string(content)
     except DecodeError as error:
         raise RuntimeBackendError(
-            f"{name} is no ONNX model, or it is truncated: export or copy it again"
+            f"{name} is not an ONNX model, or it is truncated: export or copy it again"
         ) from error
     return {entry.key: entry.value for entry in model.metadata_props}
 

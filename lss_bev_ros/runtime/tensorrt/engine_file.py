@@ -66,11 +66,11 @@ class EngineNote:
         """
         there = self.machine
         if there.tensorrt != here.tensorrt:
-            return f"it was built by TensorRT {there.tensorrt}, and here is {here.tensorrt}"
+            return f"it was built by TensorRT {there.tensorrt}, but this machine has {here.tensorrt}"
         if (there.gpu, there.capability) != (here.gpu, here.capability):
             return (
                 f"it was built for {there.gpu} ({there.capability}), "
-                f"and here is {here.gpu} ({here.capability})"
+                f"but this machine has {here.gpu} ({here.capability})"
             )
         if onnx_sha256 and onnx_sha256 != self.onnx_sha256:
             return f"{self.onnx} has changed since it was built"

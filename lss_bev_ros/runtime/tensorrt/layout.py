@@ -88,7 +88,7 @@ class EngineLayout:
         batch = images.shape[0] if len(parts) == 1 else _first_input(infos[1]).shape[0]
         if batch not in (1, -1):
             raise RuntimeBackendError(
-                f"{parts[-1].path} takes {batch} samples at once, and a car has one: "
+                f"{parts[-1].path} takes {batch} samples at once, but a car has one: "
                 f"export it with `--batch 1` and build it again"
             )
         count = images.shape[axis]

@@ -46,7 +46,9 @@ class TensorRtModule:
         self.info: Mapping[str, TensorInfo] = {info.name: info for info in infos}
         self._context = self._engine.create_execution_context()
         if self._context is None:
-            raise RuntimeBackendError(f"{name}: too little GPU memory to run it; end what else uses the GPU")
+            raise RuntimeBackendError(
+                f"{name}: too little GPU memory to run it; close other programs that use the GPU"
+            )
         self._device = torch.device(device)
         self.tensors: dict[str, torch.Tensor] = {}
 

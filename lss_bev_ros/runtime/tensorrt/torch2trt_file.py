@@ -39,7 +39,7 @@ def read_torch2trt(path: Path) -> Torch2TrtFile:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler raises whatever the bytes lead it to
         raise RuntimeBackendError(
-            f"{path} is no torch2trt file, or it is damaged: "
+            f"{path} is not a torch2trt file, or it is damaged: "
             f"save it again with torch.save(model_trt.state_dict(), path)"
         ) from error
     wanted = ("engine", "input_names", "output_names")
@@ -50,6 +50,6 @@ def read_torch2trt(path: Path) -> Torch2TrtFile:
         )
     plan = content["engine"]
     if not isinstance(plan, (bytes, bytearray)) or not plan:
-        raise RuntimeBackendError(f"{path} holds an engine that is no bytes: save it again")
+        raise RuntimeBackendError(f"{path} holds an engine that is not bytes: save it again")
     names = [tuple(str(name) for name in content[key]) for key in wanted[1:]]
     return Torch2TrtFile(bytes(plan), names[0], names[1])

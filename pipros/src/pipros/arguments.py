@@ -128,7 +128,7 @@ class Arguments:
         if not prefix:
             node, bare = "", match
         special = bare in ("__node", "__name", "__ns")
-        problem = None
+        problem: str | names.Problem | None = None
         if not separator or not replacement or not bare:
             problem = "write from:=to"
         elif special:
@@ -139,7 +139,8 @@ class Arguments:
             bare = bare.removeprefix("rostopic://").removeprefix("rosservice://")
             problem = names.problem_with_topic_name(bare) or names.problem_with_topic_name(replacement)
         if problem:
-            raise PiprosError(f"remap rule {rule!r}: {problem}")
+            told = problem if isinstance(problem, str) else problem.reason
+            raise PiprosError(f"remap rule {rule!r}: {told}")
         self.remaps.append(Remap(node or None, bare, replacement))
 
     def _add_parameter(self, rule: str) -> None:

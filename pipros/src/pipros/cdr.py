@@ -43,7 +43,9 @@ def deserialize(data: bytes | bytearray | memoryview, kind: type[Message]) -> Me
     return message
 
 
-def deserialize_from(data: bytes | memoryview, kind: type[Message], offset: int) -> tuple[Message, int]:
+def deserialize_from(
+    data: bytes | bytearray | memoryview, kind: type[Message], offset: int
+) -> tuple[Message, int]:
     """Like `deserialize`, from `offset` bytes behind the header; also says where the message ends."""
     view = memoryview(data)
     if len(view) < 4 or bytes(view[:2]) != HEADER[:2] or sys.byteorder != "little":
@@ -95,9 +97,12 @@ class _Codec:
         return at
 
 
-@cache
-def _codec(kind: type[Message]) -> _Codec:
+def _made(kind: type[Message]) -> _Codec:
     return _Codec(kind.definition)
+
+
+# mypy takes a class for unhashable where its instances are.
+_codec: Callable[[type[Message]], _Codec] = cache(_made)  # type: ignore[assignment]
 
 
 def _run_steps(fields: list[Field]) -> tuple[Writer, Reader]:
@@ -179,11 +184,11 @@ def _block_steps(field: Field, slot: str) -> tuple[Writer, Reader]:
         if end > len(view):
             raise IndexError(f"field {field.name!r} would end at byte {end} of {len(view)}")
         if is_sequence:
-            values = array.array(code)
-            values.frombytes(view[at:end])
+            sequence = array.array(code)
+            sequence.frombytes(view[at:end])
+            setattr(message, slot, sequence)
         else:
-            values = np.frombuffer(view[at:end], dtype=code).copy()
-        setattr(message, slot, values)
+            setattr(message, slot, np.frombuffer(view[at:end], dtype=code).copy())
         return end
 
     return write, read

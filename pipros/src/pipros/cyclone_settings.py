@@ -93,7 +93,7 @@ def peer_address(peer: str, ipv6: bool) -> str:
         raise ValueError("has no port from 1 to 65535")
     family = socket.AF_INET6 if ipv6 else socket.AF_INET
     try:
-        address = socket.getaddrinfo(host, None, family, socket.SOCK_DGRAM)[0][4][0] if host else ""
+        address = str(socket.getaddrinfo(host, None, family, socket.SOCK_DGRAM)[0][4][0]) if host else ""
     except (OSError, UnicodeError) as error:
         raise ValueError(f"cannot be resolved ({getattr(error, 'strerror', None) or error})") from None
     if not address or ipaddress.ip_address(address.partition("%")[0]).is_unspecified:

@@ -181,7 +181,8 @@ def _domain_id(given: str, warnings: list[str]) -> int:
     rest = given[match.end() :] if match else given
     if number == 0 and rest:
         raise PiprosError(f"ROS_DOMAIN_ID is {given!r}, not an integral number: {remedy}")
-    if (match[1] == "-" and number) or number > MAX_DOMAIN_ID:
+    is_negative = match is not None and match[1] == "-"
+    if (is_negative and number) or number > MAX_DOMAIN_ID:
         raise PiprosError(f"ROS_DOMAIN_ID is {given}, out of range: {remedy}")
     if rest or (is_octal and digits != "0"):
         warnings.append(f"ROS_DOMAIN_ID is {given!r}, which ROS 2 reads as {number}")

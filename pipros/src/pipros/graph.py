@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from cyclonedds import core
 from cyclonedds.builtin import BuiltinDataReader, BuiltinTopicDcpsPublication, BuiltinTopicDcpsSubscription
@@ -72,7 +73,7 @@ class Graph:
         self._participant = participant
         self._lock = threading.RLock()
         self._local: list[LocalNode] = []
-        self._remote: dict[bytes, Message] = {}  # by participant, as is the handle of who told it:
+        self._remote: dict[bytes, Any] = {}  # by participant, as is the handle of who told it:
         self._writer_of: dict[bytes, int] = {}
         kind, user_data = idl.message_type(_INFO), f"typehash={type_hash(_INFO)};"
         self._writer = participant.writer(_TOPIC, kind, EndpointQos(transient_local=True, depth=1), user_data)
@@ -169,7 +170,7 @@ class Graph:
         """Take in what others told since; participants that left are forgotten with their writer."""
         kind = message_class(_INFO)
         while (sample := self._reader.take()) is not None:
-            info = cdr.deserialize(sample.data, kind)
+            info: Any = cdr.deserialize(sample.data, kind)
             self._remote[info.gid.data.tobytes()] = info
             self._writer_of[info.gid.data.tobytes()] = sample.writer
         alive = set(self._reader.matched())
@@ -237,7 +238,7 @@ class Arrivals:
 class _Found:
     """Endpoints of one kind that DDS discovery found, brought up to date when asked for."""
 
-    def __init__(self, participant: Participant, topic: object) -> None:
+    def __init__(self, participant: Participant, topic: Any) -> None:
         self._reader = BuiltinDataReader(participant.entity, topic)
         self._known: dict[bytes, Endpoint] = {}
 
@@ -255,7 +256,7 @@ class _Found:
         return list(self._known.values())
 
 
-def _ros_endpoint(guid: bytes, found: object) -> Endpoint | None:
+def _ros_endpoint(guid: bytes, found: Any) -> Endpoint | None:
     prefix, _, rest = found.topic_name.partition("/")
     type_name = idl.ros_type_name(found.type_name)
     if prefix not in _SUFFIXES or type_name is None or not rest.endswith(_SUFFIXES[prefix]):
@@ -272,6 +273,6 @@ def _ros_endpoint(guid: bytes, found: object) -> Endpoint | None:
 
 
 def _gid(guid: bytes) -> Message:
-    gid = message_class("rmw_dds_common/msg/Gid")()
+    gid: Any = message_class("rmw_dds_common/msg/Gid")()
     gid.data[:] = memoryview(guid)
     return gid

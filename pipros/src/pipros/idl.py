@@ -77,11 +77,13 @@ def _annotations(name: str) -> dict[str, Any]:
 
 
 def _annotation(field: Field) -> Any:
+    # The binding makes types of these by indexing, which no annotation can say.
+    made: Any = types
     base = message_type(field.base) if field.nested else _PRIMITIVES[field.base]
     if field.limit:
-        base = types.bounded_str[field.limit]
+        base = made.bounded_str[field.limit]
     if field.shape == "array":
-        return types.array[base, field.size]
+        return made.array[base, field.size]
     if field.shape == "sequence":
-        return types.sequence[base, field.size] if field.size else types.sequence[base]
+        return made.sequence[base, field.size] if field.size else made.sequence[base]
     return base

@@ -1,7 +1,7 @@
 """Interface definitions: which message and service types exist and what they are made of.
 
 Stands in for what rosidl generates at build time. Everything comes from the rosbags type store of
-ROS 2 Jazzy and `definitions.SERVICES`; no message is written by hand.
+ROS 2 Jazzy, from `definitions.SERVICES` and, for a package of the user's, from what `add` was given.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from rosbags.interfaces import Nodetype
-from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
 
 from pipros.definitions import SERVICES
 from pipros.errors import PiprosError
@@ -69,18 +69,50 @@ def type_store() -> Typestore:
     """The rosbags type store of Jazzy with our services' request and response types added."""
     store = get_typestore(Stores.ROS2_JAZZY)
     for name, text in SERVICES.items():
-        package, _, short = name.split("/")
-        for part, body in zip(("Request", "Response"), text.split("---"), strict=True):
-            # The parser knows messages only; a service's halves differ from them in their name alone.
-            (parsed,) = get_types_from_msg(f"{body.strip()}\n", f"{package}/msg/{short}_{part}").values()
-            store.fielddefs[f"{name}_{part}"] = parsed[:2]
+        store.fielddefs.update(_parsed(name, text))
     return store
+
+
+def add(name: str, text: str) -> None:
+    """Make a type known that the store of Jazzy lacks.
+
+    Args:
+        name: its full name, such as "my_msgs/msg/Speed" or "my_msgs/srv/Reset".
+        text: what its `.msg` or `.srv` file holds.
+
+    Raises:
+        PiprosError: the text cannot be read, or another type has that name.
+    """
+    for each, fields in _parsed(name, text).items():
+        if type_store().fielddefs.setdefault(each, fields) != fields:
+            raise PiprosError(f"{each} is another type already: give yours another name")
+
+
+def _parsed(name: str, text: str) -> dict[str, tuple]:
+    """What a definition adds to the type store: a message, or the two halves of a service."""
+    package, kind, short = (*name.split("/"), "", "")[:3]
+    if kind == "msg":
+        halves = {short: text}
+    elif kind == "srv" and text.count("---") == 1:
+        halves = dict(zip((f"{short}_Request", f"{short}_Response"), text.split("---"), strict=True))
+    else:
+        raise PiprosError(f"{name!r} is no package/msg/Name, or package/srv/Name with one line of ---")
+    found = {}
+    for part, body in halves.items():
+        try:
+            # The parser knows messages only; a service's halves differ from them in their name alone.
+            (parsed,) = get_types_from_msg(f"{body.strip()}\n", f"{package}/msg/{part}").values()
+        except TypesysError as error:
+            raise PiprosError(f"the definition of {name} cannot be read: {error}") from None
+        found[f"{package}/{kind}/{part}"] = parsed[:2]
+    return found
 
 
 def names(package: str, kind: str) -> tuple[str, ...]:
     """Short names of a package's messages (`kind` "msg") or services (`kind` "srv"), sorted."""
     if kind == "srv":
-        found = [name for name in SERVICES if name.startswith(f"{package}/srv/")]
+        halves = (name for name in type_store().fielddefs if name.startswith(f"{package}/srv/"))
+        found = [name.removesuffix("_Request") for name in halves if name.endswith("_Request")]
     else:
         found = [name for name in type_store().fielddefs if name.startswith(f"{package}/msg/")]
     return tuple(sorted(name.rpartition("/")[2] for name in found))
@@ -99,12 +131,13 @@ def definition(name: str) -> Definition:
         constants, fields = type_store().fielddefs[name]
     except KeyError:
         raise PiprosError(
-            f"message type {name!r} is unknown: pipros has the common interfaces of ROS 2 Jazzy only"
+            f"message type {name!r} is unknown: pipros has the common interfaces of ROS 2 Jazzy, and those "
+            f"of your own packages that call `pipros.packages.fill`"
         ) from None
     return Definition(
         name,
         tuple(_field(field, description) for field, description in fields if field != PLACEHOLDER),
-        {key: bytes([value]) if kind == "byte" else value for key, kind, value in constants},
+        {key: bytes([int(value)]) if kind == "byte" else value for key, kind, value in constants},
     )
 
 

@@ -47,6 +47,7 @@ class Message:
 
     __slots__ = ()
     definition: Definition
+    _field_names: tuple[str, ...]
     _defaults: tuple[tuple[str, Callable[[], Any]], ...]
 
     def __init__(self, **fields: object) -> None:
@@ -77,8 +78,6 @@ class Message:
                 return False
         return True
 
-    __hash__ = None
-
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={_shown(getattr(self, name))}" for name in self._field_names)
         return f"{type(self).__module__}.{type(self).__qualname__}({fields})"
@@ -103,7 +102,7 @@ def message_class(name: str) -> type[Message]:
     }
     for field in made_of.fields:
         members[field.name] = _property(field)
-    return type(Message)(short, (Message,), members)
+    return type(short, (Message,), members)
 
 
 def _property(field: Field) -> property:
@@ -272,7 +271,7 @@ def _checked_array(field: Field, code: str, one: Callable[[Any], Any], value: An
     if code == "B" and isinstance(value, (bytes, bytearray, memoryview)):
         result.frombytes(value)
     elif isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype == np.dtype(code):
-        result.frombytes(memoryview(np.ascontiguousarray(value)).cast("B"))
+        result.frombytes(np.ascontiguousarray(value).data.cast("B"))
     elif isinstance(value, (Sequence, Set, UserList, np.ndarray)) and not isinstance(value, str):
         items = value.tolist() if isinstance(value, np.ndarray) else value
         result.extend([one(item) for item in items])

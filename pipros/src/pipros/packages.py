@@ -9,6 +9,7 @@ other packages of the type store are found by their names (`rosidl_runtime_py.ut
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from types import ModuleType
 
 from pipros.built_messages import load
@@ -44,16 +45,30 @@ class InterfaceModule(ModuleType):
         return self.__all__
 
 
-def fill(package: str) -> None:
-    """Give an overlay module, by its name, the submodules `msg` and `srv`.
+def fill(package: str, definitions: Mapping[str, str] | None = None) -> None:
+    """Give a module, by its name, the submodules `msg` and `srv`.
 
-    Beside a real rclpy they are those that rosidl makes for it.
+    A module of the overlay calls it for the types of the type store. One of a project's own, beside its code,
+    calls it for types of its own: `fill(__name__, {"msg/Speed": "float32 value"})`.
+
+    Beside a real rclpy the types are those that rosidl makes for it.
+
+    Args:
+        package: `__name__` of the module.
+        definitions: "msg/Name" or "srv/Name" to what its `.msg` or `.srv` file holds, for types that the type
+            store lacks. A default that a field has there is not kept.
+
+    Raises:
+        PiprosError: a definition cannot be read.
+        MissingPackageError: a real rclpy has no such types; build them with colcon.
     """
     if origin("rclpy") is not None:
         load(package)
         return
-    from pipros.interfaces import names
+    from pipros.interfaces import add, names
 
+    for name, text in (definitions or {}).items():
+        add(f"{package}/{name}", text)
     module = sys.modules[package]
     module.__path__ = []  # a package, whose submodules are here and not on disk
     for kind in ("msg", "srv"):

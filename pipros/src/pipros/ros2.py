@@ -35,9 +35,10 @@ class MissingPackageError(PiprosError, ModuleNotFoundError):
 
 
 def origin(package: str) -> Path | None:
-    """The file of a package outside the overlay; None where there is none.
+    """The file of a package outside of overlays; None where there is none.
 
-    A mere folder of that name, such as a repository, is none.
+    A mere folder of that name, such as a repository, is none. Nor is the overlay of another copy of pipros,
+    which a parent process may have left on PYTHONPATH.
     """
     try:
         spec = importlib.util.find_spec(package)
@@ -46,7 +47,8 @@ def origin(package: str) -> Path | None:
     if spec is None or spec.origin is None:
         return None
     path = Path(spec.origin)
-    return None if path.resolve().is_relative_to(OVERLAY) else path
+    overlays = (folder for folder in path.resolve().parents if folder.name == OVERLAY.name)
+    return None if any(folder.parent.name == OVERLAY.parent.name for folder in overlays) else path
 
 
 def prefix(package: str = "rclpy") -> Path:
@@ -61,12 +63,21 @@ def prefix(package: str = "rclpy") -> Path:
 
 
 def cache_folder() -> Path:
-    """Where things are kept that can be made again."""
+    """Where things are kept that can be made again, and imported: nobody else's folder.
+
+    Raises:
+        PiprosError: no folder can be written.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "pipros"
-    with contextlib.suppress(OSError):
-        cache.mkdir(parents=True, exist_ok=True)
-    usable = os.access(cache, os.W_OK)
-    return cache if usable else Path(tempfile.gettempdir()) / f"pipros-{os.getuid()}"
+    temporary = Path(tempfile.gettempdir()) / f"pipros-{os.getuid()}"
+    for folder in (cache, temporary):
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK) and folder.stat().st_uid == os.getuid():
+                return folder
+    raise PiprosError(
+        f"neither {cache} nor {temporary} can be written: set XDG_CACHE_HOME to a folder of yours"
+    )
 
 
 def additions() -> Path | None:
@@ -107,7 +118,9 @@ def check(used: Iterable[str] = ()) -> None:
 
 def _explanation(error: ImportError) -> str:
     """What is wrong with the rclpy on the path, and the remedy."""
-    folder = origin("rclpy").parent
+    found = origin("rclpy")
+    assert found is not None, "it was found, and cannot be imported"
+    folder = found.parent
     without = f"or take {folder.parent} off PYTHONPATH to go without ROS 2"
     built = [path.name for path in folder.glob("_rclpy_pybind11*.so")]
     if built and not {f"_rclpy_pybind11{suffix}" for suffix in EXTENSION_SUFFIXES} & set(built):

@@ -6,6 +6,7 @@ from functools import cache
 
 from pipros.definitions import SERVICES
 from pipros.errors import PiprosError
+from pipros.interfaces import names
 from pipros.message import Message, message_class
 
 
@@ -20,10 +21,10 @@ class Service:
 @cache
 def service_class(name: str) -> type[Service]:
     """The class of a service type, by its full name; PiprosError where there is no such type."""
-    if name not in SERVICES:
+    package, kind, short = (*name.split("/"), "", "")[:3]
+    if kind != "srv" or short not in names(package, kind):
         raise PiprosError(f"service type {name!r} is unknown: pipros has {', '.join(SERVICES)}")
-    package, kind, short = name.split("/")
-    return type(Service)(
+    return type(
         short,
         (Service,),
         {

@@ -15,7 +15,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from cyclonedds import core, domain, pub, sub, topic
 from cyclonedds._clayer import ddspy_take
@@ -161,6 +161,8 @@ class Endpoint:
 class Writer(Endpoint):
     """Writes serialised samples."""
 
+    entity: pub.DataWriter
+
     @property
     def handle(self) -> int:
         """The number by which Cyclone knows this writer, in this process and in others'."""
@@ -173,7 +175,7 @@ class Writer(Endpoint):
         if len(data) % 4:
             data = bytes(data) + bytes(-len(data) % 4)
         if isinstance(data, bytes):
-            holder: object = ctypes.c_char_p(data)
+            holder: ctypes.c_char_p | ctypes.Array[ctypes.c_char] = ctypes.c_char_p(data)
             address = ctypes.cast(holder, ctypes.c_void_p).value
         else:
             holder = (ctypes.c_char * len(data)).from_buffer(data)
@@ -198,11 +200,17 @@ class Writer(Endpoint):
 
     def wait_for_acknowledgements(self, timeout: int) -> bool:
         """Wait until all reliable readers have all samples; False after `timeout` ns."""
-        return bool(self.entity.wait_for_acks(timeout))
+        # Not the entity's own method, which seeks the code of a timeout in Exception and fails (11.0.1).
+        result = self.entity._wait_for_acks(self.entity._ref, timeout)
+        if result not in (0, core.DDSException.DDS_RETCODE_TIMEOUT):
+            raise core.DDSException(result, "while waiting for acknowledgements")
+        return result == 0
 
 
 class Reader(Endpoint):
     """Takes serialised samples in the order they came."""
+
+    entity: sub.DataReader
 
     def __init__(self, make: Callable[[], sub.DataReader], topic_name: str, qos: EndpointQos) -> None:
         super().__init__(make(), topic_name)
@@ -350,7 +358,10 @@ class Guard:
 class Waited(Protocol):
     """What a `WaitSet` waits for: a reader, a guard, or anything else with a DDS condition."""
 
-    condition: core.Entity
+    @property
+    def condition(self) -> core.Entity:
+        """What Cyclone waits for."""
+        ...
 
 
 class WaitSet:
@@ -358,7 +369,7 @@ class WaitSet:
 
     def __init__(self, participant: Participant) -> None:
         self._entity = core.WaitSet(participant.entity)
-        self._attached: dict[int, object] = {}
+        self._attached: dict[int, Waited] = {}
 
     def set_conditions(self, waited: Iterable[Waited]) -> None:
         """Wait for these from now on."""
@@ -372,9 +383,10 @@ class WaitSet:
     def wait(self, timeout: int | None) -> list[Waited]:
         """Wait at most `timeout` ns (None: for ever) and return what is ready, perhaps nothing."""
         ready = (dds_c_t.attach * len(self._attached))()
-        timeout = _INFINITE if timeout is None else max(0, timeout)
-        count = self._entity._waitset_wait(self._entity._ref, ready, len(ready), timeout)
-        return [self._attached[ready[i]] for i in range(min(count, len(ready))) if ready[i] in self._attached]
+        most = _INFINITE if timeout is None else max(0, timeout)
+        count = self._entity._waitset_wait(self._entity._ref, ready, len(ready), most)
+        found = (ready[i] for i in range(min(count, len(ready))))
+        return [self._attached[each] for each in found if each is not None and each in self._attached]
 
     def close(self) -> None:
         """Free it; what it waited for stays."""
@@ -397,8 +409,10 @@ def _undescribed(dds_topic: topic.Topic) -> Iterator[topic.Topic]:
     if _get_sertype(dds_topic._ref, ctypes.byref(sertype)) < 0:
         yield dds_topic
         return
+    assert sertype.value is not None, "Cyclone gave one"
     address = ctypes.c_void_p.from_address(sertype.value)
     described = address.value
+    assert described is not None, "it has operations"
     operations = (ctypes.c_void_p * _SERTYPE_OPERATIONS).from_address(described)
     silent = (ctypes.c_void_p * _SERTYPE_OPERATIONS)(*operations)
     for index in _TYPE_OPERATIONS:
@@ -451,7 +465,7 @@ def _no_domain(discovery: Discovery, said: list[str], reason: str) -> str:
     return f"ROS domain {discovery.domain_id} cannot be opened: {words}; {remedy}"
 
 
-def _guid(endpoint: object) -> bytes:
+def _guid(endpoint: Any) -> bytes:
     return endpoint.key.bytes if endpoint is not None else b""
 
 
@@ -460,7 +474,7 @@ def is_fast_dds(guid: bytes) -> bool:
     return guid.startswith(b"\x01\x0f")
 
 
-def _user_data(endpoint: object) -> dict[str, str]:
+def _user_data(endpoint: Any) -> dict[str, str]:
     policy = endpoint.qos[Policy.Userdata] if endpoint is not None else None
     return parse_user_data(policy.data if policy is not None else b"")
 

@@ -40,9 +40,9 @@ class Archive:
         except FileNotFoundError:
             raise BundleError(f"{path}: no such file") from None
         except (zipfile.BadZipFile, EOFError, OSError):
-            raise BundleError(f"{path}: cut short or no bundle; copy or make it again") from None
+            raise BundleError(f"{path}: truncated, or not a bundle; copy or make it again") from None
         except (KeyError, ValueError):
-            raise BundleError(f"{path}: no readable {MANIFEST} inside; this is no bundle") from None
+            raise BundleError(f"{path}: no readable {MANIFEST} inside; this is not a bundle") from None
         if self.manifest.get("format") != FORMAT:
             raise BundleError(
                 f"{path}: {MANIFEST} says it is {self.manifest.get('format')!r}, not {FORMAT!r}"

@@ -35,14 +35,18 @@ def main(bundle: Path, arguments: list[str] | None = None) -> int:
     run = commands.add_parser("run", help="run every model on every frame; write outputs and latencies")
     run.add_argument("--runtime", choices=("auto", "tensorrt", "onnxruntime"), default="auto")
     run.add_argument("--model", action="append", help="only this model; repeatable")
-    run.add_argument("--repetitions", type=int, default=50, help="timed runs of a model")
+    run.add_argument("--repetitions", type=int, default=50, help="timed runs per model")
     run.add_argument("--warm-up", type=int, default=10, help="runs before the first that counts")
-    run.add_argument("--threads", type=int, default=0, help="of onnxruntime on the CPU; 0 leaves it to it")
-    run.add_argument("--dla", type=int, help="TensorRT: build for this DLA core where it can")
-    run.add_argument("--workspace", type=int, default=1024, help="TensorRT: MiB while building")
-    run.add_argument("--engines", type=Path, help="TensorRT: folder where engines are kept")
-    run.add_argument("--output", "-o", type=Path, help="results, by default beside the bundle")
-    commands.add_parser("verify", help="check that the bundle is whole")
+    run.add_argument(
+        "--threads", type=int, default=0, help="threads of onnxruntime on the CPU; 0: onnxruntime decides"
+    )
+    run.add_argument("--dla", type=int, help="TensorRT: build for this DLA core where possible")
+    run.add_argument(
+        "--workspace", type=int, default=1024, help="TensorRT: memory limit while building, in MiB"
+    )
+    run.add_argument("--engines", type=Path, help="TensorRT: folder for engines")
+    run.add_argument("--output", "-o", type=Path, help="results file; by default next to the bundle")
+    commands.add_parser("verify", help="check that the bundle is complete and undamaged")
     commands.add_parser("info", help="print the manifest")
     options = parser.parse_args(arguments)
     try:
@@ -162,7 +166,7 @@ def _measure(
     }
 
 
-def _write(path: Path, report: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+def _write(path: Path, report: dict[str, Any], arrays: dict[str, Any]) -> None:
     """Write the results, whole or not at all."""
     from .files import replacing  # lies beside this file in a bundle alone
 

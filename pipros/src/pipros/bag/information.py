@@ -70,7 +70,7 @@ def describe(path: Path | str) -> str:
     ]
     told = []
     if not summary["complete"]:
-        told.append("The recorder was killed or is still at work: this is what has been written.")
+        told.append("The recorder was killed or is still running: this is what has been written.")
     told += [f"Lost: {line}" for line in summary["lost"]]
     told += [f"Note: {line}" for line in summary["notes"]]
     told += [f"Gap: no message from {_date(gap['start'])} to {_date(gap['end'])}" for gap in summary["gaps"]]

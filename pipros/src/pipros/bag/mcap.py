@@ -70,7 +70,7 @@ class McapFile:
         whole: Whether its recorder ended it.
 
     Raises:
-        PiprosError: It is no MCAP file.
+        PiprosError: It is not an MCAP file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -86,7 +86,7 @@ class McapFile:
         try:
             if self._stream.read(len(_MAGIC)) != _MAGIC:
                 what = "it is empty" if not self._size else f"{self._size} bytes of something else"
-                raise PiprosError(f"{path} is no MCAP file: {what}")
+                raise PiprosError(f"{path} is not an MCAP file: {what}")
             self._open()
         except BaseException:
             self._stream.close()
@@ -129,8 +129,7 @@ class McapFile:
     def _open(self) -> None:
         statistics, known, end = self._summary()
         self._walk(known, end)
-        counted = statistics is not None and self.channels.keys() >= statistics.keys()
-        if counted and not self._damaged:
+        if statistics is not None and self.channels.keys() >= statistics.keys() and not self._damaged:
             self.counts = {channel: statistics.get(channel, 0) for channel in self.channels}
         else:
             self._count()
@@ -163,7 +162,8 @@ class McapFile:
                     _, _, offset, length = struct.unpack_from("<QQQQ", body)
                     (channels,) = struct.unpack_from("<I", body, 32)
                     (index,) = struct.unpack_from("<Q", body, 36 + channels)
-                    chunks[offset] = offset + length + index
+                    if length:  # else the index is damaged, and what is there tells of itself
+                        chunks[offset] = offset + length + index
                 elif kind == _STATISTICS:
                     # Seven numbers and two times, then the counts.
                     (length,) = struct.unpack_from("<I", body, 42)

@@ -86,7 +86,7 @@ def read_metadata(path: Path) -> Metadata:
             str(data.get("compression_format") or ""),
         )
     except (YAMLError, AttributeError, KeyError, TypeError, ValueError, UnicodeDecodeError):
-        raise PiprosError(f"{path} is no rosbag2 metadata") from None
+        raise PiprosError(f"{path} is not rosbag2 metadata") from None
 
 
 def profiles(recorded: object) -> tuple[Qos, ...]:
@@ -112,7 +112,8 @@ def _of_data(data: object) -> tuple[Qos, ...]:
             continue
         try:
             times = {name: _duration(item.get(name)) for name in _DURATIONS}
-            found += parse_qos([{**_UNSET, **item, **times}])
+            profile: Any = {**_UNSET, **item, **times}
+            found += parse_qos([profile])
         except (AttributeError, KeyError, TypeError, ValueError):
             continue
     return tuple(found)

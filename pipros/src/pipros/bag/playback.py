@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from rclpy.node import Node
@@ -134,7 +135,7 @@ class BagClock:
 def offer_services(node: Node, playback: Playback) -> list[object]:
     """The player's services that `ros2 bag play` has and that make sense here; keep what is returned.
 
-    None where ROS 2 is there without rosbag2_interfaces; that is told.
+    Empty where ROS 2 is there without rosbag2_interfaces; that is told.
     """
     try:
         from rosbag2_interfaces import srv
@@ -142,40 +143,23 @@ def offer_services(node: Node, playback: Playback) -> list[object]:
         node.get_logger().warning("no services to pause and resume: ROS 2 has no rosbag2_interfaces here")
         return []
 
-    def pause(_: Any, response: Any) -> Any:
-        playback.pause()
-        return response
+    def offer(kind: type, name: str, do: Callable[[Any], object], answer: str = "") -> object:
+        """Do something at a request; its result is the field `answer` of the response."""
 
-    def resume(_: Any, response: Any) -> Any:
-        playback.resume()
-        return response
+        def respond(request: Any, response: Any) -> Any:
+            result = do(request)
+            if answer:
+                setattr(response, answer, result)
+            return response
 
-    def toggle(_: Any, response: Any) -> Any:
-        playback.toggle()
-        return response
-
-    def is_paused(_: Any, response: Any) -> Any:
-        response.paused = playback.paused
-        return response
-
-    def play_next(_: Any, response: Any) -> Any:
-        response.success = playback.step()
-        return response
-
-    def get_rate(_: Any, response: Any) -> Any:
-        response.rate = playback.rate
-        return response
-
-    def set_rate(request: Any, response: Any) -> Any:
-        response.success = playback.set_rate(request.rate)
-        return response
+        return node.create_service(kind, f"~/{name}", respond)
 
     return [
-        node.create_service(srv.Pause, "~/pause", pause),
-        node.create_service(srv.Resume, "~/resume", resume),
-        node.create_service(srv.TogglePaused, "~/toggle_paused", toggle),
-        node.create_service(srv.IsPaused, "~/is_paused", is_paused),
-        node.create_service(srv.PlayNext, "~/play_next", play_next),
-        node.create_service(srv.GetRate, "~/get_rate", get_rate),
-        node.create_service(srv.SetRate, "~/set_rate", set_rate),
+        offer(srv.Pause, "pause", lambda _: playback.pause()),
+        offer(srv.Resume, "resume", lambda _: playback.resume()),
+        offer(srv.TogglePaused, "toggle_paused", lambda _: playback.toggle()),
+        offer(srv.IsPaused, "is_paused", lambda _: playback.paused, "paused"),
+        offer(srv.PlayNext, "play_next", lambda _: playback.step(), "success"),
+        offer(srv.GetRate, "get_rate", lambda _: playback.rate, "rate"),
+        offer(srv.SetRate, "set_rate", lambda request: playback.set_rate(request.rate), "success"),
     ]

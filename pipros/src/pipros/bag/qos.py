@@ -120,7 +120,7 @@ def read_overrides(path: Path | str) -> dict[str, QoSProfile]:
         reason = getattr(error, "strerror", None) or error
         raise PiprosError(f"QoS overrides {path} cannot be read: {reason}") from None
     except YAMLError as error:
-        raise PiprosError(f"QoS overrides {path} are no YAML: {' '.join(str(error).split())}") from None
+        raise PiprosError(f"QoS overrides {path} are not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, Mapping) or not all(isinstance(value, Mapping) for value in data.values()):
         raise PiprosError(
             f"QoS overrides {path}: each topic takes policies, such as /tf_static: {{depth: 1, durability: "
@@ -151,7 +151,7 @@ def _profile(values: Mapping[str, Any], where: str) -> QoSProfile:
                 taken[name] = value
             else:
                 known = ", ".join((*_POLICIES, *_DURATIONS, "depth", "avoid_ros_namespace_conventions"))
-                raise PiprosError(f"{where}: {name} is no QoS policy; they are {known}")
+                raise PiprosError(f"{where}: {name} is not a QoS policy; the policies are {known}")
         except (KeyError, TypeError, ValueError):
             if name in _POLICIES:
                 wanted = f"one of {', '.join(policy.lower() for policy in _POLICIES[name].__members__)}"

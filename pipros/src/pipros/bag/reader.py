@@ -27,7 +27,10 @@ else:
     from backports import zstd
 
 _PACKED = ".zstd"
-_STORAGES = {".mcap": ("mcap", McapFile), ".db3": ("sqlite3", SqliteFile)}
+_STORAGES: dict[str, tuple[str, type[McapFile | SqliteFile]]] = {
+    ".mcap": ("mcap", McapFile),
+    ".db3": ("sqlite3", SqliteFile),
+}
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 # Nanoseconds by which a recorder may be wrong about the begin of its own bag.
 _SAME_TIME = 1000
@@ -181,14 +184,15 @@ class Bag:
             if _plain(self.path).suffix not in _STORAGES:
                 hint = "; convert it (rosbags-convert)" if self.path.suffix == ".bag" else ""
                 raise PiprosError(
-                    f"{self.path} is no bag: only MCAP (.mcap) and SQLite (.db3) storage is supported{hint}"
+                    f"{self.path} is not a bag: only MCAP (.mcap) and SQLite (.db3) storage is "
+                    f"supported{hint}"
                 )
             return [self.path]
         found = self._in_folder()
         path = self.path / "metadata.yaml"
         if not path.is_file():
             if not found:
-                raise PiprosError(f"{self.path} is no bag: it has no metadata.yaml and no MCAP file")
+                raise PiprosError(f"{self.path} is not a bag: it has no metadata.yaml and no MCAP file")
             self.complete = False
             return found
         try:
@@ -222,19 +226,21 @@ class Bag:
     def _listed(self, found: Sequence[Path]) -> Sequence[Path]:
         """The files that the metadata list, wherever they are now; all there are where one is missing."""
         here = {_plain(file).name: file for file in found}
-        names = list(dict.fromkeys(_plain(Path(name)).name for name in self._metadata.files))
+        files = self._metadata.files if self._metadata is not None else ()
+        names = list(dict.fromkeys(_plain(Path(name)).name for name in files))
         listed = [
             self.path / name if (self.path / name).is_file() else here.get(_plain(Path(name)).name)
-            for name in self._metadata.files
+            for name in files
         ]
         others = [file.name for name, file in here.items() if name not in names]
-        if listed and None not in listed:
+        whole = [file for file in listed if file is not None]
+        if listed and len(whole) == len(listed):
             if others:
                 self.notes.append(f"left out, since metadata.yaml does not list them: {', '.join(others)}")
-            return list(dict.fromkeys(listed))
+            return list(dict.fromkeys(whole))
         if not found:
-            raise PiprosError(f"{self.path} is no bag: it has none of the MCAP files of its metadata")
-        missing = [name for name, file in zip(self._metadata.files, listed, strict=True) if file is None]
+            raise PiprosError(f"{self.path} is not a bag: it has none of the MCAP files of its metadata")
+        missing = [name for name, file in zip(files, listed, strict=True) if file is None]
         self.complete = False
         if len(others) >= len(missing):
             # Renamed, so that nothing tells which is which.
@@ -319,10 +325,10 @@ class Bag:
                 (self._lost if held.get(name, 0) < claimed else self.notes).append(line)
         for name, count in sorted(held.items()):
             if count and name not in self._metadata.counts:
-                self.notes.append(f"{name}: {count} messages that metadata.yaml does not tell of")
-        claimed, total = self._metadata.message_count, sum(held.values())
-        if not self._metadata.counts and claimed is not None and claimed > total:
-            self._lost.append(f"metadata.yaml claims {claimed} messages, the files hold {total}")
+                self.notes.append(f"{name}: {count} messages that metadata.yaml does not list")
+        told, total = self._metadata.message_count, sum(held.values())
+        if not self._metadata.counts and told is not None and told > total:
+            self._lost.append(f"metadata.yaml claims {told} messages, the files hold {total}")
         start, duration = self._metadata.start, self._metadata.duration
         if self.message_count and start is not None and abs(start - self.start) > _SAME_TIME:
             self.notes.append(
@@ -371,9 +377,9 @@ def _reason(kind: str, encoding: str, chosen: str | None) -> str:
     if encoding == "ros1":
         return "messages of ROS 1; convert the bag (rosbags-convert)"
     if encoding.lower() not in ("cdr", ""):
-        return f"encoded as {encoding}, which is none of ROS 2's"
+        return f"encoded as {encoding}, which ROS 2 does not know"
     if not kind:
         return "no type is told"
     if chosen is None:
-        return "its encoding is not told"
+        return "its encoding is not stated"
     return f"the topic has more messages of type {chosen}"

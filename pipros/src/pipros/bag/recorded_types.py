@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from rosbags.typesys import get_types_from_idl, get_types_from_msg
 from rosbags.typesys.store import Typestore
@@ -81,7 +82,7 @@ def _parse(name: str, encoding: str, text: str) -> dict:
         raise PiprosError(
             f"its definition in the bag is of kind {encoding or 'none'}, not ros2msg or ros2idl"
         )
-    parsed = {}
+    parsed: dict[str, Any] = {}
     for part in filter(str.strip, _SEPARATOR.split(text)):
         parsed |= get_types_from_idl(re.sub(r"\A\s*IDL: \S+", "", part))
     return parsed

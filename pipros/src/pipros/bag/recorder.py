@@ -69,7 +69,7 @@ class Recorder:
         try:
             self._excluded = [re.compile(expression) for expression in exclude]
         except re.error as error:
-            raise PiprosError(f"exclude '{error.pattern}' is no regular expression: {error}") from None
+            raise PiprosError(f"exclude '{error.pattern!s}' is not a regular expression: {error}") from None
         self._writer = BagWriter(output, options)
         self._subscriptions: dict[str, object] = {}
         self._passed_over: set[str] = set()

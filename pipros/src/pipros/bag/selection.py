@@ -35,7 +35,9 @@ class Selection:
                 re.compile(getattr(self, option))
             except re.error as error:
                 name = option.replace("_", "-")
-                raise PiprosError(f"{name} '{error.pattern}' is no regular expression: {error}") from None
+                raise PiprosError(
+                    f"{name} '{error.pattern!s}' is not a regular expression: {error}"
+                ) from None
 
     @property
     def is_everything(self) -> bool:

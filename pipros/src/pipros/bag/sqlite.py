@@ -27,18 +27,19 @@ class SqliteFile:
         self.channels: dict[int, Channel] = {}
         self.counts: dict[int, int] = {}
         self.start = self.end = 0
-        self._database: sqlite3.Connection | None = None
         try:
             self._database = self._connect()
+        except sqlite3.Error as error:
+            raise PiprosError(f"{path} is no SQLite bag, or damaged: {error}") from error
+        try:
             self._read_topics()
         except sqlite3.Error as error:
             self.close()
-            raise PiprosError(f"{path} is no SQLite bag, or damaged: {error}") from error
+            raise PiprosError(f"{path} is not an SQLite bag, or damaged: {error}") from error
 
     def close(self) -> None:
         """Close it."""
-        if self._database is not None:
-            self._database.close()
+        self._database.close()
 
     def messages(
         self, channels: Collection[int], start: int | None = None, stop: int | None = None
@@ -87,7 +88,7 @@ class SqliteFile:
         database = self._database
         columns = {row[1] for row in database.execute("PRAGMA table_info(topics)")}
         if not {"id", "name", "type", "serialization_format"} <= columns:
-            raise PiprosError(f"{self.path} is no SQLite bag: it has no table of topics")
+            raise PiprosError(f"{self.path} is not an SQLite bag: it has no table of topics")
         offers = "offered_qos_profiles" if "offered_qos_profiles" in columns else "''"
         hashes = "type_description_hash" if "type_description_hash" in columns else "''"
         definitions = self._definitions()

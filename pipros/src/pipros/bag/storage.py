@@ -109,7 +109,7 @@ class BagStorage:
             self._mcap = self._begin_file()
         except FileExistsError:
             raise PiprosError(
-                f"bag {self.path} exists already; record to another folder or remove it"
+                f"bag {self.path} already exists; record to another folder or remove it"
             ) from None
         except OSError as error:
             raise PiprosError(f"bag {self.path} cannot be made: {error.strerror}") from error

@@ -122,13 +122,13 @@ class BagWriter:
     def _step(self) -> bool:
         """Write the next message, and what is due; False at the end."""
         try:
-            item = self._queue.get(timeout=_FLUSH_SECONDS)
+            items = [self._queue.get(timeout=_FLUSH_SECONDS)]
         except queue.Empty:
-            item = ()
-        if item is None:
-            return False
+            items = []
         with self._lock:
-            if item:
+            for item in items:
+                if item is None:
+                    return False
                 self._queued_bytes -= len(item[2])
                 self._storage.write(*item)
             if time.monotonic() - self._flushed >= _FLUSH_SECONDS:

@@ -115,6 +115,7 @@ class Condition:
                 if bool(result) == isinstance(node.op, ast.Or):
                     return result
             return result
+        assert isinstance(node, ast.Compare), ast.dump(node)
         left = value(node.left, m)
         for compare, right_node in zip(node.ops, node.comparators, strict=True):
             right = value(right_node, m)

@@ -79,7 +79,7 @@ def echo(
                 value = bytes(message) if raw else select(message, path, topic)
                 if wanted is not None and not wanted(value):
                     return
-                write(f"{value}\n---" if raw else _format(value, form, abridge))
+                write(f"{value!r}\n---" if raw else _format(value, form, abridge))
                 written += 1
             except PiprosError as error:
                 failures.append(error)

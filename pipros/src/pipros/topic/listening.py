@@ -18,7 +18,7 @@ _PATIENCE = 3.0
 _SETTLE = 0.2
 
 
-def print_line(text: str) -> None:
+def print_line(text: object) -> None:
     """Print at once, also into a pipe."""
     print(text, flush=True)
 

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pipros.errors import PiprosError
 
@@ -59,6 +59,9 @@ class Bandwidth:
             for value in (self.rate, self.mean, self.smallest, self.largest)
         )
         return f"{rate}/s from {self.messages} messages\n\tMessage size mean: {mean} min: {low} max: {high}"
+
+
+F = TypeVar("F", Rate, Bandwidth)
 
 
 def rate(
@@ -134,14 +137,14 @@ def bandwidth(
 def _watch(
     topic: str,
     receive: Callable[[Any], None],
-    figures: Callable[[], Rate | Bandwidth | None],
+    figures: Callable[[], F | None],
     duration: float | None,
-    report: Callable[[Rate | Bandwidth], None],
+    report: Callable[[F], None],
     request: Request | None,
     raw: bool,
-) -> Rate | Bandwidth | None:
+) -> F | None:
     """Report figures every second in which they have changed."""
-    last = None
+    last: F | None = None
     with Session() as session:
         failures: list[PiprosError] = []
 

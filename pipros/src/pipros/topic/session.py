@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -29,7 +30,7 @@ class Session:
 
     def __init__(self, name: str | None = None) -> None:
         self._stop = threading.Event()
-        self._handlers: dict[int, object] = {}
+        self._handlers: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
             for signum in (signal.SIGINT, signal.SIGTERM):
                 self._handlers[signum] = signal.signal(signum, self._on_signal)

@@ -143,5 +143,5 @@ def _layout(encoding: str) -> tuple[int, str]:
 
 def _bytes(image: np.ndarray) -> array.array:
     data = array.array("B")
-    data.frombytes(memoryview(np.ascontiguousarray(image)).cast("B"))
+    data.frombytes(np.ascontiguousarray(image).data.cast("B"))
     return data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from launch.action import Action, LaunchDescriptionEntity
 from launch.events import Event, Shutdown
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 __all__ = ["OnProcessExit", "OnProcessStart", "OnShutdown"]
 
-SomeEntities = LaunchDescriptionEntity | Iterable[LaunchDescriptionEntity] | None
+SomeEntities: TypeAlias = "LaunchDescriptionEntity | Iterable[LaunchDescriptionEntity] | None"
 
 
 def listed(entities: SomeEntities) -> list[LaunchDescriptionEntity]:
     """Return one, several or no entities as a list; TypeError for something that is no entity."""
-    found = list(entities) if isinstance(entities, Iterable) else [entities]
-    found = [entity for entity in found if entity is not None]
+    given = list(entities) if isinstance(entities, Iterable) else [entities]
+    found = [entity for entity in given if entity is not None]
     for entity in found:
         if not isinstance(entity, LaunchDescriptionEntity):
             raise TypeError(f"expected a launch action, got {entity!r} ({type(entity).__name__})")

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shlex
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class _Run:
     """What is decided when the action is visited."""
 
-    timeouts: tuple[float, float]
+    timeouts: Sequence[float]
     respawn: bool
     emulate_tty: bool
     output: ProcessOutput
@@ -104,14 +104,14 @@ class ExecuteProcess(Action):
         self._on_exit = on_exit if callable(on_exit) else listed(on_exit)
         self._respawn, self._respawn_delay = respawn, respawn_delay
         self._retries = respawn_max_retries
-        self._details: dict[str, Any] | None = None
-        self._stopping: asyncio.Event | None = None
+        self._details: dict[str, Any] = {}
+        self._stopping = asyncio.Event()
         self._return_code: int | None = None
 
     @property
     def process_details(self) -> dict[str, Any] | None:
         """What runs: action, name, cmd, cwd, env and pid; None before the start."""
-        return self._details
+        return self._details or None
 
     @property
     def process_name(self) -> str:
@@ -138,7 +138,7 @@ class ExecuteProcess(Action):
 
     def execute(self, context: LaunchContext) -> None:
         """Prepare the process and let it start when the launch gets to it."""
-        if self._details is not None:
+        if self._details:
             raise RuntimeError(f"process '{self.process_name}' is executed more than once")
         cmd = self.command(context)
         name = self.label(context, cmd) if self._name is None else perform_text(context, self._name)
@@ -153,10 +153,10 @@ class ExecuteProcess(Action):
             return
         output = self._output if isinstance(self._output, Mapping) else perform_text(context, self._output)
         run = _Run(
-            timeouts=tuple(
+            timeouts=[
                 float(each if isinstance(each, (int, float)) else perform_text(context, each))
                 for each in self._timeouts
-            ),
+            ],
             respawn=_boolean(context, self._respawn),
             emulate_tty=_boolean(
                 context, context.launch_configurations.get("emulate_tty", self._emulate_tty)
@@ -167,7 +167,6 @@ class ExecuteProcess(Action):
                 self._output_format,
             ),
         )
-        self._stopping = asyncio.Event()
         context.register_event_handler(OnShutdown(on_shutdown=lambda event, context: self._stopping.set()))
         if self._on_exit:
             context.register_event_handler(OnProcessExit(target_action=self, on_exit=self._on_exit))
@@ -228,7 +227,7 @@ class ExecuteProcess(Action):
         context.emit_event_sync(ProcessExited(returncode=self._return_code, **details))
         return True
 
-    async def _stop_when_asked(self, child: ChildProcess, timeouts: tuple[float, float]) -> None:
+    async def _stop_when_asked(self, child: ChildProcess, timeouts: Sequence[float]) -> None:
         """Wait for the order to stop, then send stronger signals until the task is cancelled."""
         logger = get_logger(self.process_name)
         await self._stopping.wait()

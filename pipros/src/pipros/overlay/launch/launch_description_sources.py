@@ -37,7 +37,9 @@ def get_launch_description_from_python_launch_file(python_launch_file_path: str)
     if not path.is_file():
         raise FileNotFoundError(f"no launch file at {path}")
     loader = SourceFileLoader("python_launch_file", str(path))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None, "the loader is given"
+    module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
     generate = getattr(module, "generate_launch_description", None)
     if generate is None:

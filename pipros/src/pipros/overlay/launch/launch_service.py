@@ -6,7 +6,7 @@ import asyncio
 import signal
 import threading
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from launch.action import LaunchDescriptionEntity
@@ -109,7 +109,7 @@ class LaunchService:
             self._attempt(future.result)
         return self._context._completion_futures
 
-    def _attempt(self, do: object, *args: object) -> None:
+    def _attempt(self, do: Callable[..., object], *args: object) -> None:
         """Call a function; whatever it raises is the launch file's fault and ends the launch."""
         try:
             do(*args)

@@ -152,9 +152,9 @@ def _joined(base: str | None, name: str | None) -> str:
     return _valid("/" + "/".join(parts), names.problem_with_namespace)
 
 
-def _valid(name: str, problem_with: Callable[[str], str | None]) -> str:
+def _valid(name: str, problem_with: Callable[[str], names.Problem | None]) -> str:
     if problem := problem_with(name):
-        raise ValueError(f"'{name}': {problem}")
+        raise ValueError(f"'{name}': {problem.reason}")
     return name
 
 

@@ -22,7 +22,7 @@ def load(text: str) -> Any:
         return yaml.load(text) if text else ""
     except YAMLError as error:
         raise TypeError(
-            f"parameter value {text!r} is no YAML; for text use ParameterValue(..., value_type=str)"
+            f"parameter value {text!r} is not YAML; for text use ParameterValue(..., value_type=str)"
         ) from error
 
 

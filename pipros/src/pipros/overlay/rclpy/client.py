@@ -10,8 +10,11 @@ from functools import partial
 from pipros.errors import PiprosError
 from pipros.message import Message
 from pipros.request_reply import ClientChannel, RequestId
+from pipros.service import Service
+from pipros.transport import Reader
 from rclpy.callback_groups import CallbackGroup
 from rclpy.context import Context
+from rclpy.exceptions import InvalidHandle
 from rclpy.logging import get_logger
 from rclpy.qos import QoSProfile
 from rclpy.task import Future
@@ -26,7 +29,7 @@ class Client:
         self,
         context: Context,
         channel: ClientChannel,
-        srv_type: type,
+        srv_type: type[Service],
         srv_name: str,
         qos_profile: QoSProfile,
         callback_group: CallbackGroup,
@@ -39,7 +42,7 @@ class Client:
         self.qos_profile = qos_profile
         self.callback_group = callback_group
         self.executor_event = False
-        self.source = channel.reader
+        self.source: Reader | None = channel.reader
         self._pending: dict[int, Future] = {}
         self._said = ""
         self._count = 0
@@ -48,9 +51,14 @@ class Client:
     def call_async(self, request: Message) -> Future:
         """Send a request; the future gets the response, or PiprosError where none can ever come."""
         if not isinstance(request, self.srv_type.Request):
-            raise TypeError(f"request of service {self.srv_name} must be its Request, not {type(request)}")
+            raise TypeError(
+                f"request of service {self.service_name} must be its Request, not {type(request)}"
+            )
+        channel = self._channel
+        if channel is None:
+            raise InvalidHandle(f"client of service {self.service_name!r} was destroyed")
         future = Future()
-        if refusal := self._channel.refusal():
+        if refusal := channel.refusal():
             future.set_exception(PiprosError(refusal))
             return future
         with self._lock:
@@ -58,7 +66,7 @@ class Client:
             number = self._count
             self._pending[number] = future
         future.add_done_callback(lambda _: self._pending.pop(number, None))
-        self._channel.send(self._channel.identity, number, request)
+        channel.send(channel.identity, number, request)
         return future
 
     def call(self, request: Message, timeout_sec: float | None = None) -> Message | None:
@@ -99,8 +107,9 @@ class Client:
 
     def take(self) -> Callable[[], object] | None:
         """The next reply with what to do with it; not part of rclpy."""
-        taken = self._channel.take() if self._channel is not None else None
-        if taken is None or taken[0].client != self._channel.identity:
+        channel = self._channel
+        taken = channel.take() if channel is not None else None
+        if channel is None or taken is None or taken[0].client != channel.identity:
             return None
         return partial(self._finish, *taken)
 

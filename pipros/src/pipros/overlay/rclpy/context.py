@@ -124,6 +124,8 @@ class Context:
             if not self.ok():
                 raise NotInitializedException("the context is not valid")
             if self._participant is None:
+                if self._discovery is None:
+                    raise NotInitializedException("the context has no domain")
                 self._participant = Participant(self._discovery)
             return self._participant
 

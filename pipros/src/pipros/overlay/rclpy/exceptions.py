@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class NotInitializedException(Exception):
     """rclpy.init() has not been called, or shutdown has."""
@@ -18,7 +20,8 @@ class NameValidationException(Exception):
     """A name that ROS 2 does not allow."""
 
     def __init__(self, name_type: str, name: str, error_msg: str, invalid_index: int = 0) -> None:
-        super().__init__(f"Invalid {name_type}: {error_msg}: '{name}'")
+        super().__init__(f"Invalid {name_type}: {error_msg}:\n  '{name}'\n   {' ' * invalid_index}^")
+        self.reason = error_msg  # not part of rclpy
 
 
 class InvalidNamespaceException(NameValidationException):
@@ -80,7 +83,7 @@ class InvalidParameterException(ParameterException):
 class InvalidParameterTypeException(ParameterException):
     """A parameter is given a value of another type than it was declared with."""
 
-    def __init__(self, desired_parameter: object, expected_type: str) -> None:
+    def __init__(self, desired_parameter: Any, expected_type: str) -> None:
         super().__init__(
             f"Trying to set parameter '{desired_parameter.name}' to '{desired_parameter.value}' of type "
             f"'{desired_parameter.type_.name}', expecting type '{expected_type}'",

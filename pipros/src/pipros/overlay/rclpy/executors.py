@@ -11,8 +11,8 @@ import inspect
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from pipros.transport import Guard, WaitSet
 from rclpy.context import Context
@@ -114,8 +114,7 @@ class Executor:
     def spin_until_future_complete(self, future: Future, timeout_sec: float | None = None) -> None:
         """Run callbacks until a future is done, or for `timeout_sec`."""
         future.add_done_callback(lambda _: self.wake())
-        unlimited = timeout_sec is None or timeout_sec < 0
-        end = None if unlimited else time.monotonic() + timeout_sec
+        end = None if timeout_sec is None or timeout_sec < 0 else time.monotonic() + timeout_sec
         while self._context.ok() and not future.done() and not future.cancelled() and not self._is_shutdown:
             left = None if end is None else end - time.monotonic()
             if left is not None and left <= 0:
@@ -181,7 +180,8 @@ class Executor:
 
     def _gather(self, deadline: float | None) -> None:
         """Wait until something is ready, or the deadline (0: do not wait), and queue what is."""
-        waited, timers = {}, []
+        waited: dict[Any, Any] = {}
+        timers = []
         for entity in self._entities():
             if entity.executor_event or not entity.callback_group.can_execute(entity):
                 continue
@@ -189,7 +189,7 @@ class Executor:
                 waited[entity.source] = entity
             elif (left := getattr(entity, "wait_time", lambda: None)()) is not None:
                 timers.append((left, entity))
-        self._wait_set.set_conditions([self._guard, *waited])
+        self._wait_set.set_conditions([*([] if self._guard is None else [self._guard]), *waited])
         timeouts = [left for left, _ in timers]
         if deadline is not None:
             timeouts.append(int((deadline - time.monotonic()) * 1e9))
@@ -203,11 +203,11 @@ class Executor:
             if source in waited:
                 self._queue(waited[source])
 
-    def _entities(self) -> Iterator[object]:
+    def _entities(self) -> Iterator[Any]:
         for node in self.get_nodes():
             yield from node.executor_entities()
 
-    def _queue(self, entity: object) -> None:
+    def _queue(self, entity: Any) -> None:
         entity.executor_event = True  # until its handler has begun, or it would be found ready again
         task = Task(self._run, (entity,), executor=self)
         task.entity = entity
@@ -222,7 +222,7 @@ class Executor:
                 continue  # another thread has just begun it
             task.entity.executor_event = False
 
-    def _run(self, entity: object) -> object:
+    def _run(self, entity: Any) -> object:
         """Take what an entity has and call its callback, as its group allows."""
         group = entity.callback_group
         if self._is_shutdown or not group.beginning_execution(entity):
@@ -232,22 +232,22 @@ class Executor:
         with self._idle:
             self._running += 1
         self._thread.depth = getattr(self._thread, "depth", 0) + 1
-        later = False
+        later: Awaitable[object] | None = None
         try:
             try:
                 call = entity.take()
             finally:
                 entity.executor_event = False
             result = call() if call is not None else None
-            later = inspect.iscoroutine(result)
+            later = result if inspect.iscoroutine(result) else None
         finally:
             self._thread.depth -= 1
-            if not later:
+            if later is None:
                 group.ending_execution(entity)
                 self._done()
-        return self._finish(result, entity) if later else None
+        return None if later is None else self._finish(later, entity)
 
-    async def _finish(self, coroutine: object, entity: object) -> None:
+    async def _finish(self, coroutine: Awaitable[object], entity: Any) -> None:
         try:
             await coroutine
         finally:

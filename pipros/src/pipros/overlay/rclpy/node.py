@@ -12,14 +12,15 @@ from rcl_interfaces.msg import Log, ParameterEvent
 from pipros import names
 from pipros.arguments import Arguments
 from rclpy import logging
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.clock import Clock, ROSClock
 from rclpy.context import Context
 from rclpy.duration import Duration
 from rclpy.exceptions import (
     InvalidNamespaceException,
     InvalidNodeNameException,
-    InvalidServiceNameException,
     InvalidTopicNameException,
+    NameValidationException,
     NotInitializedException,
 )
 from rclpy.node_entities import EntityOwner
@@ -69,7 +70,7 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
         self._name = self._arguments.node_name(node_name)
         self._namespace = self._arguments.namespace(node_name, namespace)
         overrides = {
-            name: Parameter(name, None, value)
+            name: Parameter(name, None, None if value == [] else value)  # of no type, so there is no value
             for name, value in self._arguments.parameters(self._name, self._namespace).items()
         }
         overrides.update({parameter.name: parameter for parameter in parameter_overrides or ()})
@@ -135,18 +136,37 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
 
     def resolve_topic_name(self, topic: str, *, only_expand: bool = False) -> str:
         """A topic's absolute name, after remaps."""
-        problem = names.problem_with_topic_name(topic)
-        if problem:
-            raise InvalidTopicNameException(topic, problem)
-        expanded = names.expand(topic, self._name, self._namespace)
-        return expanded if only_expand else self._arguments.remap(expanded, self._name, self._namespace)
+        return self._resolved(topic, only_expand)
 
     def resolve_service_name(self, service: str, *, only_expand: bool = False) -> str:
         """A service's absolute name, after remaps."""
+        return self._resolved(service, only_expand)
+
+    def _resolved(self, name: str, only_expand: bool) -> str:
         try:
-            return self.resolve_topic_name(service, only_expand=only_expand)
-        except InvalidTopicNameException:
-            raise InvalidServiceNameException(service, names.problem_with_topic_name(service)) from None
+            return self._resolve(name, only_expand=only_expand)
+        except NameValidationException as error:
+            raise RCLError(f"failed to resolve name: {error.reason}") from None
+        except ValueError as error:
+            raise RCLError(f"failed to resolve name: {str(error).partition(' is invalid: ')[2]}") from None
+
+    def _resolve(
+        self,
+        name: str,
+        refusal: type[NameValidationException] = InvalidTopicNameException,
+        only_expand: bool = False,
+    ) -> str:
+        """The same with the errors of those who make endpoints."""
+        if problem := names.problem_with_topic_name(name):
+            raise refusal(problem.name, problem.reason, problem.index)
+        if unknown := names.unknown_substitution(name):
+            raise ValueError(f"topic name '{name}' is invalid: unknown substitution: {unknown}")
+        full = names.expand(name, self._name, self._namespace)
+        if not only_expand:
+            full = self._arguments.remap(full, self._name, self._namespace)
+        if problem := names.problem_with_full_topic_name(full):
+            raise refusal(problem.name, problem.reason, problem.index)
+        return full
 
     # Ending
 
@@ -175,12 +195,10 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
 
     @staticmethod
     def _check_name(name: str, namespace: str) -> None:
-        problem = names.problem_with_node_name(name)
-        if problem:
-            raise InvalidNodeNameException(name, problem)
-        problem = names.problem_with_namespace(namespace)
-        if problem:
-            raise InvalidNamespaceException(namespace, problem)
+        if problem := names.problem_with_node_name(name):
+            raise InvalidNodeNameException(problem.name, problem.reason, problem.index)
+        if problem := names.problem_with_namespace(namespace):
+            raise InvalidNamespaceException(problem.name, problem.reason, problem.index)
 
     def _wake(self) -> None:
         executor = self.executor

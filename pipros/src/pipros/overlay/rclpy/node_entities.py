@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from pipros import idl
 from pipros.graph import TOPIC, Graph, LocalNode, dds_topic_name
@@ -15,7 +16,7 @@ from rclpy.client import Client
 from rclpy.clock import Clock
 from rclpy.context import Context
 from rclpy.event_handler import EventHandler, PublisherEventCallbacks, SubscriptionEventCallbacks
-from rclpy.exceptions import InvalidHandle
+from rclpy.exceptions import InvalidHandle, InvalidServiceNameException
 from rclpy.guard_condition import GuardCondition
 from rclpy.logging import RcutilsLogger
 from rclpy.publisher import Publisher
@@ -37,8 +38,7 @@ class EntityOwner:
     _clock: Clock
     _name: str
     _logger: RcutilsLogger
-    resolve_topic_name: Callable[[str], str]
-    resolve_service_name: Callable[[str], str]
+    _resolve: Callable[..., str]
 
     def __init__(self) -> None:
         self._publishers: list[Publisher] = []
@@ -128,7 +128,7 @@ class EntityOwner:
         """Publish messages of a type on a topic; an int for QoS is the depth of a reliable profile."""
         self._check_alive()
         _refuse("create_publisher", qos_overriding_options=qos_overriding_options)
-        profile, name, type_name = _profile(qos_profile), self.resolve_topic_name(topic), _type_name(msg_type)
+        profile, name, type_name = _profile(qos_profile), self._resolve(topic), _type_name(msg_type)
         writer = self._context.participant.writer(
             dds_topic_name(TOPIC, name),
             idl.message_type(type_name),
@@ -136,6 +136,7 @@ class EntityOwner:
             f"typehash={type_hash(type_name)};",
         )
         publisher = Publisher(writer, msg_type, name, profile)
+        publisher.topic = topic  # as given
         self._publishers.append(publisher)
         self.__watch(publisher, writer, event_callbacks or PublisherEventCallbacks(), callback_group)
         self._graph.add_endpoints(self._announcement, writers=[writer])
@@ -157,7 +158,7 @@ class EntityOwner:
         self._check_alive()
         _refuse("create_subscription", qos_overriding_options=qos_overriding_options)
         wants_info(callback)  # a callback that takes neither is refused before anything is made
-        profile, name, type_name = _profile(qos_profile), self.resolve_topic_name(topic), _type_name(msg_type)
+        profile, name, type_name = _profile(qos_profile), self._resolve(topic), _type_name(msg_type)
         reader = self._context.participant.reader(
             dds_topic_name(TOPIC, name),
             idl.message_type(type_name),
@@ -166,6 +167,7 @@ class EntityOwner:
         )
         group = self._group(callback_group)
         subscription = Subscription(reader, msg_type, name, callback, group, profile, raw)
+        subscription.topic = topic  # as given
         self._add(self._subscriptions, subscription)
         self.__watch(subscription, reader, event_callbacks or SubscriptionEventCallbacks(), group)
         self._graph.add_endpoints(self._announcement, readers=[reader])
@@ -204,9 +206,10 @@ class EntityOwner:
     ) -> Service:
         """Answer requests with what `callback(request, response)` returns."""
         self._check_alive()
-        name = self.resolve_service_name(srv_name)
+        name = self._resolve(srv_name, InvalidServiceNameException)
         channel = ServerChannel(self._context.participant, srv_type, name, to_endpoint(qos_profile))
         service = Service(channel, srv_type, name, callback, self._group(callback_group), qos_profile)
+        service.srv_name = srv_name  # as given
         self._add(self._services, service)
         self._graph.add_endpoints(self._announcement, [channel.reader], [channel.writer])
         return service
@@ -221,9 +224,10 @@ class EntityOwner:
     ) -> Client:
         """Call a service."""
         self._check_alive()
-        name = self.resolve_service_name(srv_name)
+        name = self._resolve(srv_name, InvalidServiceNameException)
         channel = ClientChannel(self._context.participant, srv_type, name, to_endpoint(qos_profile))
         client = Client(self._context, channel, srv_type, name, qos_profile, self._group(callback_group))
+        client.srv_name = srv_name  # as given
         self._add(self._clients, client)
         self._graph.add_endpoints(self._announcement, [channel.reader], [channel.writer])
         return client
@@ -301,12 +305,12 @@ class EntityOwner:
     def _group(self, group: CallbackGroup | None) -> CallbackGroup:
         return group if group is not None else self._default_callback_group
 
-    def _add(self, owned: list, entity: object) -> None:
+    def _add(self, owned: list, entity: Any) -> None:
         entity.callback_group.add_entity(entity)
         owned.append(entity)
         self._wake()
 
-    def _destroy(self, owned: list, entity: object, *endpoints: object) -> bool:
+    def _destroy(self, owned: list, entity: Any, *endpoints: Any) -> bool:
         if entity not in owned:
             return False
         owned.remove(entity)

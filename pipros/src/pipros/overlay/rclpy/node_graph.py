@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from pipros import names
 from pipros.graph import REPLY, REQUEST, TOPIC, Endpoint, Graph
+from rclpy._rclpy_pybind11 import NodeNameNonExistentError, RCLError
 from rclpy.qos import from_endpoint
 from rclpy.topic_endpoint_info import TopicEndpointInfo, TopicEndpointTypeEnum
 
@@ -16,9 +18,8 @@ class GraphQueries:
 
     _graph: Graph
 
-    def resolve_topic_name(self, topic: str, *, only_expand: bool = False) -> str:
-        """A topic's absolute name; the node knows its namespace and remaps."""
-        raise NotImplementedError
+    _resolve: Callable[..., str]
+    """A topic's or service's absolute name; the node knows its namespace and remaps."""
 
     def get_node_names(self) -> list[str]:
         """Names of all nodes."""
@@ -42,27 +43,35 @@ class GraphQueries:
         self, node_name: str, node_namespace: str, no_demangle: bool = False
     ) -> NamesAndTypes:
         """Topics that a node publishes."""
-        return _names_and_types(_of(self._graph.writers(TOPIC), node_name, node_namespace))
+        return self._of_node(self._graph.writers(TOPIC), node_name, node_namespace, "publisher")
 
     def get_service_names_and_types_by_node(self, node_name: str, node_namespace: str) -> NamesAndTypes:
         """Services of a node."""
-        return _names_and_types(_of(self._graph.readers(REQUEST), node_name, node_namespace))
+        return self._of_node(self._graph.readers(REQUEST), node_name, node_namespace, "service")
+
+    def _of_node(self, endpoints: Iterable[Endpoint], name: str, namespace: str, what: str) -> NamesAndTypes:
+        problem = names.problem_with_node_name(name) or names.problem_with_namespace(namespace)
+        if problem:
+            raise RCLError(f"failed to get {what} names and types: {problem.reason}")
+        if (name, namespace) not in self._graph.nodes():
+            raise NodeNameNonExistentError(f"cannot get {what} names and types for nonexistent node")
+        return _names_and_types(each for each in endpoints if each.node == (name, namespace))
 
     def count_publishers(self, topic_name: str) -> int:
         """How many publishers a topic has, whose name is not remapped."""
-        name = self.resolve_topic_name(topic_name, only_expand=True)
+        name = self._resolve(topic_name, only_expand=True)
         return sum(endpoint.name == name for endpoint in self._graph.writers(TOPIC))
 
     def count_subscribers(self, topic_name: str) -> int:
         """How many subscriptions a topic has, whose name is not remapped."""
-        name = self.resolve_topic_name(topic_name, only_expand=True)
+        name = self._resolve(topic_name, only_expand=True)
         return sum(endpoint.name == name for endpoint in self._graph.readers(TOPIC))
 
     def get_publishers_info_by_topic(
         self, topic_name: str, no_mangle: bool = False
     ) -> list[TopicEndpointInfo]:
         """A topic's publishers, with their nodes and QoS."""
-        name = self.resolve_topic_name(topic_name)
+        name = self._resolve(topic_name)
         return [
             _info(each, TopicEndpointTypeEnum.PUBLISHER)
             for each in self._graph.writers(TOPIC)
@@ -73,16 +82,12 @@ class GraphQueries:
         self, topic_name: str, no_mangle: bool = False
     ) -> list[TopicEndpointInfo]:
         """A topic's subscriptions, with their nodes and QoS."""
-        name = self.resolve_topic_name(topic_name)
+        name = self._resolve(topic_name)
         return [
             _info(each, TopicEndpointTypeEnum.SUBSCRIPTION)
             for each in self._graph.readers(TOPIC)
             if each.name == name
         ]
-
-
-def _of(endpoints: Iterable[Endpoint], node_name: str, node_namespace: str) -> list[Endpoint]:
-    return [endpoint for endpoint in endpoints if endpoint.node == (node_name, node_namespace)]
 
 
 def _names_and_types(endpoints: Iterable[Endpoint]) -> NamesAndTypes:

@@ -49,8 +49,7 @@ class Parameter:
 
         def check(self, parameter_value: object) -> bool:
             """Whether a Python value fits the type; an empty list fits every array."""
-            is_list = isinstance(parameter_value, (list, tuple, array.array))
-            if is_list and not len(parameter_value):
+            if isinstance(parameter_value, (list, tuple, array.array)) and not len(parameter_value):
                 return self.name.endswith("_ARRAY")
             try:
                 found = Parameter.Type.from_parameter_value(parameter_value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor, ParameterEvent, SetParametersResult
 
@@ -169,9 +170,11 @@ class ParameterHolder:
         reason = self._objection(parameter, descriptor)
         if reason and reason.startswith("Wrong parameter type"):
             raise InvalidParameterTypeException(parameter, Parameter.Type(descriptor.type).name)
-        result = self._store([parameter], {parameter.name: descriptor}) if not reason else None
-        if reason or not result.successful:
-            raise InvalidParameterValueException(parameter.name, parameter.value, reason or result.reason)
+        if not reason:
+            result = self._store([parameter], {parameter.name: descriptor})
+            reason = None if result.successful else result.reason
+        if reason is not None:
+            raise InvalidParameterValueException(parameter.name, parameter.value, reason)
 
     def _store(
         self, parameters: list[Parameter], descriptors: dict[str, ParameterDescriptor]
@@ -215,7 +218,7 @@ class ParameterHolder:
         return None
 
     @staticmethod
-    def _range_objection(parameter: Parameter, allowed: object, tolerance: float) -> str | None:
+    def _range_objection(parameter: Parameter, allowed: Any, tolerance: float) -> str | None:
         low, high = sorted((allowed.from_value, allowed.to_value))
         value = parameter.value
         if math.isclose(value, low, rel_tol=tolerance) or math.isclose(value, high, rel_tol=tolerance):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rcl_interfaces.msg import ListParametersResult, ParameterDescriptor, ParameterValue, SetParametersResult
 from rcl_interfaces.srv import (
@@ -39,7 +39,7 @@ class ParameterService:
         ):
             node.create_service(srv_type, f"~/{name}", callback, qos_profile=qos_profile_parameters)
 
-    def _describe(self, request: object, response: object) -> object:
+    def _describe(self, request: Any, response: Any) -> object:
         node = self._node
         response.descriptors = [
             node.describe_parameter(name) if node.has_parameter(name) else ParameterDescriptor(name=name)
@@ -47,7 +47,7 @@ class ParameterService:
         ]
         return response
 
-    def _get(self, request: object, response: object) -> object:
+    def _get(self, request: Any, response: Any) -> object:
         if all(self._node.has_parameter(name) for name in request.names):
             response.values = [
                 self._node.get_parameter_or(name).get_parameter_value() for name in request.names
@@ -61,11 +61,11 @@ class ParameterService:
             ]
         return response
 
-    def _get_types(self, request: object, response: object) -> object:
+    def _get_types(self, request: Any, response: Any) -> object:
         response.types = [self._node.get_parameter_or(name).type_.value for name in request.names]
         return response
 
-    def _list(self, request: object, response: object) -> object:
+    def _list(self, request: Any, response: Any) -> object:
         found, prefixes = [], []
         for name in self._node._parameters:
             if not _is_listed(name, request.prefixes, request.depth):
@@ -77,11 +77,11 @@ class ParameterService:
         response.result = ListParametersResult(names=found, prefixes=prefixes)
         return response
 
-    def _set(self, request: object, response: object) -> object:
+    def _set(self, request: Any, response: Any) -> object:
         response.results = [self._try_set([message]) for message in request.parameters]
         return response
 
-    def _set_atomically(self, request: object, response: object) -> object:
+    def _set_atomically(self, request: Any, response: Any) -> object:
         response.result = self._try_set(request.parameters)
         return response
 

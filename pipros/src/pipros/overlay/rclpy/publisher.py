@@ -26,7 +26,7 @@ class Publisher:
         """Send a message; bytes are CDR as `rclpy.serialization` makes it."""
         writer = self._writer
         if writer is None:
-            raise InvalidHandle(f"cannot publish on {self.topic}: the publisher was destroyed")
+            raise InvalidHandle(f"cannot publish on {self.topic_name}: the publisher was destroyed")
         if isinstance(msg, self.msg_type):
             writer.write(cdr.serialize(msg))
         elif isinstance(msg, (bytes, bytearray, memoryview)):

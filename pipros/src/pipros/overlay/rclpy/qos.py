@@ -149,8 +149,6 @@ class QoSProfile:
             return False
         return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
 
-    __hash__ = None
-
     def __str__(self) -> str:
         return f"QoSProfile({', '.join(f'{name}={getattr(self, name)}' for name in self.__slots__)})"
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from pipros.message import Message
 from pipros.request_reply import RequestId, ServerChannel
+from pipros.service import Service as Definition
+from pipros.transport import Reader
 from rclpy.callback_groups import CallbackGroup
 from rclpy.logging import get_logger
 from rclpy.qos import QoSProfile
@@ -19,9 +22,9 @@ class Service:
     def __init__(
         self,
         channel: ServerChannel,
-        srv_type: type,
+        srv_type: type[Definition],
         srv_name: str,
-        callback: Callable[[Message, Message], Message],
+        callback: Callable[[Message, Message], Any],
         callback_group: CallbackGroup,
         qos_profile: QoSProfile,
     ) -> None:
@@ -33,7 +36,7 @@ class Service:
         self.callback_group = callback_group
         self.executor_event = False
         self.qos_profile = qos_profile
-        self.source = channel.reader
+        self.source: Reader | None = channel.reader
 
     def take(self) -> Callable[[], object] | None:
         """The next request with what to do with it; not part of rclpy."""
@@ -46,7 +49,7 @@ class Service:
         """Answer a request."""
         if not isinstance(response, self.srv_type.Response):
             raise TypeError(
-                f"the callback of service {self.srv_name} must return its response, not {type(response)}"
+                f"the callback of service {self.service_name} must return its response, not {type(response)}"
             )
         if self._channel is not None:
             self._channel.reply(header, response)
@@ -58,7 +61,7 @@ class Service:
         self.send_response(response, header)
         return None
 
-    async def _answer_later(self, header: RequestId, response: object) -> None:
+    async def _answer_later(self, header: RequestId, response: Any) -> None:
         self.send_response(await response, header)
 
     def destroy(self) -> None:

@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 from enum import IntEnum
+from typing import Any
 
 from rclpy.context import shutdown_all
 
@@ -29,7 +30,7 @@ class _Handlers:
 
     def __init__(self) -> None:
         self.options = SignalHandlerOptions.NO
-        self._previous: dict[int, object] = {}
+        self._previous: dict[int, Any] = {}
         self._pipe: tuple[int, int] | None = None
 
     def install(self, options: SignalHandlerOptions) -> None:

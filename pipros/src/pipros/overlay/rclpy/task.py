@@ -8,12 +8,13 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Generator
+from typing import Any
 
 
 class Future:
     """A result that may not be there yet. Done callbacks run in the executor where there is one."""
 
-    def __init__(self, *, executor: object = None) -> None:
+    def __init__(self, *, executor: Any = None) -> None:
         self._done = False
         self._cancelled = False
         self._result: object = None
@@ -50,7 +51,8 @@ class Future:
     def result(self) -> object:
         """The result (None while there is none); raises the exception where there is one."""
         if self._exception is not None:
-            raise self.exception()
+            self._exception_fetched = True
+            raise self._exception
         return self._result
 
     def exception(self) -> BaseException | None:
@@ -79,7 +81,7 @@ class Future:
                 return
         self._run_callback(callback)
 
-    def _set_executor(self, executor: object) -> None:
+    def _set_executor(self, executor: Any) -> None:
         self._executor = (lambda: None) if executor is None else weakref.ref(executor)
 
     def _run_callbacks(self) -> None:
@@ -106,11 +108,11 @@ class Task(Future):
     """
 
     def __init__(
-        self, handler: Callable, args: tuple = (), kwargs: dict | None = None, executor: object = None
+        self, handler: Callable, args: tuple = (), kwargs: dict | None = None, executor: Any = None
     ) -> None:
         super().__init__(executor=executor)
         self._call = (handler, tuple(args), kwargs or {})
-        self._coroutine = handler if inspect.iscoroutine(handler) else None
+        self._coroutine: Any = handler if inspect.iscoroutine(handler) else None
         self._running = threading.Lock()
         self.entity: object = None  # whose callback this is, for the executor
 
@@ -140,7 +142,7 @@ class Task(Future):
         """Whether it runs now."""
         return self._running.locked()
 
-    def _resume_after(self, awaited: object) -> None:
+    def _resume_after(self, awaited: Any) -> None:
         executor = self._executor()
         if executor is None:
             raise RuntimeError("a task that awaits needs its executor, which is gone")

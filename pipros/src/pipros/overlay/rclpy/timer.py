@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.callback_groups import CallbackGroup
 from rclpy.clock import Clock, ROSClock
 
@@ -26,7 +27,7 @@ class Timer:
         wake: Callable[[], object] = lambda: None,
     ) -> None:
         if timer_period_ns < 0:
-            raise ValueError("timer period must not be negative")
+            raise RCLError("failed to create timer: timer period must be non-negative")
         self.callback = callback
         self.callback_group = callback_group
         self.executor_event = False

@@ -103,7 +103,8 @@ class FrameTree:
         path = [source]
         while path[-1] in self._frames and len(path) <= len(self._names):
             path.append(self._frames[path[-1]].parent_at(stamp))
-        above, name = [], target
+        above: list[str] = []
+        name = target
         while name not in path:
             if name not in self._frames or len(above) > len(self._names):
                 raise ConnectivityException(

@@ -18,22 +18,21 @@ class RigidTransform:
 
     def __matmul__(self, other: RigidTransform) -> RigidTransform:
         """Compose: first `other`, then this."""
-        moved = _rotate(self.rotation, other.translation)
-        translation = tuple(a + b for a, b in zip(self.translation, moved, strict=True))
+        (x, y, z), (u, v, w) = self.translation, _rotate(self.rotation, other.translation)
+        translation = (x + u, y + v, z + w)
         return RigidTransform(translation, _multiply(self.rotation, other.rotation))
 
     def inverse(self) -> RigidTransform:
         """The transform from parent to child."""
         x, y, z, w = self.rotation
         back = (-x, -y, -z, w)
-        return RigidTransform(tuple(-each for each in _rotate(back, self.translation)), back)
+        u, v, t = _rotate(back, self.translation)
+        return RigidTransform((-u, -v, -t), back)
 
     def interpolate(self, other: RigidTransform, ratio: float) -> RigidTransform:
         """Between this (0) and another (1): straight in translation, along the great arc in rotation."""
-        translation = tuple(
-            a + ratio * (b - a) for a, b in zip(self.translation, other.translation, strict=True)
-        )
-        return RigidTransform(translation, _slerp(self.rotation, other.rotation, ratio))
+        x, y, z = (a + ratio * (b - a) for a, b in zip(self.translation, other.translation, strict=True))
+        return RigidTransform((x, y, z), _slerp(self.rotation, other.rotation, ratio))
 
 
 def _multiply(a: Quaternion, b: Quaternion) -> Quaternion:
@@ -62,7 +61,7 @@ def _slerp(a: Quaternion, b: Quaternion, ratio: float) -> Quaternion:
     """Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985."""
     cosine = sum(p * q for p, q in zip(a, b, strict=True))
     if cosine < 0.0:  # the same rotation, the shorter way
-        cosine, b = -cosine, tuple(-q for q in b)
+        cosine, b = -cosine, (-b[0], -b[1], -b[2], -b[3])
     angle = math.acos(min(1.0, cosine))
     if angle < 1e-6:
         mixed = tuple(p + ratio * (q - p) for p, q in zip(a, b, strict=True))
@@ -70,4 +69,5 @@ def _slerp(a: Quaternion, b: Quaternion, ratio: float) -> Quaternion:
         near, far = math.sin((1.0 - ratio) * angle), math.sin(ratio * angle)
         mixed = tuple((near * p + far * q) / math.sin(angle) for p, q in zip(a, b, strict=True))
     norm = math.sqrt(sum(each * each for each in mixed))
-    return tuple(each / norm for each in mixed)
+    x, y, z, w = (each / norm for each in mixed)
+    return x, y, z, w

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable
+from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -60,7 +62,7 @@ class TransformListener:
         self.node.destroy_subscription(self.tf_sub)
         self.node.destroy_subscription(self.tf_static_sub)
 
-    def _insert(self, data: TFMessage, insert: object) -> None:
+    def _insert(self, data: TFMessage, insert: Callable[[Any, str], None]) -> None:
         for transform in data.transforms:
             try:
                 insert(transform, "default_authority")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from launch.events import Event
 
@@ -42,6 +42,6 @@ class ProcessExited(_ProcessEvent):
 
     name = "launch.events.process.ProcessExited"
 
-    def __init__(self, *, returncode: int, **process: object) -> None:
+    def __init__(self, *, returncode: int, **process: Any) -> None:
         super().__init__(**process)
         self.returncode = returncode

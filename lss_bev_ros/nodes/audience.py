@@ -13,7 +13,7 @@ _SETTLING = 0.5
 """Seconds without a new subscription after which none is on its way; discovery tells them one by one."""
 
 
-class Company:
+class Audience:
     """Waits until every camera has its subscribers, and what belongs to the images has them too.
 
     An image whose camera_info or transform nobody heard is of no use to a network, and subscriptions of one

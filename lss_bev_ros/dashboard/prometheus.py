@@ -71,24 +71,24 @@ def prometheus_text(vitals: Vitals, channels: Sequence[Channel]) -> str:
     out.family(
         "lss_bev_messages_total",
         "counter",
-        "Messages received.",
+        "Messages received, by topic.",
         [({"topic": row["name"]}, row["count"]) for row in topics],
     )
     out.family(
         "lss_bev_topic_rate_hertz",
         "gauge",
-        "Messages a second over the last seconds.",
+        "Messages per second over the last seconds.",
         [({"topic": row["name"]}, row["rate"]) for row in topics],
     )
     out.family(
         "lss_bev_topic_age_seconds",
         "gauge",
-        "Since the last message.",
+        "Time since the last message, in seconds.",
         [({"topic": row["name"]}, age) for row in topics if (age := row["age"]) is not None],
     )
     out.histogram(
         "lss_bev_latency_seconds",
-        "From an image's stamp to its grid's arrival.",
+        "Time from the stamp of an image to the arrival of its grid, in seconds.",
         BUCKETS,
         vitals.buckets,
         vitals.latency_sum,
@@ -98,7 +98,7 @@ def prometheus_text(vitals: Vitals, channels: Sequence[Channel]) -> str:
     out.family(
         "lss_bev_stage_seconds",
         "gauge",
-        "Durations of the network's stages over the last grids.",
+        "Durations of the network's stages over the last grids, in seconds.",
         [
             ({"stage": stage, "quantile": quantile}, milliseconds / 1e3)
             for stage in stages
@@ -110,27 +110,32 @@ def prometheus_text(vitals: Vitals, channels: Sequence[Channel]) -> str:
     out.family(
         "lss_bev_diagnostic_level",
         "gauge",
-        "0 OK, 1 WARN, 2 ERROR, 3 STALE.",
+        "Diagnostic level: 0 OK, 1 WARN, 2 ERROR, 3 STALE.",
         [({"name": row["name"]}, LEVELS.index(row["level"])) for row in vitals.diagnostics()],
     )
     for name, kind, text, values in (
-        ("clients", "gauge", "Who watches.", [(c.name, c.clients) for c in channels]),
+        ("clients", "gauge", "Clients that watch a stream.", [(c.name, c.clients) for c in channels]),
         (
             "published_total",
             "counter",
-            "Made, each once.",
+            "Items published on a stream, each counted once.",
             [(c.name, c.published) for c in channels],
         ),
         (
             "skipped_total",
             "counter",
-            "Missed by slow clients.",
+            "Items skipped for slow clients.",
             [(c.name, c.skipped) for c in channels],
         ),
     ):
         samples = [({"stream": stream}, value) for stream, value in values]
         out.family(f"lss_bev_dashboard_{name}", kind, text, samples)
-    out.family("lss_bev_dashboard_uptime_seconds", "gauge", "Since the start.", [({}, vitals.uptime)])
+    out.family(
+        "lss_bev_dashboard_uptime_seconds",
+        "gauge",
+        "Time since the dashboard started, in seconds.",
+        [({}, vitals.uptime)],
+    )
     return out.text
 
 
@@ -140,7 +145,7 @@ def _scores(out: Exposition, vitals: Vitals) -> None:
     out.family(
         "lss_bev_score",
         "gauge",
-        "The grid's scores, of all frames and of the last one.",
+        "Scores of the grid, over all frames and for the last frame.",
         [
             ({"metric": row["name"], "frames": frames}, value)
             for row in rows
@@ -151,7 +156,7 @@ def _scores(out: Exposition, vitals: Vitals) -> None:
     out.family(
         "lss_bev_score_threshold",
         "gauge",
-        "What a score must reach (min) or not exceed (max).",
+        "Threshold of a score: least (min) or greatest (max) value that passes.",
         [
             ({"metric": row["name"], "bound": row["bound"] or ""}, threshold)
             for row in rows
