@@ -10,7 +10,18 @@ from torch import nn
 
 from .senses import DETECTED, OCCUPIED, SEGMENTS, SensesConfig
 
-BOX_NUMBERS = ("offset_x", "offset_y", "z", "length", "width", "height", "sin", "cos", "velocity_x", "velocity_y")
+BOX_NUMBERS = (
+    "offset_x",
+    "offset_y",
+    "z",
+    "length",
+    "width",
+    "height",
+    "sin",
+    "cos",
+    "velocity_x",
+    "velocity_y",
+)
 """Channels of the boxes head behind the heatmaps: the centre's offset from the cell's centre in cells, height of
 the centre in metres, logarithms of the size in metres, yaw, and velocity in metres a second, base_link."""
 

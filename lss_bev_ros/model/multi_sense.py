@@ -1,7 +1,7 @@
 """One bird's-eye view from cameras, LiDAR and memory, and all answers that are asked of it.
 
-The camera encoder and the BEV encoder are the published ones with their names, so that their checkpoints start
-this network. Any sense may be missing at any time: its map is zero, which training shows the network often.
+The camera encoder and the BEV encoder are the published ones with their names, so that their checkpoints
+start this network. Any sense may be missing at any time: its map is zero, which training shows the network often.
 """
 
 from __future__ import annotations
@@ -29,35 +29,46 @@ class Sensed:
     Attributes:
         cameras: (B, C, nx, ny) splatted camera features, or None.
         lidar: (B, C, nx, ny) from `LidarEncoder`, or None.
-        memory: (B, C, nx, ny) fused map of an earlier frame, or None.
+        memory: (B, C, nx, ny) what `MultiSense` gave to be remembered at an earlier frame, or None.
         motion: (B, 3) as in `memory.align`, with `memory`.
+        age: (B,) float32, seconds since that frame, with `memory`.
     """
 
     cameras: torch.Tensor | None = None
     lidar: torch.Tensor | None = None
     memory: torch.Tensor | None = None
     motion: torch.Tensor | None = None
+    age: torch.Tensor | None = None
 
 
 class Fuser(nn.Module):
-    """The senses' maps, one behind the other, through a 3x3 convolution (Liu et al., "BEVFusion", section 3.3)."""
+    """The senses' maps through a 3x3 convolution (Liu et al., "BEVFusion", section 3.3), beside the cameras' own.
+
+    It starts as nothing, so that a published network goes on as it is. What is remembered is added by a convolution of its own, and is no part of what the next frame remembers:
+    an error lives for one frame, and no state drifts over hours (Huang and Huang, "BEVDet4D").
+    """
 
     def __init__(self, config: SensesConfig):
         super().__init__()
         self.config = config
+        self.now = [name for name in config.senses if name != "memory"]
         channels = config.model.channels
-        known = "memory" in config.senses  # where the memory reaches is a channel of its own
-        self.conv = nn.Conv2d(len(config.senses) * channels + known, channels, kernel_size=3, padding=1, bias=False)
+        self.conv = nn.Conv2d(len(self.now) * channels, channels, kernel_size=3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(channels)
+        if "memory" in config.senses:
+            # One channel more: how old the memory is, in seconds, where it reaches.
+            self.recall = nn.Conv2d(channels + 1, channels, kernel_size=3, padding=1, bias=False)
+            nn.init.zeros_(self.recall.weight)
+        nn.init.zeros_(self.norm.weight)
 
-    def forward(self, sensed: Sensed) -> torch.Tensor:
+    def forward(self, sensed: Sensed) -> tuple[torch.Tensor, torch.Tensor]:
         """Fuse; a sense that is missing is zero.
 
         Returns:
-            (B, C, nx, ny), to be given to the BEV encoder, and to be remembered.
+            (B, C, nx, ny) to be given to the BEV encoder, and the same without memory, to be remembered.
 
         Raises:
-            ModelError: nothing was sensed, or a sense that the network has not.
+            ModelError: nothing was sensed, a sense that the network lacks, memory without motion and age.
         """
         given = {name: getattr(sensed, name) for name in ("cameras", "lidar", "memory")}
         present = [bev for bev in given.values() if bev is not None]
@@ -67,17 +78,17 @@ class Fuser(nn.Module):
             if bev is not None and name not in self.config.senses:
                 raise ModelError(f"this network has no {name}: it has {', '.join(self.config.senses)}")
         empty = torch.zeros_like(present[0])
-        maps = [given[name] if given[name] is not None else empty for name in self.config.senses]
-        if "memory" in self.config.senses:
-            place = self.config.senses.index("memory")
-            if sensed.memory is None:
-                known = empty[:, :1]
-            else:
-                if sensed.motion is None:
-                    raise ModelError("memory without motion: it cannot be moved to where the car is")
-                maps[place], known = align(sensed.memory, sensed.motion, self.config.model.grid)
-            maps.append(known)
-        return F.relu(self.norm(self.conv(torch.cat(maps, 1))))
+        maps = [bev if (bev := given[name]) is not None else empty for name in self.now]
+        now = self.norm(self.conv(torch.cat(maps, 1)))
+        own = 0 if sensed.cameras is None else sensed.cameras
+        remembered = own + F.silu(now)
+        if sensed.memory is None:
+            return remembered, remembered
+        if sensed.motion is None or sensed.age is None:
+            raise ModelError("memory without motion and age: it cannot be moved to where the car is")
+        memory, known = align(sensed.memory, sensed.motion, self.config.model.grid)
+        known = known * sensed.age[:, None, None, None].to(known.dtype)
+        return own + F.silu(now + self.recall(torch.cat((memory, known), 1))), remembered
 
 
 class MultiSense(nn.Module):
@@ -102,15 +113,17 @@ class MultiSense(nn.Module):
         self.bevencode = BevEncoder(model)
         features = self.bevencode.up2[-1].in_channels
         self.bevencode.up2[-1] = nn.Identity()
-        self.heads = nn.ModuleDict({name: HEAD_CLASSES[name](features, self.config) for name in self.config.heads})
+        self.heads = nn.ModuleDict(
+            {name: HEAD_CLASSES[name](features, self.config) for name in self.config.heads}
+        )
 
-    def fused(self, sensed: Sensed) -> torch.Tensor:
-        """(B, C, nx, ny): one map of all senses, the part of the network that may be remembered."""
+    def fused(self, sensed: Sensed) -> tuple[torch.Tensor, torch.Tensor]:
+        """One map of all senses, and what of it is to be remembered: as `Fuser.forward`."""
         if self.fuse is not None:
             return self.fuse(sensed)
         if sensed.cameras is None:
             raise ModelError("nothing was sensed: this network has cameras alone")
-        return sensed.cameras
+        return sensed.cameras, sensed.cameras
 
     def forward(self, sensed: Sensed) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         """Answer.
@@ -121,16 +134,15 @@ class MultiSense(nn.Module):
         Returns:
             What each head of the configuration gives, by its name, and the map to be remembered.
         """
-        fused = self.fused(sensed)
+        fused, remembered = self.fused(sensed)
         bev = self.bevencode(fused)
-        return {name: head(bev) for name, head in self.heads.items()}, fused
+        return {name: head(bev) for name, head in self.heads.items()}, remembered
 
     @torch.no_grad()
     def start_from(self, published: LiftSplatShoot) -> None:
         """Take over a published network's parameters: cameras, BEV encoder and, as `vehicle`, its answer.
 
-        The fuser lets the cameras' map through unchanged, so that the answer is the same but for the ReLU
-        that the fuser has and the published network has not.
+        As long as the fuser is as it starts, `vehicle` is exactly what the published network answers.
 
         Raises:
             ModelError: its sizes differ.
@@ -140,7 +152,9 @@ class MultiSense(nn.Module):
         for name, value in state.items():
             if name in mine and not name.startswith("bevencode.up2.4"):
                 if mine[name].shape != value.shape:
-                    raise ModelError(f"{name} is {tuple(value.shape)}, not {tuple(mine[name].shape)}: other sizes")
+                    raise ModelError(
+                        f"{name} is {tuple(value.shape)}, not {tuple(mine[name].shape)}: other sizes"
+                    )
                 mine[name].copy_(value)
         if "segmentation" in self.heads:
             last = self.heads["segmentation"].last

@@ -30,7 +30,21 @@ def spread(at, value, packed, lane, lanes):
 
 
 @cuda.jit
-def fill(vertices, classes, fixed, room, moving, rotations, translations, low, size, priority, packed, queue, queued):
+def fill(
+    vertices,
+    classes,
+    fixed,
+    room,
+    moving,
+    rotations,
+    translations,
+    low,
+    size,
+    priority,
+    packed,
+    queue,
+    queued,
+):
     """Enter every triangle (threads along x) into the voxels of every sample (blocks along y).
 
     Args:

@@ -1,4 +1,4 @@
-"""Training samples of the multi-sense network: an instant with all its truth, and the one half a second before."""
+"""Samples of multi-sense training: an instant with all its truth, and the one half a second before."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BOX_COLUMNS = (
 """Columns of `Pairs.boxes`: index in `senses.DETECTED` (-1: no box), centre and size in metres, radians and
 metres a second, all in base_link now; LiDAR returns counted."""
 DRIVABLE, CROSSING, WALKWAY, LANE_BOUNDARY, ROAD_BOUNDARY, PERSON, TWO_WHEELER = (1 << k for k in range(7))
-"""Bits of `Pairs.maps`. A person or two-wheeler is marked where it has a LiDAR return, as vehicles are scored."""
+"""Bits of `Pairs.maps`. A person or two-wheeler is marked where it has a return, as vehicles are scored."""
 FUTURE_STEPS, FUTURE_STEP = 6, 0.5
 """Places of `Pairs.future`: so many, so many seconds apart."""
 
@@ -36,9 +36,9 @@ class Pairs:
         depth: (S, N, H / 4, W / 4) uint8, as in `Sample`, of now.
         raster: (S, nx, ny) uint8, vehicles with their returns, as in `Sample`.
         maps: (S, nx, ny) uint8, bits above.
-        things: (S, nx, ny, heights) uint8: number in `synthetic.things.THINGS` of what fills a voxel, 0 for free.
+        things: (S, nx, ny, heights) uint8: number in `synthetic.things.THINGS` of what fills a voxel, 0: free.
         boxes: (S, BOXES, 11) float32, `BOX_COLUMNS`.
-        future: (S, FUTURE_STEPS, 2) float32 metres, base_link now: where the car will be; NaN where unknown.
+        future: (S, FUTURE_STEPS, 2) float32 metres, base_link now: the car's places to come; NaN: unknown.
     """
 
     images: torch.Tensor
