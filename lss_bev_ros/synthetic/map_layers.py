@@ -1,6 +1,7 @@
 """The street as a vector map: the layers of nuScenes' map expansion, exact, from the street plan.
 
-The same lines that `ground` paints and kerbs are built from, so what a camera sees and what the map says agree.
+The same lines that `ground` paints and kerbs are built from, so what a camera sees and what the map says
+agree.
 """
 
 from __future__ import annotations
