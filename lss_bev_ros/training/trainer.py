@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -371,12 +370,3 @@ class Trainer:
                 f"{self._out / 'last.pt'} is of another network: start a new run in another folder"
             ) from error
         self._clock.resume(int(state["step"]), float(state["elapsed"]))
-
-
-def ranks_from_environment() -> tuple[int, int, int]:
-    """Rank, number of ranks and local rank that torchrun gave, or 0, 1, 0."""
-    rank, ranks, local = (
-        int(os.environ.get(name, default))
-        for name, default in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
-    )
-    return rank, ranks, local

@@ -22,7 +22,7 @@ from ...model.senses import SEGMENTS
 from ...synthetic.things import NUMBER, THINGS
 from ..augmentation import depth_targets, draw_augmentation, narrowed, no_augmentation
 from ..average import WeightAverage
-from ..checkpoint import load_checkpoint, save_checkpoint
+from ..checkpoint import AVERAGE, load_checkpoint, save_checkpoint
 from ..clock import RunClock
 from ..config import SampleLayout
 from ..descent import descend, train_encoder
@@ -47,7 +47,6 @@ START_PAIRS = 128
 """An endless source's pairs that the first step waits for."""
 DEPTH_UNTIL = 0.75
 """Share of a run after which the depth of the pictures is no longer taught."""
-AVERAGE = "average.safetensors"
 
 Message = Callable[[str], None]
 
