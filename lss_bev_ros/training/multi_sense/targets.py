@@ -96,7 +96,7 @@ class TargetMaker:
     def __call__(self, pairs: Pairs) -> Targets:
         """Make the targets of a batch."""
         seen = self._sight.seen(pairs.things)
-        numbers = pairs.things.int()
+        numbers = pairs.things.long()
         top = torch.where(seen, self._packed[numbers], 0).amax(-1)
         return Targets(
             segments(pairs),

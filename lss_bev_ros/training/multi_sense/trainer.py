@@ -342,7 +342,7 @@ class MultiSenseTrainer:
         network = PairNetwork(self._average.model, self._layout, self._config.precision).eval()
         count, size = len(self._validation), self._config.batch
         index = torch.arange(count, device=self._device)
-        batches = [partial(self._validation.batch, part) for part in index.split(size)]
+        batches = [partial(self._validation.batch, part) for part in index.split(size) if count]
         cameras = self._layout.cameras
         words = F.normalize(self._words.mean(1), dim=-1)
         scores = judge(

@@ -23,9 +23,9 @@ from .variation import no_variation, odometry
 
 MODES = {
     "cameras": ("cameras",),
-    "cameras+memory": ("cameras", "memory"),
+    "cameras_memory": ("cameras", "memory"),
     "lidar": ("lidar",),
-    "cameras+lidar": ("cameras", "lidar"),
+    "cameras_lidar": ("cameras", "lidar"),
     "all": ("cameras", "lidar", "memory"),
 }
 LINES = ("lane_boundary", "road_boundary")
