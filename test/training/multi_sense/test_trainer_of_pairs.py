@@ -47,9 +47,9 @@ def rows(path):
 
 
 def test_every_loss_falls_and_is_logged(tmp_path):
-    trainer(tmp_path, steps=30).run()
+    trainer(tmp_path, steps=20).run()
     log = rows(tmp_path / "train.csv")
-    assert len(log) >= 3
+    assert len(log) >= 2
     for name in ("segments_vehicle", "overlap_drivable", "heat", "voxels", "voxel_overlap", "words"):
         assert float(log[-1][name]) < 0.85 * float(log[0][name]), name
     assert all(float(value) == float(value) for name, value in log[-1].items() if name != "gpu_percent")
@@ -66,11 +66,11 @@ def take_steps(run, until, steps=6):
 
 
 def test_a_resumed_run_continues_exactly(tmp_path):
-    straight = take_steps(trainer(tmp_path / "straight", steps=6), 6)
-    take_steps(trainer(tmp_path / "parts", steps=6), 3).save()
+    straight = take_steps(trainer(tmp_path / "straight", steps=6), 3)
+    take_steps(trainer(tmp_path / "parts", steps=6), 1).save()
     rest = trainer(tmp_path / "parts", steps=6, resume=True)
-    assert rest.step == 3
-    take_steps(rest, 6)
+    assert rest.step == 1
+    take_steps(rest, 3)
     for one, other in ((straight.model, rest.model), (straight.average, rest.average)):
         for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True):
             assert torch.equal(a, b)
