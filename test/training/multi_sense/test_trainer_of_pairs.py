@@ -16,8 +16,8 @@ from lss_bev_ros.training.multi_sense.trainer import MultiSenseTrainer
 from .fake_pairs import AUGMENTATION, LAYOUT, SENSES, FakePool, FakeSource
 
 
-def trainer(out, steps, resume=False, senses=SENSES, **changes):
-    config = MultiSenseRecipe(
+def recipe(steps, senses=SENSES, **changes):
+    return MultiSenseRecipe(
         steps=steps,
         batch=4,
         warm_up=3,
@@ -28,9 +28,20 @@ def trainer(out, steps, resume=False, senses=SENSES, **changes):
         senses=senses,
         **changes,
     )
+
+
+def trainer(out, steps, resume=False, **changes):
     torch.manual_seed(0)
-    model = MultiSense(senses)
-    return MultiSenseTrainer(config, model, FakeSource(), FakePool(), FakePool(), out, LAYOUT, resume=resume)
+    return MultiSenseTrainer(
+        recipe(steps, **changes),
+        MultiSense(SENSES),
+        FakeSource(),
+        FakePool(),
+        FakePool(),
+        out,
+        LAYOUT,
+        resume=resume,
+    )
 
 
 @pytest.fixture(autouse=True)
