@@ -333,7 +333,7 @@ class MultiSenseTrainer:
             things, phrasings, _ = self._words.shape
             chosen = torch.randint(phrasings, (things,)).to(self._device, non_blocking=True)
             words = self._words[self._things, chosen]
-            losses["words"] = word_loss(said["embedding"], targets.things, words, self._known)
+            losses["words"] = word_loss(said["embedding"], targets.things, targets.plain, words, self._known)
         if "plan" in said:
             templates = self._model.heads["plan"].templates
             losses["plan"] = plan_loss(said["plan"], *expert(templates, pairs.future))
