@@ -32,6 +32,7 @@ def align(bev: torch.Tensor, motion: torch.Tensor, grid: BevGrid) -> tuple[torch
     rows = (then_x - grid.x_min) / (nx * grid.resolution) * 2 - 1
     columns = (then_y - grid.y_min) / (ny * grid.resolution) * 2 - 1
     places = torch.stack((columns, rows), -1)
-    moved = F.grid_sample(bev, places.to(bev.dtype), mode="bilinear", align_corners=False)
+    # Places in half precision would be off by a quarter of a metre in bfloat16.
+    moved = F.grid_sample(bev.float(), places, mode="bilinear", align_corners=False).to(bev.dtype)
     known = (places.abs() <= 1).all(-1, keepdim=True).permute(0, 3, 1, 2).to(bev.dtype)
     return moved * known, known

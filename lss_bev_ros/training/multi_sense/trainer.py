@@ -300,7 +300,8 @@ class MultiSenseTrainer:
         said, depth = self._wrapped(pairs, variation, (earlier, now))
         targets = self._targets(pairs)
         losses = self._losses(said, targets, pairs)
-        factors = {}
+        # The overlap of early guesses says little.
+        factors = dict.fromkeys(("overlap", "voxel_overlap"), 0.3 + 0.7 * settled)
         if depth is not None and config.depth_weight > 0:
             seen = replace(now, kept=now.kept & pairs.present[:, 1] & variation.cameras[:, 1])
             share, known = depth_targets(pairs.depth, self._model.frustum, seen, self._layout, sizes)
