@@ -21,9 +21,8 @@ def align(bev: torch.Tensor, motion: torch.Tensor, grid: BevGrid) -> tuple[torch
         type, 1 where it does.
     """
     nx, ny = grid.shape
-    kind = {"device": bev.device, "dtype": torch.float32}
-    xs = grid.x_min + (torch.arange(nx, **kind) + 0.5) * grid.resolution
-    ys = grid.y_min + (torch.arange(ny, **kind) + 0.5) * grid.resolution
+    xs = grid.x_min + (torch.arange(nx, device=bev.device) + 0.5) * grid.resolution
+    ys = grid.y_min + (torch.arange(ny, device=bev.device) + 0.5) * grid.resolution
     x, y = torch.meshgrid(xs, ys, indexing="ij")
     cos, sin = motion[:, 2].cos()[:, None, None], motion[:, 2].sin()[:, None, None]
     then_x = cos * x - sin * y + motion[:, 0, None, None]

@@ -15,7 +15,7 @@ from torch import nn
 from ..errors import ModelError
 from .bev_encoder import BevEncoder
 from .camera_encoder import CameraEncoder
-from .heads import HEAD_CLASSES
+from .heads import HEAD_CLASSES, PlanHead, SegmentationHead
 from .lidar_encoder import LidarEncoder
 from .lift_splat import LiftSplatShoot
 from .memory import align
@@ -99,6 +99,11 @@ class MultiSense(nn.Module):
         config: senses and heads.
     """
 
+    dx: torch.Tensor
+    bx: torch.Tensor
+    nx: torch.Tensor
+    frustum: torch.Tensor
+
     def __init__(self, config: SensesConfig | None = None):
         super().__init__()
         self.config = config or SensesConfig()
@@ -112,16 +117,22 @@ class MultiSense(nn.Module):
         # With cameras alone the network is the published one, and nothing stands between its encoders.
         self.fuse = Fuser(self.config) if self.config.senses != ("cameras",) else None
         self.bevencode = BevEncoder(model)
-        features = self.bevencode.up2[-1].in_channels
+        features = self.bevencode.head.in_channels
         self.bevencode.up2[-1] = nn.Identity()
         self.heads = nn.ModuleDict(
             {name: HEAD_CLASSES[name](features, self.config) for name in self.config.heads}
         )
 
+    @property
+    def plan(self) -> PlanHead | None:
+        """The plan head, with its templates, where the network has one."""
+        return next((head for head in self.heads.values() if isinstance(head, PlanHead)), None)
+
     def fused(self, sensed: Sensed) -> tuple[torch.Tensor, torch.Tensor]:
         """One map of all senses, and what of it is to be remembered: as `Fuser.forward`."""
         if self.fuse is not None:
-            return self.fuse(sensed)
+            fused: tuple[torch.Tensor, torch.Tensor] = self.fuse(sensed)
+            return fused
         if sensed.cameras is None:
             raise ModelError("nothing was sensed: this network has cameras alone")
         return sensed.cameras, sensed.cameras
@@ -158,7 +169,9 @@ class MultiSense(nn.Module):
                     )
                 mine[name].copy_(value)
         if "segmentation" in self.heads:
-            last = self.heads["segmentation"].last
-            vehicle = SEGMENTS.index("vehicle")
-            last.weight[vehicle].copy_(state["bevencode.up2.4.weight"][0])
-            last.bias[vehicle].copy_(state["bevencode.up2.4.bias"][0])
+            head = self.heads["segmentation"]
+            assert isinstance(head, SegmentationHead)
+            vehicle, bias = SEGMENTS.index("vehicle"), head.last.bias
+            assert bias is not None
+            head.last.weight[vehicle].copy_(state["bevencode.up2.4.weight"][0])
+            bias[vehicle].copy_(state["bevencode.up2.4.bias"][0])

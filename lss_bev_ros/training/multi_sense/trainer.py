@@ -335,9 +335,8 @@ class MultiSenseTrainer:
             chosen = torch.randint(phrasings, (things,)).to(self._device, non_blocking=True)
             words = self._words[self._things, chosen]
             losses["words"] = word_loss(said["embedding"], targets.things, targets.plain, words, self._known)
-        if "plan" in said:
-            templates = self._model.heads["plan"].templates
-            losses["plan"] = plan_loss(said["plan"], *expert(templates, pairs.future))
+        if self._model.plan is not None:
+            losses["plan"] = plan_loss(said["plan"], *expert(self._model.plan.templates, pairs.future))
         return losses
 
     def validate(self) -> dict[str, dict[str, float]]:

@@ -168,6 +168,6 @@ def start_model(start: str, config: SensesConfig, seed: int = 0, futures: str = 
         torch.manual_seed(seed)
         model = MultiSense(config)
         model.start_from(build_model(start, config.model))
-    if "plan" in model.heads and (futures or not model.heads["plan"].templates.any()):
-        model.heads["plan"].templates.copy_(templates(read_futures(Path(futures)) if futures else None, seed))
+    if model.plan is not None and (futures or not model.plan.templates.any()):
+        model.plan.templates.copy_(templates(read_futures(Path(futures)) if futures else None, seed))
     return model
