@@ -44,7 +44,7 @@ class Sensed:
 class Fuser(nn.Module):
     """The senses' maps through a 3x3 convolution (Liu et al., "BEVFusion", section 3.3), beside the cameras'.
 
-    It starts as nothing, so that a published network goes on as it is. What is remembered is added by a
+    Beside cameras it starts as nothing, so that a published network goes on as it is. What is remembered is added by a
     convolution of its own, and is no part of what the next frame remembers: an error lives for one frame, and
     no state drifts over hours (Huang and Huang, "BEVDet4D").
     """
@@ -60,7 +60,8 @@ class Fuser(nn.Module):
             # One channel more: how old the memory is, in seconds, where it reaches.
             self.recall = nn.Conv2d(channels + 1, channels, kernel_size=3, padding=1, bias=False)
             nn.init.zeros_(self.recall.weight)
-        nn.init.zeros_(self.norm.weight)
+        if "cameras" in config.senses:
+            nn.init.zeros_(self.norm.weight)
 
     def forward(self, sensed: Sensed) -> tuple[torch.Tensor, torch.Tensor]:
         """Fuse; a sense that is missing is zero.
