@@ -44,9 +44,9 @@ class Sensed:
 class Fuser(nn.Module):
     """The senses' maps through a 3x3 convolution (Liu et al., "BEVFusion", section 3.3), beside the cameras'.
 
-    Beside cameras it starts as nothing, so that a published network goes on as it is. What is remembered is added by a
-    convolution of its own, and is no part of what the next frame remembers: an error lives for one frame, and
-    no state drifts over hours (Huang and Huang, "BEVDet4D").
+    Beside cameras it starts as nothing, so that a published network goes on as it is. What is remembered is
+    added by a convolution of its own, and is no part of what the next frame remembers: an error lives for one
+    frame, and no state drifts over hours (Huang and Huang, "BEVDet4D").
     """
 
     def __init__(self, config: SensesConfig):
