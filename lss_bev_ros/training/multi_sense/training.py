@@ -72,8 +72,6 @@ def train_multi_sense(
     if not torch.cuda.is_available():
         raise TrainingError("pairs are drawn on a CUDA GPU, and PyTorch finds none here: train where one is")
     place = Place.of_environment("cuda")
-    model = start_model(config.start, config.senses, config.seed, futures)
-    vectors = words_of(words, config.senses.embedding)
     try:
         from ...synthetic.lidar import COLUMNS, RINGS
         from .parcels import PairSource
@@ -95,6 +93,9 @@ def train_multi_sense(
     )
     source = PairSource(layout, plans, place.device)
     try:
+        # While the first worlds are made.
+        model = start_model(config.start, config.senses, config.seed, futures)
+        vectors = words_of(words, config.senses.embedding)
         with together(place):
             free = torch.cuda.mem_get_info(place.device)[0] / 1e9
             each = pair_bytes(layout, config.senses, COLUMNS * RINGS)
