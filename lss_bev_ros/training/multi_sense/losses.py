@@ -23,7 +23,7 @@ POSITIVE = {
 """Weights of cells that are of a map, in its cross entropy: LSS's for vehicles, more for what is rarer."""
 HIDDEN = 0.1
 """Weight of voxels and columns that are out of sight: the network may guess, and little depends on it."""
-RARE_WEIGHT, RARE_LIMIT = 0.5, 12.0
+RARE_WEIGHT, RARE_LIMIT = 0.4, 8.0
 """A class of voxels or columns weighs as its share of the batch to minus this power, up to a limit."""
 TEMPERATURE = 0.07
 """Of the contrast with text (Li et al., "LSeg")."""
