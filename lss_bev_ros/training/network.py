@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ..model import Calibration, LiftSplatShoot, voxel_cells
+from ..model.multi_sense import MultiSense
 from .splat import splat_batch
 
 
@@ -52,7 +53,9 @@ class TrainingNetwork(nn.Module):
 
 
 @torch.no_grad()
-def batch_cells(model: LiftSplatShoot, calibration: Calibration, kept: torch.Tensor) -> torch.Tensor:
+def batch_cells(
+    model: LiftSplatShoot | MultiSense, calibration: Calibration, kept: torch.Tensor
+) -> torch.Tensor:
     """`LiftSplatShoot.cells`, in one matrix product a camera instead of one a point.
 
     Args:

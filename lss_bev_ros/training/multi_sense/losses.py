@@ -21,11 +21,9 @@ POSITIVE = {
     "road_boundary": 2.5,
 }
 """Weights of cells that are of a map, in its cross entropy: LSS's for vehicles, more for what is rarer."""
-BOX_WEIGHTS = {"velocity_x": 0.2, "velocity_y": 0.2}
-"""Of the numbers of a box, 1 where none is named (CenterPoint's nuScenes values)."""
 HIDDEN = 0.1
 """Weight of voxels and columns that are out of sight: the network may guess, and little depends on it."""
-RARE_WEIGHT, RARE_LIMIT = 0.5, 12.0
+RARE_WEIGHT, RARE_LIMIT = 0.4, 8.0
 """A class of voxels or columns weighs as its share of the batch to minus this power, up to a limit."""
 TEMPERATURE = 0.07
 """Of the contrast with text (Li et al., "LSeg")."""
@@ -73,15 +71,14 @@ def box_losses(predicted: torch.Tensor, boxes: Boxes) -> torch.Tensor:
         boxes: targets.
 
     Returns:
-        (10,), weighted.
+        (10,), each in its own unit.
     """
     count = len(BOX_NUMBERS)
     at = boxes.cells[:, None].expand(-1, count, -1)
     numbers = predicted.float().flatten(2).gather(2, at).transpose(1, 2)
     known = boxes.kept[..., None] & boxes.numbers.isfinite()
     apart = torch.where(known, (numbers - torch.where(known, boxes.numbers, 0.0)).abs(), 0.0)
-    weight = constant(tuple(BOX_WEIGHTS.get(name, 1.0) for name in BOX_NUMBERS), apart.device)
-    return weight * apart.sum((0, 1)) / known.sum((0, 1)).clamp_min(1)
+    return apart.sum((0, 1)) / known.sum((0, 1)).clamp_min(1)
 
 
 def split_boxes(answer: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -25,7 +25,7 @@ class SenseLosses:
     """
 
     cameras: float = 0.12
-    lidar: float = 0.35
+    lidar: float = 0.4
     memory: float = 0.30
     some_cameras: float = 0.20
     alike: float = 0.85

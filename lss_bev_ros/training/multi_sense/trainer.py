@@ -300,7 +300,8 @@ class MultiSenseTrainer:
         said, depth = self._wrapped(pairs, variation, (earlier, now))
         targets = self._targets(pairs)
         losses = self._losses(said, targets, pairs)
-        factors = {}
+        # The overlap of early guesses says little.
+        factors = dict.fromkeys(("overlap", "voxel_overlap"), 0.3 + 0.7 * settled)
         if depth is not None and config.depth_weight > 0:
             seen = replace(now, kept=now.kept & pairs.present[:, 1] & variation.cameras[:, 1])
             share, known = depth_targets(pairs.depth, self._model.frustum, seen, self._layout, sizes)
@@ -334,9 +335,8 @@ class MultiSenseTrainer:
             chosen = torch.randint(phrasings, (things,)).to(self._device, non_blocking=True)
             words = self._words[self._things, chosen]
             losses["words"] = word_loss(said["embedding"], targets.things, targets.plain, words, self._known)
-        if "plan" in said:
-            templates = self._model.heads["plan"].templates
-            losses["plan"] = plan_loss(said["plan"], *expert(templates, pairs.future))
+        if self._model.plan is not None:
+            losses["plan"] = plan_loss(said["plan"], *expert(self._model.plan.templates, pairs.future))
         return losses
 
     def validate(self) -> dict[str, dict[str, float]]:

@@ -72,8 +72,6 @@ def train_multi_sense(
     if not torch.cuda.is_available():
         raise TrainingError("pairs are drawn on a CUDA GPU, and PyTorch finds none here: train where one is")
     place = Place.of_environment("cuda")
-    model = start_model(config.start, config.senses, config.seed, futures)
-    vectors = words_of(words, config.senses.embedding)
     try:
         from ...synthetic.lidar import COLUMNS, RINGS
         from .parcels import PairSource
@@ -95,6 +93,9 @@ def train_multi_sense(
     )
     source = PairSource(layout, plans, place.device)
     try:
+        # While the first worlds are made.
+        model = start_model(config.start, config.senses, config.seed, futures)
+        vectors = words_of(words, config.senses.embedding)
         with together(place):
             free = torch.cuda.mem_get_info(place.device)[0] / 1e9
             each = pair_bytes(layout, config.senses, COLUMNS * RINGS)
@@ -168,6 +169,6 @@ def start_model(start: str, config: SensesConfig, seed: int = 0, futures: str = 
         torch.manual_seed(seed)
         model = MultiSense(config)
         model.start_from(build_model(start, config.model))
-    if "plan" in model.heads and (futures or not model.heads["plan"].templates.any()):
-        model.heads["plan"].templates.copy_(templates(read_futures(Path(futures)) if futures else None, seed))
+    if model.plan is not None and (futures or not model.plan.templates.any()):
+        model.plan.templates.copy_(templates(read_futures(Path(futures)) if futures else None, seed))
     return model

@@ -5,7 +5,7 @@ Cheap stand-ins for the scores of `evaluation`, all counted on the device: their
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -147,7 +147,7 @@ class Scores:
 @torch.no_grad()
 def judge(
     network: PairNetwork,
-    batches: list[Callable[[], Pairs]],
+    batches: Sequence[Callable[[], Pairs]],
     augmentation: Callable[[int], Augmentation],
     targets: TargetMaker,
     words: torch.Tensor,
@@ -168,7 +168,7 @@ def judge(
     """
     config = network.model.config
     modes = modes_of(config.senses)
-    plan = network.model.heads["plan"].templates if "plan" in network.model.heads else None
+    plan = None if network.model.plan is None else network.model.plan.templates
     scores = {name: Scores(config, words.device) for name in modes}
     for batch in batches:
         pairs = batch()
