@@ -51,7 +51,7 @@ LAYERS = {
     "evaluation": {"geometry"},
     "visualization": {"geometry", "images", "evaluation"},
     "doctor": {"geometry", "images"},
-    "training": NETWORK | DATA | {"synthetic"},
+    "training": NETWORK | DATA | {"synthetic", "visualization"},
     "camera_image": {"images"},
     "camera_info": {"geometry"},
     "messages": {"geometry", "camera_image", "camera_info"},

@@ -36,7 +36,8 @@ class Pairs:
         depth: (S, N, H / 4, W / 4) uint8, as in `Sample`, of now.
         raster: (S, nx, ny) uint8, vehicles with their returns, as in `Sample`.
         maps: (S, nx, ny) uint8, bits above.
-        things: (S, nx, ny, heights) uint8: number in `synthetic.things.THINGS` of what fills a voxel, 0: free.
+        things: (S, nx, ny, heights) uint8: number in `synthetic.things.THINGS` of what fills a voxel, 0 for
+            nothing.
         boxes: (S, BOXES, 11) float32, `BOX_COLUMNS`.
         future: (S, FUTURE_STEPS, 2) float32 metres, base_link now: the car's places to come; NaN: unknown.
     """
