@@ -105,16 +105,15 @@ def synthesize(
             mask = f"maps/{log}.png"
             size = _write_mask(world, partial / mask)
             if truth != "boxes":
-                expansion = map_expansion(
-                    world.plan, MapLayers.of_plan(world.plan), world.scape.obstacles, size
-                )
-                path = partial / "maps" / "expansion" / f"{location}.json"
-                path.write_text(json.dumps(expansion, separators=(",", ":")) + "\n", encoding="utf-8")
+                layers = MapLayers.of_plan(world.plan)
+                expansion = map_expansion(world.plan, layers, world.scape.obstacles, size)
+                _write_json(partial / f"maps/expansion/{location}.json", expansion)
             tables.add_scene(name, _description(world), log, recording, observations, mask, location)
         tables.write(partial / version)
         if truth != "boxes":
-            path = partial / "maps" / "prediction" / "prediction_scenes.json"
-            path.write_text(json.dumps(tables.prediction_scenes(), indent=0) + "\n", encoding="utf-8")
+            _write_json(partial / "maps/prediction/prediction_scenes.json", tables.prediction_scenes())
+        if truth == "all":
+            _write_json(partial / "annotations.json", tables.occ3d_annotations())
         facts = {"scenes": scenes, "seconds": seconds, "seed": seed, "sweeps": sweeps, "version": version}
         if lens:
             facts["lens"] = lens
@@ -199,6 +198,10 @@ def _record(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return [future.result() for future in futures]
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
 def _write_mask(world: World, path: Path) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..dataset.voxels import OCC3D_FILE
 from ..geometry import Lens, Pose
 from .recording import ANNOTATED_RANGE, Observation, RecordedFile, WorldRecorder
 from .sensors import KEYFRAME_PERIOD
@@ -18,6 +19,8 @@ TABLES = (
     "sample", "sample_annotation", "sample_data", "scene", "sensor", "visibility",
 )  # fmt: skip
 
+
+_OCC3D_TABLES = ("scene", "sample", "ego_pose", "calibrated_sensor")
 
 FUTURE = 6_000_000
 """Microseconds that nuScenes' prediction task looks ahead."""
@@ -239,6 +242,40 @@ class TableWriter:
                 scene = names[samples[row["sample_token"]]["scene_token"]]
                 wanted[scene].append(f"{row['instance_token']}_{row['sample_token']}")
         return wanted
+
+    def occ3d_annotations(self) -> dict[str, object]:
+        """`annotations.json` of Occ3D-nuScenes: where labels and pictures of each sample are, by scene.
+
+        Paths begin at the data set's folder. All scenes are for validation, as synthetic sets are for tests.
+        """
+        tokens = {name: {row["token"]: row for row in self._rows[name]} for name in _OCC3D_TABLES}
+
+        def pose(table: str, which: str) -> dict:
+            return {field: tokens[table][which][field] for field in ("translation", "rotation")}
+
+        infos: dict[str, dict] = {row["name"]: {} for row in self._rows["scene"]}
+        for row in self._rows["sample"]:
+            scene = tokens["scene"][row["scene_token"]]["name"]
+            infos[scene][row["token"]] = {
+                "timestamp": str(row["timestamp"]), "camera_sensor": {}, "ego_pose": None,
+                "gt_path": f"gts/{scene}/{row['token']}/{OCC3D_FILE}",
+                "prev": row["prev"], "next": row["next"],
+            }  # fmt: skip
+        for row in self._rows["sample_data"]:
+            if not row["is_key_frame"]:
+                continue
+            info = infos[tokens["scene"][tokens["sample"][row["sample_token"]]["scene_token"]]["name"]]
+            ego = pose("ego_pose", row["ego_pose_token"])
+            if row["fileformat"] == "pcd":
+                info[row["sample_token"]]["ego_pose"] = ego
+                continue
+            calibration = row["calibrated_sensor_token"]
+            info[row["sample_token"]]["camera_sensor"][row["token"]] = {
+                "img_path": row["filename"], "ego_pose": ego,
+                "intrinsic": tokens["calibrated_sensor"][calibration]["camera_intrinsic"],
+                "extrinsic": pose("calibrated_sensor", calibration),
+            }  # fmt: skip
+        return {"train_split": [], "val_split": list(infos), "scene_infos": infos}
 
     def write(self, folder: Path) -> None:
         """Write all tables as JSON files."""

@@ -92,6 +92,22 @@ def test_labels_are_where_occ3d_keeps_them(labelled, scene):
     assert {p.name for p in (labelled / "gts" / "scene-0001").iterdir()} == {r["token"] for r in samples}
 
 
+def test_occ3ds_list_leads_to_labels_pictures_and_poses(labelled, scene):
+    listed = json.loads((labelled / "annotations.json").read_text())
+    assert (listed["train_split"], listed["val_split"]) == ([], ["scene-0001"])
+    info = listed["scene_infos"]["scene-0001"][scene.frame.token]
+    assert (labelled / info["gt_path"]).is_file()
+    np.testing.assert_allclose(info["ego_pose"]["translation"], scene.frame.ego.translation)
+    assert (info["prev"], info["next"]) == ("", "")
+    assert len(info["camera_sensor"]) == 6
+    paths = {shot.path: shot for shot in scene.frame.cameras.values()}
+    for each in info["camera_sensor"].values():
+        shot = paths[labelled / each["img_path"]]
+        np.testing.assert_allclose(each["intrinsic"], shot.camera.intrinsics)
+        np.testing.assert_allclose(each["extrinsic"]["translation"], shot.camera.pose.translation)
+        np.testing.assert_allclose(each["ego_pose"]["translation"], shot.ego.translation)
+
+
 def test_the_lidar_hits_what_is_filled(scene):
     """A return of 12 mm noise lies in a filled voxel or beside one."""
     for voxels in (scene.voxels, scene.frame.voxels(OCC3D_GRID)):
