@@ -184,7 +184,8 @@ class GpuStudio:
             rows[:fixed] = on[name]
             mesh.append(rows)
         for name, kind in (("material", torch.int32), ("thing", torch.uint8), ("owner", torch.int32)):
-            rows = self._empty((total,), kind)
+            # Places that no instance takes stay without a name.
+            rows = torch.zeros(total, dtype=kind, device=self._device)
             rows[:fixed] = on[name]
             mesh.append(rows)
         body = self._empty((count, room), torch.int32)

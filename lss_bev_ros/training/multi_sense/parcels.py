@@ -28,10 +28,6 @@ class PairSource(ParcelSource):
     def __init__(self, layout: SampleLayout, plans: Sequence[WorldPlan], device: torch.device):
         super().__init__(layout, plans, device, _work)
 
-    def take(self, wait: float) -> tuple[str, Pairs] | None:
-        """As `Source.take`, but many pairs at a time."""
-        return super().take(wait)
-
     @staticmethod
     def _parcel_class() -> type:
         from .pair_parcel import PairParcel

@@ -107,7 +107,7 @@ def _timed(seed: tuple[int, ...], layout: SampleLayout, device: torch.device) ->
         end.synchronize()
         spent[kernel.py_func.__name__] += begin.elapsed_time(end)
 
-    studio._run = watched
+    vars(studio)["_run"] = watched
     draw_pairs(studio, parcel, layout)
     for kernel, took in sorted(spent.items(), key=lambda item: -item[1]):
         typer.echo(f"  {kernel:22} {took:10.1f} ms")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +78,7 @@ class TruthTeller:
         ego_pose: base_link at a time in seconds and in the place of a driver, see `Packer.ego_pose`.
     """
 
-    def __init__(self, world: World, grid: BevGrid, ego_pose) -> None:
+    def __init__(self, world: World, grid: BevGrid, ego_pose: Callable[[float, Actor | None], Pose]) -> None:
         self._world, self._grid, self._ego_pose = world, grid, ego_pose
         self._map = MapLayers.of_plan(world.plan)
         self.end = world.ego.start + STEP * (len(world.ego.distance) - 1)
@@ -103,7 +104,9 @@ class TruthTeller:
             self._future(time, driver, to_ego),
         )
 
-    def _spots(self, actors: list[Actor], time: float, to_ego: Pose):
+    def _spots(
+        self, actors: list[Actor], time: float, to_ego: Pose
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         spots, owners, bits = [np.zeros(0, np.int64)], [np.zeros(0)], [np.zeros(0)]
         for actor in actors:
             if bit := _KINDS.get(kind_of(actor.category)):
@@ -157,7 +160,7 @@ class TruthTeller:
 
 def with_returns(
     maps: torch.Tensor,
-    spots: tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor],
+    spots: Iterable[torch.Tensor],
     boxes: torch.Tensor,
     box_owner: torch.Tensor,
     hits: torch.Tensor,

@@ -12,13 +12,19 @@ pytest.importorskip("numba")
 
 from lss_bev_ros.geometry import BevGrid, Box, Pose
 from lss_bev_ros.model.senses import DETECTED, SensesConfig
+from lss_bev_ros.synthetic.config import WorldConfig
 from lss_bev_ros.synthetic.lidar import COLUMNS, RINGS
 from lss_bev_ros.synthetic.things import NUMBER, THINGS, occupied_classes
 from lss_bev_ros.synthetic.world import World
+from lss_bev_ros.training import parcels as training_parcels
+from lss_bev_ros.training.config import SampleLayout
 from lss_bev_ros.training.multi_sense import pair
-from lss_bev_ros.training.multi_sense.pair_parcel import GAP, PairMoment, PairPacker
+from lss_bev_ros.training.multi_sense import parcels as pair_parcels
+from lss_bev_ros.training.multi_sense.pair_parcel import GAP, PairMoment, PairPacker, PairParcel
 from lss_bev_ros.training.multi_sense.parcels import draw_pairs
 from lss_bev_ros.training.multi_sense.pool import PairPool, pair_bytes
+from lss_bev_ros.training.parcels import receive, send
+from lss_bev_ros.training.source import TRAINING_SEED, VALIDATION_SEED, WorldPlan
 
 GRID = BevGrid()
 
@@ -251,6 +257,44 @@ def test_a_parcel_of_pairs_shares_looks_but_not_noise(packer):
         moved = earlier @ np.linalg.inv(now)
         x, y, yaw, _ = parcel.motion[k]
         assert np.allclose(moved, Pose.from_yaw(yaw, (x, y, 0.0)).matrix, atol=1e-5)
+
+
+def test_a_parcel_of_pairs_crosses_shared_memory(packer):
+    parcel = packer.pack([PairMoment(1.0, 0.5)], np.random.default_rng(3))
+    there, memory = receive(*send(parcel), PairParcel)
+    for name, array in parcel.arrays().items():
+        assert np.array_equal(getattr(there, name), array, equal_nan=array.dtype.kind == "f")
+    del there
+    memory.unlink()
+    memory.close()
+
+
+def test_processes_pack_pairs_of_the_worlds_of_their_plan(monkeypatch):
+    class Enough(Exception):
+        pass
+
+    class Out(list):
+        def put(self, item):
+            self.append(item)
+            if len(self) == 3:
+                raise Enough
+
+    seeds = []
+    monkeypatch.setattr("os.nice", lambda _: 0)
+    monkeypatch.setattr(training_parcels, "send", lambda parcel: (parcel,))
+    monkeypatch.setattr(training_parcels.torch, "set_num_threads", lambda _: None)
+    monkeypatch.setattr(
+        "lss_bev_ros.training.multi_sense.pair_parcel.pack_pairs",
+        lambda seed, pairs, seconds, others, config, grid: seeds.append((*seed, pairs, others, config)),
+    )
+    out = Out()
+    with pytest.raises(Enough):
+        pair_parcels._work(out, SampleLayout(), WorldPlan(1, 4, 24, 8, 6))
+    assert [item[:2] for item in out] == [("train", 1), ("val", 1), ("train", 5)]
+    assert seeds[0][:3] == (TRAINING_SEED, 1, 24)
+    assert seeds[0][3] > 0
+    # Validation is of the ego car's own way, with nuScenes' own mounts.
+    assert seeds[1] == (VALIDATION_SEED, 1, 6, 0.0, WorldConfig())
 
 
 def test_what_a_studio_draws_becomes_pairs(packer, pair_layout):
