@@ -90,7 +90,7 @@ class StreetMap:
     def _around(self, name: str, ego: Pose, grid: BevGrid) -> list[Rings]:
         """The shapes of a layer that may meet a grid."""
         corners = np.array([(x, y, 0.0) for x in (grid.x_min, grid.x_max) for y in (grid.y_min, grid.y_max)])
-        places = Pose.from_yaw(ego.yaw, ego.translation).apply(corners)[:, :2]
+        places = Pose.from_yaw(ego.yaw).apply(corners)[:, :2] + ego.translation[:2]
         low, high = places.min(0) - grid.resolution, places.max(0) + grid.resolution
         bounds = self._bounds[name]
         near = (bounds[:, :2] <= high).all(1) & (bounds[:, 2:] >= low).all(1)

@@ -564,8 +564,9 @@ def _field(record: dict, word: str, kind: type):
 
 
 def _counted(points: object, unknown: int) -> int:
-    number = isinstance(points, (int, float)) and abs(points) < 1 << 31  # which is false of NaN
-    return max(unknown, int(points)) if number else unknown
+    if isinstance(points, (int, float)) and abs(points) < 1 << 31:  # which is false of NaN
+        return max(unknown, int(points))
+    return unknown
 
 
 def _numbered(token: object) -> int:

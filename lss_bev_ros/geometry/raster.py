@@ -60,7 +60,8 @@ def to_cells(points: np.ndarray, ego: Pose, grid: BevGrid) -> np.ndarray:
     cos, sin = np.cos(ego.yaw), np.sin(ego.yaw)
     local = (points - ego.translation[:2]) @ np.array([[cos, -sin], [sin, cos]])
     corner = np.array([grid.x_min, grid.y_min])
-    return (local - corner) / grid.resolution - 0.5
+    cells: np.ndarray = (local - corner) / grid.resolution - 0.5
+    return cells
 
 
 def fill_rings(canvas: np.ndarray, rings: Sequence[np.ndarray]) -> None:
@@ -105,7 +106,7 @@ def draw_line(canvas: np.ndarray, places: np.ndarray, closed: bool) -> None:
     if len(places) and _near(canvas, places):
         # Rows are x and columns y; OpenCV takes (column, row), here in 1 / 64 of a cell.
         points = np.clip(places[:, ::-1], -_LIMIT, _LIMIT) * (1 << _SHIFT)
-        cv2.polylines(canvas, [np.round(points).astype(np.int32)], closed, 1, shift=_SHIFT)
+        cv2.polylines(canvas, [np.round(points).astype(np.int32)], closed, (1,), shift=_SHIFT)
 
 
 def _near(canvas: np.ndarray, places: np.ndarray) -> bool:
