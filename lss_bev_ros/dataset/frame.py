@@ -157,7 +157,7 @@ class Keyframe:
             DatasetError: the map is damaged.
         """
         street_map = self._street_map()
-        return street_map and street_map.raster(self.ego, grid or BevGrid())
+        return None if street_map is None else street_map.raster(self.ego, grid or BevGrid())
 
     def map_lines(self, grid: BevGrid | None = None) -> dict[str, tuple[np.ndarray, ...]] | None:
         """The lines of `map_raster` themselves.
@@ -172,7 +172,7 @@ class Keyframe:
             DatasetError: the map is damaged.
         """
         street_map = self._street_map()
-        return street_map and street_map.lines(self.ego, grid or BevGrid())
+        return None if street_map is None else street_map.lines(self.ego, grid or BevGrid())
 
     def _street_map(self) -> StreetMap | None:
         path = self.truth.street_map
