@@ -18,12 +18,12 @@ MOST = 16
 """Prompts at a time: each is a layer of its own."""
 LONGEST = 200
 """Characters of a prompt."""
-SHARPNESS = 12.0
+SHARPNESS = 1 / 0.07
 """How fast likeness falls with the angle: the inverse of the temperature of the head's training."""
 _MEANT, _SQUARE, _WIDTH = 0.35, 0.85, 0.05
 """A prompt means the things whose cosine with it is above `_MEANT` and above `_SQUARE` times the square of
-the largest, and this over `_WIDTH`. A word for one thing is at that thing, and its kin are not meant; a word for
-several lies between them, and the more they are, the smaller are all its cosines."""
+the largest, and this over `_WIDTH`. A word for one thing is at that thing, and its kin are not meant; a word
+for several lies between them, and the more they are, the smaller are all its cosines."""
 _UNLIKE = 0.5
 """Cosine with the nearest thing below which a prompt is like none."""
 _KEPT = 256
