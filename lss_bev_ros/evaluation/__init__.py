@@ -1,6 +1,7 @@
 """Scores of bird's-eye-view predictions, against annotations and against LiDAR."""
 
 from .agreement import LidarScore
+from .answers import AnswersScore, FrameAnswers, FrameTruth
 from .detection import BoxSet, DetectionScore
 from .evaluator import Evaluator, FrameScore
 from .lanes import BoundaryScore, LaneScore
@@ -19,11 +20,14 @@ from .words import PromptScore, SynonymScore
 
 __all__ = [
     "AnnotationScore",
+    "AnswersScore",
     "BoundaryScore",
     "BoxSet",
     "DetectionScore",
     "Evaluator",
+    "FrameAnswers",
     "FrameScore",
+    "FrameTruth",
     "LaneScore",
     "LidarGrid",
     "LidarReference",
