@@ -14,7 +14,7 @@ from .report import write_report
 from .robustness import evaluate_robustness
 from .segmentation import SegmentationScore
 from .study import Study
-from .table import report_table, robustness_table, study_table
+from .table import report_table, robustness_table, settings_table, study_table
 from .thresholds import Thresholds, Verdict
 from .words import PromptScore, SynonymScore
 
@@ -45,6 +45,7 @@ __all__ = [
     "evaluate_robustness",
     "report_table",
     "robustness_table",
+    "settings_table",
     "study_table",
     "write_report",
 ]

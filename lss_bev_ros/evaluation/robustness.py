@@ -1,8 +1,9 @@
 """How much a network's scores suffer from what goes wrong with sensors.
 
 A judge runs one network and keeps one set of scores; a run has one for every corruption, and all see the
-same keyframes. `VehicleJudge` is that of a network with one answer; one with more has a judge of its own,
-and nothing else changes.
+same keyframes. `VehicleJudge` is that of a network with one answer, `AnswersJudge` of one with several. A
+network that remembers has a memory of its own for each judge, since their frames come in turns; it needs
+consecutive keyframes, so no `limit`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from ..dataset import Keyframe, NuScenesReader
 from ..errors import DatasetError, EvaluationError, PictureError
 from ..geometry import Pose, vehicle_raster
 from ..images import decode
+from .answers import HEADLINE, AnswersScore, FrameAnswers, FrameTruth
 from .corruptions import CLEAN, Corruption, SensedFrame, corruptions
 from .metrics import AnnotationScore, ratio
+from .rays import VoxelGrid
 
 if TYPE_CHECKING:
     from ..runtime import Engine
@@ -62,6 +65,42 @@ class VehicleJudge:
     def running(self) -> dict[str, float]:
         """See `AnnotationScore`."""
         return self._score.running
+
+
+class AnswersJudge:
+    """Judges a network with several answers.
+
+    Attributes:
+        score: of all answers.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[SensedFrame], FrameAnswers],
+        know: Callable[[Keyframe], FrameTruth],
+        grid: VoxelGrid | None = None,
+        headline: Sequence[str] = HEADLINE,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            ask: what the network says of a frame.
+            know: what is known of a keyframe.
+            grid: of the voxels; its plane is that of all layers and lines.
+            headline: metrics of `AnswersScore.running` that stand in the table.
+        """
+        self._ask, self._know = ask, know
+        self.headline = tuple(headline)
+        self.score = AnswersScore(grid)
+
+    def update(self, frame: SensedFrame, keyframe: Keyframe) -> None:
+        """See `Judge`."""
+        self.score.update(self._ask(frame), self._know(keyframe))
+
+    @property
+    def running(self) -> dict[str, float]:
+        """See `AnswersScore`."""
+        return self.score.running
 
 
 def evaluate_robustness(
@@ -117,10 +156,10 @@ def evaluate_robustness(
             f"{reader.dataroot}: no annotated keyframe could be read with all its sensors, so nothing can "
             f"be spoiled; run `lss-bev evaluate` without --robustness to see why"
         )
-    headline = judges[CLEAN].headline
     clean = judges[CLEAN].running
+    headline = [name for name in judges[CLEAN].headline if name in clean]
     rows = [_row(each, judges[each.name].running, clean, headline) for each in tried]
-    return {"frames": frames, "skipped": skipped, "headline": list(headline), "rows": rows}
+    return {"frames": frames, "skipped": skipped, "headline": headline, "rows": rows}
 
 
 def _row(

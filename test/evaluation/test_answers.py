@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lss_bev_ros.evaluation import AnswersScore, BoxSet, FrameAnswers, FrameTruth
+from lss_bev_ros.evaluation import AnswersScore, BoxSet, FrameAnswers, FrameTruth, settings_table
 from lss_bev_ros.evaluation.answers import HEADLINE
 from lss_bev_ros.evaluation.occupancy import FREE_VOXEL
 from lss_bev_ros.evaluation.planning import Surroundings
@@ -79,3 +79,15 @@ def test_layers_that_have_no_truth_are_left_out():
     layers = {"walkway": np.zeros(GRID.plane.shape, int), "of_another_kind": np.zeros((3, 3))}
     score.update(FrameAnswers(layers={**layers, **PERFECT.layers}), TRUTH)
     assert "layers.iou_walkway" not in score.running
+
+
+def test_settings_stand_side_by_side():
+    score = AnswersScore(GRID)
+    score.update(PERFECT, TRUTH)
+    boxes = {"boxes.map": 0.25}
+    names, cameras, lidar = settings_table({"cameras": score.running, "lidar": boxes}).columns
+    assert [column.header for column in (names, cameras, lidar)] == ["metric", "cameras", "lidar"]
+    rows = dict(zip(names.cells, zip(cameras.cells, lidar.cells, strict=True), strict=True))
+    assert rows["boxes.map"] == ("0.100", "0.250")
+    assert rows["voxels.miou"] == ("1.000", "-")
+    assert list(settings_table({"lidar": boxes}).columns[0].cells) == ["boxes.map"]
