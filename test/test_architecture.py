@@ -52,7 +52,7 @@ LAYERS = {
     "visualization": {"geometry", "images", "evaluation"},
     "answers": {"geometry"},
     "doctor": {"geometry", "images"},
-    "training": NETWORK | DATA | {"synthetic"},
+    "training": NETWORK | DATA | {"synthetic", "visualization"},
     "camera_image": {"images"},
     "camera_info": {"geometry"},
     "messages": {"geometry", "camera_image", "camera_info"},

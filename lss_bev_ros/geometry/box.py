@@ -24,6 +24,7 @@ class Box:
         visibility: nuScenes level 1 (0 to 40 %) to 4 (80 to 100 %), 0 where unknown.
         num_lidar_pts: LiDAR returns inside the box, -1 where nobody counted them.
         vehicle: whether it counts as a vehicle; None lets the category tell.
+        attribute: what it does, as the data set names it, such as `vehicle.moving`; empty where unknown.
     """
 
     pose: Pose
@@ -34,6 +35,7 @@ class Box:
     visibility: int = 0
     num_lidar_pts: int = 0
     vehicle: bool | None = None
+    attribute: str = ""
 
     @property
     def is_vehicle(self) -> bool:

@@ -1,0 +1,37 @@
+"""What was seen a moment ago, moved to where the car is now (the idea of BEVDet4D, Huang and Huang 2022)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from ..geometry import BevGrid
+
+
+def align(bev: torch.Tensor, motion: torch.Tensor, grid: BevGrid) -> tuple[torch.Tensor, torch.Tensor]:
+    """Resample a remembered map as it lies around the car now.
+
+    Args:
+        bev: (B, C, nx, ny), remembered.
+        motion: (B, 3) float32: x, y in metres and yaw in radians of base_link now, in base_link then.
+        grid: of the map.
+
+    Returns:
+        (B, C, nx, ny), bilinear, 0 where the remembered map does not reach, and (B, 1, nx, ny) of the same
+        type, 1 where it does.
+    """
+    nx, ny = grid.shape
+    kind = {"device": bev.device, "dtype": torch.float32}
+    xs = grid.x_min + (torch.arange(nx, **kind) + 0.5) * grid.resolution
+    ys = grid.y_min + (torch.arange(ny, **kind) + 0.5) * grid.resolution
+    x, y = torch.meshgrid(xs, ys, indexing="ij")
+    cos, sin = motion[:, 2].cos()[:, None, None], motion[:, 2].sin()[:, None, None]
+    then_x = cos * x - sin * y + motion[:, 0, None, None]
+    then_y = sin * x + cos * y + motion[:, 1, None, None]
+    # grid_sample counts from -1 to 1 over the whole map, its last axis (y here) first.
+    rows = (then_x - grid.x_min) / (nx * grid.resolution) * 2 - 1
+    columns = (then_y - grid.y_min) / (ny * grid.resolution) * 2 - 1
+    places = torch.stack((columns, rows), -1)
+    moved = F.grid_sample(bev, places.to(bev.dtype), mode="bilinear", align_corners=False)
+    known = (places.abs() <= 1).all(-1, keepdim=True).permute(0, 3, 1, 2).to(bev.dtype)
+    return moved * known, known
