@@ -75,6 +75,7 @@ CROSSINGS = {
     "evaluation/offline.py": {"dataset", "runtime"},
     "evaluation/robustness.py": {"dataset", "images", "runtime"},
     "evaluation/study.py": {"dataset", "runtime"},
+    "evaluation/truth.py": {"dataset"},
 }
 """Files that may import more than their layer: a network is run over a data set, and what came is scored."""
 

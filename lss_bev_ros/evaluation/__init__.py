@@ -16,6 +16,7 @@ from .segmentation import SegmentationScore
 from .study import Study
 from .table import report_table, robustness_table, settings_table, study_table
 from .thresholds import Thresholds, Verdict
+from .truth import SceneTruth
 from .words import PromptScore, SynonymScore
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "PlanScore",
     "PromptScore",
     "RayScore",
+    "SceneTruth",
     "SegmentationScore",
     "Study",
     "SynonymScore",

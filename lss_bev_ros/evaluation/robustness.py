@@ -16,12 +16,13 @@ import numpy as np
 
 from ..dataset import Keyframe, NuScenesReader
 from ..errors import DatasetError, EvaluationError, PictureError
-from ..geometry import Pose, vehicle_raster
+from ..geometry import vehicle_raster
 from ..images import decode
 from .answers import HEADLINE, AnswersScore, FrameAnswers, FrameTruth
 from .corruptions import CLEAN, Corruption, SensedFrame, corruptions
 from .metrics import AnnotationScore, ratio
 from .rays import VoxelGrid
+from .truth import twist
 
 if TYPE_CHECKING:
     from ..runtime import Engine
@@ -136,11 +137,11 @@ def evaluate_robustness(
     tried = [each for each in corruptions(cameras, lidar) if each.name == CLEAN or only is None or only(each)]
     judges = {each.name: judge() for each in tried}
     frames = skipped = 0
-    for place, keyframe, twist in _moving(reader, names):
+    for place, keyframe, motion in _moving(reader, names):
         if place not in wanted:
             continue
         try:
-            frame = _sensed(keyframe, twist, lidar)
+            frame = _sensed(keyframe, motion, lidar)
         except (DatasetError, PictureError):
             frame = None
         if frame is None:
@@ -194,22 +195,11 @@ def _moving(reader: NuScenesReader, names: Sequence[str]) -> Iterator[tuple[int,
         keyframes = list(reader.keyframes(name))
         for k, keyframe in enumerate(keyframes):
             first = max(0, k - 1)
-            yield place, keyframe, _twist(*keyframes[first : first + 2])
+            yield place, keyframe, twist(*keyframes[first : first + 2])
             place += 1
 
 
-def _twist(before: Keyframe, now: Keyframe | None = None) -> np.ndarray:
-    """(3,) metres a second forward and left, and radians a second, between two keyframes."""
-    if now is None or now.stamp <= before.stamp:
-        return np.zeros(3)
-    seconds = (now.stamp - before.stamp) / 1e9
-    moved: Pose = before.ego.inverse() @ now.ego
-    # The way lies along the chord, which is turned by half of the turn against both headings.
-    chord = Pose.from_yaw(-moved.yaw / 2).apply(moved.translation)
-    return np.array([chord[0], chord[1], moved.yaw]) / seconds
-
-
-def _sensed(keyframe: Keyframe, twist: np.ndarray, lidar: bool) -> SensedFrame:
+def _sensed(keyframe: Keyframe, motion: np.ndarray, lidar: bool) -> SensedFrame:
     """The keyframe's images and scan, read; None where a sensor of its rig is missing already."""
     images = {name: decode(shot.encoded()) for name, shot in keyframe.cameras.items()}
     if not images:
@@ -221,5 +211,5 @@ def _sensed(keyframe: Keyframe, twist: np.ndarray, lidar: bool) -> SensedFrame:
         images=images,
         points=None if scan is None else scan.points(),
         lidar=None if scan is None else scan.pose,
-        twist=twist,
+        twist=motion,
     )
