@@ -50,6 +50,7 @@ LAYERS = {
     "synthetic": {"geometry", "dataset"},
     "evaluation": {"geometry"},
     "visualization": {"geometry", "images", "evaluation"},
+    "answers": {"geometry"},
     "doctor": {"geometry", "images"},
     "training": NETWORK | DATA | {"synthetic"},
     "camera_image": {"images"},
@@ -72,6 +73,7 @@ LAYERS["cli"] = {"commands", "ros2"}
 CROSSINGS = {
     "evaluation/frames.py": {"dataset", "runtime"},
     "evaluation/offline.py": {"dataset", "runtime"},
+    "evaluation/robustness.py": {"dataset", "images", "runtime"},
     "evaluation/study.py": {"dataset", "runtime"},
 }
 """Files that may import more than their layer: a network is run over a data set, and what came is scored."""

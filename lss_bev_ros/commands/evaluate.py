@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DatasetError, EvaluationError
+from ..files import to_json
 from .console import console, listed, progress
 
 if TYPE_CHECKING:
@@ -41,6 +42,13 @@ def evaluate(
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Report file.")] = None,
     study: Annotated[Path | None, typer.Option(help="Folder for curves and a contact sheet.")] = None,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness",
+            help="Also lose, move and spoil sensors one at a time: some forty runs a keyframe.",
+        ),
+    ] = False,
 ) -> None:
     """Score the network on a data set, with the same metrics as the evaluation node.
 
@@ -49,7 +57,17 @@ def evaluate(
     """
     from ..dataset import NuScenesReader
     from ..dataset.split import scenes_of_split
-    from ..evaluation import Evaluator, Study, evaluate_dataset, report_table, study_table, write_report
+    from ..evaluation import (
+        Evaluator,
+        Study,
+        evaluate_dataset,
+        evaluate_robustness,
+        report_table,
+        robustness_table,
+        study_table,
+        write_report,
+    )
+    from ..evaluation.robustness import VehicleJudge
     from ..runtime import create_engine
     from ..visualization.study import write_study_pictures
 
@@ -71,13 +89,20 @@ def evaluate(
             progress=bar,
             observer=closer,
         )
-    engine.close()
     console.print(report_table(report))
     unscored = _tell(report)
     if closer:
         found = closer.report()
         report["study"] = found
         console.print(study_table(found))
+    if robustness and not unscored:
+        with progress("spoiling") as bar:
+            spoiled = evaluate_robustness(
+                reader, lambda: VehicleJudge(engine, threshold), scenes, limit, progress=bar
+            )
+        report["robustness"] = to_json(spoiled)
+        console.print(robustness_table(spoiled))
+    engine.close()
     if output:
         console.print(f"report      {write_report(output, report)}")
     if study and closer:

@@ -42,6 +42,31 @@ def _metric(value: float | None) -> str:
     return "-" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
+def robustness_table(report: Mapping[str, Any]) -> Table:
+    """What `evaluate_robustness` found: scores, and what share of the clean frames' they are."""
+    headline = report["headline"]
+    table = Table(title=f"{report['frames']} frames, each spoiled in every way", title_justify="left")
+    table.add_column("what goes wrong")
+    for name in headline:
+        table.add_column(name, justify="right")
+        table.add_column("of clean", justify="right")
+    group = report["rows"][0]["group"]
+    for row in report["rows"]:
+        if row["group"] != group:
+            table.add_section()
+            group = row["group"]
+        cells = []
+        for name in headline:
+            share = row["relative"].get(name)
+            cells += [_metric(row["metrics"].get(name)), _percent(share)]
+        table.add_row(row["name"], *cells)
+    return table
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None or math.isnan(share) else f"{share:.0%}"
+
+
 def study_table(study: Mapping[str, Any]) -> Table:
     """What `Study.report` found, vehicles with LiDAR returns first."""
     seen, everything = study["vehicles_with_lidar"], study["all_vehicles"]

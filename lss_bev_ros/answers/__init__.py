@@ -1,0 +1,1 @@
+"""Answers of the multi-sense network as objects: what its heads' numbers stand for."""
