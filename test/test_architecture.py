@@ -23,13 +23,13 @@ KNOW_ROS = (
     "demo",
     "ros2.py",
     "ament_prefix.py",
-    "messages.py",
+    "messages",
     "camera_info.py",
     "camera_image.py",
     "topics.py",
 )
 GEOMETRY = {"geometry", "images"}
-NETWORK = GEOMETRY | {"model", "runtime"}
+NETWORK = GEOMETRY | {"model", "answers", "runtime"}
 DATA = GEOMETRY | {"dataset"}
 ROS_FACE = {"camera_image", "camera_info", "messages", "topics"}
 SCORES = {"evaluation", "visualization"}
@@ -45,7 +45,8 @@ LAYERS = {
     "geometry": set(),
     "images": set(),
     "model": {"geometry"},
-    "runtime": {"geometry", "images", "model"},
+    "answers": {"geometry", "model"},
+    "runtime": {"geometry", "images", "model", "answers"},
     "dataset": {"geometry", "images"},
     "synthetic": {"geometry", "dataset"},
     "evaluation": {"geometry"},
@@ -55,7 +56,7 @@ LAYERS = {
     "training": NETWORK | DATA | {"synthetic"},
     "camera_image": {"images"},
     "camera_info": {"geometry"},
-    "messages": {"geometry", "camera_image", "camera_info"},
+    "messages": {"geometry", "model", "answers", "camera_image", "camera_info"},
     "topics": DATA | {"messages"},
     "dashboard": GEOMETRY | {"visualization"},
     "benchmark": NETWORK | SCORES | {"dataset", "messages", "dashboard"},
