@@ -1,0 +1,86 @@
+"""What fills the space around the car, voxel by voxel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..errors import ModelError
+from ..model.senses import OCCUPIED, SensesConfig
+
+FREE = len(OCCUPIED)
+"""Class of free space, the last of the occupancy head."""
+
+COLORS = np.array(
+    [
+        (110, 110, 110),
+        (112, 128, 144),
+        (220, 20, 60),
+        (255, 127, 80),
+        (255, 158, 0),
+        (233, 150, 70),
+        (255, 61, 99),
+        (64, 118, 255),
+        (47, 79, 79),
+        (255, 140, 0),
+        (255, 99, 71),
+        (0, 187, 171),
+        (175, 0, 75),
+        (150, 100, 160),
+        (112, 180, 60),
+        (205, 184, 135),
+        (0, 140, 30),
+    ],
+    np.uint8,
+)
+"""(17, 3) RGB of `OCCUPIED`, of the kind that nuScenes' viewers have made usual."""
+
+
+@dataclass(frozen=True, eq=False)
+class Voxels:
+    """Occupied voxels; what is in no row is free or not known.
+
+    Attributes:
+        cells: (M, 3) int16, indices along x, y and z.
+        classes: (M,) uint8, index in `senses.OCCUPIED`.
+        centers: (M, 3) float32 metres, base_link.
+    """
+
+    cells: np.ndarray
+    classes: np.ndarray
+    centers: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+
+def classify(head: torch.Tensor) -> torch.Tensor:
+    """(..., heights, 18, nx, ny) logits to (..., nx, ny, heights) uint8 classes, `FREE` among them."""
+    if head.ndim < 4 or head.shape[-3] != FREE + 1:
+        raise ModelError(f"an occupancy head gives (heights, {FREE + 1}, nx, ny), not {tuple(head.shape)}")
+    return head.argmax(-3).to(torch.uint8).movedim(-3, -1)
+
+
+def decode(head: torch.Tensor, config: SensesConfig, reached: torch.Tensor | None = None) -> Voxels:
+    """Read occupied voxels off the occupancy head.
+
+    Args:
+        head: (heights, 18, nx, ny) logits of one frame, on any device, in any precision.
+        config: of the network.
+        reached: (nx, ny) bool on the same device, where a sense reaches; None: everywhere.
+    """
+    classes = classify(head)
+    occupied = classes != FREE
+    if reached is not None:
+        occupied &= reached[..., None]
+    # A voxel of NaN alone has NaN for its largest logit, and says nothing.
+    occupied &= head.isfinite().all(-3).movedim(-3, -1)
+    cells = occupied.nonzero()
+    found = classes[occupied].cpu().numpy()
+    index = cells.to(torch.int16).cpu().numpy()
+    grid = config.model.grid
+    low = np.array([grid.x_min, grid.y_min, config.voxel_z_min], np.float32)
+    size = np.array([grid.resolution, grid.resolution, config.voxel_height], np.float32)
+    return Voxels(index, found, low + (index.astype(np.float32) + 0.5) * size)
