@@ -51,7 +51,6 @@ LAYERS = {
     "synthetic": {"geometry", "dataset"},
     "evaluation": {"geometry"},
     "visualization": {"geometry", "images", "evaluation"},
-    "answers": {"geometry"},
     "doctor": {"geometry", "images"},
     "training": NETWORK | DATA | {"synthetic"},
     "camera_image": {"images"},
