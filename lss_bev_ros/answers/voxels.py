@@ -58,8 +58,7 @@ class Voxels:
 
 def classify(head: torch.Tensor) -> torch.Tensor:
     """(..., heights, 18, nx, ny) logits to (..., nx, ny, heights) uint8 classes, `FREE` among them."""
-    if head.ndim < 4 or head.shape[-3] != FREE + 1:
-        raise ModelError(f"an occupancy head gives (heights, {FREE + 1}, nx, ny), not {tuple(head.shape)}")
+    _check(head)
     return head.argmax(-3).to(torch.uint8).movedim(-3, -1)
 
 
@@ -71,16 +70,23 @@ def decode(head: torch.Tensor, config: SensesConfig, reached: torch.Tensor | Non
         config: of the network.
         reached: (nx, ny) bool on the same device, where a sense reaches; None: everywhere.
     """
-    classes = classify(head)
-    occupied = classes != FREE
+    _check(head)
+    # The class is looked for in the occupied voxels alone: on a processor, a reduction that tells the place
+    # takes 25 times as long as one that does not. NaN is at least as large as nothing, so it is no voxel.
+    best = head[:, :FREE].amax(1)
+    occupied = ((best >= head[:, FREE]) & best.isfinite()).permute(1, 2, 0)
     if reached is not None:
-        occupied &= reached[..., None]
-    # A voxel of NaN alone has NaN for its largest logit, and says nothing.
-    occupied &= head.isfinite().all(-3).movedim(-3, -1)
+        occupied = occupied & reached[..., None]
     cells = occupied.nonzero()
-    found = classes[occupied].cpu().numpy()
+    x, y, z = cells.unbind(1)
+    found = head[z, :FREE, x, y].argmax(1).to(torch.uint8).cpu().numpy()
     index = cells.to(torch.int16).cpu().numpy()
     grid = config.model.grid
     low = np.array([grid.x_min, grid.y_min, config.voxel_z_min], np.float32)
     size = np.array([grid.resolution, grid.resolution, config.voxel_height], np.float32)
     return Voxels(index, found, low + (index.astype(np.float32) + 0.5) * size)
+
+
+def _check(head: torch.Tensor) -> None:
+    if head.ndim < 4 or head.shape[-3] != FREE + 1:
+        raise ModelError(f"an occupancy head gives (heights, {FREE + 1}, nx, ny), not {tuple(head.shape)}")

@@ -246,7 +246,7 @@ class TestMemory:
     @pytest.mark.parametrize(
         ("later", "place", "reason"),
         [
-            (2.5, 25.0, "nothing came"),
+            (2.5, 25.0, "2.5 s passed between two frames"),
             (-1.0, 0.0, "went back"),
             (0.5, 5.0 + 60.0, "jumped by 65.0 m"),
         ],

@@ -29,6 +29,10 @@ from .memory import Memory, MemoryKeeper
 from .moment import Moment, returns
 from .reach import lidar_reach
 
+MOST_LINE = 0.15
+"""Share of a map that can be lines of one cell's width. A network that sees lines everywhere has none, and to
+follow them would take seconds."""
+
 
 class MultiSenseEngine(Engine):
     """Senses in, answers out, one moment at a time, from one thread.
@@ -288,6 +292,9 @@ def _lanes(maps: segmentation.Segmentation) -> dict[str, tuple[lanes.TracedLine,
     found = {}
     for layer in BOUNDARIES:
         percents = maps[layer]
+        if (percents >= 50).mean() > MOST_LINE:
+            found[layer] = ()
+            continue
         probability = np.where(percents >= 0, maps.probability(layer), 0.0)
         found[layer] = tuple(lanes.trace_lines(probability, maps.grid))
     return found

@@ -127,7 +127,7 @@ class MemoryKeeper:
         if seconds < 0:
             self.forget("the stamps went back: a bag or a clock restarted")
         elif seconds > OLDEST:
-            self.forget(f"nothing came for {seconds:.1f} s")
+            self.forget(f"{seconds:.1f} s passed between two frames")
         else:
             moved = float(np.linalg.norm(pose.translation - there.translation))
             if moved > FASTEST * seconds + _JITTER:
