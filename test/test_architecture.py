@@ -47,7 +47,7 @@ LAYERS = {
     "words": set(),
     "model": {"geometry"},
     "answers": {"geometry", "model"},
-    "runtime": {"geometry", "images", "model", "answers"},
+    "runtime": {"geometry", "images", "model", "answers", "words"},
     "dataset": {"geometry", "images"},
     "synthetic": {"geometry", "dataset"},
     "evaluation": {"geometry"},

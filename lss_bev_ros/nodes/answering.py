@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from rclpy.node import Node
 from tf2_ros import Buffer
 
-from ..errors import RuntimeBackendError
+from ..errors import RuntimeBackendError, WordsError
 from ..runtime import FrameSet
 from ..runtime.multi_sense.answers import ANSWERS, Answers
 from ..runtime.multi_sense.engine import MultiSenseEngine
 from ..runtime.multi_sense.moment import Moment
-from ..runtime.multi_sense.prompts import PromptScorer, check_prompts
+from ..runtime.multi_sense.prompts import PromptScorer
+from ..words.prompts import parsed
 from .answer_topics import AnswerTopics
 from .configuration import InferenceParameters
 from .diagnostics import OK, STALE, WARN, Status
@@ -167,12 +168,14 @@ class Answering:
         return tuple(name for name in had if name in asked)
 
     def _prompt_topics(self, answers: Sequence[str]) -> PromptTopics | None:
-        texts = self._config.prompts
+        texts: Sequence[str] = self._config.prompts
         if "embedding" not in answers:
             if texts:
                 self._lacking.append("prompts: the weights have no embedding, so there are no prompts")
             return None
-        if problem := check_prompts(texts):
-            self._lacking.append(problem)
-            texts = []
+        try:
+            texts = parsed(texts)
+        except WordsError as error:
+            self._lacking.append(f"{error}; no prompt is shown")
+            texts = ()
         return PromptTopics(self._node, texts, self._config.base_frame, self._scorer)

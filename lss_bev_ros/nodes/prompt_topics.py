@@ -14,12 +14,12 @@ from rclpy.publisher import Publisher
 from vision_msgs.msg import LabelInfo
 
 from .. import messages
-from ..errors import LssBevError
+from ..errors import LssBevError, WordsError
 from ..messages.maps import similarity_percents
 from ..messages.objects import label_info
 from ..runtime.multi_sense.answers import Answers
-from ..runtime.multi_sense.prompts import check_prompts
 from ..topics import PROMPTS_TOPIC, labels_topic, prompt_topic
+from ..words.prompts import parsed
 from .qos import latched_qos
 
 Scorer = Callable[[torch.Tensor, Sequence[str]], np.ndarray]
@@ -75,9 +75,10 @@ class PromptTopics:
     def _on_parameters(self, changed: list[Parameter]) -> SetParametersResult:
         for parameter in changed:
             if parameter.name == "prompts":
-                texts = [text for text in parameter.value or [] if text]
-                if problem := check_prompts(texts):
-                    return SetParametersResult(successful=False, reason=problem)
+                try:
+                    texts = parsed(parameter.value or [])
+                except WordsError as error:
+                    return SetParametersResult(successful=False, reason=str(error))
                 self._take(texts)
         return SetParametersResult(successful=True)
 

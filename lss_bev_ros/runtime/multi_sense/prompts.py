@@ -1,46 +1,27 @@
-"""Where in the view what a text names is: the one place that knows the text encoder."""
+"""Where in the view what a text names is: the one place that brings cells and the text encoder together."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from ...errors import RuntimeBackendError
-
-LONGEST = 200
-"""Characters that a prompt may have."""
-
-MOST = 16
-"""Prompts at the same time."""
-
-
-def check_prompts(texts: Sequence[str]) -> str:
-    """What is wrong with prompts, one line with the remedy; empty where nothing is."""
-    if len(texts) > MOST:
-        return f"prompts: {len(texts)} of them, at most {MOST}: leave some out"
-    for number, text in enumerate(texts):
-        if len(text) > LONGEST:
-            return (
-                f"prompts: number {number} has {len(text)} characters, at most {LONGEST}: name a thing in a "
-                f"few words, such as 'zebra crossing'"
-            )
-        if not text.strip() or not text.isprintable():
-            return f"prompts: number {number} is {text[:20]!r}: name a thing in a few words"
-    return ""
+from ...words.prompts import Interpreter, prompt_scores
 
 
 class PromptScorer:
-    """Compares cells with texts; the encoder is loaded with the first one.
+    """Compares cells with texts; the encoder is loaded with the first one, and each text is encoded once.
 
     Attributes:
-        notes: one line for each text that the encoder has something to say of.
+        notes: one line for each text that is like nothing of the street.
     """
 
     def __init__(self) -> None:
         self.notes: tuple[str, ...] = ()
+        self._interpret: Interpreter | None = None
+        self._known: tuple[tuple[str, ...], torch.Tensor, torch.Tensor] | None = None
 
     def __call__(self, embedding: torch.Tensor, texts: Sequence[str]) -> np.ndarray:
         """Score cells.
@@ -50,11 +31,38 @@ class PromptScorer:
             texts: P of them.
 
         Returns:
-            (P, nx, ny) float32, 0 to 1: how well each cell fits each text.
+            (P, nx, ny) float32, 0 to 1: how probable it is that each cell holds what each text means.
 
         Raises:
-            RuntimeBackendError: the encoder is not installed; one line with the remedy.
+            WordsError: a text cannot be taken.
+            RuntimeBackendError: the encoder is not installed, or the network has no such embedding.
         """
-        if importlib.util.find_spec("lss_bev_ros.words") is None:
-            raise RuntimeBackendError("prompts: this version has no text encoder: leave `prompts` empty")
-        raise RuntimeBackendError("prompts: the text encoder is not connected yet")
+        vectors, background = self._vectors(tuple(texts), embedding)
+        with torch.inference_mode():
+            scores: np.ndarray = prompt_scores(embedding.float(), vectors, background).cpu().numpy()
+        return scores
+
+    def _vectors(self, texts: tuple[str, ...], embedding: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Vectors (P, E) of texts and (J, E) of all known things, on the device of the cells."""
+        known = self._known
+        if known is not None and known[0] == texts and known[1].device == embedding.device:
+            return known[1], known[2]
+        try:
+            if self._interpret is None:
+                self._interpret = Interpreter()
+            prompts = self._interpret(texts)
+        except ImportError as error:
+            raise RuntimeBackendError(
+                f"prompts need the text encoder, which is not installed ({error}): "
+                f"pip install 'lss_bev_ros[words]'"
+            ) from error
+        things = self._interpret.space.things
+        if things.shape[1] != len(embedding):
+            raise RuntimeBackendError(
+                f"prompts: the weights' cells have {len(embedding)} numbers and texts {things.shape[1]}: use "
+                f"weights of this version"
+            )
+        self.notes = prompts.notes
+        made = tuple(torch.from_numpy(each).to(embedding.device) for each in (prompts.vectors, things))
+        self._known = (texts, made[0], made[1])
+        return made[0], made[1]
