@@ -105,6 +105,8 @@ class Answering:
             pose,
             None if track is None or pose is None else track.motion(stamp),
         )
+        if frame_set is None and moment.points is None and not len(self._engine.memory):
+            raise RuntimeBackendError(self._nothing())
         answers = self._engine.answer(moment, self._wanted(), self.senses)
         self._used, self._memory_age = answers.senses, answers.memory_age
         self._topics.publish(answers)
@@ -113,8 +115,8 @@ class Answering:
         return answers
 
     def goes_without_cameras(self) -> bool:
-        """Whether there is something to answer by where no image can be used."""
-        return (self.lidar is not None and not self.lidar.problem()) or len(self._engine.memory) > 0
+        """Whether there may be something to answer by where no image can be used."""
+        return (self.lidar is not None and self.lidar.comes) or len(self._engine.memory) > 0
 
     def statuses(self) -> list[Status]:
         """What is wrong with the senses and the heads, for the diagnostics."""
@@ -147,6 +149,13 @@ class Answering:
         return [Status("senses", OK, ", ".join(self._used or self.senses), values)]
 
     # -- parts ------------------------------------------------------------------------------------------
+
+    def _nothing(self) -> str:
+        """Why there is nothing to answer by."""
+        if self.lidar is None:
+            return "no image can be used, and nothing is remembered"
+        reasons = [self.lidar.problem()] if self.lidar.problem() else self.lidar.notes()
+        return "; ".join(reasons) or "nothing was sensed, and nothing is remembered"
 
     def _wanted(self) -> set[str]:
         wanted = self._topics.wanted()

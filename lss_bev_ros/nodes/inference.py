@@ -104,8 +104,6 @@ class InferenceNode(Node):
         self._lidar: LidarWatch | None = None
         self._problem = ("", -_PROBLEM_SHOWN)
         self._transforms = TransformListener(self._buffer, self)
-        self._image = self.create_publisher(Image, "bev/image", RELIABLE)
-        self._compressed = self.create_publisher(CompressedImage, "bev/image/compressed", RELIABLE)
         self._answering: Answering | None = None
         self._last_images, self._pause = -np.inf, _ALONE
         if is_multi_sense(self.config.weights):
@@ -116,10 +114,15 @@ class InferenceNode(Node):
             assert isinstance(self._engine, MultiSenseEngine), self._engine
             self._answering = Answering(self, self._engine, self.config, self._buffer, self._on_cloud)
         self._blind = self._answering is not None and "cameras" not in self._answering.senses
+        sees_vehicles = self._answering is None or self._answering.sees_vehicles
+        if sees_vehicles:
+            self._image = self.create_publisher(Image, "bev/image", RELIABLE)
+            self._compressed = self.create_publisher(CompressedImage, "bev/image/compressed", RELIABLE)
         if not self._blind:
             self._subscribe()
-        # Last, so that whoever sees it knows that the cameras are subscribed to.
-        self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", latched_qos())
+        if sees_vehicles:
+            # Last, so that whoever sees it knows that the cameras are subscribed to.
+            self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", latched_qos())
         self._diagnostics = DiagnosticsPublisher(self, self._statuses)
         if self.config.lidar and self.config.lidar_check_period > 0:
             self._lidar = LidarWatch(

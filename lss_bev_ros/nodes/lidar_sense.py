@@ -165,6 +165,12 @@ class LidarSense:
             self._mounting = "; ".join(str(problem) for problem in check_lidar(record))
         self._notes = tuple(notes)
 
+    @property
+    def comes(self) -> bool:
+        """Whether clouds come, good or bad."""
+        with self._came:
+            return self._last is not None and time.monotonic() - self._last <= self._stale_after
+
     # -- diagnostics --------------------------------------------------------------------------------
 
     def problem(self) -> str:

@@ -39,12 +39,17 @@ class Rover:
         self._static = node.create_publisher(TFMessage, "/tf_static", latched)
         self._clouds = node.create_publisher(PointCloud2, "lidar_top/points", 10)
         self._odometry = node.create_publisher(Odometry, "odom", 10)
-        mount = Pose.from_yaw(np.pi / 2, (0.9, 0.0, 1.8))
-        self._static.publish(TFMessage(transforms=[messages.transform(mount, "base_link", "lidar_top", 0)]))
+        self.frame = "lidar_top"
+        self.mount(self.frame)
         draw = np.random.default_rng(0)
         ground = np.column_stack([draw.uniform(-30, 30, (3000, 2)), np.full(3000, -1.8)])
         self.points = np.column_stack([ground, draw.uniform(0, 255, 3000), np.full(3000, -1)])
         self.fields = None
+
+    def mount(self, frame):
+        """Tell where the LiDAR is."""
+        pose = Pose.from_yaw(np.pi / 2, (0.9, 0.0, 1.8))
+        self._static.publish(TFMessage(transforms=[messages.transform(pose, "base_link", frame, 0)]))
 
     def drive(self, seconds=0.1, odometry=True, jump=0.0):
         """One cloud, later by so much."""
@@ -55,7 +60,7 @@ class Rover:
             message.pose.pose.position.x = self.x
             message.pose.pose.orientation.w = 1.0
             self._odometry.publish(message)
-        cloud = messages.point_cloud(self.points, self.time, "lidar_top")
+        cloud = messages.point_cloud(self.points, self.time, self.frame)
         if self.fields is not None:
             cloud.fields = [field for field in cloud.fields if field.name in self.fields]
         self._clouds.publish(cloud)
@@ -102,6 +107,10 @@ def await_answer(rover, listener, topic, condition=lambda message: True, turns=6
 def senses_status(node):
     (status,) = (each for each in node._statuses() if each.name == "senses")
     return status
+
+
+def published(node):
+    return {name for name, _ in node.get_publisher_names_and_types_by_node("inference", "/")}
 
 
 def test_lidar_alone_gives_every_answer_that_is_listened_to(rover, listener, start):
@@ -160,9 +169,25 @@ def test_heads_and_senses_that_the_weights_lack_are_one_line_and_others_go_on(ro
     assert status.level == DiagnosticStatus.WARN
     assert "heads: the weights have no traffic_lights" in status.message
     assert "senses: the weights have no radar" in status.message
-    names = {name for name, _ in node.get_publisher_names_and_types_by_node("inference", "/")}
-    assert "/bev/drivable" in names
-    assert "/bev/objects" not in names
+    assert "/bev/drivable" in published(node)
+    assert "/bev/objects" not in published(node)
+
+
+def test_without_the_segmentation_there_is_no_vehicle_grid(rover, listener, start):
+    node = start(senses=["lidar"], heads=["boxes"])
+    listener.listen(Detection3DArray, "bev/objects")
+    await_answer(rover, listener, "bev/objects")
+    bev = {name for name in published(node) if name.startswith("/bev")}
+    assert bev == {"/bev/objects", "/bev/objects/markers", "/bev/objects/label_info"}
+
+
+def test_where_no_images_come_lidar_goes_alone_and_the_cameras_are_named(rover, listener, start):
+    node = start()
+    listener.listen(OccupancyGrid, "bev/occupancy")
+    await_answer(rover, listener, "bev/occupancy")
+    assert senses_status(node).values["used"] in (("lidar",), ("lidar", "memory"))
+    (cameras,) = (each for each in node._statuses() if each.name == "cameras")
+    assert "no images have arrived" in cameras.message
 
 
 def test_an_odometry_that_jumps_is_named_and_the_memory_begins_anew(rover, listener, start):
@@ -241,6 +266,23 @@ def test_a_wrong_cloud_is_named(rover, listener, start, wrong, line):
     assert status.level == DiagnosticStatus.WARN
     rover.points = np.resize(rover.points, (1000, 5)) if len(rover.points) else Rover(listener.node).points
     await_answer(rover, listener, "bev/occupancy")
+
+
+def test_a_cloud_before_its_transform_is_named_and_the_next_one_is_used(rover, listener, start):
+    node = start(senses=["lidar"])
+    listener.listen(OccupancyGrid, "bev/occupancy")
+    await_answer(rover, listener, "bev/occupancy")
+    rover.frame = "elsewhere"
+    deadline = time.monotonic() + 60
+    while "no transform from 'elsewhere'" not in senses_status(node).message:
+        assert time.monotonic() < deadline, senses_status(node).message
+        rover.drive()
+        time.sleep(0.1)
+    (network,) = (each for each in node._statuses() if each.name == "network")
+    assert "no transform from 'elsewhere'" in network.message
+    rover.mount("elsewhere")
+    await_answer(rover, listener, "bev/occupancy")
+    assert "elsewhere" not in senses_status(node).message
 
 
 def test_no_clouds_are_the_reason_that_no_answer_comes(listener, start):
