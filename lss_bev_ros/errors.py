@@ -55,5 +55,9 @@ class DeployError(LssBevError):
     """A model, engine or bundle that cannot be made, compared or used."""
 
 
+class WordsError(LssBevError):
+    """A prompt that cannot be understood, or no text encoder to understand it with."""
+
+
 class RosError(LssBevError):
     """No ROS 2 to run on, a node that did not start, or a bag that does not hold what is asked of it."""

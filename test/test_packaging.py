@@ -23,7 +23,7 @@ setuptools = pytest.importorskip("setuptools")
 ROOT = Path(__file__).resolve().parents[1]
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 LINUX = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "extra": ""}
-CORE = ("", "dataset", "synthetic", "video", "dashboard", "export")
+CORE = ("", "dataset", "synthetic", "video", "dashboard", "export", "words")
 """Extras that a robot's computer may want; `standalone` is not among them, see below."""
 
 

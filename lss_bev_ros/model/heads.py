@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -22,8 +23,13 @@ BOX_NUMBERS = (
     "velocity_x",
     "velocity_y",
 )
-"""Channels of the boxes head behind the heatmaps: the centre's offset from the cell's centre in cells, height of
-the centre in metres, logarithms of the size in metres, yaw, and velocity in metres a second, base_link."""
+"""Channels of the boxes head behind the heatmaps: the centre's offset from the cell's centre in cells, height
+of the centre in metres, logarithms of the size in metres, yaw, and velocity in metres a second, base_link."""
+
+TEMPLATES = 1000
+"""Ways to drive on that the plan head chooses from."""
+PLAN_STEPS, PLAN_STEP = 6, 0.5
+"""Places of a way to drive on: so many, so many seconds apart."""
 
 RARE = -2.19
 """Logit of 0.1, the start of every heatmap (Law and Deng, "CornerNet", section 4.1)."""
@@ -45,7 +51,7 @@ class _Head(nn.Module):
 
 
 class SegmentationHead(nn.Module):
-    """(B, 8, nx, ny) logits of the maps of `SEGMENTS`, each a question of its own: a 1x1 convolution, as in LSS."""
+    """(B, 8, nx, ny) logits of the maps of `SEGMENTS`, each a question of its own: one 1x1 convolution."""
 
     def __init__(self, inputs: int, config: SensesConfig):
         super().__init__()
@@ -89,10 +95,67 @@ class EmbeddingHead(_Head):
 
 
 class PlanHead(_Head):
-    """(B, 1, nx, ny): what it costs to be in a cell (paper, section 3.3, "Shoot")."""
+    """(B, 1, nx, ny): what it costs to be in a cell (paper, section 3.3, "Shoot").
+
+    Attributes:
+        templates: (1000, 6, 2) metres, base_link now: the ways to drive on, clusters of driven ones. They
+            come with the weights.
+        prior: (6, 2) what a metre costs by which a template lies ahead of or beside where the car would be if
+            it went on as it does, before softplus. The paper has none: it plans from a single instant, which
+            does not say how fast the car is.
+    """
+
+    templates: torch.Tensor
 
     def __init__(self, inputs: int, config: SensesConfig):
         super().__init__(inputs, 64, 1)
+        self._grid = config.model.grid
+        self.register_buffer("templates", torch.zeros(TEMPLATES, PLAN_STEPS, 2))
+        self.prior = nn.Parameter(torch.zeros(PLAN_STEPS, 2))
+
+    def scores(self, cost: torch.Tensor, motion: torch.Tensor | None = None) -> torch.Tensor:
+        """How good each template is (paper, equation 2): the softmax over them is the plan's distribution.
+
+        Args:
+            cost: (B, 1, nx, ny) from `forward`.
+            motion: (B, 4) float32: as in `memory.align`, and the seconds between; NaN where it is not known.
+
+        Returns:
+            (B, 1000) float32; the larger, the better.
+        """
+        grid = self._grid
+        nx, ny = grid.shape
+        x = ((self.templates[..., 0] - grid.x_min) / grid.resolution).long().clamp(0, nx - 1)
+        y = ((self.templates[..., 1] - grid.y_min) / grid.resolution).long().clamp(0, ny - 1)
+        cells = (x * ny + y).flatten().expand(len(cost), -1)
+        total = cost.float().flatten(1).gather(1, cells).unflatten(1, x.shape).sum(-1)
+        if motion is None:
+            return -total
+        known = motion.isfinite().all(1)
+        ahead = going_on(torch.where(known[:, None], motion, 1.0))
+        apart = (self.templates - ahead[:, None]).abs()
+        mismatch = (apart * F.softplus(self.prior)).sum((-1, -2))
+        return -total - torch.where(known[:, None], mismatch, 0.0)
+
+
+def going_on(motion: torch.Tensor, steps: int = PLAN_STEPS, step: float = PLAN_STEP) -> torch.Tensor:
+    """Where a car will be that goes on as fast, and turns on as fast, as it did.
+
+    Args:
+        motion: (B, 4) float32: x, y in metres and yaw in radians of base_link now in base_link then, and the
+            seconds between.
+        steps: places.
+        step: seconds between them.
+
+    Returns:
+        (B, steps, 2) metres, base_link now, of a car that drives where it points.
+    """
+    x, y, yaw, seconds = motion.unsqueeze(2).unbind(1)
+    time = (torch.arange(steps, device=motion.device) + 1) * step / seconds
+    # The chord of an arc, and the direction of the chord.
+    half = yaw * time / 2
+    length = torch.hypot(x, y) * x.sign() * time * torch.sinc(half / math.pi)
+    return torch.stack((length * half.cos(), length * half.sin()), -1)
 
 
 HEAD_CLASSES: dict[str, Callable[[int, SensesConfig], nn.Module]] = {

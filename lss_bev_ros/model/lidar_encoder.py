@@ -30,8 +30,8 @@ class LidarEncoder(nn.Module):
         """Encode the clouds of a batch.
 
         Args:
-            points: (P, 5) float32 of all samples: x, y, z in metres, base_link at the frame's stamp; intensity
-                0 to 1, NaN where it is not known; age in seconds, 0 or above.
+            points: (P, 5) float32 of all samples: x, y, z in metres, base_link at the frame's stamp;
+                intensity 0 to 1, NaN where it is not known; age in seconds, 0 or above.
             sample: (P,) int64, the sample that each return belongs to.
             samples: B.
 

@@ -1,7 +1,7 @@
 """One bird's-eye view from cameras, LiDAR and memory, and all answers that are asked of it.
 
 The camera encoder and the BEV encoder are the published ones with their names, so that their checkpoints
-start this network. Any sense may be missing at any time: its map is zero, which training shows the network often.
+start this network. Any sense may be missing at any time: its map is zero, which training often shows it.
 """
 
 from __future__ import annotations
@@ -42,10 +42,11 @@ class Sensed:
 
 
 class Fuser(nn.Module):
-    """The senses' maps through a 3x3 convolution (Liu et al., "BEVFusion", section 3.3), beside the cameras' own.
+    """The senses' maps through a 3x3 convolution (Liu et al., "BEVFusion", section 3.3), beside the cameras'.
 
-    It starts as nothing, so that a published network goes on as it is. What is remembered is added by a convolution of its own, and is no part of what the next frame remembers:
-    an error lives for one frame, and no state drifts over hours (Huang and Huang, "BEVDet4D").
+    It starts as nothing, so that a published network goes on as it is. What is remembered is added by a
+    convolution of its own, and is no part of what the next frame remembers: an error lives for one frame, and
+    no state drifts over hours (Huang and Huang, "BEVDet4D").
     """
 
     def __init__(self, config: SensesConfig):

@@ -26,10 +26,10 @@ from .widths import Widths
 CONSTANTS = ("dx", "bx", "nx", "frustum")
 """State that follows from the configuration and is no parameter."""
 
-_NEVER_RUN = ("camencode.trunk._conv_head.", "camencode.trunk._bn1.", "camencode.trunk._fc.")
+NEVER_RUN = ("camencode.trunk._conv_head.", "camencode.trunk._bn1.", "camencode.trunk._fc.")
 """Names of the classification head, which official checkpoints carry and no prediction reads."""
 
-_COUNTER = ".num_batches_tracked"
+COUNTER = ".num_batches_tracked"
 _LAST = "bevencode.up2.4.weight"
 """The convolution that makes the outputs."""
 
@@ -163,7 +163,7 @@ def read_checkpoint(path: Path, config: ModelConfig | None = None) -> LiftSplatS
     model = LiftSplatShoot(replace(config, widths=Widths.of_state(state)))
     expected = model.state_dict()
     missing = [name for name in expected if name not in state and name not in CONSTANTS]
-    if all(name.startswith(_NEVER_RUN) or name.endswith(_COUNTER) for name in missing):
+    if all(name.startswith(NEVER_RUN) or name.endswith(COUNTER) for name in missing):
         missing = []
     extra = [name for name in state if name not in expected]
     shaped = [n for n, t in expected.items() if n in state and state[n].shape != t.shape]
@@ -398,7 +398,7 @@ def _networks(content: object, where: str, depth: int = 0) -> Iterator[tuple[str
 
 def _needed(state: Mapping[str, object]) -> int:
     """How many entries predictions depend on."""
-    return sum(not name.startswith(_NEVER_RUN) and not name.endswith(_COUNTER) for name in state)
+    return sum(not name.startswith(NEVER_RUN) and not name.endswith(COUNTER) for name in state)
 
 
 def _is_beside(name: str, prefixes: Mapping[str, None]) -> bool:

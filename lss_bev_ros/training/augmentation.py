@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 import torch.nn.functional as F
 
-from ..model import IMAGE_MEAN, IMAGE_STD, ImageTransform, ModelConfig
+from ..model import IMAGE_MEAN, IMAGE_STD, Calibration, ImageTransform, ModelConfig
 from .config import AugmentationConfig, SampleLayout
+from .constant import constant
 
 FULL_WIDTH, FULL_HEIGHT = 1600, 900
 
@@ -50,6 +51,17 @@ class Augmentation:
     def post_translations(self) -> torch.Tensor:
         """(B, N, 3)."""
         return F.pad(self.offset, (0, 1))
+
+
+def geometry(rows: torch.Tensor, augmentation: Augmentation) -> Calibration:
+    """The cameras behind augmented pictures, from (B, N, 21) float32 as in `Sample.calibration`."""
+    return Calibration(
+        rows[..., :9].unflatten(-1, (3, 3)),
+        rows[..., 9:12],
+        rows[..., 12:].unflatten(-1, (3, 3)),
+        augmentation.post_rotations,
+        augmentation.post_translations,
+    )
 
 
 def draw_augmentation(
@@ -163,7 +175,7 @@ def augmented_images(
         indexing="ij",
     )
     at = _undo(torch.stack((u, v), -1), augmentation) * layout.scale
-    size = torch.tensor([layout.width, layout.height], device=device)
+    size = constant((layout.width, layout.height), device)
     grid = (2 * at / size - 1).flatten(0, 1)
     pixels = F.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False) / 255.0
     if finer > 1:
@@ -180,8 +192,8 @@ def augmented_images(
     mean = grey.mean((2, 3), keepdim=True)
     pixels = ((pixels - mean) * contrast + mean) * gain
     pixels = pixels.clamp(0, 1)
-    scale = torch.tensor(IMAGE_STD, device=device)[:, None, None]
-    return (pixels - torch.tensor(IMAGE_MEAN, device=device)[:, None, None]) / scale
+    scale = constant(tuple(IMAGE_STD), device)[:, None, None]
+    return (pixels - constant(tuple(IMAGE_MEAN), device)[:, None, None]) / scale
 
 
 def depth_targets(
@@ -205,7 +217,7 @@ def depth_targets(
         known: (B * N, h, w) bool, whether any surface near the ray lies within the bins and the camera
             takes part.
     """
-    step = torch.tensor([-6.0, -2.0, 2.0, 6.0], device=depth.device)
+    step = constant((-6.0, -2.0, 2.0, 6.0), depth.device)
     dv, du = torch.meshgrid(step, step, indexing="ij")
     around = frustum[0, :, :, None, :2] + torch.stack((du, dv), -1).flatten(0, 1)
     inside = (

@@ -11,6 +11,9 @@ import torch
 from .. import files
 from ..errors import TrainingError
 
+AVERAGE = "average.safetensors"
+"""Averaged weights in the folder of a multi-sense run."""
+
 
 def save_checkpoint(path: Path, state: dict[str, object]) -> None:
     """Write so that a reader finds either the old file or the new one.

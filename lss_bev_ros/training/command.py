@@ -9,8 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from ..errors import TrainingError
+from ..model.senses import HEADS, SensesConfig
 from .bar import shown
 from .config import AugmentationConfig, TrainingConfig
+from .multi_sense.recipe import HELD_OUT, MultiSenseRecipe
+from .place import ranks_from_environment
 
 _RECIPE = TrainingConfig()
 _RECIPE_OPTIONS = {field.name for field in fields(TrainingConfig)}
@@ -18,6 +22,7 @@ _RECIPE_OPTIONS = {field.name for field in fields(TrainingConfig)}
 
 
 def train(
+    context: typer.Context,
     out: Annotated[Path, typer.Argument(help="Folder of the run.")] = Path("runs/train"),
     data: Annotated[str, typer.Option(help="`synthetic`, or a nuScenes data root.")] = "synthetic",
     version: Annotated[str, typer.Option(help="Version of the nuScenes root.")] = "",
@@ -63,11 +68,41 @@ def train(
         float, typer.Option(help="Stop after this many minutes, to resume later. 0: never.")
     ] = 0.0,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the run in OUT.")] = False,
+    senses: Annotated[
+        str, typer.Option(help="Train the multi-sense network: some of cameras,lidar,memory.")
+    ] = "",
+    heads: Annotated[
+        str, typer.Option(help="Its answers: some of segmentation,boxes,occupancy,embedding,plan.")
+    ] = ",".join(HEADS),
+    progress: Annotated[
+        float, typer.Option(help="Share of a multi-sense run that its initial weights have behind them.")
+    ] = 0.0,
+    words: Annotated[
+        Path | None, typer.Option(help="Numpy file of word vectors for the embedding; random ones else.")
+    ] = None,
+    futures: Annotated[
+        Path | None, typer.Option(help="Numpy file of driven futures for the plan's templates.")
+    ] = None,
+    held_out: Annotated[
+        str, typer.Option(help="Kinds that the embedding does not learn, separated by commas.")
+    ] = ",".join(HELD_OUT),
 ) -> None:
     """Train the network; several GPUs with `torchrun --nproc-per-node N -m lss_bev_ros.training.command`."""
     recipe: Any = {name: value for name, value in locals().items() if name in _RECIPE_OPTIONS}
+    if senses:
+        # The recipes' defaults differ.
+        given = {name: value for name, value in recipe.items() if _is_given(context, name)}
+        if data != "synthetic":
+            raise TrainingError(f"--senses trains on synthetic worlds alone: leave --data {data} out")
+        network = SensesConfig(senses=_listed(senses), heads=_listed(heads))
+        multi = MultiSenseRecipe(
+            seconds=60 * minutes, senses=network, progress=progress, held_out=_listed(held_out), **given
+        )
+        _train_multi_sense(
+            out, multi, workers, memory, resume, 60 * pause, scale, str(words or ""), str(futures or "")
+        )
+        return
     from ..model import build_model
-    from .trainer import ranks_from_environment
     from .training import train as run
 
     augmentation = AugmentationConfig(lose_camera=lose_camera)
@@ -91,6 +126,37 @@ def train(
         )
     if rank == 0:
         print(f"{out / 'average.pt'}: " + ", ".join(f"{k} {v:.4f}" for k, v in scores.items()), flush=True)
+
+
+def _train_multi_sense(
+    out: Path,
+    config: MultiSenseRecipe,
+    workers: int,
+    memory: float,
+    resume: bool,
+    pause: float,
+    scale: float,
+    words: str,
+    futures: str,
+) -> None:
+    from .multi_sense.training import train_multi_sense
+
+    rank, _, _ = ranks_from_environment()
+    with shown(rank) as (message, watch):
+        scores = train_multi_sense(
+            out, config, workers, memory, resume, message, watch, pause, scale, words, futures
+        )
+    if rank == 0:
+        print(f"{out}: " + ", ".join(f"{name} {value:.4f}" for name, value in scores.items()), flush=True)
+
+
+def _listed(names: str) -> tuple[str, ...]:
+    return tuple(name for part in names.split(",") if (name := part.strip()))
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
 
 
 if __name__ == "__main__":

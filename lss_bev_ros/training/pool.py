@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ..model import Calibration, ModelConfig
-from .augmentation import Augmentation
+from .augmentation import Augmentation, geometry
 from .config import SampleLayout
 from .sample import Sample
 
@@ -29,14 +29,7 @@ class Batch:
 
     def geometry(self, augmentation: Augmentation) -> Calibration:
         """The cameras behind the augmented pictures."""
-        rows = self.calibration
-        return Calibration(
-            rows[..., :9].unflatten(-1, (3, 3)),
-            rows[..., 9:12],
-            rows[..., 12:].unflatten(-1, (3, 3)),
-            augmentation.post_rotations,
-            augmentation.post_translations,
-        )
+        return geometry(self.calibration, augmentation)
 
 
 class Ring:

@@ -9,7 +9,9 @@ import torch
 
 from ..errors import TrainingError
 from ..model import LiftSplatShoot, ModelConfig
+from ..model.multi_sense_weights import load_multi_sense, write_multi_sense
 from ..model.weights import CONSTANTS, write_weights
+from .checkpoint import AVERAGE
 from .histogram import CENTERS, calibration_error, scores
 
 LAST = "bevencode.up2.4"
@@ -80,15 +82,17 @@ def publish_run(run: Path, out: Path) -> dict[str, float]:
     """Publish the averaged weights of a finished run.
 
     Args:
-        run: its folder, with `average.pt` and `validation_counts.npy`.
+        run: its folder, with `average.pt` and `validation_counts.npy`, or `average.safetensors`.
         out: file to write.
 
     Returns:
-        See `publish`.
+        See `publish`, and `publish_multi_sense`.
 
     Raises:
         TrainingError: the run is not finished, or its weights do not fit.
     """
+    if (run / AVERAGE).is_file():
+        return publish_multi_sense(run, out)
     for name in ("average.pt", "validation_counts.npy"):
         if not (run / name).is_file():
             raise TrainingError(
@@ -96,3 +100,22 @@ def publish_run(run: Path, out: Path) -> dict[str, float]:
             )
     state = torch.load(run / "average.pt", map_location="cpu", weights_only=True)
     return publish(state, np.load(run / "validation_counts.npy"), out, {"licence": "Apache-2.0"})
+
+
+def publish_multi_sense(run: Path, out: Path) -> dict[str, float]:
+    """Publish the averaged weights of a multi-sense run as they are: its losses leave nothing to calibrate.
+
+    Args:
+        run: its folder, with `average.safetensors`.
+        out: file to write.
+
+    Returns:
+        Megabytes of the file.
+
+    Raises:
+        ModelError: the weights are damaged.
+        TrainingError: they cannot be written.
+    """
+    model = load_multi_sense(run / AVERAGE)
+    write_multi_sense(model, out, {"licence": "Apache-2.0"}, TrainingError)
+    return {"megabytes": out.stat().st_size / 1e6}

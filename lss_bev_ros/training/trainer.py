@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,7 +18,9 @@ from ..model.memory_format import channels_last
 from .augmentation import depth_targets, draw_augmentation, narrowed, no_augmentation
 from .average import WeightAverage
 from .checkpoint import load_checkpoint, save_checkpoint
+from .clock import RunClock
 from .config import SampleLayout, TrainingConfig
+from .descent import descend, train_encoder
 from .histogram import scores
 from .journal import Journal, Watch
 from .losses import depth_loss, occupancy_loss, overlap_loss
@@ -91,7 +91,7 @@ class Trainer:
         self._rank, self._ranks = rank, ranks
         self._message = message if message and rank == 0 else lambda _: None
         self._watch = watch or (lambda row: self._message(line(row)))
-        self._began = time.monotonic() if began is None else began
+        self._clock = RunClock(config.steps, config.seconds, self._device, ranks, began)
         model_config = model_config or (model.config if model is not None else ModelConfig())
         self._layout = layout or SampleLayout.of(model_config)
         self._out.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,6 @@ class Trainer:
             self._parameters, lr=config.rate, weight_decay=config.weight_decay, fused=fused
         )
         self._average = WeightAverage(self._model, config.average)
-        self._step, self._elapsed = 0, 0.0
         if resume:
             self._restore()
         self._wrapped: nn.Module = self._network
@@ -144,19 +143,13 @@ class Trainer:
 
     def _prepare(self, model: LiftSplatShoot) -> LiftSplatShoot:
         model = model.train().requires_grad_(True)
-        trunk = model.camencode.trunk
-        # The classification head is part of the checkpoint's names and never runs.
-        for head in (trunk._conv_head, trunk._bn1, trunk._fc):
-            head.requires_grad_(False)
-        published = max(block.drop_connect for block in trunk.blocks)
-        for block in trunk.blocks:
-            block.drop_connect *= self._config.drop_connect / published
+        train_encoder(model.camencode, self._config.drop_connect)
         return channels_last(model.to(self._device))
 
     @property
     def step(self) -> int:
         """Optimiser steps done, those before a resume included."""
-        return self._step
+        return self._clock.step
 
     @property
     def average(self) -> LiftSplatShoot:
@@ -175,29 +168,29 @@ class Trainer:
             pause: stop after so many seconds of this session, to be resumed later; 0 for never.
         """
         config = self._config
-        journal = Journal(self._out, self._device, self._rank, self._step, self._message, self._watch)
+        journal = Journal(self._out, self._device, self._rank, self.step, self._message, self._watch)
         self.load()
         self._message(self._what_is_held())
         # However short the session, it takes some steps and leaves what it can be resumed from.
-        progress, done = self._shared_progress()
+        progress, done = self._clock.progress()
         lines = Interval(config.log_every)
         validations, saves = Interval(config.validate_every), Interval(config.save_every)
-        rates = Rates(self._step, self._pool.added)
+        rates = Rates(self.step, self._pool.added)
         result: dict[str, float] = {}
         while not done:
             figures = self.advance(progress)
             self._drain()
-            if self._step % SHARED_EVERY and self._step < config.steps:
+            if self.step % SHARED_EVERY and self.step < config.steps:
                 continue
-            progress, done = self._shared_progress(pause)
-            if lines.due(self._seconds) and not self._rank:
-                row = rates.row(self._step, self._seconds, config.batch, self._pool.added, self._ranks)
+            progress, done = self._clock.progress(pause)
+            if lines.due(self._clock.seconds) and not self._rank:
+                row = rates.row(self.step, self._clock.seconds, config.batch, self._pool.added, self._ranks)
                 journal.trained(row | self._figures(figures), progress)
             complete = self._validation.added >= self._validated
-            if self._agree(complete and (validations.due(self._seconds) or done)):
+            if self._clock.agree(complete and (validations.due(self._clock.seconds) or done)):
                 result = self.validate()
-                journal.validated(self._step, self._seconds, result)
-            if saves.due(self._seconds) or done:
+                journal.validated(self.step, self._clock.seconds, result)
+            if saves.due(self._clock.seconds) or done:
                 self.save()
         journal.close()
         return result
@@ -228,30 +221,6 @@ class Trainer:
             "gradient": gradient.item(),
             "rate": rate,
         }
-
-    @property
-    def _seconds(self) -> float:
-        return self._elapsed + time.monotonic() - self._began
-
-    def _shared_progress(self, pause: float = 0.0) -> tuple[float, bool]:
-        """How far the run is, 0 to 1, and whether it or this session is over, as rank 0 sees it."""
-        config = self._config
-        progress = self._step / config.steps
-        if config.seconds:
-            progress = max(progress, self._seconds / config.seconds)
-        paused = bool(pause) and time.monotonic() - self._began > pause
-        progress = self._from_first(progress)
-        return progress, progress >= 1.0 or self._agree(paused)
-
-    def _agree(self, wish: bool) -> bool:
-        return bool(self._from_first(float(wish)))
-
-    def _from_first(self, value: float) -> float:
-        if self._ranks == 1:
-            return value
-        shared = torch.tensor([value], dtype=torch.float64, device=self._device)
-        dist.broadcast(shared, 0)
-        return float(shared.item())
 
     def load(self) -> None:
         """Take samples until a run can start: all that there are or fit, or enough of an endless source."""
@@ -312,9 +281,9 @@ class Trainer:
             The loss, the depth loss, the gradient's norm and the learning rate.
         """
         config = self._config
-        order = StepOrder(config.seed, self._step, self._rank)
+        order = StepOrder(config.seed, self.step, self._rank)
         if self._feed is not None:
-            index = self._feed.index(self._step, config.batch)
+            index = self._feed.index(self.step, config.batch)
         else:
             index = order.index(len(self._pool), config.batch, self._source.endless)
         batch = self._pool.batch(index)
@@ -328,7 +297,7 @@ class Trainer:
         ).to(self._device)
         # Stochastic depth draws from the global generator.
         torch.manual_seed(order.generator(2).initial_seed())
-        rate = learning_rate(config.rate, self._step, config.warm_up, progress)
+        rate = learning_rate(config.rate, self.step, config.warm_up, progress)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         images, cells, augmentation = network_input(self._model, batch, augmentation, self._layout)
@@ -348,18 +317,10 @@ class Trainer:
             total = total + config.depth_weight * max(0.0, 1 - progress / 0.75) * extra
         if self._teacher is not None:
             total = total + self._teacher.loss(images, cells, logits, depth)
-        self._optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        gradient = nn.utils.clip_grad_norm_(self._parameters, config.clip)
-        if self._device.type == "cuda":
-            # The fused kernel leaves the weights alone where this is 1, without waiting for the device.
-            vars(self._optimizer).update(found_inf=(~gradient.isfinite()).float(), grad_scale=None)
-            self._optimizer.step()
-        elif gradient.isfinite():
-            self._optimizer.step()
-        self._average.update(self._model, self._step)
-        self._step += 1
-        return loss.detach(), extra.detach(), gradient.detach(), rate
+        gradient = descend(total, self._optimizer, self._parameters, config.clip)
+        self._average.update(self._model, self.step)
+        self._clock.step += 1
+        return loss.detach(), extra.detach(), gradient, rate
 
     def _count(self, logits: torch.Tensor, target: torch.Tensor) -> None:
         """Add a batch to the IoU that the next log line shows."""
@@ -390,8 +351,8 @@ class Trainer:
                 "model": self._model.state_dict(),
                 "average": self._average.model.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
-                "step": self._step,
-                "elapsed": self._seconds,
+                "step": self.step,
+                "elapsed": self._clock.seconds,
                 "world": self._source.next_world,
             },
         )
@@ -408,13 +369,4 @@ class Trainer:
             raise TrainingError(
                 f"{self._out / 'last.pt'} is of another network: start a new run in another folder"
             ) from error
-        self._step, self._elapsed = int(state["step"]), float(state["elapsed"])
-
-
-def ranks_from_environment() -> tuple[int, int, int]:
-    """Rank, number of ranks and local rank that torchrun gave, or 0, 1, 0."""
-    rank, ranks, local = (
-        int(os.environ.get(name, default))
-        for name, default in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
-    )
-    return rank, ranks, local
+        self._clock.resume(int(state["step"]), float(state["elapsed"]))

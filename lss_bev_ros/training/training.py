@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 
 from .. import files
 from ..errors import TrainingError
@@ -16,9 +15,10 @@ from ..model import LiftSplatShoot, ModelConfig
 from .checkpoint import next_world
 from .config import SampleLayout, TrainingConfig
 from .parcels import ParcelSource
+from .place import Place, together
 from .pool import sample_bytes
 from .source import DatasetSource, Source, SyntheticSource, world_plans
-from .trainer import Trainer, ranks_from_environment
+from .trainer import Trainer
 
 SYNTHETIC = "synthetic"
 GPU_SCALE, CPU_SCALE = 0.33, 0.24
@@ -71,11 +71,9 @@ def train(
     """
     began = time.monotonic()
     config = config or TrainingConfig()
-    rank, ranks, local = ranks_from_environment()
-    cuda = torch.cuda.is_available() if device == "auto" else device == "cuda"
-    if cuda and not torch.cuda.is_available():
-        raise TrainingError("device cuda: PyTorch finds no GPU here; use cpu, or install PyTorch with CUDA")
-    target = torch.device("cuda", local) if cuda else torch.device("cpu")
+    place = Place.of_environment(device)
+    rank, ranks, target = place.rank, place.ranks, place.device
+    cuda = target.type == "cuda"
     layout = SampleLayout.of(
         model.config if model is not None else ModelConfig(), scale or (GPU_SCALE if cuda else CPU_SCALE)
     )
@@ -94,42 +92,36 @@ def train(
         source = DatasetSource(data, version, layout, rank, ranks)
     trainer: Trainer | None = None
     try:
-        if cuda:
-            torch.cuda.set_device(target)
-            # Trying every algorithm takes minutes beside the drawing; cuDNN's own choice is hardly slower.
-            torch.backends.cudnn.benchmark = False
-            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-        if ranks > 1:
-            dist.init_process_group("nccl" if cuda else "gloo", rank=rank, world_size=ranks)
-        if not memory_gb:
-            memory_gb = max(1.0, torch.cuda.mem_get_info(target)[0] / 1e9 - 32) if cuda else 2.0
-        memory = memory_gb * 1e9
-        if isinstance(source, ParcelSource):
-            samples = POOL + source.validation_samples
-            memory = min(
-                memory, samples * sample_bytes(layout, ModelConfig() if model is None else model.config)
+        with together(place):
+            if not memory_gb:
+                memory_gb = max(1.0, torch.cuda.mem_get_info(target)[0] / 1e9 - 32) if cuda else 2.0
+            memory = memory_gb * 1e9
+            if isinstance(source, ParcelSource):
+                samples = POOL + source.validation_samples
+                memory = min(
+                    memory, samples * sample_bytes(layout, ModelConfig() if model is None else model.config)
+                )
+            trainer = Trainer(
+                config,
+                source,
+                Path(out),
+                layout=layout,
+                device=target,
+                memory=memory,
+                rank=rank,
+                ranks=ranks,
+                resume=resume,
+                message=message,
+                began=began,
+                model=model,
+                teacher=teacher,
+                watch=watch,
+                readers=workers or share,
             )
-        trainer = Trainer(
-            config,
-            source,
-            Path(out),
-            layout=layout,
-            device=target,
-            memory=memory,
-            rank=rank,
-            ranks=ranks,
-            resume=resume,
-            message=message,
-            began=began,
-            model=model,
-            teacher=teacher,
-            watch=watch,
-            readers=workers or share,
-        )
-        if rank == 0:
-            facts = {"data": data, "ranks": ranks, "recipe": config.description()}
-            files.write_json(Path(out) / "run.json", facts, TrainingError)
-        return trainer.run(pause)
+            if rank == 0:
+                facts = {"data": data, "ranks": ranks, "recipe": config.description()}
+                files.write_json(Path(out) / "run.json", facts, TrainingError)
+            return trainer.run(pause)
     except torch.cuda.OutOfMemoryError as error:
         raise TrainingError(
             f"{target}: too little memory for batches of {config.batch} beside {memory_gb:.1f} GB of "
@@ -139,5 +131,3 @@ def train(
         if trainer is not None:
             trainer.close()
         source.close()
-        if dist.is_initialized():
-            dist.destroy_process_group()

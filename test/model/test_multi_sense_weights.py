@@ -1,0 +1,59 @@
+"""What is written is read, with its configuration, and what is no such file is refused in one line."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lss_bev_ros.errors import ModelError
+from lss_bev_ros.geometry import BevGrid
+from lss_bev_ros.model import ModelConfig
+from lss_bev_ros.model.multi_sense import MultiSense
+from lss_bev_ros.model.multi_sense_weights import load_multi_sense, read_config, write_multi_sense
+from lss_bev_ros.model.senses import SensesConfig
+
+CONFIG = SensesConfig(
+    ModelConfig(64, 96, depth_min=2.0, depth_max=10.0, channels=8, grid=BevGrid(-8, 8, -8, 8, 0.5)),
+    ("cameras", "memory"),
+    ("segmentation", "plan"),
+    embedding=16,
+)
+
+
+def test_a_network_comes_back_as_it_was(tmp_path):
+    torch.manual_seed(0)
+    model = MultiSense(CONFIG)
+    model.heads["plan"].templates.normal_()
+    path = tmp_path / "multi.safetensors"
+    write_multi_sense(model, path, {"licence": "Apache-2.0"})
+    back = load_multi_sense(path)
+    assert back.config == CONFIG
+    assert not back.training
+    for name, tensor in back.state_dict().items():
+        if name.startswith(("camencode.trunk._conv_head", "camencode.trunk._bn1", "camencode.trunk._fc")):
+            continue
+        if tensor.is_floating_point() and name not in ("frustum", "dx", "bx"):
+            assert torch.equal(tensor, model.state_dict()[name].half().float()), name
+
+
+def test_the_published_network_is_none(tmp_path):
+    from lss_bev_ros.model.weights import BUILTIN
+
+    assert read_config(BUILTIN["builtin"]) is None
+    with pytest.raises(ModelError, match="which senses"):
+        load_multi_sense(BUILTIN["builtin"])
+
+
+def test_what_is_no_such_file_is_named(tmp_path):
+    with pytest.raises(ModelError, match="no weights at"):
+        load_multi_sense(tmp_path / "none.safetensors")
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"not one")
+    with pytest.raises(ModelError, match="truncated"):
+        load_multi_sense(broken)
+
+
+def test_the_whole_network_ships_in_thirty_megabytes(tmp_path):
+    path = tmp_path / "multi.safetensors"
+    write_multi_sense(MultiSense(), path, {})
+    assert path.stat().st_size < 30e6
