@@ -13,7 +13,7 @@ from ..geometry import BevGrid, Box, Camera, Pose, Rig
 from ..images import inspect
 from .data_file import read_file
 from .lidar_file import read_points
-from .street_map import read_street_map
+from .street_map import StreetMap, read_street_map
 from .voxels import Voxels, read_voxels
 
 LIDAR_NAME = "lidar_top"
@@ -156,14 +156,33 @@ class Keyframe:
         Raises:
             DatasetError: the map is damaged.
         """
+        street_map = self._street_map()
+        return street_map and street_map.raster(self.ego, grid or BevGrid())
+
+    def map_lines(self, grid: BevGrid | None = None) -> dict[str, tuple[np.ndarray, ...]] | None:
+        """The lines of `map_raster` themselves.
+
+        Args:
+            grid: as there; what lies outside is cut off.
+
+        Returns:
+            By the names of `street_map.LINES`, polylines (N, 2) float64, metres, base_link; None as there.
+
+        Raises:
+            DatasetError: the map is damaged.
+        """
+        street_map = self._street_map()
+        return street_map and street_map.lines(self.ego, grid or BevGrid())
+
+    def _street_map(self) -> StreetMap | None:
         path = self.truth.street_map
-        if path is None or not path.is_file():
-            where = f"{path}: no such map" if path else "log.json names no location"
-            self.truth.missing["map"] = (
-                f"{where}, so there is no truth of roads; unpack nuScenes' map expansion (v1.3) into maps"
-            )
-            return None
-        return read_street_map(path).raster(self.ego, grid or BevGrid())
+        if path is not None and path.is_file():
+            return read_street_map(path)
+        where = f"{path}: no such map" if path else "log.json names no location"
+        self.truth.missing["map"] = (
+            f"{where}, so there is no truth of roads; unpack nuScenes' map expansion (v1.3) into maps"
+        )
+        return None
 
     def voxels(self, grid: BevGrid | None = None) -> Voxels | None:
         """What fills the space around the car, of the data set's occupancy labels.

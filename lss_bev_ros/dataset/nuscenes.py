@@ -215,6 +215,7 @@ class NuScenesReader:
                     num_lidar_pts=int(index.box_counts[i, 1]),
                     vehicle=is_vehicle_category(index.box_category[i], self._vehicles),
                     attribute=index.box_attribute[i],
+                    num_radar_pts=int(index.box_counts[i, 2]),
                 )
             )
         return tuple(boxes)

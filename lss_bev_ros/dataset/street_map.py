@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ _FINE = 4
 """The rim of the roads is found on cells so many times as small."""
 _MARGIN = 2
 """Cells around the grid on which it is found too, so that the grid's own border is no rim."""
-_PIECE, _ASIDE = 3.0, 1.5
+_PIECE, _ASIDE = 4.0, 1.5
 """An outline is looked at in pieces of so many of these cells, so many cells to both sides of it."""
 _MAPS_KEPT = 4
 
@@ -72,12 +73,35 @@ class StreetMap:
             rasters[name] = np.zeros(grid.shape, bool)
             for rings in self._around(name, ego, grid):
                 fill_rings(rasters[name], [to_cells(ring, ego, grid) for ring in rings])
-        lanes = np.zeros(grid.shape, np.uint8)
-        for (line,) in self._around("dividers", ego, grid):
-            draw_line(lanes, to_cells(line, ego, grid), closed=False)
-        rasters["lane_boundary"] = lanes.astype(bool)
-        rasters["road_boundary"] = self._rim(ego, grid)
+        for name, lines in self._lines(ego, grid).items():
+            cells = np.zeros(grid.shape, np.uint8)
+            for line in lines:
+                draw_line(cells, line, closed=False)
+            rasters[name] = cells.astype(bool)
         return rasters
+
+    def lines(self, ego: Pose, grid: BevGrid) -> dict[str, tuple[np.ndarray, ...]]:
+        """The lines of `raster` themselves, where they pass through the grid.
+
+        Args:
+            ego: base_link in the world; its yaw and place count.
+            grid: cells, base_link.
+
+        Returns:
+            By the names of `LINES`, polylines (N, 2) float64, metres, base_link.
+        """
+        origin, sides = np.array([grid.x_min, grid.y_min]), np.array(grid.shape)
+        return {
+            name: tuple(
+                origin + (part + 0.5) * grid.resolution for line in lines for part in _within(line, sides)
+            )
+            for name, lines in self._lines(ego, grid).items()
+        }
+
+    def _lines(self, ego: Pose, grid: BevGrid) -> dict[str, list[np.ndarray]]:
+        """Polylines (N, 2) in cells of the grid, by the names of `LINES`; they go on outside of it."""
+        dividers = [to_cells(line, ego, grid) for (line,) in self._around("dividers", ego, grid)]
+        return dict(zip(LINES, (dividers, self._rim(ego, grid)), strict=True))
 
     @cached_property
     def _bounds(self) -> dict[str, np.ndarray]:
@@ -90,13 +114,13 @@ class StreetMap:
     def _around(self, name: str, ego: Pose, grid: BevGrid) -> list[Rings]:
         """The shapes of a layer that may meet a grid."""
         corners = np.array([(x, y, 0.0) for x in (grid.x_min, grid.x_max) for y in (grid.y_min, grid.y_max)])
-        places = Pose.from_yaw(ego.yaw, ego.translation).apply(corners)[:, :2]
+        places = Pose.from_yaw(ego.yaw).apply(corners)[:, :2] + ego.translation[:2]
         low, high = places.min(0) - grid.resolution, places.max(0) + grid.resolution
         bounds = self._bounds[name]
         near = (bounds[:, :2] <= high).all(1) & (bounds[:, 2:] >= low).all(1)
         return [getattr(self, name)[row] for row in np.flatnonzero(near)]
 
-    def _rim(self, ego: Pose, grid: BevGrid) -> np.ndarray:
+    def _rim(self, ego: Pose, grid: BevGrid) -> list[np.ndarray]:
         margin = _MARGIN * grid.resolution
         fine = BevGrid(
             grid.x_min - margin,
@@ -106,47 +130,82 @@ class StreetMap:
             grid.resolution / _FINE,
         )
         shapes = self._around("roads" if self.roads else "drivable", ego, fine)
-        roads = np.zeros(fine.shape, bool)
         rings = [[to_cells(ring, ego, fine) for ring in shape] for shape in shapes]
+        roads, drawn = np.zeros(fine.shape, bool), np.zeros(fine.shape, np.uint8)
         for shape in rings:
             fill_rings(roads, shape)
-        rim = np.zeros(grid.shape, np.uint8)
+        rim = []
         for ring in (ring for shape in rings for ring in shape):
-            for line in _outer(ring, roads):
-                draw_line(rim, (line + 0.5) / _FINE - 0.5 - _MARGIN, closed=False)
-        return rim.astype(bool)
+            # A lane's side that is a road segment's too is one line.
+            for line in list(_outer(ring, roads, drawn)):
+                draw_line(drawn, line, closed=False, width=3)
+                rim.append((line + 0.5) / _FINE - 0.5 - _MARGIN)
+        return rim
 
 
-def _outer(ring: np.ndarray, roads: np.ndarray) -> Iterator[np.ndarray]:
-    """The lines (N, 2) of a ring (M, 2) that have road on one side only, all in cells of `roads`."""
-    following = np.roll(ring, -1, 0)
-    near = ((np.maximum(ring, following) > -1) & (np.minimum(ring, following) < roads.shape)).all(1)
-    begin, step = ring[near], (following - ring)[near]
+def _outer(ring: np.ndarray, roads: np.ndarray, drawn: np.ndarray) -> Iterator[np.ndarray]:
+    """The lines (N, 2) of a ring (M, 2) that have road on one side only and are not drawn yet, in cells."""
+    step = np.roll(ring, -1, 0) - ring
     length = np.hypot(*step.T)
-    begin, step, length = begin[length > 0], step[length > 0], length[length > 0]
-    count = np.ceil(length / _PIECE).astype(np.int64)
+    begin, step, length = ring[length > 0], step[length > 0], length[length > 0]
+    near = ((np.maximum(begin, begin + step) > -1) & (np.minimum(begin, begin + step) < roads.shape)).all(1)
+    count = np.where(near, np.ceil(length / _PIECE), 1).astype(np.int64)
     edge = np.repeat(np.arange(len(begin)), count)
     part = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
-    share = ((part + 0.5) / count[edge])[:, None]
-    aside = np.stack([-step[:, 1], step[:, 0]], -1) / length[:, None] * _ASIDE
-    middle = begin[edge] + share * step[edge]
-    sides = [_road_at(middle + sign * aside[edge], roads) for sign in (1, -1)]
-    rim = sides[0] != sides[1]
-    whole = np.bincount(edge, ~rim, minlength=len(begin)) == 0
-    for row in np.flatnonzero(whole):
-        yield np.stack([begin[row], begin[row] + step[row]])
-    for row in np.flatnonzero(rim & ~whole[edge]):
-        half = step[edge[row]] / count[edge[row]] / 2
-        yield np.stack([middle[row] - half, middle[row] + half])
+    starts, middle, ends = (
+        begin[edge] + ((part + share) / count[edge])[:, None] * step[edge] for share in (0.0, 0.5, 1.0)
+    )
+    aside = (np.stack([-step[:, 1], step[:, 0]], -1) / length[:, None] * _ASIDE)[edge]
+    rim = near[edge] & (_at(middle + aside, roads) != _at(middle - aside, roads))
+    # What only begins or ends at another line is no part of it.
+    rim &= ~(_at(starts, drawn) & _at(middle, drawn) & _at(ends, drawn))
+    if rim.all():
+        yield np.concatenate([begin, begin[:1]])
+        return
+    # From a piece that is no rim on, a run of pieces that are is a line; within an edge it needs no places.
+    first = int(np.argmin(rim))
+    rim, part, starts = np.roll(rim, -first), np.roll(part, -first), np.roll(starts, -first, 0)
+    change = np.flatnonzero(np.diff(rim.astype(np.int8), append=0))
+    for before, last in change.reshape(-1, 2):
+        corners = np.flatnonzero(part[before + 2 : last + 1] == 0) + before + 2
+        yield starts[[before + 1, *corners, (last + 1) % len(starts)]]
 
 
-def _road_at(places: np.ndarray, roads: np.ndarray) -> np.ndarray:
-    """(N,) bool, whether places (N, 2), in cells, are road; outside of all cells is none."""
-    cells = np.round(places).astype(np.int64)
-    inside = ((cells >= 0) & (cells < roads.shape)).all(1)
-    found = np.zeros(len(cells), bool)
-    found[inside] = roads[tuple(cells[inside].T)]
+def _at(places: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """(N,) bool, whether places (N, 2) lie in cells that are marked; outside of all cells nothing is."""
+    index = np.round(places).astype(np.int64)
+    inside = ((index >= 0) & (index < cells.shape)).all(1)
+    found = np.zeros(len(index), bool)
+    found[inside] = cells[tuple(index[inside].T)]
     return found
+
+
+def _within(line: np.ndarray, sides: np.ndarray) -> Iterator[np.ndarray]:
+    """The parts of a line (N, 2) that lie in cells 0 to `sides`, whose centres are whole numbers."""
+    low, high = -0.5, sides - 0.5
+    part: list[np.ndarray] = []
+    for begin, end in pairwise(line):
+        way = end - begin
+        with np.errstate(divide="ignore", invalid="ignore"):
+            bounds = np.sort([(low - begin) / way, (high - begin) / way], axis=0)
+        parallel = way == 0
+        bounds[:, parallel] = [[-np.inf], [np.inf]]
+        enter, leave = max(0.0, bounds[0].max()), min(1.0, bounds[1].min())
+        beside = parallel & ((begin < low) | (begin > high))
+        if beside.any() or enter >= leave:
+            if part:
+                yield np.array(part)
+            part = []
+            continue
+        if enter > 0 and part:
+            yield np.array(part)
+            part = []
+        part = [*part, begin + leave * way] if part else [begin + enter * way, begin + leave * way]
+        if leave < 1:
+            yield np.array(part)
+            part = []
+    if part:
+        yield np.array(part)
 
 
 def read_street_map(path: Path) -> StreetMap:

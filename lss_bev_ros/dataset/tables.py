@@ -452,13 +452,11 @@ class Tables:
             before += digest(str(record.get("prev") or ""))
             after += digest(str(record.get("next") or ""))
             visibility = record.get("visibility_token")
-            points = record.get("num_lidar_pts")
             counts.append(levels.get(str(visibility), _numbered(visibility)))
-            counts.append(
-                max(-1, int(points)) if isinstance(points, (int, float)) and points == points else -1
-            )
+            counts.append(_counted(record.get("num_lidar_pts"), -1))
+            counts.append(_counted(record.get("num_radar_pts"), 0))
         self._box_sample = np.array(sample, dtype=np.int32)
-        self._box_counts = np.array(counts, dtype=np.int32).reshape(-1, 2)
+        self._box_counts = np.array(counts, dtype=np.int32).reshape(-1, 3)
         self._boxes = np.empty((len(sample), 13))
         self._boxes[:, :10] = np.frombuffer(numbers, dtype=np.float64).reshape(-1, 10)
         del numbers
@@ -563,6 +561,12 @@ def _find(known: np.ndarray, asked: np.ndarray) -> np.ndarray:
 def _field(record: dict, word: str, kind: type):
     """The value of a kind whose field has `word` in its name, such as T4's `camera_distortion`."""
     return next((value for name, value in record.items() if word in name and isinstance(value, kind)), None)
+
+
+def _counted(points: object, unknown: int) -> int:
+    if isinstance(points, (int, float)) and abs(points) < 1 << 31:  # which is false of NaN
+        return max(unknown, int(points))
+    return unknown
 
 
 def _numbered(token: object) -> int:

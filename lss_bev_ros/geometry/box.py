@@ -25,6 +25,8 @@ class Box:
         num_lidar_pts: LiDAR returns inside the box, -1 where nobody counted them.
         vehicle: whether it counts as a vehicle; None lets the category tell.
         attribute: what it does, as the data set names it, such as `vehicle.moving`; empty where unknown.
+        num_radar_pts: radar returns inside the box, 0 where nobody counted them: nuScenes' detection task
+            leaves out boxes that neither LiDAR nor radar hit.
     """
 
     pose: Pose
@@ -36,6 +38,7 @@ class Box:
     num_lidar_pts: int = 0
     vehicle: bool | None = None
     attribute: str = ""
+    num_radar_pts: int = 0
 
     @property
     def is_vehicle(self) -> bool:

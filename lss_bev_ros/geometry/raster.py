@@ -60,7 +60,8 @@ def to_cells(points: np.ndarray, ego: Pose, grid: BevGrid) -> np.ndarray:
     cos, sin = np.cos(ego.yaw), np.sin(ego.yaw)
     local = (points - ego.translation[:2]) @ np.array([[cos, -sin], [sin, cos]])
     corner = np.array([grid.x_min, grid.y_min])
-    return (local - corner) / grid.resolution - 0.5
+    cells: np.ndarray = (local - corner) / grid.resolution - 0.5
+    return cells
 
 
 def fill_rings(canvas: np.ndarray, rings: Sequence[np.ndarray]) -> None:
@@ -94,18 +95,19 @@ def fill_rings(canvas: np.ndarray, rings: Sequence[np.ndarray]) -> None:
     canvas[top:bottom, left : right - 1] |= inside
 
 
-def draw_line(canvas: np.ndarray, places: np.ndarray, closed: bool) -> None:
-    """Mark the cells that a line passes through, one cell wide.
+def draw_line(canvas: np.ndarray, places: np.ndarray, closed: bool, width: int = 1) -> None:
+    """Mark the cells that a line passes through.
 
     Args:
         canvas: (nx, ny) uint8, indexed [x, y].
         places: (N, 2), from `to_cells`.
         closed: whether the last place is joined to the first.
+        width: of the line, cells.
     """
     if len(places) and _near(canvas, places):
         # Rows are x and columns y; OpenCV takes (column, row), here in 1 / 64 of a cell.
         points = np.clip(places[:, ::-1], -_LIMIT, _LIMIT) * (1 << _SHIFT)
-        cv2.polylines(canvas, [np.round(points).astype(np.int32)], closed, 1, shift=_SHIFT)
+        cv2.polylines(canvas, [np.round(points).astype(np.int32)], closed, (1,), width, shift=_SHIFT)
 
 
 def _near(canvas: np.ndarray, places: np.ndarray) -> bool:

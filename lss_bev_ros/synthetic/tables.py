@@ -232,7 +232,8 @@ class TableWriter:
             if not moves or still & set(row["attribute_tokens"]):
                 continue
             stamp = samples[row["sample_token"]]["timestamp"]
-            before, after = annotations.get(row["prev"]), row
+            before: dict | None = annotations.get(row["prev"])
+            after: dict | None = row
             for _ in range(FUTURE // KEYFRAME_PERIOD):
                 after = annotations.get(after["next"]) if after else None
             if before is None or after is None:

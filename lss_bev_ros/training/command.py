@@ -78,7 +78,7 @@ def train(
         float, typer.Option(help="Share of a multi-sense run that its initial weights have behind them.")
     ] = 0.0,
     words: Annotated[
-        Path | None, typer.Option(help="Numpy file of word vectors for the embedding; random ones else.")
+        Path | None, typer.Option(help="File of word vectors for the embedding; by default those that ship.")
     ] = None,
     futures: Annotated[
         Path | None, typer.Option(help="Numpy file of driven futures for the plan's templates.")

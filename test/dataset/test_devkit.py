@@ -44,6 +44,7 @@ def test_the_index_is_what_the_devkit_says(root):
             assert index.box_counts[row].tolist() == [
                 int(record["visibility_token"]),
                 record["num_lidar_pts"],
+                record["num_radar_pts"],
             ]
         tokens = {sample["token"]: row for row, sample in enumerate(samples)}
         wanted = [

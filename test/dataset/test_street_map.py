@@ -104,6 +104,49 @@ def test_the_road_ends_where_no_road_segment_and_no_lane_goes_on(maker, tmp_path
     assert not found.any()
 
 
+def length(lines) -> float:
+    return sum(float(np.linalg.norm(np.diff(line, axis=0), axis=1).sum()) for line in lines)
+
+
+def test_lines_are_those_of_the_map_up_to_the_grids_border(maker, tmp_path):
+    lines = read_street_map(maker.write(tmp_path / "map.json")).lines(Pose.identity(), GRID)
+    assert tuple(lines) == LINES
+    long, short = lines["lane_boundary"]
+    np.testing.assert_allclose(long, [[-10, 1.3], [10, 1.3]])
+    np.testing.assert_allclose(short, [[-10, -1.8], [-5.2, -1.8]])
+    kerbs = lines["road_boundary"]
+    assert length(kerbs) == pytest.approx(40.0), "each kerb once, though a lane's side lies along one of them"
+    for line in kerbs:
+        np.testing.assert_allclose(np.abs(line[:, 1]), 4.0)
+
+
+def test_a_line_that_leaves_the_grid_and_comes_back_is_two(maker, tmp_path):
+    maker.tables["lane_divider"], maker.tables["road_divider"] = [], []
+    maker.line("lane_divider", [(-5, 6), (0, 14), (5, 6), (5, 5)])
+    maker.line("lane_divider", [(-12, 0), (-12, 5)])
+    left, right = read_street_map(maker.write(tmp_path / "m.json")).lines(Pose.identity(), GRID)[
+        "lane_boundary"
+    ]
+    np.testing.assert_allclose(left, [[-5, 6], [-2.5, 10]])
+    np.testing.assert_allclose(right, [[2.5, 10], [5, 6], [5, 5]])
+
+
+def test_lines_turn_with_the_car(maker, tmp_path):
+    street = read_street_map(maker.write(tmp_path / "map.json"))
+    # The divider at y = 1.3 is 0.7 m to the right of a car at y = 2 that looks along x, and before one that
+    # looks down.
+    (line, *_) = street.lines(Pose.from_yaw(-np.pi / 2, (0.0, 2.0, 0.0)), GRID)["lane_boundary"]
+    np.testing.assert_allclose(np.sort(line, axis=0), [[0.7, -10], [0.7, 10]], atol=1e-9)
+
+
+def test_an_islands_kerb_is_closed(maker, tmp_path):
+    maker.tables["road_segment"] = maker.tables["lane"] = []
+    kerbs = read_street_map(maker.write(tmp_path / "map.json")).lines(Pose.identity(), GRID)["road_boundary"]
+    (island,) = (line for line in kerbs if np.abs(line).max() < 4.5)
+    np.testing.assert_allclose(island[0], island[-1])
+    assert length([island]) == pytest.approx(8.0)
+
+
 def test_a_car_sees_the_map_from_where_it_is(maker, tmp_path):
     street = read_street_map(maker.write(tmp_path / "map.json"))
     # Two metres to the left of the middle, looking against x.

@@ -87,6 +87,7 @@ def test_missing_truth_is_none_and_a_notice_to_whoever_asked(maker, small_root):
     frame, _ = reader.keyframes("scene-0001")
     assert reader.notices == ()
     assert frame.map_raster() is None
+    assert frame.map_lines() is None
     assert frame.voxels() is None
     roads, voxels = reader.notices
     assert "log.json names no location" in roads

@@ -128,6 +128,33 @@ def test_the_devkit_finds_the_same_dividers(devkit, layers):
         assert nodes == record["node_tokens"]
 
 
+def test_roads_end_at_the_kerbs_to_the_millimetre(devkit, layers, root, places):
+    from shapely import affinity
+    from shapely.geometry import LinearRing, LineString, MultiLineString, box
+
+    kerbs = MultiLineString([LinearRing(ring) for ring in layers.road_boundary])
+    dividers = MultiLineString([LineString(line) for line in (*layers.lane_divider, *layers.road_divider)])
+    street = read_street_map(root / "maps" / "expansion" / f"{LOCATION}.json")
+    for ego in places:
+        square = affinity.rotate(box(-50, -50, 50, 50), np.degrees(ego.yaw), origin=(0, 0))
+        square = affinity.translate(square, *ego.translation[:2])
+        lines = {
+            name: [
+                LineString(ego.apply(np.column_stack([line, np.zeros(len(line))]))[:, :2]) for line in found
+            ]
+            for name, found in street.lines(ego, GRID).items()
+        }
+        far = max(
+            kerbs.distance(line.interpolate(d))
+            for line in lines["road_boundary"]
+            for d in range(0, int(line.length), 2)
+        )
+        assert far < 0.01
+        for name, true in (("road_boundary", kerbs), ("lane_boundary", dividers)):
+            whole = true.intersection(square).length
+            assert abs(sum(line.length for line in lines[name]) / whole - 1) < 0.01, name
+
+
 def test_all_polygons_are_valid(devkit):
     assert len(devkit.polygon) > 300
     for record in devkit.polygon:

@@ -23,7 +23,7 @@ from ..training import GPU_SCALE
 from .recipe import MultiSenseRecipe
 from .templates import read_futures, templates
 from .trainer import MultiSenseTrainer
-from .words import read_words
+from .words import words_of
 
 POOL = 12_000
 """Drawn pairs that a rank keeps; older ones make room for new ones."""
@@ -56,7 +56,7 @@ def train_multi_sense(
         watch: takes the figures of every log line.
         pause: stop after so many seconds, to be resumed later; 0 for never.
         scale: size of the pictures that are kept, 1 for 1600 x 900; 0 for 0.33.
-        words: file of word vectors, see `read_words`; random ones where none is given.
+        words: file of word vectors, see `read_words`; those that ship where none is given.
         futures: file of driven futures for the plan's templates, see `read_futures`; drawn ones where none
             is given.
 
@@ -73,7 +73,7 @@ def train_multi_sense(
         raise TrainingError("pairs are drawn on a CUDA GPU, and PyTorch finds none here: train where one is")
     place = Place.of_environment("cuda")
     model = start_model(config.start, config.senses, config.seed, futures)
-    vectors = read_words(Path(words), config.senses.embedding) if words else None
+    vectors = words_of(words, config.senses.embedding)
     try:
         from ...synthetic.lidar import COLUMNS, RINGS
         from .parcels import PairSource

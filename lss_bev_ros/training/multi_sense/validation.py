@@ -23,9 +23,9 @@ from .variation import no_variation, odometry
 
 MODES = {
     "cameras": ("cameras",),
-    "cameras+memory": ("cameras", "memory"),
+    "cameras_memory": ("cameras", "memory"),
     "lidar": ("lidar",),
-    "cameras+lidar": ("cameras", "lidar"),
+    "cameras_lidar": ("cameras", "lidar"),
     "all": ("cameras", "lidar", "memory"),
 }
 LINES = ("lane_boundary", "road_boundary")
@@ -247,12 +247,13 @@ def _voxels(logits: torch.Tensor, targets: Targets) -> torch.Tensor:
 
 
 def _words(embedding: torch.Tensor, judged: Judged) -> torch.Tensor:
-    """(2, 2): columns whose thing's word is the nearest of all things', and columns; learned, held out."""
+    """(2, 2): columns in sight whose thing's word is nearest of all, and columns; learned, held out."""
     near = torch.einsum("bexy,te->btxy", embedding.float(), judged.words)
     near[:, 0] = -2
     things = judged.targets.things
     right = near.argmax(1) == things
-    learned, other = judged.known[things], ~judged.known[things] & (things > 0)
+    plain = judged.targets.plain
+    learned, other = judged.known[things] & plain, ~judged.known[things] & plain
     return torch.stack(
         (
             torch.stack(((right & learned).sum(), learned.sum())),

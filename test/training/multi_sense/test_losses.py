@@ -87,7 +87,8 @@ def test_words_that_are_held_out_are_neither_learned_nor_negatives():
     known = torch.tensor([False, True, True, False, True])
     things = torch.tensor([[[1, 2, 3, 0]]])
     embedding = F.normalize(torch.randn(1, 8, 1, 4), dim=1).requires_grad_()
-    lost = word_loss(embedding, things, words, known)
+    plain = torch.ones(1, 1, 4, dtype=torch.bool)
+    lost = word_loss(embedding, things, plain, words, known)
     expected = []
     for column, thing in enumerate((1, 2)):
         near = embedding[0, :, 0, column] @ words[[1, 2, 4]].T / TEMPERATURE
