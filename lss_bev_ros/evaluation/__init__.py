@@ -7,6 +7,7 @@ from .evaluator import Evaluator, FrameScore
 from .lanes import BoundaryScore, LaneScore
 from .lidar import LidarGrid, LidarReference
 from .metrics import AnnotationScore
+from .multi_sense import evaluate_settings
 from .occupancy import RayScore, VoxelScore
 from .offline import evaluate_dataset
 from .planning import PlanScore
@@ -45,6 +46,7 @@ __all__ = [
     "VoxelScore",
     "evaluate_dataset",
     "evaluate_robustness",
+    "evaluate_settings",
     "report_table",
     "robustness_table",
     "settings_table",

@@ -9,7 +9,7 @@ have it.
 | boxes | `detection.DetectionScore` |
 | layers | `segmentation.SegmentationScore` |
 | voxels, rays | `occupancy.VoxelScore`, `occupancy.RayScore` |
-| lines | `lanes.LaneScore` |
+| lane_boundary, road_boundary | `lanes.LaneScore` of the lines of each |
 | plan | `planning.PlanScore` |
 | prompts | `words.PromptScore` |
 """
@@ -28,7 +28,7 @@ from .lanes import LaneScore
 from .occupancy import RayScore, VoxelScore
 from .planning import PlanScore, Surroundings
 from .rays import VoxelGrid
-from .segmentation import SegmentationScore
+from .segmentation import LINE_LAYERS, SegmentationScore
 from .words import PromptScore
 
 HEADLINE = (
@@ -40,9 +40,24 @@ HEADLINE = (
     "boxes.nds",
     "voxels.miou",
     "rays.rayiou",
-    "lines.f1",
+    "lane_boundary.f1",
+    "road_boundary.f1",
 )
-"""Metrics of which more is better, for a table of settings or of robustness."""
+"""Metrics of which more is better, for a table of robustness."""
+
+TOLD = (
+    *HEADLINE,
+    "boxes.map_present",
+    "boxes.mave",
+    "lane_boundary.chamfer",
+    "road_boundary.chamfer",
+    "plan.ade_3",
+    "plan.constant_ade_3",
+    "plan.collision_3",
+    "plan.constant_collision_3",
+    "plan.off_road",
+)
+"""Metrics for a table of settings; of those behind `boxes.map_present`, less is better."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +68,10 @@ class FrameAnswers:
         boxes: what it detects.
         layers: name to (nx, ny) integers, -1 unknown, 0 to 100 percent.
         voxels: (nx, ny, nz) integers, classes and free space.
-        lines: (N, 2) points each, metres.
-        line_scores: one a line.
+        lines: name of a layer of lines to its lines, (N, 2) points each, metres.
+        line_scores: the same names to a score a line.
         plan: (T, 2) places, metres.
-        templates: (K, T, 2) paths that the plan was chosen from.
+        templates: (K, T, 2) all paths that the plan was chosen from.
         costs: (K,) of the templates.
         similarities: prompt to (nx, ny) cosines.
     """
@@ -64,8 +79,8 @@ class FrameAnswers:
     boxes: BoxSet | None = None
     layers: Mapping[str, np.ndarray] | None = None
     voxels: np.ndarray | None = None
-    lines: Sequence[np.ndarray] | None = None
-    line_scores: Sequence[float] | None = None
+    lines: Mapping[str, Sequence[np.ndarray]] | None = None
+    line_scores: Mapping[str, Sequence[float]] = field(default_factory=dict)
     plan: np.ndarray | None = None
     templates: np.ndarray | None = None
     costs: np.ndarray | None = None
@@ -84,7 +99,7 @@ class FrameTruth:
         voxels: (nx, ny, nz) integers.
         voxel_mask: (nx, ny, nz), not 0 where a voxel counts in the mean IoU.
         origins: (O, 3) metres from `rays.ray_origins`.
-        lines: (N, 2) points each, metres.
+        lines: name of a layer of lines to its lines, (N, 2) points each, metres.
         driven: (T, 2) the places to come, metres, NaN where the recording has ended.
         velocity: (2,) of the car, metres a second.
         around: what a plan could touch or leave.
@@ -98,7 +113,7 @@ class FrameTruth:
     voxels: np.ndarray | None = None
     voxel_mask: np.ndarray | None = None
     origins: np.ndarray | None = None
-    lines: Sequence[np.ndarray] | None = None
+    lines: Mapping[str, Sequence[np.ndarray]] | None = None
     driven: np.ndarray | None = None
     velocity: np.ndarray | None = None
     around: Surroundings | None = None
@@ -127,7 +142,7 @@ class AnswersScore:
         self.boxes = DetectionScore()
         self.layers = SegmentationScore(grid.plane)
         self.voxels, self.rays = VoxelScore(grid), RayScore(grid)
-        self.lines = LaneScore(grid.plane)
+        self.lines = {name: LaneScore(grid.plane) for name in LINE_LAYERS}
         self.plan = PlanScore(step)
         self.prompts = PromptScore(unknown)
 
@@ -147,7 +162,9 @@ class AnswersScore:
             if truth.origins is not None:
                 self.rays.update(found.voxels, truth.voxels, truth.origins)
         if found.lines is not None and truth.lines is not None:
-            self.lines.update(found.lines, truth.lines, found.line_scores)
+            for name in self.lines.keys() & found.lines.keys() & truth.lines.keys():
+                scores = found.line_scores.get(name)
+                self.lines[name].update(found.lines[name], truth.lines[name], scores)
         if found.plan is not None and truth.driven is not None and truth.velocity is not None:
             self.plan.update(
                 found.plan, truth.driven, truth.velocity, truth.around, found.templates, found.costs
@@ -164,7 +181,7 @@ class AnswersScore:
             "layers": self.layers,
             "voxels": self.voxels,
             "rays": self.rays,
-            "lines": self.lines,
+            **self.lines,
             "plan": self.plan,
             "prompts": self.prompts,
         }

@@ -62,6 +62,7 @@ class SensedFrame:
             without a LiDAR.
         lidar: the LiDAR to base_link.
         twist: (3,) velocity of base_link, forward and left in m/s and to the left in rad/s.
+        ego: base_link to a frame that stands still, for what remembers; None where nobody knows.
     """
 
     stamp: int
@@ -70,6 +71,7 @@ class SensedFrame:
     points: np.ndarray | None = None
     lidar: Pose | None = None
     twist: np.ndarray | None = None
+    ego: Pose | None = None
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ def evaluate_robustness(
         if place not in wanted:
             continue
         try:
-            frame = _sensed(keyframe, motion, lidar)
+            frame = sensed(keyframe, motion, lidar)
         except (DatasetError, PictureError):
             frame = None
         if frame is None:
@@ -199,8 +199,13 @@ def _moving(reader: NuScenesReader, names: Sequence[str]) -> Iterator[tuple[int,
             place += 1
 
 
-def _sensed(keyframe: Keyframe, motion: np.ndarray, lidar: bool) -> SensedFrame:
-    """The keyframe's images and scan, read; None where a sensor of its rig is missing already."""
+def sensed(keyframe: Keyframe, motion: np.ndarray, lidar: bool) -> SensedFrame:
+    """The keyframe's images and scan, read.
+
+    Raises:
+        DatasetError: one of them cannot be read, or there is no image.
+        PictureError: an image is damaged.
+    """
     images = {name: decode(shot.encoded()) for name, shot in keyframe.cameras.items()}
     if not images:
         raise DatasetError(f"keyframe {keyframe.token} of {keyframe.scene} has no image")
@@ -212,4 +217,5 @@ def _sensed(keyframe: Keyframe, motion: np.ndarray, lidar: bool) -> SensedFrame:
         points=None if scan is None else scan.points(),
         lidar=None if scan is None else scan.pose,
         twist=motion,
+        ego=keyframe.ego,
     )

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from .answers import HEADLINE
+from .answers import TOLD
 
 
 def report_table(report: Mapping[str, Any]) -> Table:
@@ -65,7 +65,7 @@ def robustness_table(report: Mapping[str, Any]) -> Table:
     return table
 
 
-def settings_table(settings: Mapping[str, Mapping[str, float]], names: Sequence[str] = HEADLINE) -> Table:
+def settings_table(settings: Mapping[str, Mapping[str, float]], names: Sequence[str] = TOLD) -> Table:
     """Scores of one network in several settings of its senses, a column each.
 
     Args:

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..dataset import Keyframe
 from ..dataset.frame import FUTURE_STEP, FUTURE_STEPS
-from ..dataset.street_map import read_street_map
 from ..geometry import Box, vehicle_raster
 from ..geometry.category import PERSON, TWO_WHEELER, kind_of
 from .answers import FrameTruth
@@ -77,7 +76,7 @@ class SceneTruth:
             voxels=None if voxels is None else voxels.semantics,
             voxel_mask=None if masks is None else masks.get(self._mask),
             origins=None if lidar is None else ray_origins(self.grid, lidar.pose, egos, place),
-            lines=None if streets is None else self._lines(keyframe),
+            lines=keyframe.map_lines(self.grid.plane),
             driven=keyframe.future,
             velocity=self.twist(place)[:2],
             around=Surroundings(
@@ -104,18 +103,6 @@ class SceneTruth:
             drawn = [replace(box, vehicle=True) for box in boxes if kind_of(box.category) == kind]
             layers[name] = vehicle_raster(drawn, plane, self._least)
         return layers
-
-    def _lines(self, keyframe: Keyframe) -> list[np.ndarray]:
-        """(N, 2) points of the dividers of lanes and directions, metres, base_link."""
-        path = keyframe.truth.street_map
-        back = keyframe.ego.inverse()
-        lines = [] if path is None else [line for (line,) in read_street_map(path).dividers]
-        # The map is flat, at the height of the car.
-        height = keyframe.ego.translation[2]
-        moved = (np.column_stack([line, np.full(len(line), height)]) for line in lines)
-        placed = [back.apply(line)[:, :2] for line in moved]
-        reach = 2.0 * float(np.abs(self.grid.plane.centers()).max())
-        return [line for line in placed if (np.abs(line) < reach).all(1).any()]
 
     def _to_come(self, place: int) -> list[tuple[Box, ...]]:
         """What stands around now and at each step of the future, as long as the scene goes on."""

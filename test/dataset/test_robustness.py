@@ -107,19 +107,20 @@ def test_keyframes_that_cannot_be_read_whole_are_skipped_and_counted(root):
 def test_a_network_of_several_answers_is_judged_by_all_of_them(root):
     layer = np.zeros(BevGrid().shape, bool)
     layer[90:110] = True
+    lane = np.array([[0.0, 0.0], [20.0, 0.0]])
 
     def ask(frame):
         """Sees the road by the front camera alone, and lanes by any."""
         road = np.where(layer & ("cam_front" in frame.images), 90, 0)
-        return FrameAnswers(layers={"drivable": road}, lines=[np.array([[0.0, 0.0], [20.0, 0.0]])])
+        return FrameAnswers(layers={"drivable": road}, lines={"lane_boundary": [lane]})
 
     def know(keyframe):
-        return FrameTruth(layers={"drivable": layer}, lines=[np.array([[0.0, 0.3], [20.0, 0.3]])])
+        return FrameTruth(layers={"drivable": layer}, lines={"lane_boundary": [lane + 0.3]})
 
     report = evaluate_robustness(
         NuScenesReader(root), lambda: AnswersJudge(ask, know), only=lambda each: each.group == "lost camera"
     )
-    assert report["headline"] == ["layers.iou_drivable", "lines.f1"]
+    assert report["headline"] == ["layers.iou_drivable", "lane_boundary.f1"]
     found = rows(report)
-    assert found["cam_front lost"]["relative"] == {"layers.iou_drivable": 0.0, "lines.f1": 1.0}
-    assert found["cam_back lost"]["relative"] == {"layers.iou_drivable": 1.0, "lines.f1": 1.0}
+    assert found["cam_front lost"]["relative"] == {"layers.iou_drivable": 0.0, "lane_boundary.f1": 1.0}
+    assert found["cam_back lost"]["relative"] == {"layers.iou_drivable": 1.0, "lane_boundary.f1": 1.0}

@@ -30,7 +30,7 @@ def perfect(known):
         layers={name: np.where(layer, 90, 0) for name, layer in known.layers.items()},
         voxels=known.voxels,
         lines=known.lines,
-        line_scores=[1.0] * len(known.lines),
+        line_scores={name: [1.0] * len(lines) for name, lines in known.lines.items()},
         plan=np.where(np.isfinite(known.driven), known.driven, 0.0),
         similarities={words: np.where(layer, 0.9, 0.0) for words, layer in known.prompts.items()},
     )

@@ -27,7 +27,7 @@ TRUTH = FrameTruth(
     layers=dict.fromkeys(LAYERS, LAYER),
     voxels=VOXELS,
     origins=np.array([[0.0, 0.0, 1.8]]),
-    lines=[LINE],
+    lines={"lane_boundary": [LINE]},
     driven=PATH,
     velocity=np.array([2.0, 0.0]),
     around=Surroundings(),
@@ -37,8 +37,8 @@ PERFECT = FrameAnswers(
     boxes=BOXES,
     layers={name: np.where(LAYER, 90, 0) for name in LAYERS},
     voxels=VOXELS,
-    lines=[LINE],
-    line_scores=[0.9],
+    lines={"lane_boundary": [LINE]},
+    line_scores={"lane_boundary": [0.9]},
     plan=PATH,
     similarities={"a car": np.where(LAYER, 0.9, 0.0)},
 )
@@ -48,11 +48,18 @@ def test_perfect_answers_have_the_best_scores():
     score = AnswersScore(GRID)
     score.update(PERFECT, TRUTH)
     running = score.running
-    for name in ("layers.miou", "voxels.miou", "rays.rayiou", "lines.f1", "lines.ap", "prompts.iou_known"):
+    for name in (
+        "layers.miou",
+        "voxels.miou",
+        "rays.rayiou",
+        "lane_boundary.f1",
+        "lane_boundary.ap",
+        "prompts.iou_known",
+    ):
         assert running[name] == 1.0
     assert running["boxes.map_present"] == pytest.approx(1.0)
-    assert running["plan.ade_3"] == running["lines.chamfer"] == 0.0
-    assert set(HEADLINE) <= set(running)
+    assert running["plan.ade_3"] == running["lane_boundary.chamfer"] == 0.0
+    assert set(HEADLINE) - set(running) == {"road_boundary.f1"}
 
 
 @pytest.mark.parametrize(
