@@ -29,6 +29,31 @@ TF_TOPIC = "/tf"
 TF_STATIC_TOPIC = "/tf_static"
 CLOCK_TOPIC = "/clock"
 
+OBJECTS_TOPIC = "bev/objects"
+OBJECT_MARKERS_TOPIC = "bev/objects/markers"
+SEGMENTATION_TOPIC = "bev/segmentation"
+VOXELS_TOPIC = "bev/voxels"
+LANES_TOPIC = "bev/lanes"
+PLAN_TOPIC = "bev/plan"
+COST_TOPIC = "bev/cost"
+PROMPTS_TOPIC = "bev/prompts"
+LAYER_TOPICS = {
+    name: f"bev/{name}"
+    for name in (
+        "person",
+        "two_wheeler",
+        "drivable",
+        "crossing",
+        "walkway",
+        "lane_boundary",
+        "road_boundary",
+    )
+}
+"""Topic of the grid of each layer of the segmentation, but for `vehicle`, whose grid is `bev/occupancy`."""
+
+LANE_TOPICS = tuple(f"{LANES_TOPIC}/path_{index}" for index in range(8))
+"""Of the longest lane boundaries, one a topic."""
+
 
 @dataclass(frozen=True)
 class Topic:
@@ -62,6 +87,16 @@ def raw_image_topic(camera: str) -> str:
 def info_topic(camera: str) -> str:
     """Topic of a camera's calibration."""
     return f"{camera}/camera_info"
+
+
+def labels_topic(topic: str) -> str:
+    """Topic of the LabelInfo of what is published on a topic."""
+    return f"{topic}/label_info"
+
+
+def prompt_topic(index: int) -> str:
+    """Topic of the grid of one of the parameter `prompts`."""
+    return f"{PROMPTS_TOPIC}/prompt_{index}"
 
 
 def all_topics(

@@ -23,13 +23,13 @@ KNOW_ROS = (
     "demo",
     "ros2.py",
     "ament_prefix.py",
-    "messages.py",
+    "messages",
     "camera_info.py",
     "camera_image.py",
     "topics.py",
 )
 GEOMETRY = {"geometry", "images"}
-NETWORK = GEOMETRY | {"model", "runtime"}
+NETWORK = GEOMETRY | {"model", "answers", "runtime"}
 DATA = GEOMETRY | {"dataset"}
 ROS_FACE = {"camera_image", "camera_info", "messages", "topics"}
 SCORES = {"evaluation", "visualization"}
@@ -46,7 +46,8 @@ LAYERS = {
     "images": set(),
     "words": set(),
     "model": {"geometry"},
-    "runtime": {"geometry", "images", "model"},
+    "answers": {"geometry", "model"},
+    "runtime": {"geometry", "images", "model", "answers", "words"},
     "dataset": {"geometry", "images"},
     "synthetic": {"geometry", "dataset"},
     "evaluation": {"geometry"},
@@ -55,7 +56,7 @@ LAYERS = {
     "training": NETWORK | DATA | {"synthetic", "visualization", "words"},
     "camera_image": {"images"},
     "camera_info": {"geometry"},
-    "messages": {"geometry", "camera_image", "camera_info"},
+    "messages": {"geometry", "model", "answers", "camera_image", "camera_info"},
     "topics": DATA | {"messages"},
     "dashboard": GEOMETRY | {"visualization"},
     "benchmark": NETWORK | SCORES | {"dataset", "messages", "dashboard"},
@@ -72,8 +73,11 @@ LAYERS["cli"] = {"commands", "ros2"}
 
 CROSSINGS = {
     "evaluation/frames.py": {"dataset", "runtime"},
+    "evaluation/multi_sense.py": {"dataset", "runtime"},
     "evaluation/offline.py": {"dataset", "runtime"},
+    "evaluation/robustness.py": {"dataset", "images", "runtime"},
     "evaluation/study.py": {"dataset", "runtime"},
+    "evaluation/truth.py": {"dataset"},
 }
 """Files that may import more than their layer: a network is run over a data set, and what came is scored."""
 

@@ -21,6 +21,7 @@ RVIZ_TYPES = {
     "rviz_default_plugins/Map": "nav_msgs/msg/OccupancyGrid",
     "rviz_default_plugins/PointCloud2": "sensor_msgs/msg/PointCloud2",
     "rviz_default_plugins/MarkerArray": "visualization_msgs/msg/MarkerArray",
+    "rviz_default_plugins/Path": "nav_msgs/msg/Path",
     # Through image_transport, which takes the topic's last part for the transport.
     "rviz_default_plugins/Image": "sensor_msgs/msg/CompressedImage",
 }
@@ -29,6 +30,7 @@ FOXGLOVE_3D = {
     "sensor_msgs/msg/PointCloud2",
     "sensor_msgs/msg/CameraInfo",
     "visualization_msgs/msg/MarkerArray",
+    "nav_msgs/msg/Path",
 }
 
 
@@ -41,7 +43,7 @@ def offers(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROS_DOMAIN_ID", str(os.getpid() % 90 + 10))
         rclpy.init(args=[])
-    nodes = [InferenceNode(weights="seed:0"), EvaluationNode()]
+    nodes = [InferenceNode(weights="multi-seed:0", prompts=["zebra crossing"]), EvaluationNode()]
     found = {}
     for node in nodes:
         for name, types in node.get_publisher_names_and_types_by_node(node.get_name(), node.get_namespace()):
@@ -100,13 +102,16 @@ def test_rviz_asks_for_nothing_that_is_not_offered_and_misses_nothing_that_is_la
             assert display["Topic"]["Reliability Policy"] in heard, display["Name"]
 
 
-def test_rviz_shows_every_camera_both_grids_the_scan_and_the_boxes(rviz):
+def test_rviz_shows_every_camera_both_grids_the_scan_and_what_was_found(rviz):
     shown = {
         display["Topic"]["Value"] for display in displays(rviz) if "Topic" in display and display["Enabled"]
     }
     assert shown == {
         *(f"{name}/image_raw/compressed" for name in CAMERA_NAMES),
         "bev/occupancy",
+        "bev/objects/markers",
+        "bev/lanes",
+        "bev/plan",
         "ground_truth/occupancy",
         "ground_truth/boxes",
         "lidar_top/points",

@@ -94,12 +94,15 @@ class AnnotationScore:
         self._seen_last = self._seen_sum = 0
         self.frames = 0
 
-    def update(self, occupancy: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    def update(
+        self, occupancy: np.ndarray, truth: np.ndarray, known: np.ndarray | None = None
+    ) -> dict[str, float]:
         """Count one frame.
 
         Args:
             occupancy: (nx, ny) integers, -1 unknown, 0 to 100 percent.
             truth: (nx, ny) bool, annotated vehicles.
+            known: (nx, ny) bool, where the truth is known; everywhere where not given.
 
         Returns:
             The frame's metrics by name.
@@ -107,8 +110,12 @@ class AnnotationScore:
         check_shape("occupancy", occupancy, self.grid)
         check_shape("truth", truth, self.grid)
         code = 4 * self._ring + 2 * predicted_cells(occupancy, self.threshold) + truth.astype(bool)
+        seen = occupancy >= 0
+        if known is not None:
+            check_shape("known", known, self.grid)
+            code, seen = code[known.astype(bool)], seen & known.astype(bool)
         self._last = np.bincount(code.ravel(), minlength=self._last.size).reshape(self._last.shape)
-        self._seen_last = int(np.count_nonzero(occupancy >= 0))
+        self._seen_last = int(np.count_nonzero(seen))
         self._sum = self._sum + self._last
         self._seen_sum += self._seen_last
         self.frames += 1

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
+
+from .answers import TOLD
 
 
 def report_table(report: Mapping[str, Any]) -> Table:
@@ -40,6 +42,49 @@ def report_table(report: Mapping[str, Any]) -> Table:
 
 def _metric(value: float | None) -> str:
     return "-" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def robustness_table(report: Mapping[str, Any]) -> Table:
+    """What `evaluate_robustness` found: scores, and what share of the clean frames' they are."""
+    headline = report["headline"]
+    table = Table(title=f"{report['frames']} frames, each spoiled in every way", title_justify="left")
+    table.add_column("what goes wrong")
+    for name in headline:
+        table.add_column(name, justify="right")
+        table.add_column("of clean", justify="right")
+    group = report["rows"][0]["group"]
+    for row in report["rows"]:
+        if row["group"] != group:
+            table.add_section()
+            group = row["group"]
+        cells = []
+        for name in headline:
+            share = row["relative"].get(name)
+            cells += [_metric(row["metrics"].get(name)), _percent(share)]
+        table.add_row(row["name"], *cells)
+    return table
+
+
+def settings_table(settings: Mapping[str, Mapping[str, float]], names: Sequence[str] = TOLD) -> Table:
+    """Scores of one network in several settings of its senses, a column each.
+
+    Args:
+        settings: name, such as `cameras with memory`, to `AnswersScore.running`.
+        names: the metrics, a row each; those that no setting has are left out.
+    """
+    table = Table()
+    table.add_column("metric")
+    for name in settings:
+        table.add_column(name, justify="right")
+    for name in names:
+        values = [metrics.get(name) for metrics in settings.values()]
+        if any(value is not None for value in values):
+            table.add_row(name, *map(_metric, values))
+    return table
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None or math.isnan(share) else f"{share:.0%}"
 
 
 def study_table(study: Mapping[str, Any]) -> Table:

@@ -46,7 +46,7 @@ class _Frame:
         if at == 0 or self.stamps[at] == stamp or self.parents[at - 1] != self.parents[at]:
             return self.poses[at]
         before, after = self.stamps[at - 1], self.stamps[at]
-        return _between(self.poses[at - 1], self.poses[at], (stamp - before) / (after - before))
+        return between(self.poses[at - 1], self.poses[at], (stamp - before) / (after - before))
 
 
 class TransformTree:
@@ -132,8 +132,13 @@ class TransformTree:
         return pose
 
 
-def _between(before: Pose, after: Pose, ratio: float) -> Pose:
-    """Straight in translation, along the great arc in rotation.
+def between(before: Pose, after: Pose, ratio: float) -> Pose:
+    """A pose on the way: straight in translation, along the great arc in rotation.
+
+    Args:
+        before: where the way begins.
+        after: where it ends.
+        ratio: share of the way, 0 to 1.
 
     Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985.
     """

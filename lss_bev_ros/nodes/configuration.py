@@ -18,6 +18,7 @@ def parameter(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
+    dynamic: bool = False,
 ) -> Any:
     """Declare a field of a parameter class.
 
@@ -28,8 +29,14 @@ def parameter(
         minimum: least value of a number, inclusive; given with `maximum` or not at all.
         maximum: greatest value, inclusive.
         choices: what a text may be.
+        dynamic: whether it may be set while the node runs.
     """
-    metadata = {"description": description, "bounds": (minimum, maximum), "choices": choices}
+    metadata = {
+        "description": description,
+        "bounds": (minimum, maximum),
+        "choices": choices,
+        "dynamic": dynamic,
+    }
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -107,7 +114,27 @@ class InferenceParameters:
     weights: str = parameter(
         "builtin",
         "builtin: shipped with the package, trained on synthetic data; builtin-pruned: a pruned version, "
-        "twice as fast; seed:N: untrained; otherwise a checkpoint file",
+        "twice as fast; builtin-multi: the multi-sense network; seed:N, multi-seed:N: untrained; otherwise a "
+        "checkpoint file",
+    )
+    senses: list[str] = parameter(
+        [""],
+        "senses that a multi-sense network uses, of cameras, lidar and memory; empty: all that it has",
+    )
+    heads: list[str] = parameter(
+        [""],
+        "answers of a multi-sense network, of segmentation, boxes, occupancy, lanes, embedding and plan; "
+        "empty: all that it has",
+    )
+    prompts: list[str] = parameter(
+        [""],
+        "texts whose places a multi-sense network shows on bev/prompts/prompt_<i>, such as 'zebra crossing'",
+        dynamic=True,
+    )
+    odometry: str = parameter(
+        "odom",
+        "topic of nav_msgs/Odometry for what a multi-sense network remembers; where it is silent, "
+        "transforms from odom or map count",
     )
     backend: str = parameter(
         "auto", "engine that runs the network; auto: the fastest one that works on this machine"
@@ -136,7 +163,9 @@ class InferenceParameters:
         "leave out cameras whose transform cannot belong to a camera on this car; false: only warn",
     )
     lidar: str = parameter(
-        "lidar_top/points", "topic of the LiDAR clouds to compare the images with; empty: no comparison"
+        "lidar_top/points",
+        "topic of the LiDAR clouds: a multi-sense network reads them, and images are compared with them; "
+        "empty: no comparison",
     )
     lidar_check_period: float = parameter(
         10.0, "seconds between comparisons of LiDAR and images; 0: no comparison", 0.0, 3600.0

@@ -1,4 +1,4 @@
-"""Inference node: six cameras in, a bird's-eye-view occupancy grid out."""
+"""Inference node: cameras in, a bird's-eye-view grid out; with a multi-sense network more of both."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import threading
 import time
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 import cv2
+import numpy as np
 from nav_msgs.msg import OccupancyGrid
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -19,6 +21,7 @@ from .. import messages
 from ..errors import GeometryError, ImageError
 from ..runtime import FrameSet, Prediction, create_engine
 from ..runtime.camera_clock import CameraFault, summary
+from ..runtime.multi_sense.names import is_multi_sense
 from ..runtime.synchronizer import CameraSet, CameraSynchronizer
 from ..visualization import bev_image
 from .calibration import LiveCalibration, transforms_elsewhere
@@ -31,6 +34,14 @@ from .process import guard, run
 from .qos import RELIABLE, latched_qos, sensor_qos
 from .rig_watch import RigWatch
 from .stamp_age import StampAges
+
+if TYPE_CHECKING:
+    from ..runtime.multi_sense.answers import Answers
+    from .answering import Answering
+
+_ALONE, _PATIENCE = 0.5, 5.0
+"""Seconds without images after which a LiDAR goes on alone, at least and at most: two and a half times as
+long as images are apart."""
 
 _PROBLEM_SHOWN = 5.0
 """Seconds that a frame's failure stays in the diagnostics, since the next one may be good."""
@@ -93,11 +104,25 @@ class InferenceNode(Node):
         self._lidar: LidarWatch | None = None
         self._problem = ("", -_PROBLEM_SHOWN)
         self._transforms = TransformListener(self._buffer, self)
-        self._image = self.create_publisher(Image, "bev/image", RELIABLE)
-        self._compressed = self.create_publisher(CompressedImage, "bev/image/compressed", RELIABLE)
-        self._subscribe()
-        # Last, so that whoever sees it knows that the cameras are subscribed to.
-        self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", latched_qos())
+        self._answering: Answering | None = None
+        self._last_images, self._pause = -np.inf, _ALONE
+        if is_multi_sense(self.config.weights):
+            # Of messages and modules that the published network does without.
+            from ..runtime.multi_sense.engine import MultiSenseEngine
+            from .answering import Answering
+
+            assert isinstance(self._engine, MultiSenseEngine), self._engine
+            self._answering = Answering(self, self._engine, self.config, self._buffer, self._on_cloud)
+        self._blind = self._answering is not None and "cameras" not in self._answering.senses
+        sees_vehicles = self._answering is None or self._answering.sees_vehicles
+        if sees_vehicles:
+            self._image = self.create_publisher(Image, "bev/image", RELIABLE)
+            self._compressed = self.create_publisher(CompressedImage, "bev/image/compressed", RELIABLE)
+        if not self._blind:
+            self._subscribe()
+        if sees_vehicles:
+            # Last, so that whoever sees it knows that the cameras are subscribed to.
+            self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", latched_qos())
         self._diagnostics = DiagnosticsPublisher(self, self._statuses)
         if self.config.lidar and self.config.lidar_check_period > 0:
             self._lidar = LidarWatch(
@@ -154,6 +179,8 @@ class InferenceNode(Node):
     def _offer(self, camera_sets: list[CameraSet[CompressedImage | Image]]) -> None:
         for camera_set in camera_sets:
             self._last_set = time.monotonic()
+            self._pause = float(np.clip(2.5 * (self._last_set - self._last_images), _ALONE, _PATIENCE))
+            self._last_images = self._last_set
             self._ages.milliseconds(camera_set.stamp)
             self._slot.put(camera_set)
         if self._synchronizer.counts.restarts > self._restarts:
@@ -161,6 +188,14 @@ class InferenceNode(Node):
             self.get_logger().info(
                 "the cameras' stamps jumped back: a bag or a clock restarted, so matching restarts"
             )
+
+    def _on_cloud(self, stamp: int) -> None:
+        """A LiDAR cloud: where no images come, it is a moment by itself."""
+        now = time.monotonic()
+        if now - self._last_images > self._pause:
+            self._last_set = now
+            self._ages.milliseconds(stamp)
+            self._slot.put(CameraSet({}, stamp, False))
 
     # -- the network's thread -----------------------------------------------------------------------
 
@@ -186,7 +221,12 @@ class InferenceNode(Node):
                     problems[name] = str(error)
         # Whole, since the executor reads them.
         self._notes, self._warnings, self._hopeless = notes, verdict.warnings, verdict.hopeless
-        if len(images) < self.config.min_cameras:
+        enough = len(images) >= self.config.min_cameras
+        if self._answering is not None and (enough or self._answering.goes_without_cameras()):
+            frame_set = FrameSet(camera_set.stamp, rig, images) if enough else None
+            self._answer(self._answering, camera_set, frame_set, problems)
+            return
+        if not enough:
             self._unusable = problems
             reason = next(iter(problems.values()), "too few images")
             self._report(f"{len(images)} of {len(self.config.cameras)} cameras usable: {reason}")
@@ -202,6 +242,28 @@ class InferenceNode(Node):
         self._publish(prediction)
         if self._lidar is not None:
             self._lidar.offer(rig, camera_set.items)
+        self._count(prediction)
+
+    def _answer(
+        self,
+        answering: Answering,
+        camera_set: CameraSet[CompressedImage | Image],
+        frame_set: FrameSet | None,
+        problems: Mapping[str, str],
+    ) -> None:
+        """What a multi-sense network says of a moment."""
+        answers = answering.answer(camera_set.stamp, frame_set)
+        self._unusable = {**(problems if camera_set.items else {}), **answers.problems}
+        if answers.problems:
+            self._report("; ".join(answers.problems.values()))
+        if answers.segmentation is not None:
+            self._publish(answers.prediction)
+        if self._lidar is not None and frame_set is not None:
+            self._lidar.offer(frame_set.rig, camera_set.items)
+        self._count(answers)
+
+    def _count(self, prediction: Prediction | Answers) -> None:
+        """Keep the figures of a frame for the diagnostics."""
         self._served += 1
         self._rate.tick(time.monotonic())
         for stage, milliseconds in prediction.timings.items():
@@ -240,10 +302,15 @@ class InferenceNode(Node):
         obstacle = ""
         if silence > self.config.stale_after:
             obstacle = f"no frame set for {silence:.1f} s: {self._obstacle(faults)}"
-        return [self._network_status(obstacle), self._camera_status(faults), self._clock_status()]
+        statuses = [self._network_status(obstacle), self._clock_status()]
+        if not self._blind:
+            statuses.insert(1, self._camera_status(faults))
+        return statuses if self._answering is None else [*statuses, *self._answering.statuses()]
 
     def _obstacle(self, faults: Mapping[str, CameraFault]) -> str:
         """Why no frame set comes."""
+        if self._blind and self._answering is not None and self._answering.lidar is not None:
+            return self._answering.lidar.problem()
         cameras, silence = len(self.config.cameras), self._synchronizer.silence(time.monotonic_ns())
         if silence is None:
             return "no images have arrived: start the cameras, or correct `cameras`"

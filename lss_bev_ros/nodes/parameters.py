@@ -98,7 +98,7 @@ def _descriptor(field: dataclasses.Field[Any], hint: Any) -> ParameterDescriptor
         dynamic_typing=words,
         description=field.metadata["description"],
         additional_constraints=f"one of {', '.join(choices)}" if choices else "",
-        read_only=True,
+        read_only=not field.metadata["dynamic"],
     )
     if low is not None and hint is int:
         descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=0)]

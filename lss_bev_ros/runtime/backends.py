@@ -10,6 +10,7 @@ from ..errors import RuntimeBackendError
 from ..geometry import BevGrid
 from .cpu.engine import TorchEngine, has_bfloat16
 from .engine import Engine
+from .multi_sense.names import is_multi_sense
 from .onnx.session import why_unusable as onnxruntime_missing
 from .options import EngineOptions
 
@@ -139,6 +140,8 @@ def create_engine(
     if isinstance(threads, bool) or not isinstance(threads, int) or not 0 <= threads <= 1024:
         raise RuntimeBackendError(f"threads {threads!r} must be a whole number from 0 (leave alone) to 1024")
     options = EngineOptions(weights, precision, threads, grid)
+    if is_multi_sense(weights):
+        return _make_multi_sense(backend, options)
     readers = _readers_of(weights)
     if backend == "auto" and not readers:
         return _best(options)
@@ -152,6 +155,32 @@ def create_engine(
         known = ", ".join(("auto", *chosen.precisions))
         raise RuntimeBackendError(f"precision {precision!r} is none of backend {backend!r}: use {known}")
     return chosen.make(options, f"{backend} as asked")
+
+
+def _make_multi_sense(backend: str, options: EngineOptions) -> Engine:
+    """The engine of the multi-sense network, which PyTorch runs on the processor and on GPUs."""
+    from .multi_sense.engine import MultiSenseEngine
+    from .multi_sense.weights import read_multi_sense
+
+    if backend not in ("auto", "cuda", "torch"):
+        raise RuntimeBackendError(
+            f"backend {backend!r} runs no multi-sense network such as {str(options.weights)!r}: use 'auto', "
+            f"'cuda' or 'torch'"
+        )
+    missing = _cuda_missing() if backend != "torch" else "not asked for"
+    if backend == "cuda" and missing is not None:
+        raise RuntimeBackendError(f"backend 'cuda' cannot run here: {missing}; use 'torch' or 'auto'")
+    device = "cpu" if missing is not None else "cuda"
+    precision = options.precision
+    if precision == "auto":
+        precision = "fp16" if device == "cuda" else "bf16" if has_bfloat16() else "fp32"
+    model = read_multi_sense(options.weights)
+    if options.grid is not None and options.grid != model.config.model.grid:
+        raise RuntimeBackendError(
+            f"weights {str(options.weights)!r} are of {model.config.model.grid}: leave grid out"
+        )
+    reason = f"{device}: {'as asked' if backend != 'auto' else missing or 'the fastest that runs here'}"
+    return MultiSenseEngine(model, options.description, precision, options.threads, reason, device)
 
 
 def _readers_of(weights: str | Path) -> list[str]:

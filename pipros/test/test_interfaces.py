@@ -49,6 +49,17 @@ def test_types_of_packages_that_cannot_be_imported_are_known_by_name() -> None:
         ("std_msgs/msg/String", "df668c740482bbd48fb39d76a70dfd4bd59db1288021743503259e948f6b1a18"),
         ("sensor_msgs/msg/Image", "d31d41a9a4c4bc8eae9be757b0beed306564f7526c88ea6a4588fb9582527d47"),
         ("nav_msgs/msg/OccupancyGrid", "8d348150c12913a31ee0ec170fbf25089e4745d17035792a1ba94d6f0bc0cfc7"),
+        # as Jazzy's rosidl makes them of vision_msgs 4.1.1
+        ("vision_msgs/msg/LabelInfo", "3d37df4015cdf660cc851c51897f2acd957e1ca6205ba0a99aebffb9406b0783"),
+        ("vision_msgs/msg/VisionInfo", "95d3116a17484ad91c9a2686e1d54890bbfc3ff6c6a2de137738c4950d45d284"),
+        (
+            "vision_msgs/msg/Detection2DArray",
+            "214274120007f4a683866481336b70310268cfa107aebe9d594a6acf75bda968",
+        ),
+        (
+            "vision_msgs/msg/Detection3DArray",
+            "793f5eab9595ac1c0da07873cc859db42eae51f0ee76056db8562515d830e018",
+        ),
     ],
 )
 def test_type_hashes_are_those_of_jazzy(name: str, digest: str) -> None:

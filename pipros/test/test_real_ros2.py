@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import subprocess
@@ -70,15 +71,27 @@ def test_beside_a_real_rclpy_the_overlays_rclpy_is_nowhere_on_the_path(tmp_path:
 
 
 @pytest.mark.skipif(not LACKS_TF2, reason="no ROS 2 without tf2_msgs is on the path")
-def test_a_message_made_here_is_the_one_of_ros_2(ros: None, open_node: object) -> None:
+@pytest.mark.parametrize(
+    ("package", "message", "digest"),
+    [
+        ("tf2_msgs", "TFMessage", "e369d0f05a23ae52508854b66f6aa0437f3449d652e8cbf22d5abe85d020f087"),
+        ("vision_msgs", "LabelInfo", "3d37df4015cdf660cc851c51897f2acd957e1ca6205ba0a99aebffb9406b0783"),
+        (
+            "vision_msgs",
+            "Detection3DArray",
+            "793f5eab9595ac1c0da07873cc859db42eae51f0ee76056db8562515d830e018",
+        ),
+    ],
+)
+def test_a_message_made_here_is_the_one_of_ros_2(
+    ros: None, open_node: object, package: str, message: str, digest: str
+) -> None:
     """By its hash, which tells whether two definitions are the same (REP 2016)."""
-    from tf2_msgs.msg import TFMessage
-
+    kind = getattr(importlib.import_module(f"{package}.msg"), message)
     with open_node("sender") as node:
-        node.create_publisher(TFMessage, "/tf", 1)
-        (offer,) = node.get_publishers_info_by_topic("/tf")
-    digest = bytes(offer.topic_type_hash.value).hex()
-    assert digest == "e369d0f05a23ae52508854b66f6aa0437f3449d652e8cbf22d5abe85d020f087"
+        node.create_publisher(kind, "/made", 1)
+        (offer,) = node.get_publishers_info_by_topic("/made")
+    assert bytes(offer.topic_type_hash.value).hex() == digest
 
 
 def test_a_middleware_that_is_not_installed_is_named(start: object) -> None:

@@ -144,3 +144,12 @@ def test_calibrations_that_cannot_be_right_are_named(evaluate):
 
     assert "note        scene-0001: cam_" in evaluate(change)[1]
     assert "scene-0001: cam_" not in evaluate()[1]
+
+
+def test_robustness_is_told_beside_the_scores(evaluate):
+    code, text, report = evaluate(options=["--robustness", "--limit", "1"])
+    assert code == 0, text
+    rows = {row["name"]: row for row in report["robustness"]["rows"]}
+    assert rows["clean"]["metrics"]["recall"] == 1.0
+    assert rows["fog strong"]["relative"]["recall"] == 1.0  # it says yes everywhere, whatever it sees
+    assert "turned cameras 5 deg" in text

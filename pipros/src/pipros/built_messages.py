@@ -1,7 +1,8 @@
 """Messages that a real ROS 2 lacks, made for its rclpy by its own generators.
 
-The wheels of ROS 2 on PyPI have no `tf2_msgs`, which comes with geometry2. rclpy publishes only what rosidl
-made for it, so rosidl makes it: from a definition here, compiled once into the user's cache.
+The wheels of ROS 2 on PyPI have no `tf2_msgs`, which comes with geometry2, and no `vision_msgs`. rclpy
+publishes only what rosidl made for it, so rosidl makes it: from a definition here, compiled once into the
+user's cache.
 """
 
 from __future__ import annotations
@@ -19,38 +20,58 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .definitions import VISION_MESSAGES
 from .ros2 import MissingPackageError, cache_folder, prefix
 
-_RECIPE = 1  # counts changes of how it is built
+_RECIPE = 2  # counts changes of how it is built
 # Of these, those that are there: each rmw implementation asks for its own, Jazzy's rmw_fastrtps_cpp for both.
 _TYPE_SUPPORTS = ("rosidl_typesupport_introspection_c", "rosidl_typesupport_fastrtps_c")
 
 
+_PRIMITIVES = {"float32": "float", "float64": "double"}  # whose names in IDL are others
+
+
 @dataclass(frozen=True)
 class Definition:
-    """A package of one message: the body of its IDL struct, and the packages that its fields come from."""
+    """A package of messages.
 
-    message: str
-    body: str
-    includes: tuple[str, ...]
+    `messages` are pairs of a name and the fields, a line each, of a `.msg` file: a type of this package has
+    its bare name, one of another package's is `package/Name`, and there are no arrays of a fixed size.
+    `packages` are those that the fields come from, and those that these need.
+    """
+
+    messages: tuple[tuple[str, str], ...]
     packages: tuple[str, ...]
 
-    def idl(self, package: str) -> str:
-        """The message in rosidl's IDL."""
-        includes = "\n".join(f'#include "{path}"' for path in self.includes)
+    def idl(self, package: str, message: str) -> str:
+        """One of the messages in rosidl's IDL."""
+        names = {name for name, _ in self.messages}
+        includes, fields = [], []
+        for line in dict(self.messages)[message].splitlines():
+            kind, field = line.split()
+            base = kind.removesuffix("[]")
+            home, _, name = base.rpartition("/")
+            if home or name in names:
+                includes.append(f'#include "{home or package}/msg/{name}.idl"')
+                base = f"{home or package}::msg::{name}"
+            base = _PRIMITIVES.get(base, base)
+            fields.append(f"{f'sequence<{base}>' if kind.endswith('[]') else base} {field};")
+        body, head = "\n      ".join(fields), "\n".join(dict.fromkeys(includes))
         return (
-            f"{includes}\n\nmodule {package} {{\n  module msg {{\n    struct {self.message} {{\n"
-            f"      {self.body}\n    }};\n  }};\n}};\n"
+            f"{head}\n\nmodule {package} {{\n  module msg {{\n    struct {message} {{\n"
+            f"      {body}\n    }};\n  }};\n}};\n"
         )
 
 
 DEFINITIONS = {
     "tf2_msgs": Definition(
-        message="TFMessage",
-        body="sequence<geometry_msgs::msg::TransformStamped> transforms;",
-        includes=("geometry_msgs/msg/TransformStamped.idl",),
+        messages=(("TFMessage", "geometry_msgs/TransformStamped[] transforms"),),
         packages=("geometry_msgs", "std_msgs", "builtin_interfaces"),
-    )
+    ),
+    "vision_msgs": Definition(
+        messages=tuple(VISION_MESSAGES.items()),
+        packages=("geometry_msgs", "std_msgs", "builtin_interfaces"),
+    ),
 }
 
 
@@ -98,8 +119,8 @@ def _build(package: str, definition: Definition, root: Path, supports: Sequence[
     source, folder = work / "idl" / "msg", work / "out" / package
     source.mkdir(parents=True)
     folder.mkdir(parents=True)
-    idl = source / f"{definition.message}.idl"
-    idl.write_text(definition.idl(package))
+    for name, _ in definition.messages:
+        (source / f"{name}.idl").write_text(definition.idl(package, name))
     environment = {
         **os.environ,
         "AMENT_PREFIX_PATH": os.pathsep.join(filter(None, [str(root), os.environ.get("AMENT_PREFIX_PATH")])),
@@ -121,7 +142,7 @@ def _build(package: str, definition: Definition, root: Path, supports: Sequence[
             sys.executable,
             generate,
             package,
-            f"{idl.parents[1]}:msg/{idl.name}",
+            ",".join(f"{source.parent}:msg/{name}.idl" for name, _ in definition.messages),
             folder,
             ",".join(supports),
             *share,
@@ -141,8 +162,12 @@ def _build(package: str, definition: Definition, root: Path, supports: Sequence[
     def link(name: str, *parts: object) -> None:
         run([*compilers["cpp"], "-shared", f"-Wl,-soname,{name},--no-as-needed", "-o", folder / name, *parts])
 
-    fields, runtime = definition.packages[0], ("rosidl_typesupport_c", *supports)
-    libraries = [f"{fields}__{part}" for part in ("rosidl_generator_c", "rosidl_generator_py", *runtime)]
+    runtime = ("rosidl_typesupport_c", *supports)
+    libraries = [
+        f"{fields}__{part}"
+        for fields in definition.packages
+        for part in ("rosidl_generator_c", "rosidl_generator_py", *runtime)
+    ]
     libraries += ["rosidl_runtime_c", "rcutils", *runtime]
     libraries += ["fastcdr"] if any("fastrtps" in name for name in supports) else []
     module = f"{package}_s__rosidl_typesupport_c{sysconfig.get_config_var('EXT_SUFFIX')}"

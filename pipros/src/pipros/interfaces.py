@@ -1,7 +1,7 @@
 """Interface definitions: which message and service types exist and what they are made of.
 
 Stands in for what rosidl generates at build time. Everything comes from the rosbags type store of
-ROS 2 Jazzy, from `definitions.SERVICES` and, for a package of the user's, from what `add` was given.
+ROS 2 Jazzy, from `definitions` and, for a package of the user's, from what `add` was given.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rosbags.interfaces import Nodetype
 from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
 
-from pipros.definitions import SERVICES
+from pipros.definitions import SERVICES, VISION_MESSAGES
 from pipros.errors import PiprosError
 
 if TYPE_CHECKING:
@@ -66,9 +66,10 @@ class Definition:
 
 @lru_cache(maxsize=1)
 def type_store() -> Typestore:
-    """The rosbags type store of Jazzy with our services' request and response types added."""
+    """The rosbags type store of Jazzy, with vision_msgs and the services' requests and responses added."""
     store = get_typestore(Stores.ROS2_JAZZY)
-    for name, text in SERVICES.items():
+    added = SERVICES | {f"vision_msgs/msg/{name}": text for name, text in VISION_MESSAGES.items()}
+    for name, text in added.items():
         store.fielddefs.update(_parsed(name, text))
     return store
 

@@ -1,7 +1,7 @@
-"""Runs rosidl's generators on one IDL file, as a process of its own (see `built_messages`).
+"""Runs rosidl's generators on the IDL files of a package, as a process of its own (see `built_messages`).
 
-Arguments: package, "FOLDER:msg/Name.idl", output folder, type supports between commas, folders of the IDL
-files that it includes.
+Arguments: package, "FOLDER:msg/Name.idl" of each between commas, output folder, type supports between
+commas, folders of the IDL files that they include.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 
-def main(package: str, idl: str, folder: str, supports: str, *includes: str) -> None:
-    """Generate the message in C and Python, and the C code of its type supports."""
+def main(package: str, files: str, folder: str, supports: str, *includes: str) -> None:
+    """Generate the messages in C and Python, and the C code of its type supports."""
     from rosidl_generator_c.cli import GenerateC
     from rosidl_generator_py.cli import GeneratePython
     from rosidl_typesupport_c.cli import GenerateCTypesupport
@@ -31,7 +31,7 @@ def main(package: str, idl: str, folder: str, supports: str, *includes: str) -> 
 
         generators.append(GenerateFastRTPSCTypesupport("fastrtps_c"))
     for generator in generators:
-        generator.generate(package, [idl], list(includes), output_path=Path(folder))
+        generator.generate(package, files.split(","), list(includes), output_path=Path(folder))
 
 
 if __name__ == "__main__":

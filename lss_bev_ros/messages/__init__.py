@@ -1,7 +1,8 @@
 """numpy to ROS messages and back, and nothing else.
 
 Large fields are handed over as `array.array`, which rclpy takes as it is; any other sequence is checked
-element by element, 30 to 100 times slower.
+element by element, 30 to 100 times slower. What the answers of the multi-sense network become is in modules
+of its own, which are not imported here: `objects`, `maps`, `voxels` and `paths`.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Point, Quaternion, TransformStamped, Vector3
-from nav_msgs.msg import OccupancyGrid
+from nav_msgs.msg import OccupancyGrid, Odometry
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from .camera_image import image_note, picture, rgb_from_image
-from .camera_info import CameraReading, camera_from_info, read_camera_info
-from .errors import GeometryError
-from .geometry import BevGrid, Box, Camera, Pose
-from .geometry.category import PERSON, TWO_WHEELER, VEHICLE, kind_of
+from ..camera_image import image_note, picture, rgb_from_image
+from ..camera_info import CameraReading, camera_from_info, read_camera_info
+from ..errors import GeometryError
+from ..geometry import BevGrid, Box, Camera, Pose
+from ..geometry.category import PERSON, TWO_WHEELER, VEHICLE, kind_of
 
 __all__ = [
     "POINT_DTYPE",
@@ -43,8 +44,10 @@ __all__ = [
     "occupancy_grid",
     "picture",
     "point_cloud",
+    "pose_from_odometry",
     "pose_from_transform",
     "read_camera_info",
+    "returns_from_cloud",
     "rgb_from_image",
     "to_array",
     "to_stamp",
@@ -78,6 +81,11 @@ _FIELD_TYPES: dict[np.dtype[Any], int] = {
 _DTYPES = {number: dtype for dtype, number in _FIELD_TYPES.items()}
 # INT64 and UINT64, which PointField has from ROS 2 Lyrical.
 _DTYPES.update({9: np.dtype("<i8"), 10: np.dtype("<u8")})
+
+_INTENSITIES = ("intensity", "intensities", "i", "reflectivity")
+_MOMENTS = ("time", "t", "timestamp", "time_stamp", "offset_time", "time_offset")
+_SHORTEST_SWEEP, _LONGEST_SWEEP = 1e-3, 0.5
+"""Seconds that a sweep may take."""
 
 _VEHICLE_COLOR = (1.0, 0.62, 0.11)
 _PERSON_COLOR = (0.16, 0.50, 0.98)
@@ -187,6 +195,47 @@ def xyz_from_cloud(message: PointCloud2) -> np.ndarray:
     Raises:
         GeometryError: no such fields, or data that does not fit the layout.
     """
+    columns = _read(message, dict.fromkeys("xyz", np.dtype("<f4")))
+    points: np.ndarray = np.stack([columns[name] for name in "xyz"], axis=-1)
+    finite = np.isfinite(points).all(axis=1)
+    return points if finite.all() else points[finite]
+
+
+def returns_from_cloud(message: PointCloud2, most: int | None = None) -> np.ndarray:
+    """(N, 5) float32 finite returns of a cloud: x, y, z in its own frame, intensity and age.
+
+    Places are read as by `xyz_from_cloud`. Intensity is 0 to 1, whatever it counts to (a byte's 255, 16 bits,
+    or 1); NaN where the cloud has none. The age is in seconds before the cloud's stamp, by a field of a time
+    for each point that drivers are known to give, below 0 after the stamp; 0 where there is none, or none
+    that makes sense.
+
+    Args:
+        message: the cloud.
+        most: returns to read, taken evenly, where it has more; None for all.
+
+    Raises:
+        GeometryError: no fields x, y and z, or data that does not fit the layout.
+    """
+    wanted: dict[str, np.dtype[Any]] = dict.fromkeys("xyz", np.dtype("<f4"))
+    names = [field.name for field in message.fields if field.datatype in _DTYPES]
+    intensity = next((name for name in _INTENSITIES if name in names), None)
+    moment = next((name for name in _MOMENTS if name in names), None)
+    wanted |= {name: np.dtype("<f8") for name in (intensity, moment) if name is not None}
+    columns = _read(message, wanted, most)
+    full = np.zeros((len(columns["x"]), 5), np.float32)
+    for column, name in enumerate("xyz"):
+        full[:, column] = columns[name]
+    finite = np.isfinite(full[:, :3]).all(axis=1)
+    full[:, 3] = np.nan if intensity is None else _share_of_full(columns[intensity], finite)
+    if moment is not None:
+        full[:, 4] = _ages(columns[moment], from_stamp(message.header.stamp), finite)
+    return full if finite.all() else full[finite]
+
+
+def _read(
+    message: PointCloud2, wanted: Mapping[str, np.dtype[Any]], most: int | None = None
+) -> dict[str, np.ndarray]:
+    """Fields of a cloud by name, (N,) each of its wanted type, point by point."""
     frame = message.header.frame_id
     fields = {field.name: field for field in reversed(message.fields) if field.datatype in _DTYPES}
     if not {"x", "y", "z"} <= set(fields):
@@ -197,25 +246,58 @@ def xyz_from_cloud(message: PointCloud2) -> np.ndarray:
         )
     width, height, step = message.width, message.height, message.point_step
     if not width * height:
-        return np.empty((0, 3), np.float32)
-    dtypes = {}
-    for name in "xyz":
-        dtypes[name] = _DTYPES[fields[name].datatype].newbyteorder(">" if message.is_bigendian else "<")
-        end = fields[name].offset + dtypes[name].itemsize
+        return {name: np.empty(0, kind) for name, kind in wanted.items()}
+    row, chosen = 0, None
+    columns: dict[str, np.ndarray] = {}
+    for name, kind in wanted.items():
+        dtype = _DTYPES[fields[name].datatype].newbyteorder(">" if message.is_bigendian else "<")
+        end = fields[name].offset + dtype.itemsize
         if end > step:
             raise GeometryError(
                 f"{frame}: field {name} of the point cloud ends at byte {end} of a point, beyond its "
                 f"point_step of {step}: the driver's fields and point_step do not agree"
             )
-    row = _row_step(message)
-    points = np.empty((height, width, 3), np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):  # float64 may hold what float32 cannot
-        for column, name in enumerate("xyz"):
-            layout = (height, width), dtypes[name], message.data, fields[name].offset, (row, step)
-            points[..., column] = np.ndarray(*layout)
-    points = points.reshape(-1, 3)
-    finite = np.isfinite(points).all(axis=1)
-    return points if finite.all() else points[finite]
+        if not columns:
+            row = _row_step(message)
+            if most is not None and width * height > most:
+                chosen = np.arange(most) * (width * height) // most
+        layout = (height, width), dtype, message.data, fields[name].offset, (row, step)
+        values: np.ndarray = np.ndarray(*layout)
+        if chosen is not None:
+            values = values[chosen // width, chosen % width]
+        with np.errstate(over="ignore", invalid="ignore"):  # float64 may hold what float32 cannot
+            columns[name] = values.astype(kind).reshape(-1)
+    return columns
+
+
+def _share_of_full(values: np.ndarray, finite: np.ndarray) -> np.ndarray:
+    """Intensities as shares of the largest that their scale has: 1, 255 or 65535, by the largest there is."""
+    shown = values[finite & np.isfinite(values)]
+    largest = float(shown.max(initial=0.0))
+    full = 1.0 if largest <= 1.0 else 255.0 if largest <= 255.0 else max(65535.0, largest)
+    return np.clip(values / full, 0.0, 1.0)
+
+
+def _ages(values: np.ndarray, stamp: int, finite: np.ndarray) -> np.ndarray:
+    """Seconds before a cloud's stamp at which its points were taken, below 0 after it.
+
+    Drivers count in seconds, microseconds or nanoseconds, since the epoch or since the stamp; what is of no
+    such kind says nothing, and is 0.
+    """
+    shown = values[finite]
+    if not len(shown) or not np.isfinite(shown).all():
+        return np.zeros(len(values), np.float32)
+    low, high = float(shown.min()), float(shown.max())
+    for unit in (1.0, 1e-6, 1e-9):
+        if not _SHORTEST_SWEEP <= (high - low) * unit <= _LONGEST_SWEEP:
+            continue
+        seconds = values * unit
+        if abs(low * unit - stamp / 1e9) < _LONGEST_SWEEP:  # since the epoch
+            seconds = seconds - stamp / 1e9
+        elif max(abs(low), abs(high)) * unit > _LONGEST_SWEEP:
+            continue
+        return np.clip(-seconds, -_LONGEST_SWEEP, _LONGEST_SWEEP).astype(np.float32)
+    return np.zeros(len(values), np.float32)
 
 
 def _row_step(message: PointCloud2) -> int:
@@ -253,6 +335,16 @@ def pose_from_transform(message: TransformStamped) -> Pose:
     """
     q, t = message.transform.rotation, message.transform.translation
     return Pose.from_quaternion((q.w, q.x, q.y, q.z), (t.x, t.y, t.z))
+
+
+def pose_from_odometry(message: Odometry) -> Pose:
+    """Pose of the child frame in the header's frame.
+
+    Raises:
+        GeometryError: a quaternion of zero length or a number that is not finite.
+    """
+    q, p = message.pose.pose.orientation, message.pose.pose.position
+    return Pose.from_quaternion((q.w, q.x, q.y, q.z), (p.x, p.y, p.z))
 
 
 def occupancy_grid(
