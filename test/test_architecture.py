@@ -73,6 +73,7 @@ LAYERS["cli"] = {"commands", "ros2"}
 
 CROSSINGS = {
     "evaluation/frames.py": {"dataset", "runtime"},
+    "evaluation/moments.py": {"dataset", "runtime"},
     "evaluation/offline.py": {"dataset", "runtime"},
     "evaluation/robustness.py": {"dataset", "images", "runtime"},
     "evaluation/study.py": {"dataset", "runtime"},
