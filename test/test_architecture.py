@@ -74,6 +74,7 @@ LAYERS["cli"] = {"commands", "ros2"}
 CROSSINGS = {
     "evaluation/frames.py": {"dataset", "runtime"},
     "evaluation/multi_sense.py": {"dataset", "runtime"},
+    "evaluation/moments.py": {"dataset", "runtime"},
     "evaluation/offline.py": {"dataset", "runtime"},
     "evaluation/robustness.py": {"dataset", "images", "runtime"},
     "evaluation/study.py": {"dataset", "runtime"},

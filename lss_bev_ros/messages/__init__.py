@@ -25,6 +25,7 @@ from ..camera_info import CameraReading, camera_from_info, read_camera_info
 from ..errors import GeometryError
 from ..geometry import BevGrid, Box, Camera, Pose
 from ..geometry.category import PERSON, TWO_WHEELER, VEHICLE, kind_of
+from ..geometry.intensity import intensity_shares
 
 __all__ = [
     "POINT_DTYPE",
@@ -226,7 +227,11 @@ def returns_from_cloud(message: PointCloud2, most: int | None = None) -> np.ndar
     for column, name in enumerate("xyz"):
         full[:, column] = columns[name]
     finite = np.isfinite(full[:, :3]).all(axis=1)
-    full[:, 3] = np.nan if intensity is None else _share_of_full(columns[intensity], finite)
+    if intensity is not None:
+        # Of points without a return, it may be anything.
+        full[:, 3] = intensity_shares(np.where(finite, columns[intensity], np.nan))
+    else:
+        full[:, 3] = np.nan
     if moment is not None:
         full[:, 4] = _ages(columns[moment], from_stamp(message.header.stamp), finite)
     return full if finite.all() else full[finite]
@@ -268,14 +273,6 @@ def _read(
         with np.errstate(over="ignore", invalid="ignore"):  # float64 may hold what float32 cannot
             columns[name] = values.astype(kind).reshape(-1)
     return columns
-
-
-def _share_of_full(values: np.ndarray, finite: np.ndarray) -> np.ndarray:
-    """Intensities as shares of the largest that their scale has: 1, 255 or 65535, by the largest there is."""
-    shown = values[finite & np.isfinite(values)]
-    largest = float(shown.max(initial=0.0))
-    full = 1.0 if largest <= 1.0 else 255.0 if largest <= 255.0 else max(65535.0, largest)
-    return np.clip(values / full, 0.0, 1.0)
 
 
 def _ages(values: np.ndarray, stamp: int, finite: np.ndarray) -> np.ndarray:

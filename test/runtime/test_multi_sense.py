@@ -9,6 +9,7 @@ import torch
 from lss_bev_ros.dataset import NuScenesReader
 from lss_bev_ros.errors import ImageError, ModelError, RuntimeBackendError
 from lss_bev_ros.geometry import BevGrid, Pose
+from lss_bev_ros.model.multi_sense import Sensed
 from lss_bev_ros.model.senses import HEADS, SensesConfig
 from lss_bev_ros.runtime import FrameSet, create_engine
 from lss_bev_ros.runtime.multi_sense.engine import MultiSenseEngine
@@ -101,6 +102,17 @@ def test_the_same_from_one_sense_as_from_all_with_the_others_switched_off(engine
     np.testing.assert_array_equal(logits(engine.answer(both, ALL, ("lidar",))), by_lidar)
     assert np.abs(logits(engine.answer(both, ALL)) - alone).max() > 1e-3
     assert np.abs(by_lidar - alone).max() > 1e-3
+
+
+def test_the_engine_says_what_the_network_does(engine, frames, cloud):
+    """Its encoders are folded and rearranged for the processor."""
+    answers = engine.answer(Moment(0, None, cloud), ("segmentation",))
+    network = untrained(0)
+    points = torch.from_numpy(returns(cloud))
+    with torch.inference_mode():
+        bev = network.lidarencode(points, torch.zeros(len(points), dtype=torch.int64), 1)
+        expected, _ = network(Sensed(lidar=bev))
+    np.testing.assert_allclose(logits(answers), expected["segmentation"][0].numpy(), atol=1e-3)
 
 
 def test_an_engine_of_frame_sets_sees_what_the_cameras_alone_do(engine, frames):

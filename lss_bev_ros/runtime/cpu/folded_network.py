@@ -164,7 +164,7 @@ class FoldedBevEncoder:
     """`BevEncoder` for inference.
 
     Args:
-        encoder: the network's.
+        encoder: the network's; that of the multi-sense network has no convolution to logits.
         config: its sizes.
         dtype: float32 or bfloat16.
     """
@@ -181,7 +181,13 @@ class FoldedBevEncoder:
         self.up1 = FoldedUp(encoder.up1, eighth, nx // 8, ny // 8, dtype)
         weight, bias = fold(*encoder.last)
         self.up2 = UpsampledConvolution(weight, bias, nx // 2, ny // 2, 2, dtype)
-        self.head = Convolution.of(encoder.head, None, dtype)
+        self.head: Convolution | None = None
+        if not isinstance(encoder.up2[-1], nn.Identity):
+            self.head = Convolution.of(encoder.head, None, dtype)
+
+    def features(self, bev: torch.Tensor) -> torch.Tensor:
+        """(1, C, nx, ny), channels last, to (1, O, nx, ny) in this precision: what heads read."""
+        return self._features(self.stem(bev.to(self.dtype)))
 
     def __call__(self, bev: torch.Tensor) -> torch.Tensor:
         """(nx, ny, C) splatted features, float32, to (outputs, nx, ny) float32 logits."""
@@ -192,13 +198,16 @@ class FoldedBevEncoder:
         return self._from_stem(self.sparse_stem(features, table))
 
     def _from_stem(self, x: torch.Tensor) -> torch.Tensor:
+        assert self.head is not None, "a network with heads of its own has no logits"
+        return self.head(self._features(x))[0].float()
+
+    def _features(self, x: torch.Tensor) -> torch.Tensor:
         for block in self.layer1:
             x = block(x)
         half = x
         for block in self.deeper:
             x = block(x)
-        x = F.relu_(self.up2(self.up1(x, half)))
-        return self.head(x)[0].float()
+        return F.relu_(self.up2(self.up1(x, half)))
 
 
 def _spatial(

@@ -19,7 +19,7 @@ from ...model.multi_sense import MultiSense, Sensed
 from ...model.splat import SplatTable, splat
 from ..calibration_tables import KEPT, CalibrationCache, CalibrationTables
 from ..cpu.engine import DTYPES
-from ..cpu.folded_network import FoldedCameraEncoder
+from ..cpu.folded_network import FoldedBevEncoder, FoldedCameraEncoder
 from ..engine import Engine
 from ..frame_set import FrameSet, Prediction
 from ..preprocess import NetworkInput
@@ -79,10 +79,13 @@ class MultiSenseEngine(Engine):
         self._half = torch.bfloat16 if precision == "bf16" else torch.float16
         self._precision = precision
         self._folded: FoldedCameraEncoder | None = None
+        self._folded_bev: FoldedBevEncoder | None = None
         if "cameras" in self.config.senses:
             self._input = NetworkInput(self.config.model, threads=threads or min(6, os.cpu_count() or 1))
-            if device == "cpu":
-                with torch.inference_mode():
+        if device == "cpu":
+            with torch.inference_mode():
+                self._folded_bev = FoldedBevEncoder(model.bevencode, self.config.model, DTYPES[precision])
+                if "cameras" in self.config.senses:
                     self._folded = FoldedCameraEncoder(model.camencode, self.config.model, DTYPES[precision])
         self._model = model.to(self._device)
         self._model = self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -257,7 +260,7 @@ class MultiSenseEngine(Engine):
             watch.stage("fuse")
             heads: dict[str, torch.Tensor] = {}
             if needed:
-                bev = self._model.bevencode(fused.contiguous(memory_format=torch.channels_last))
+                bev = self._encode(fused.contiguous(memory_format=torch.channels_last))
                 watch.stage("bev_encoder")
                 heads = {name: self._model.heads[name](bev)[0] for name in needed}
                 watch.stage("heads")
@@ -280,6 +283,13 @@ class MultiSenseEngine(Engine):
         where = reached.cpu().numpy()
         watch.stage("postprocess")
         return Answers(moment.stamp, self.grid, (), where, timings=watch.timings(), **found)  # type: ignore[arg-type]
+
+    def _encode(self, fused: torch.Tensor) -> torch.Tensor:
+        """What the heads read of (1, C, nx, ny), channels last."""
+        if self._folded_bev is not None:
+            return self._folded_bev.features(fused)
+        bev: torch.Tensor = self._model.bevencode(fused)
+        return bev
 
     def _autocast(self) -> AbstractContextManager[object]:
         if self._precision == "fp32":
