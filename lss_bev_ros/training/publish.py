@@ -10,7 +10,7 @@ import torch
 from ..errors import TrainingError
 from ..model import LiftSplatShoot, ModelConfig
 from ..model.weights import CONSTANTS, write_weights
-from .histogram import CENTERS, calibration_error, scores
+from .histogram import CENTERS, expected_calibration_error, scores
 
 LAST = "bevencode.up2.4"
 """The layer whose output is the logit."""
@@ -45,7 +45,7 @@ def fit_sharpness(counts: np.ndarray) -> tuple[float, float]:
 def publish(
     state: dict[str, torch.Tensor], counts: np.ndarray, out: Path, facts: dict[str, str]
 ) -> dict[str, float]:
-    """Fold the calibration into the last layer and write safetensors in half precision.
+    """Fold scale and shift of the logits into the last layer and write safetensors in half precision.
 
     Args:
         state: of the averaged model, `average.pt`.
@@ -54,7 +54,7 @@ def publish(
         facts: text to put into the file's header.
 
     Returns:
-        The scale and shift, and the calibration error on the validation samples before and after.
+        The scale and shift, and the expected calibration error on the validation samples before and after.
     """
     a, b = fit_sharpness(counts)
     expected = LiftSplatShoot(ModelConfig()).state_dict()
@@ -71,8 +71,8 @@ def publish(
     return {
         "scale": a,
         "shift": b,
-        "ece_before": calibration_error(total),
-        "ece_after": calibration_error(total, a * CENTERS + b),
+        "ece_before": expected_calibration_error(total),
+        "ece_after": expected_calibration_error(total, a * CENTERS + b),
     }
 
 
