@@ -1,4 +1,4 @@
-"""`lss-bev train`."""
+"""`lss-bev train`: its options, whose defaults come with torch, so `train` loads it when asked to."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .bar import shown
-from .config import AugmentationConfig, TrainingConfig
+from ..training import AugmentationConfig, TrainingConfig
+from ..training.bar import shown
 
 _RECIPE = TrainingConfig()
 _RECIPE_OPTIONS = {field.name for field in fields(TrainingConfig)}
@@ -64,11 +64,11 @@ def train(
     ] = 0.0,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the run in OUT.")] = False,
 ) -> None:
-    """Train the network; several GPUs with `torchrun --nproc-per-node N -m lss_bev_ros.training.command`."""
+    """Train the network; several GPUs with `torchrun --nproc-per-node N -m lss_bev_ros.commands.trainer`."""
     recipe: Any = {name: value for name, value in locals().items() if name in _RECIPE_OPTIONS}
     from ..model import build_model
-    from .trainer import ranks_from_environment
-    from .training import train as run
+    from ..training.trainer import ranks_from_environment
+    from ..training.training_run import train as run
 
     augmentation = AugmentationConfig(lose_camera=lose_camera)
     config = TrainingConfig(seconds=60 * minutes, augmentation=augmentation, **recipe)

@@ -1,12 +1,12 @@
 """Training: the published recipe on nuScenes, or on synthetic worlds drawn as the network trains.
 
-`training` is a whole run and `trainer` its loop; `source`, `parcels`, `windows` and `pool` bring samples to
+`training_run` is a whole run, `trainer` its loop; `source`, `parcels`, `windows` and `pool` bring samples to
 the device; `journal`, `log` and `bar` tell how it goes; `checkpoint` and `publish` keep what came of it.
 """
 
 from .config import AugmentationConfig, TrainingConfig
 from .fine_tune import fine_tune
 from .trainer import Trainer
-from .training import train
+from .training_run import train
 
 __all__ = ["AugmentationConfig", "Trainer", "TrainingConfig", "fine_tune", "train"]
