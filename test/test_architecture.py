@@ -181,6 +181,16 @@ def test_folders_import_each_other_one_way():
     assert cycles(graph) == []
 
 
+def test_no_module_is_named_like_its_folder():
+    """Which of the two is meant would have to be guessed."""
+    assert [path for path in FILES if path.stem == path.parent.name] == []
+
+
+def test_commands_lie_in_one_place():
+    elsewhere = [path for path in FILES if layer_of(path) not in ("commands", "cli")]
+    assert [path for path in elsewhere if {"typer", "typer.Typer"} & set(imports(path))] == []
+
+
 def test_a_circle_is_found():
     assert cycles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == [["b", "c"]]
 

@@ -19,7 +19,7 @@ from ..checkpoint import next_world
 from ..config import SampleLayout
 from ..place import Place, together
 from ..source import world_plans
-from ..training import GPU_SCALE
+from ..training_run import GPU_SCALE
 from .recipe import MultiSenseRecipe
 from .templates import read_futures, templates
 from .trainer import MultiSenseTrainer
