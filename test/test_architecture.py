@@ -53,7 +53,7 @@ LAYERS = {
     "evaluation": {"geometry"},
     "visualization": {"geometry", "images", "evaluation"},
     "doctor": {"geometry", "images"},
-    "training": NETWORK | DATA | {"synthetic", "visualization", "words"},
+    "training": NETWORK | DATA | {"synthetic", "words"},
     "camera_image": {"images"},
     "camera_info": {"geometry"},
     "messages": {"geometry", "model", "answers", "camera_image", "camera_info"},

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from lss_bev_ros.training.multi_sense.trial import sheet, trial
+from lss_bev_ros.commands.pairs import sheet, trial
 
 MAGENTA = (255, 90, 220)
 

@@ -1,6 +1,6 @@
 """Draw pairs for a while: how fast that goes, where the time goes, and what they look like.
 
-`python -m lss_bev_ros.training.multi_sense.trial --help`
+`python -m lss_bev_ros.commands.pairs --help`
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ import numpy as np
 import torch
 import typer
 
-from ...geometry import CAMERA_NAMES, Box, Camera, Pose
-from ...model.senses import DETECTED, SEGMENTS, SensesConfig
-from ...synthetic.things import THINGS
-from ...visualization.pair import pair_sheet
-from ..config import SampleLayout
-from ..source import TRAINING_SEED, world_plans
-from .pair import (
+from ..geometry import CAMERA_NAMES, Box, Camera, Pose
+from ..model.senses import DETECTED, SEGMENTS, SensesConfig
+from ..synthetic.things import THINGS
+from ..training.config import SampleLayout
+from ..training.multi_sense.pair import (
     CROSSING,
     DRIVABLE,
     LANE_BOUNDARY,
@@ -32,7 +30,9 @@ from .pair import (
     WALKWAY,
     Pairs,
 )
-from .pool import pair_bytes
+from ..training.multi_sense.pool import pair_bytes
+from ..training.source import TRAINING_SEED, world_plans
+from ..visualization.pair import pair_sheet
 
 _BITS = {
     "person": PERSON,
@@ -58,7 +58,7 @@ def trial(
     layout = SampleLayout.of(SensesConfig().model, scale)
     seed = (TRAINING_SEED, world)
     if device == "cpu":
-        from .synthetic import synthetic_pairs
+        from ..training.multi_sense.synthetic import synthetic_pairs
 
         began = time.monotonic()
         pairs = synthetic_pairs(seed, pictures, layout)
@@ -78,9 +78,9 @@ def trial(
 
 def _timed(seed: tuple[int, ...], layout: SampleLayout, device: torch.device) -> Pairs:
     """Make and draw one world step by step and say how long each step takes."""
-    from ...synthetic.gpu import GpuStudio
-    from .pair_parcel import pack_pairs
-    from .parcels import PairSource, draw_pairs
+    from ..synthetic.gpu import GpuStudio
+    from ..training.multi_sense.pair_parcel import pack_pairs
+    from ..training.multi_sense.parcels import PairSource, draw_pairs
 
     def timed(what: str, step: Callable):
         began = time.monotonic()
@@ -116,7 +116,7 @@ def _timed(seed: tuple[int, ...], layout: SampleLayout, device: torch.device) ->
 
 def _rate(layout: SampleLayout, device: torch.device, seconds: float, workers: int) -> str:
     """Pairs a second from processes to the device."""
-    from .parcels import PairSource
+    from ..training.multi_sense.parcels import PairSource
 
     each = PairSource.samples_a_world, PairSource.validation_samples_a_world
     source = PairSource(layout, world_plans(workers, 0, 1, *each), device)
