@@ -36,9 +36,9 @@ _KINSHIP = 0.5
 person are not."""
 _OWN = 0.5
 """Length of a phrase's own part beside an anchor of length one."""
-_TEMPERATURE = 1.25
-_PENALTY = 1e-5
-_FAMILY_WEIGHT = 1.0
+_TEMPERATURE = 1.4
+_PENALTY = 5e-6
+_FAMILY_WEIGHT = 3.0
 _TURNS = 3
 
 Encode = Callable[[Sequence[str]], np.ndarray]
