@@ -27,6 +27,9 @@ _FAST_DDS = ("", "rmw_fastrtps_cpp", "rmw_fastrtps_dynamic_cpp")
 _WITH_VERSION_2 = ("humble", "iron", "jazzy")
 _PROFILES_2, _PROFILES_3 = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"
 _TRANSPORTS = "FASTDDS_BUILTIN_TRANSPORTS"
+# Each of them, and the bytes of /dev/shm that a process takes with it.
+_ROOMS = {"fastdds.xml": 36_000_000, "fastdds_small.xml": 4_500_000}
+_PROCESSES = 8  # nodes, camera drivers and tools
 
 _SPEC = importlib.util.find_spec("pipros")
 if _SPEC is None or _SPEC.origin is None:  # a mere folder of that name is that of this repository
@@ -55,20 +58,37 @@ def prepare() -> None:
 def room_for_images(environment: Mapping[str, str]) -> dict[str, str]:
     """The variable that gives Fast DDS shared memory for whole frame sets, see config/fastdds.xml.
 
+    A process takes its shared memory when it starts. Where /dev/shm has none left it goes without, with
+    three lines of errors, and its images by UDP; so what is given fits all processes.
+
     Args:
         environment: in which nodes are to run.
 
     Returns:
-        Nothing where another middleware is in use, where the user has configured this one, or where the
-        package lacks its files.
+        Nothing where another middleware is in use, where the user has configured this one, where the
+        package lacks its files, or where /dev/shm is too small even for a set of JPEG images each.
     """
     configured = any(environment.get(name) for name in (_PROFILES_2, _PROFILES_3, _TRANSPORTS))
     if configured or environment.get("RMW_IMPLEMENTATION", "") not in _FAST_DDS:
         return {}
+    free = _free_shared_memory()
+    fitting = (name for name, taken in _ROOMS.items() if free is None or _PROCESSES * taken <= free)
+    name = next(fitting, None)
+    if name is None:
+        return {}
     variable = _PROFILES_2 if environment.get("ROS_DISTRO") in _WITH_VERSION_2 else _PROFILES_3
     with contextlib.suppress(RosError):
-        return {variable: str(share() / "config" / "fastdds.xml")}
+        return {variable: str(share() / "config" / name)}
     return {}
+
+
+def _free_shared_memory() -> int | None:
+    """Bytes; None where there is no such folder."""
+    try:
+        found = os.statvfs("/dev/shm")
+    except OSError:
+        return None
+    return found.f_bavail * found.f_frsize
 
 
 def check() -> None:

@@ -13,7 +13,7 @@ from lss_bev_ros import messages
 from lss_bev_ros.answers.boxes import Detections
 from lss_bev_ros.answers.lanes import TracedLine
 from lss_bev_ros.answers.plan import PathPlan
-from lss_bev_ros.answers.voxels import COLORS, Voxels
+from lss_bev_ros.answers.voxels import COLORS, OccupiedVoxels
 from lss_bev_ros.errors import GeometryError
 from lss_bev_ros.geometry import BevGrid
 from lss_bev_ros.messages.maps import class_image, classes_from_image, similarity_percents
@@ -98,7 +98,7 @@ def test_similarities_are_percentages_where_something_is_known():
 
 
 def test_voxels_are_a_cloud_with_class_and_color():
-    voxels = Voxels(
+    voxels = OccupiedVoxels(
         np.array([(0, 0, 0), (1, 2, 3)], np.int16),
         np.array([4, 11], np.uint8),
         np.array([(1, 2, 3), (4, 5, 6)], np.float32),
@@ -110,7 +110,7 @@ def test_voxels_are_a_cloud_with_class_and_color():
     red, green, blue = map(int, COLORS[4])
     assert int(read["rgb"][0]) == (red << 16) + (green << 8) + blue
     np.testing.assert_array_equal(messages.xyz_from_cloud(message), voxels.centers)
-    empty = voxel_cloud(Voxels(voxels.cells[:0], voxels.classes[:0], voxels.centers[:0]), STAMP)
+    empty = voxel_cloud(OccupiedVoxels(voxels.cells[:0], voxels.classes[:0], voxels.centers[:0]), STAMP)
     assert (empty.width, len(empty.data)) == (0, 0)
 
 

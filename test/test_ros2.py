@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from lss_bev_ros import ros2
 from lss_bev_ros.ros2 import room_for_images
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,12 +21,24 @@ ROOT = Path(__file__).resolve().parents[1]
     ("distribution", "variable"),
     [("jazzy", "FASTRTPS_DEFAULT_PROFILES_FILE"), ("kilted", "FASTDDS_DEFAULT_PROFILES_FILE")],
 )
-def test_fast_dds_gets_room_for_a_frame_set(distribution, variable):
+@pytest.mark.parametrize(
+    ("free", "least"),
+    [(None, 6 * 1600 * 900 * 3), (2**30, 6 * 1600 * 900 * 3), (64 * 10**6, 6 * 400_000)],
+    ids=["no /dev/shm: six raw images", "1 GB: six raw images", "a container: six JPEG images"],
+)
+def test_fast_dds_gets_room_for_a_frame_set(distribution, variable, free, least, monkeypatch):
+    monkeypatch.setattr(ros2, "_free_shared_memory", lambda: free)
     given = room_for_images({"ROS_DISTRO": distribution})
     assert list(given) == [variable]
     profile = ElementTree.fromstring(Path(given[variable]).read_text())
     (room,) = profile.iter("{http://www.eprosima.com}segment_size")
-    assert int(room.text) > 6 * 1600 * 900 * 3  # six raw images
+    assert int(room.text) > least
+    assert free is None or 8 * int(room.text) < free
+
+
+def test_where_no_process_would_find_room_fast_dds_stays_as_it_is(monkeypatch):
+    monkeypatch.setattr(ros2, "_free_shared_memory", lambda: 10**6)
+    assert room_for_images({"ROS_DISTRO": "jazzy"}) == {}
 
 
 @pytest.mark.parametrize(
@@ -70,5 +83,5 @@ def test_an_installed_package_gives_its_own_file(tmp_path, known, whole):
         capture_output=True,
         text=True,
     )
-    file = share / "config" / "fastdds.xml" if whole else None
-    assert done.stdout.split() == [str(file)], done.stderr
+    (given,) = done.stdout.split() or [done.stderr]
+    assert Path(given).parent == (share / "config" if whole else Path()), done.stderr

@@ -39,7 +39,7 @@ COLORS = np.array(
 
 
 @dataclass(frozen=True, eq=False)
-class Voxels:
+class OccupiedVoxels:
     """Occupied voxels; what is in no row is free or not known.
 
     Attributes:
@@ -62,7 +62,7 @@ def classify(head: torch.Tensor) -> torch.Tensor:
     return head.argmax(-3).to(torch.uint8).movedim(-3, -1)
 
 
-def decode(head: torch.Tensor, config: SensesConfig, reached: torch.Tensor | None = None) -> Voxels:
+def decode(head: torch.Tensor, config: SensesConfig, reached: torch.Tensor | None = None) -> OccupiedVoxels:
     """Read occupied voxels off the occupancy head.
 
     Args:
@@ -84,7 +84,7 @@ def decode(head: torch.Tensor, config: SensesConfig, reached: torch.Tensor | Non
     grid = config.model.grid
     low = np.array([grid.x_min, grid.y_min, config.voxel_z_min], np.float32)
     size = np.array([grid.resolution, grid.resolution, config.voxel_height], np.float32)
-    return Voxels(index, found, low + (index.astype(np.float32) + 0.5) * size)
+    return OccupiedVoxels(index, found, low + (index.astype(np.float32) + 0.5) * size)
 
 
 def _check(head: torch.Tensor) -> None:

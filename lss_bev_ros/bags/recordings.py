@@ -14,6 +14,7 @@ from rosbags.interfaces import QosDurability, QosReliability
 from pipros import PiprosError, activate
 
 from ..doctor import Offer, Recording
+from ..doctor.shared_memory import SharedMemory
 from ..doctor.sockets import Sockets
 from ..nodes.doctor_source import Collector
 
@@ -100,7 +101,10 @@ def of_topics(seconds: float, **options: Any) -> Recording:
         timer = node.create_timer(0.5, discover)
         session.spin(timeout=seconds)
         node.destroy_timer(timer)
-    return collector.recording("live", sockets=Sockets.read(os.environ, stand_in=activate()), **told)
+    stand_in = activate()
+    told["sockets"] = Sockets.read(os.environ, stand_in)
+    told["shared_memory"] = SharedMemory.read(os.environ, stand_in)
+    return collector.recording("live", **told)
 
 
 def _split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,13 +1,13 @@
 """`lss-bev benchmark`: every way to run the network, on the same frames, in one run.
 
-`benchmark` runs the `modes` in `turns`; `report`, `summary` and `datasheet` tell what came. Beside it:
+`experiment` runs the `modes` in `turns`; `report`, `summary` and `datasheet` tell what came. Beside it:
 `nodes` measures processes over the middleware, `dashboard` the page, `scaling` how costs grow, `profile` the
 launches on a GPU, `tables` opening large data sets. `compare` and `frontier` are commands of their own.
 """
 
 from ..evaluation.frames import BenchmarkFrames, dataset_frames, random_frames
-from .benchmark import run_benchmark
 from .datasheet import write_datasheet
+from .experiment import run_benchmark
 from .options import BenchmarkOptions
 from .report import benchmark_tables, skipped_lines
 from .saved_frames import load_frames, save_frames

@@ -52,7 +52,8 @@ def evaluate(
 ) -> None:
     """Score the network on a data set, with the same metrics as the evaluation node.
 
-    With --split or --study also: vehicles that LiDAR sees apart, calibration, and recall by visibility. Ends
+    The multi-sense network is also scored by all its answers, for each setting of its senses. With --split or
+    --study also: vehicles that LiDAR sees apart, calibration, and recall by visibility. Ends
     with exit code 1 where no keyframe could be read, or none has anything to score it against.
     """
     from ..dataset import NuScenesReader
@@ -62,13 +63,17 @@ def evaluate(
         Study,
         evaluate_dataset,
         evaluate_robustness,
+        evaluate_settings,
         report_table,
         robustness_table,
+        settings_table,
         study_table,
         write_report,
     )
+    from ..evaluation.multi_sense import judge_of
     from ..evaluation.robustness import VehicleJudge
     from ..runtime import create_engine
+    from ..runtime.multi_sense.engine import MultiSenseEngine
     from ..visualization.study import write_study_pictures
 
     reader = NuScenesReader(dataroot, version, tuple(scenes or ()), listed(vehicle_categories))
@@ -95,11 +100,17 @@ def evaluate(
         found = closer.report()
         report["study"] = found
         console.print(study_table(found))
+    multi = engine if isinstance(engine, MultiSenseEngine) else None
+    if multi and not unscored:
+        with progress("all answers") as bar:
+            settings = evaluate_settings(reader, multi, scenes, limit, progress=bar)
+        report["settings"] = to_json(settings)
+        console.print(settings_table(settings))
     if robustness and not unscored:
+        judge = judge_of(reader, multi) if multi else lambda: VehicleJudge(engine, threshold)
+        lidar = multi is not None and "lidar" in multi.config.senses
         with progress("spoiling") as bar:
-            spoiled = evaluate_robustness(
-                reader, lambda: VehicleJudge(engine, threshold), scenes, limit, progress=bar
-            )
+            spoiled = evaluate_robustness(reader, judge, scenes, limit, lidar, progress=bar)
         report["robustness"] = to_json(spoiled)
         console.print(robustness_table(spoiled))
     engine.close()

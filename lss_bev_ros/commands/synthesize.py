@@ -24,6 +24,13 @@ def synthesize(
             help="Lens distortion: plumb_bob, rational_polynomial, equidistant, or mixed; none by default."
         ),
     ] = "",
+    truth: Annotated[
+        str,
+        typer.Option(
+            help="Less truth: boxes, or maps for boxes, street maps and whose future to predict, "
+            "but not what fills the space around the car."
+        ),
+    ] = "all",
 ) -> None:
     """Make a synthetic data set in the nuScenes format."""
     from ..synthetic import synthesize as make
@@ -39,5 +46,6 @@ def synthesize(
             progress=bar,
             version=version,
             lens=lens,
+            truth=truth,
         )
     console.print(f"{root}: {scenes} scenes of {seconds:g} s, version {version}")

@@ -12,7 +12,7 @@ from .console import console
 
 def train(context: typer.Context) -> None:
     """Train the network on synthetic scenes, drawn during training, or on nuScenes."""
-    from ..training.command import train as command  # loads torch, which no other command should wait for
+    from .trainer import train as command  # loads torch, which no other command should wait for
 
     trainer = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     trainer.command()(command)

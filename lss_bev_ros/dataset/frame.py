@@ -1,4 +1,4 @@
-"""What a data set holds: camera shots, LiDAR scans and annotated keyframes."""
+"""What a data set holds: camera shots, LiDAR scans and annotated keyframes with all their truth."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DatasetError, PictureError
-from ..geometry import Box, Camera, Pose, Rig
+from ..geometry import BevGrid, Box, Camera, Pose, Rig
 from ..images import inspect
 from .data_file import read_file
 from .lidar_file import read_points
+from .street_map import StreetMap, read_street_map
+from .voxels import Voxels, read_voxels
 
 LIDAR_NAME = "lidar_top"
 """Frame and topic name of nuScenes' LiDAR."""
@@ -84,6 +86,30 @@ class LidarScan:
         return read_points(self.path)
 
 
+FUTURE_STEPS, FUTURE_STEP = 6, 0.5
+"""Places of `Keyframe.future`: so many, so many seconds apart."""
+
+
+def unknown_future() -> np.ndarray:
+    """(FUTURE_STEPS, 2) float64 of NaN."""
+    return np.full((FUTURE_STEPS, 2), np.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class TruthFiles:
+    """Where a data set keeps what it knows of an instant besides boxes.
+
+    Attributes:
+        street_map: the map expansion of the scene's location; None where its name is unknown.
+        voxels: folder of the sample's occupancy labels.
+        missing: gets one line for each kind that was asked for and is not there.
+    """
+
+    street_map: Path | None = None
+    voxels: Path | None = None
+    missing: dict[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False)
 class Keyframe:
     """One annotated instant.
@@ -100,6 +126,9 @@ class Keyframe:
         ego: base_link to map at the time of the scan (of the camera nearest to `stamp` without a scan).
         annotated: whether there is anything to score against: the scene has annotations, and the data set a
             category of vehicles. Otherwise an empty raster says nothing.
+        future: (FUTURE_STEPS, 2) float64 metres: where the car will be every `FUTURE_STEP` seconds from now
+            on, in base_link now; NaN where the scene has ended by then.
+        truth: where more is kept; it is read when asked for, never before.
     """
 
     token: str
@@ -111,3 +140,68 @@ class Keyframe:
     boxes: tuple[Box, ...] = field(default=())
     ego: Pose = field(default_factory=Pose.identity)
     annotated: bool = True
+    future: np.ndarray = field(default_factory=unknown_future)
+    truth: TruthFiles = field(default_factory=TruthFiles)
+
+    def map_raster(self, grid: BevGrid | None = None) -> dict[str, np.ndarray] | None:
+        """The street around the car, of the data set's map expansion.
+
+        Args:
+            grid: cells, base_link; by default those of Lift-Splat-Shoot.
+
+        Returns:
+            By the names of `street_map.AREAS` and `LINES`, (nx, ny) bool, indexed [x, y]; None where the data
+            set has no map of the place, which the reader's `notices` say from then on.
+
+        Raises:
+            DatasetError: the map is damaged.
+        """
+        street_map = self._street_map()
+        return None if street_map is None else street_map.raster(self.ego, grid or BevGrid())
+
+    def map_lines(self, grid: BevGrid | None = None) -> dict[str, tuple[np.ndarray, ...]] | None:
+        """The lines of `map_raster` themselves.
+
+        Args:
+            grid: as there; what lies outside is cut off.
+
+        Returns:
+            By the names of `street_map.LINES`, polylines (N, 2) float64, metres, base_link; None as there.
+
+        Raises:
+            DatasetError: the map is damaged.
+        """
+        street_map = self._street_map()
+        return None if street_map is None else street_map.lines(self.ego, grid or BevGrid())
+
+    def _street_map(self) -> StreetMap | None:
+        path = self.truth.street_map
+        if path is not None and path.is_file():
+            return read_street_map(path)
+        where = f"{path}: no such map" if path else "log.json names no location"
+        self.truth.missing["map"] = (
+            f"{where}, so there is no truth of roads; unpack nuScenes' map expansion (v1.3) into maps"
+        )
+        return None
+
+    def voxels(self, grid: BevGrid | None = None) -> Voxels | None:
+        """What fills the space around the car, of the data set's occupancy labels.
+
+        Args:
+            grid: cells of the plane, base_link; by default those of Lift-Splat-Shoot.
+
+        Returns:
+            None where the data set has no labels of this sample, which the reader's `notices` say from then
+            on.
+
+        Raises:
+            DatasetError: the labels are damaged.
+        """
+        folder = self.truth.voxels
+        found = None if folder is None else read_voxels(folder, grid or BevGrid())
+        if found is None:
+            self.truth.missing["voxels"] = (
+                f"{folder.parents[1] if folder else 'gts'}: no labels of some samples, so there is no truth "
+                f"of voxels there; unpack the labels of Occ3D-nuScenes as gts"
+            )
+        return found

@@ -31,7 +31,7 @@ from .scene_parts import ScenePart, large, scene_parts
 from .tables import Tables, unknown_scene
 
 _TRAILER = struct.Struct("<QQ")
-_FORM = 2
+_FORM = 3
 """Counts changes of what is kept."""
 
 _KEPT = 4

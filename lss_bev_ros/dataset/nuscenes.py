@@ -13,13 +13,16 @@ import numpy as np
 from ..errors import DatasetError, GeometryError
 from ..geometry import Box, Camera, Lens, Pose, Rig
 from ..geometry.category import is_vehicle_category, vehicle_categories
-from .frame import CameraShot, Keyframe, LidarScan
+from .frame import FUTURE_STEP, FUTURE_STEPS, CameraShot, Keyframe, LidarScan, TruthFiles
 from .index import build_index
 from .scene_index import CAMERA, SceneIndex, SensorRecord
 from .tables import camera_order, unknown_scene
 
 _SCENES_KEPT = 8
 """Scene indices held in memory at once; each takes about half a megabyte for 20 s with sweeps."""
+
+_GAP_NS = 1_500_000_000
+"""Where the car is between two poses farther apart is unknown."""
 
 
 class NuScenesReader:
@@ -68,6 +71,7 @@ class NuScenesReader:
         self._cameras: dict[tuple, Camera] = {}
         self._rigs: dict[tuple[int, ...], Rig] = {}
         self._sizes: dict[SensorRecord, tuple[int, int]] = {}
+        self._missing: dict[str, str] = {}
 
     @property
     def scenes(self) -> tuple[str, ...]:
@@ -82,7 +86,7 @@ class NuScenesReader:
     @property
     def notices(self) -> tuple[str, ...]:
         """What the user should know of the data set, one line each: what was taken in another way than
-        nuScenes has it, and why nothing can be scored.
+        nuScenes has it, why nothing can be scored, and which truth was asked for in vain.
         """
         notices = list(self._index.notices)
         if self.categories and not self.vehicle_categories and any(map(self._has_boxes, self.scenes)):
@@ -90,7 +94,7 @@ class NuScenesReader:
                 f"no category is a vehicle, so there is nothing to score against; name some of "
                 f"{', '.join(self.categories[:30])} by --vehicle-categories or vehicle_categories:="
             )
-        return tuple(f"{self.dataroot}: {notice}" for notice in notices)
+        return (*(f"{self.dataroot}: {notice}" for notice in notices), *self._missing.values())
 
     def keyframes(self, scene: str) -> Iterator[Keyframe]:
         """Yield the annotated instants of a scene in time order."""
@@ -159,6 +163,12 @@ class NuScenesReader:
             boxes=self._boxes(index, row, ego),
             ego=ego,
             annotated=self.annotated(index.name),
+            future=_future(index, stamp, ego),
+            truth=TruthFiles(
+                self.dataroot / "maps" / "expansion" / f"{index.location}.json" if index.location else None,
+                self.dataroot / "gts" / index.name / token,
+                self._missing,
+            ),
         )
 
     def _rig_at(self, index: SceneIndex, stamp: int, here: dict[str, Camera]) -> Rig:
@@ -204,6 +214,8 @@ class NuScenesReader:
                     visibility=int(index.box_counts[i, 0]),
                     num_lidar_pts=int(index.box_counts[i, 1]),
                     vehicle=is_vehicle_category(index.box_category[i], self._vehicles),
+                    attribute=index.box_attribute[i],
+                    num_radar_pts=int(index.box_counts[i, 2]),
                 )
             )
         return tuple(boxes)
@@ -263,6 +275,19 @@ class NuScenesReader:
                 f"{self.dataroot / self.version}/{table}: {what} is not a pose ({error}); "
                 f"unpack the metadata again"
             ) from None
+
+
+def _future(index: SceneIndex, stamp: int, ego: Pose) -> np.ndarray:
+    """(FUTURE_STEPS, 2) metres: where the car will be in base_link at `stamp`, from its later poses."""
+    wanted = stamp + np.round(np.arange(1, FUTURE_STEPS + 1) * FUTURE_STEP * 1e9).astype(np.int64)
+    # Nanoseconds since 1970 are too large for float64; those since now are not.
+    stamps, times = (index.stamps - stamp).astype(np.float64), (wanted - stamp).astype(np.float64)
+    places = np.column_stack([np.interp(times, stamps, index.ego[:, axis]) for axis in range(3)])
+    after = np.minimum(np.searchsorted(stamps, times), len(stamps) - 1)
+    gap = stamps[after] - stamps[np.maximum(after - 1, 0)]
+    between = stamps[after] != times
+    places[(times > stamps[-1]) | (between & (gap > _GAP_NS))] = np.nan
+    return ego.inverse().apply(places)[:, :2]
 
 
 def _lens(calibration: SensorRecord) -> Lens:

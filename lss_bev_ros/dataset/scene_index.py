@@ -57,7 +57,10 @@ class SceneIndex:
             velocity x y z in map in m/s (NaN where unknown).
         box_category: B category names.
         box_instance: B instance tokens.
-        box_counts: (B, 2) int32: visibility level (0 unknown) and LiDAR points inside (-1 unknown).
+        box_counts: (B, 3) int32: visibility level (0 unknown), LiDAR points inside (-1 unknown) and radar
+            points inside (0 where unknown).
+        box_attribute: B attribute names, empty where there is none.
+        location: where the scene was recorded, the name of its map; empty where the tables do not say.
     """
 
     name: str
@@ -76,3 +79,5 @@ class SceneIndex:
     box_category: tuple[str, ...]
     box_instance: tuple[str, ...]
     box_counts: np.ndarray
+    box_attribute: tuple[str, ...]
+    location: str

@@ -1,9 +1,9 @@
 """The tables of nuScenes and of data sets like it (schema: nuscenes-devkit, docs/schema_nuscenes.md).
 
-Only what this package uses is read: ten tables and a few fields of each. Tables are streamed, tokens become
-16 bytes and numbers columns, so that v1.0-trainval, whose tables are gigabytes of JSON, takes less than
-one while it is read. What is damaged is named with its table, record and field. What nothing here needs, such
-as map masks or LiDAR labels, may be missing.
+Only what this package uses is read: twelve tables and a few fields of each. Tables are streamed, tokens
+become 16 bytes and numbers columns, so that v1.0-trainval, whose tables are gigabytes of JSON, takes less
+than one while it is read. What is damaged is named with its table, record and field. What nothing here needs,
+such as map masks or LiDAR labels, may be missing.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class Tables:
         part = copy.copy(self)
         samples = np.flatnonzero(self._sample_scene == scene)
         part.scenes, part.notices, part._all = (self.scenes[scene],), [], False
-        part._scene_row = {}
+        part._scene_row, part._location = {}, {part.scenes[0]: self._location[part.scenes[0]]}
         part._sample_tokens = tuple(self._sample_tokens[row] for row in samples)
         part._sample_row = {token: row for row, token in enumerate(part._sample_tokens)}
         part._sample_scene, part._sample_stamps = (
@@ -220,6 +220,14 @@ class Tables:
         rows = {name: row for row, name in enumerate(self.scenes)}
         self._scene_row = {
             str(record["token"]): rows.get(name, -1) for name, record in zip(names, records, strict=True)
+        }
+        places = {
+            str(record["token"]): str(record.get("location") or "")
+            for record in load_records(self._path("log"), {"token"}, optional=True)
+        }
+        self._location = {
+            name: places.get(str(record.get("log_token")), "")
+            for name, record in zip(names, records, strict=True)
         }
         self._all = len(self.scenes) == len(names)
 
@@ -399,6 +407,10 @@ class Tables:
             if str(record["category_token"]) not in names:
                 raise self._dangling("instance", number, "category_token", "category")
             self._instances[str(record["token"])] = names[str(record["category_token"])]
+        self._attributes = {
+            str(record["token"]): str(record["name"])
+            for record in load_records(self._path("attribute"), {"token", "name"}, optional=True)
+        }
         self._levels = {
             str(record["token"]): _VISIBILITY.get(str(record.get("level", "")), _numbered(record["token"]))
             for record in load_records(self._path("visibility"), {"token"}, optional=True)
@@ -420,6 +432,7 @@ class Tables:
         tokens, before, after = bytearray(), bytearray(), bytearray()
         self._box_instance: list[str] = []
         self._box_category: list[str] = []
+        self._box_attribute: list[str] = []
         for number, record in self._records(table, needed, optional=True):
             row = self._sample_row.get(str(record["sample_token"]))
             if row is None:
@@ -430,19 +443,20 @@ class Tables:
             sample.append(row)
             self._box_instance.append(instance)
             self._box_category.append(instances[instance])
+            given = record.get("attribute_tokens")
+            named = (self._attributes.get(str(each), "") for each in given) if isinstance(given, list) else ()
+            self._box_attribute.append(next(filter(None, named), ""))
             for field, count in (("translation", 3), ("size", 3), ("rotation", 4)):
                 numbers.extend(self._numbers(table, number, record, field, count))
             tokens += digest(str(record["token"]))
             before += digest(str(record.get("prev") or ""))
             after += digest(str(record.get("next") or ""))
             visibility = record.get("visibility_token")
-            points = record.get("num_lidar_pts")
             counts.append(levels.get(str(visibility), _numbered(visibility)))
-            counts.append(
-                max(-1, int(points)) if isinstance(points, (int, float)) and points == points else -1
-            )
+            counts.append(_counted(record.get("num_lidar_pts"), -1))
+            counts.append(_counted(record.get("num_radar_pts"), 0))
         self._box_sample = np.array(sample, dtype=np.int32)
-        self._box_counts = np.array(counts, dtype=np.int32).reshape(-1, 2)
+        self._box_counts = np.array(counts, dtype=np.int32).reshape(-1, 3)
         self._boxes = np.empty((len(sample), 13))
         self._boxes[:, :10] = np.frombuffer(numbers, dtype=np.float64).reshape(-1, 10)
         del numbers
@@ -510,6 +524,8 @@ class Tables:
             box_category=tuple(self._box_category[row] for row in boxes),
             box_instance=tuple(self._box_instance[row] for row in boxes),
             box_counts=self._box_counts[boxes],
+            box_attribute=tuple(self._box_attribute[row] for row in boxes),
+            location=self._location[name],
         )
 
 
@@ -545,6 +561,12 @@ def _find(known: np.ndarray, asked: np.ndarray) -> np.ndarray:
 def _field(record: dict, word: str, kind: type):
     """The value of a kind whose field has `word` in its name, such as T4's `camera_distortion`."""
     return next((value for name, value in record.items() if word in name and isinstance(value, kind)), None)
+
+
+def _counted(points: object, unknown: int) -> int:
+    if isinstance(points, (int, float)) and abs(points) < 1 << 31:  # which is false of NaN
+        return max(unknown, int(points))
+    return unknown
 
 
 def _numbered(token: object) -> int:

@@ -6,7 +6,7 @@ from .recording import ERROR, WARN, Problem, Recording, TopicRecord
 
 
 def check_middleware(recording: Recording) -> list[Problem]:
-    """Quality of service that does not match, and sockets that are too small."""
+    """Quality of service that does not match, sockets and shared memory that are too small."""
     problems = []
     for record in recording.cameras:
         for topic in (recording.topics.get(record.image_topic), recording.topics.get(record.info_topic)):
@@ -35,6 +35,9 @@ def check_middleware(recording: Recording) -> list[Problem]:
                 "qos.tf-static",
             )
         )
+    shortage = recording.shared_memory.shortage() if recording.shared_memory and recording.live else None
+    if shortage is not None:
+        problems.append(Problem(WARN, "/dev/shm", *shortage, "qos.shared-memory"))
     return problems + _buffers(recording)
 
 

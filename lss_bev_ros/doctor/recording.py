@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..geometry import CAMERA_NAMES, Camera, Pose
+from .shared_memory import SharedMemory
 from .sockets import Sockets
 from .tree import FrameGraph
 
@@ -204,6 +205,7 @@ class Recording:
         slop: seconds between the images of a set, at most.
         sim_time: whether the node uses /clock.
         sockets: how much sockets hold, None where unknown.
+        shared_memory: of Fast DDS, None where another middleware is in use.
         losses: what of the source could not be read, one line each.
         ego: stamps (n,) and poses of the car in a fixed frame, where it was told; empty otherwise.
     """
@@ -223,6 +225,7 @@ class Recording:
     slop: float = 0.05
     sim_time: bool = False
     sockets: Sockets | None = None
+    shared_memory: SharedMemory | None = None
     losses: tuple[str, ...] = ()
     ego: tuple[np.ndarray, tuple[Pose, ...]] = (np.zeros(0, np.int64), ())
 

@@ -6,16 +6,16 @@ is lost, and with one packet the whole image. Which of the kernel's limits count
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from .fast_dds import TRANSPORTS, setting
 
 STAND_IN, CYCLONE, FAST_DDS = "the stand-in", "rmw_cyclonedds_cpp", "rmw_fastrtps_cpp"
 
 _MIB = 1 << 20
 _ASKED = {STAND_IN: 16 * _MIB, CYCLONE: _MIB}  # bytes, unless set otherwise; Fast DDS asks for none
-_UNITS = {"": 1, "B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,14 @@ class Sockets:
         most: what a socket may ask for, net.core.rmem_max.
         middleware: one of `STAND_IN`, `CYCLONE`, `FAST_DDS`, or another's name, of which nothing is known.
         asked: what it asks for; 0: nothing.
+        source: on Fast DDS, the file or variable that says so.
     """
 
     default: int
     most: int
     middleware: str
     asked: int = 0
+    source: str = ""
 
     @classmethod
     def read(
@@ -44,10 +46,10 @@ class Sockets:
         except (OSError, ValueError):
             return None
         middleware = STAND_IN if stand_in else environment.get("RMW_IMPLEMENTATION") or FAST_DDS
-        asked = _ASKED.get(middleware, 0)
+        asked, source = _ASKED.get(middleware, 0), ""
         if middleware == FAST_DDS:
-            asked = _sockets_size(environment)
-        return cls(default, most, middleware, asked)
+            asked, source = setting(environment, "sockets_size", "receiveBufferSize")
+        return cls(default, most, middleware, asked, source)
 
     @property
     def holds(self) -> int:
@@ -71,9 +73,9 @@ class Sockets:
             if too_large
             else f"some of the {len(images)} images that arrive at once, {together / 1e6:.1f} MB,"
         )
-        limit = (
-            "net.core.rmem_default" if self.middleware == FAST_DDS and not self.asked else "net.core.rmem_max"
-        )
+        limit = "what it asks for" if self.default < self.asked < self.most else "net.core.rmem_max"
+        if self.middleware == FAST_DDS and not self.asked:
+            limit = "net.core.rmem_default"
         return (
             f"{what} will be lost if they are best effort: a socket of {self.middleware} holds "
             f"{self.holds / 1e6:.1f} MB ({limit})",
@@ -81,27 +83,16 @@ class Sockets:
         )
 
     def _remedy(self, size: int) -> str:
-        allow = f"sudo sysctl -w net.core.rmem_max={size}"
-        steps = [allow] if self.most < size else []
-        if self.middleware == FAST_DDS:
-            # At the range LOCALHOST rmw_fastrtps makes its own transports; Humble knows no such variable.
-            steps.append(
-                f'export FASTDDS_BUILTIN_TRANSPORTS="DEFAULT?sockets_size={size}" for the subscriber (on '
-                "Humble, or at ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST: sudo sysctl -w "
-                f"net.core.rmem_default={size})"
-            )
+        steps = [f"sudo sysctl -w net.core.rmem_max={size}"] if self.most < size else []
+        if self.middleware == FAST_DDS and not self.asked:
+            # FASTDDS_BUILTIN_TRANSPORTS would do it too, but turns off the profile, and its shared memory.
+            steps = [f"sudo sysctl -w net.core.rmem_default={size}"]
+        elif self.middleware == FAST_DDS and self.asked < size:
+            name = "sockets_size" if self.source == TRANSPORTS else "receiveBufferSize"
+            steps.append(f"set {name} in {self.source} to {size} for the subscriber")
         elif self.middleware == CYCLONE:
             steps.append(
                 "export CYCLONEDDS_URI='<Internal><SocketReceiveBufferSize max=\""
                 f"{size}B\"/></Internal>' for the subscriber"
             )
         return "; ".join([*steps, "or use reliable subscriptions or compressed images"])
-
-
-def _sockets_size(environment: Mapping[str, str]) -> int:
-    """sockets_size in FASTDDS_BUILTIN_TRANSPORTS, in bytes; 0 where it is not given or does not count."""
-    if environment.get("ROS_AUTOMATIC_DISCOVERY_RANGE") == "LOCALHOST":
-        return 0
-    given = environment.get("FASTDDS_BUILTIN_TRANSPORTS", "")
-    match = re.search(r"[?&]sockets_size=(\d+)([KMG]?B)?", given, re.IGNORECASE)
-    return int(match[1]) * _UNITS[(match[2] or "").upper()] if match else 0

@@ -6,6 +6,7 @@ differ, the stamp. A miscalibration is the same in every frame, as it is on a ca
 | group | what happens | strengths |
 |---|---|---|
 | lost camera | one camera sends nothing | each camera |
+| lost cameras | all but every third send nothing; with a LiDAR also all of them | |
 | lost lidar | the LiDAR sends nothing | |
 | turned cameras | each camera is turned that much, about an axis of its own | 0.5, 1, 2, 5 degrees |
 | moved cameras | each camera is moved that much, into a direction of its own | 2, 5, 10, 20 cm |
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -60,6 +62,7 @@ class SensedFrame:
             without a LiDAR.
         lidar: the LiDAR to base_link.
         twist: (3,) velocity of base_link, forward and left in m/s and to the left in rad/s.
+        ego: base_link to a frame that stands still, for what remembers; None where nobody knows.
     """
 
     stamp: int
@@ -68,6 +71,7 @@ class SensedFrame:
     points: np.ndarray | None = None
     lidar: Pose | None = None
     twist: np.ndarray | None = None
+    ego: Pose | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,12 @@ def corruptions(cameras: Sequence[str], lidar: bool = False) -> tuple[Corruption
     made += [
         Corruption(f"{name} lost", "lost camera", partial(without_camera, name=name)) for name in cameras
     ]
+    few = tuple(cameras[1::3] or cameras[:1])
+    made.append(
+        Corruption(f"all but {' and '.join(few)} lost", "lost cameras", partial(with_cameras, names=few))
+    )
     if lidar:
+        made.append(Corruption("all cameras lost", "lost cameras", partial(with_cameras, names=())))
         made.append(Corruption("lidar lost", "lost lidar", without_lidar))
     made += [
         Corruption(
@@ -131,6 +140,11 @@ def corruptions(cameras: Sequence[str], lidar: bool = False) -> tuple[Corruption
 def without_camera(frame: SensedFrame, name: str) -> SensedFrame:
     """The frame without one camera's image."""
     return replace(frame, images={key: image for key, image in frame.images.items() if key != name})
+
+
+def with_cameras(frame: SensedFrame, names: Sequence[str]) -> SensedFrame:
+    """The frame with the images of some cameras alone."""
+    return replace(frame, images={name: image for name, image in frame.images.items() if name in names})
 
 
 def without_lidar(frame: SensedFrame) -> SensedFrame:
@@ -175,10 +189,14 @@ def stale(frame: SensedFrame, seconds: float) -> SensedFrame:
 def with_images(frame: SensedFrame, group: str, level: int) -> SensedFrame:
     """The frame with every image changed in one of the ways of `IMAGE_CHANGES`, level 0 to 2."""
     change = IMAGE_CHANGES[group]
-    images = {
-        name: change(image, level, _chance(f"{group} {name} {frame.stamp}"))
-        for name, image in frame.images.items()
-    }
+
+    def changed(item: tuple[str, np.ndarray]) -> np.ndarray:
+        name, image = item
+        return change(image, level, _chance(f"{group} {name} {frame.stamp}"))
+
+    # NumPy and OpenCV let other threads run, and six large images take their time.
+    with ThreadPoolExecutor(max(1, len(frame.images))) as pool:
+        images = dict(zip(frame.images, pool.map(changed, frame.images.items()), strict=True))
     return replace(frame, images=images)
 
 
@@ -271,21 +289,20 @@ def _rain(image: np.ndarray, level: int, chance: np.random.Generator) -> np.ndar
     height, width = image.shape[:2]
     streaks = np.zeros((height, width), np.float32)
     lean = chance.uniform(-0.15, 0.15)
-    for _ in range(int((0.0004, 0.0009, 0.0018)[level] * height * width)):
-        x, y, length = (
-            chance.uniform(0, width),
-            chance.uniform(0, height),
-            chance.uniform(0.02, 0.06) * height,
-        )
+    thick = max(1, round(height / 300))
+    for _ in range((200, 500, 1200)[level]):
+        x, y, length = chance.uniform(0.0, (width, height, 0.1 * height))
         start, end = (int(x), int(y)), (int(x + lean * length), int(y + length))
-        cv2.line(streaks, start, end, (float(chance.uniform(0.2, 0.5)),), 1, cv2.LINE_AA)
+        cv2.line(streaks, start, end, (float(chance.uniform(0.2, 0.6)),), thick, cv2.LINE_AA)
     wet = image * (1.0 - streaks[..., None]) + 200.0 * streaks[..., None]
     drops = np.zeros((height, width), np.float32)
-    for _ in range((4, 12, 30)[level]):
+    for _ in range((8, 24, 60)[level]):
         middle = int(chance.uniform(0, width)), int(chance.uniform(0, height))
-        cv2.circle(drops, middle, int(chance.uniform(0.01, 0.03) * width) + 1, (1.0,), -1, cv2.LINE_AA)
+        cv2.circle(drops, middle, int(chance.uniform(0.01, 0.04) * width) + 1, (1.0,), -1, cv2.LINE_AA)
     wetness = cv2.GaussianBlur(drops, (0, 0), max(1.0, 0.003 * width))[..., None]
-    blurred = cv2.GaussianBlur(image, (0, 0), 0.015 * width)
+    small = cv2.resize(image, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), max(0.1, 0.015 * width / 8))
+    blurred = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     return _bytes(wet * (1.0 - wetness) + blurred * wetness)
 
 

@@ -110,7 +110,7 @@ class BoxSet:
         sizes: (N, 3) metres, above 0: length, width, height.
         yaws: (N,) radians.
         velocities: (N, 2) metres a second over ground, NaN where unknown.
-        scores: (N,) of detections.
+        scores: (N,) of detections, 0 or more.
         points: (N,) integers, LiDAR and radar returns inside, -1 where nobody counted them.
         attributes: (N,) names such as `vehicle.parked`, empty where unknown.
     """
@@ -270,12 +270,17 @@ class DetectionScore:
             racks: the annotated bicycle racks; boxes of another category are not looked at.
 
         Raises:
-            EvaluationError: there are more detections than nuScenes allows.
+            EvaluationError: there are more detections than nuScenes allows, or scores below 0.
         """
         if len(detected) > MOST_BOXES:
             raise EvaluationError(
                 f"{len(detected)} boxes were detected in a frame; nuScenes allows {MOST_BOXES}: keep those "
                 f"of the highest scores"
+            )
+        if len(detected) and detected.scores.min() < 0:
+            raise EvaluationError(
+                f"a score of {detected.scores.min():g} is below 0, where nuScenes finds nothing: "
+                f"give probabilities, not logits"
             )
         racks = [box for box in racks if box.category == _RACK]
         detected, annotated = (self._counted(boxes, ego, racks) for boxes in (detected, annotated))

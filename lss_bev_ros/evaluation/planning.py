@@ -49,7 +49,8 @@ class Surroundings:
     """What is around the car in a frame and the seconds to come, all in base_link at the frame.
 
     Attributes:
-        boxes: the annotated boxes at each step of the future, of at least the kinds that matter.
+        boxes: the annotated boxes now and at each step of the future, one tuple a time, with the same
+            `instance` from one time to the next.
         drivable: (nx, ny) bool, road now; None where nobody knows.
         grid: of `drivable`.
     """
@@ -146,7 +147,7 @@ class PlanScore:
             there = 0 < last <= len(path)
             result[f"ade_{horizon:g}"] = float(away[:last].mean()) if there else math.nan
             result[f"fde_{horizon:g}"] = float(away[last - 1]) if there else math.nan
-            there &= len(around.boxes) >= last
+            there &= len(around.boxes) > last
             result[f"collision_{horizon:g}"] = float(touched[:last].any()) if there else math.nan
         result["off_road"] = self._off_road(path, driven, around)
         return result
@@ -157,13 +158,13 @@ class PlanScore:
         whole = np.concatenate([np.zeros((1, 2)), path])
         true = np.concatenate([np.zeros((1, 2)), driven])
         ours, theirs = headings(whole), headings(true)
-        for k in range(min(len(path), len(boxes))):
-            now, before = boxes[k], {box.instance: box for box in boxes[k - 1] if box.instance} if k else {}
+        reach = float(np.linalg.norm(self.ego.outline, axis=1).max())
+        for k in range(min(len(path), len(boxes) - 1)):
+            before = {box.instance: box for box in boxes[k] if box.instance}
             length = max(np.linalg.norm(whole[k + 1] - whole[k]), np.linalg.norm(true[k + 1] - true[k]))
             looks = max(4, math.ceil(length / _NEAR))
             share = (np.arange(looks) + 1.0) / looks
-            reach = float(np.linalg.norm(self.ego.outline, axis=1).max())
-            for box in now:
+            for box in boxes[k + 1]:
                 was = before.get(box.instance, box)
                 if not _may_meet(whole[k : k + 2], reach, was, box):
                     continue

@@ -1,8 +1,9 @@
 """How much a network's scores suffer from what goes wrong with sensors.
 
 A judge runs one network and keeps one set of scores; a run has one for every corruption, and all see the
-same keyframes. `VehicleJudge` is that of a network with one answer; one with more has a judge of its own,
-and nothing else changes.
+same keyframes. `VehicleJudge` is that of a network with one answer, `AnswersJudge` of one with several. A
+network that remembers has a memory of its own for each judge, since their frames come in turns; it needs
+consecutive keyframes, so no `limit`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import numpy as np
 
 from ..dataset import Keyframe, NuScenesReader
 from ..errors import DatasetError, EvaluationError, PictureError
-from ..geometry import Pose, vehicle_raster
+from ..geometry import vehicle_raster
 from ..images import decode
+from .answers import HEADLINE, AnswersScore, FrameAnswers, FrameTruth
 from .corruptions import CLEAN, Corruption, SensedFrame, corruptions
 from .metrics import AnnotationScore, ratio
+from .rays import VoxelGrid
+from .truth import twist
 
 if TYPE_CHECKING:
     from ..runtime import Engine
@@ -64,6 +68,42 @@ class VehicleJudge:
         return self._score.running
 
 
+class AnswersJudge:
+    """Judges a network with several answers.
+
+    Attributes:
+        score: of all answers.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[SensedFrame], FrameAnswers],
+        know: Callable[[Keyframe], FrameTruth],
+        grid: VoxelGrid | None = None,
+        headline: Sequence[str] = HEADLINE,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            ask: what the network says of a frame.
+            know: what is known of a keyframe.
+            grid: of the voxels; its plane is that of all layers and lines.
+            headline: metrics of `AnswersScore.running` that stand in the table.
+        """
+        self._ask, self._know = ask, know
+        self.headline = tuple(headline)
+        self.score = AnswersScore(grid)
+
+    def update(self, frame: SensedFrame, keyframe: Keyframe) -> None:
+        """See `Judge`."""
+        self.score.update(self._ask(frame), self._know(keyframe))
+
+    @property
+    def running(self) -> dict[str, float]:
+        """See `AnswersScore`."""
+        return self.score.running
+
+
 def evaluate_robustness(
     reader: NuScenesReader,
     judge: Callable[[], Judge],
@@ -97,11 +137,11 @@ def evaluate_robustness(
     tried = [each for each in corruptions(cameras, lidar) if each.name == CLEAN or only is None or only(each)]
     judges = {each.name: judge() for each in tried}
     frames = skipped = 0
-    for place, keyframe, twist in _moving(reader, names):
+    for place, keyframe, motion in _moving(reader, names):
         if place not in wanted:
             continue
         try:
-            frame = _sensed(keyframe, twist, lidar)
+            frame = sensed(keyframe, motion, lidar)
         except (DatasetError, PictureError):
             frame = None
         if frame is None:
@@ -117,10 +157,10 @@ def evaluate_robustness(
             f"{reader.dataroot}: no annotated keyframe could be read with all its sensors, so nothing can "
             f"be spoiled; run `lss-bev evaluate` without --robustness to see why"
         )
-    headline = judges[CLEAN].headline
     clean = judges[CLEAN].running
+    headline = [name for name in judges[CLEAN].headline if name in clean]
     rows = [_row(each, judges[each.name].running, clean, headline) for each in tried]
-    return {"frames": frames, "skipped": skipped, "headline": list(headline), "rows": rows}
+    return {"frames": frames, "skipped": skipped, "headline": headline, "rows": rows}
 
 
 def _row(
@@ -155,23 +195,17 @@ def _moving(reader: NuScenesReader, names: Sequence[str]) -> Iterator[tuple[int,
         keyframes = list(reader.keyframes(name))
         for k, keyframe in enumerate(keyframes):
             first = max(0, k - 1)
-            yield place, keyframe, _twist(*keyframes[first : first + 2])
+            yield place, keyframe, twist(*keyframes[first : first + 2])
             place += 1
 
 
-def _twist(before: Keyframe, now: Keyframe | None = None) -> np.ndarray:
-    """(3,) metres a second forward and left, and radians a second, between two keyframes."""
-    if now is None or now.stamp <= before.stamp:
-        return np.zeros(3)
-    seconds = (now.stamp - before.stamp) / 1e9
-    moved: Pose = before.ego.inverse() @ now.ego
-    # The way lies along the chord, which is turned by half of the turn against both headings.
-    chord = Pose.from_yaw(-moved.yaw / 2).apply(moved.translation)
-    return np.array([chord[0], chord[1], moved.yaw]) / seconds
+def sensed(keyframe: Keyframe, motion: np.ndarray, lidar: bool) -> SensedFrame:
+    """The keyframe's images and scan, read.
 
-
-def _sensed(keyframe: Keyframe, twist: np.ndarray, lidar: bool) -> SensedFrame:
-    """The keyframe's images and scan, read; None where a sensor of its rig is missing already."""
+    Raises:
+        DatasetError: one of them cannot be read, or there is no image.
+        PictureError: an image is damaged.
+    """
     images = {name: decode(shot.encoded()) for name, shot in keyframe.cameras.items()}
     if not images:
         raise DatasetError(f"keyframe {keyframe.token} of {keyframe.scene} has no image")
@@ -182,5 +216,6 @@ def _sensed(keyframe: Keyframe, twist: np.ndarray, lidar: bool) -> SensedFrame:
         images=images,
         points=None if scan is None else scan.points(),
         lidar=None if scan is None else scan.pose,
-        twist=twist,
+        twist=motion,
+        ego=keyframe.ego,
     )

@@ -62,6 +62,11 @@ class SegmentationScore:
         self._last: tuple[str, ...] = ()
         self.frames = 0
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The layers that are scored."""
+        return frozenset(self._layers)
+
     def reset(self) -> None:
         """Forget all frames."""
         for layer in self._layers.values():

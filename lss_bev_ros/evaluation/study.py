@@ -62,7 +62,7 @@ class Study:
         self._everything = AnnotationScore(grid, threshold, near_radius, edges=edges)
         self._near = AnnotationScore(grid, threshold, near_radius, edges=(0.0, near_radius))
         self._near_all = AnnotationScore(grid, threshold, near_radius, edges=(0.0, near_radius))
-        self._calibration, self._calibration_all = ReliabilityDiagram(), ReliabilityDiagram()
+        self._reliability, self._reliability_all = ReliabilityDiagram(), ReliabilityDiagram()
         self._visibility = VisibilityScore(grid, threshold)
         self.frames: list[StudiedFrame] = []
 
@@ -78,11 +78,11 @@ class Study:
         seen = vehicle_raster(keyframe.boxes, self._grid, self._least)
         metrics = self._everything.update(occupancy, everything)
         self._near_all.update(occupancy, everything)
-        self._calibration_all.update(occupancy, everything)
+        self._reliability_all.update(occupancy, everything)
         if all(box.num_lidar_pts >= 0 for box in keyframe.boxes if box.is_vehicle):
             metrics = self._seen.update(occupancy, seen)
             self._near.update(occupancy, seen)
-            self._calibration.update(occupancy, seen)
+            self._reliability.update(occupancy, seen)
         self._visibility.update(occupancy, keyframe.boxes)
         if np.count_nonzero(seen) >= self._min_cells:
             self.frames.append(StudiedFrame(keyframe, occupancy, score, metrics["iou"]))
@@ -95,20 +95,20 @@ class Study:
             "vehicles_with_lidar": {
                 **self._seen.running,
                 near: self._near.running[near],
-                "ece": self._calibration.error(),
-                "average_precision": self._calibration.average_precision(),
-                "best": self._calibration.best(),
+                "ece": self._reliability.error(),
+                "average_precision": self._reliability.average_precision(),
+                "best": self._reliability.best(),
             },
             "all_vehicles": {
                 **self._everything.running,
                 near: self._near_all.running[near],
-                "ece": self._calibration_all.error(),
-                "average_precision": self._calibration_all.average_precision(),
-                "best": self._calibration_all.best(),
+                "ece": self._reliability_all.error(),
+                "average_precision": self._reliability_all.average_precision(),
+                "best": self._reliability_all.best(),
             },
             "visibility": self._visibility.metrics(),
-            "reliability": self._calibration.diagram(),
-            "curve": self._calibration.curve(),
+            "reliability": self._reliability.diagram(),
+            "curve": self._reliability.curve(),
         }
 
     def picked(self, each: int = 2) -> list[tuple[str, StudiedFrame]]:

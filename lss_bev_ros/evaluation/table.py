@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
+
+from .answers import TOLD
 
 
 def report_table(report: Mapping[str, Any]) -> Table:
@@ -60,6 +62,24 @@ def robustness_table(report: Mapping[str, Any]) -> Table:
             share = row["relative"].get(name)
             cells += [_metric(row["metrics"].get(name)), _percent(share)]
         table.add_row(row["name"], *cells)
+    return table
+
+
+def settings_table(settings: Mapping[str, Mapping[str, float]], names: Sequence[str] = TOLD) -> Table:
+    """Scores of one network in several settings of its senses, a column each.
+
+    Args:
+        settings: name, such as `cameras with memory`, to `AnswersScore.running`.
+        names: the metrics, a row each; those that no setting has are left out.
+    """
+    table = Table()
+    table.add_column("metric")
+    for name in settings:
+        table.add_column(name, justify="right")
+    for name in names:
+        values = [metrics.get(name) for metrics in settings.values()]
+        if any(value is not None for value in values):
+            table.add_row(name, *map(_metric, values))
     return table
 
 

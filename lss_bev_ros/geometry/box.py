@@ -24,6 +24,9 @@ class Box:
         visibility: nuScenes level 1 (0 to 40 %) to 4 (80 to 100 %), 0 where unknown.
         num_lidar_pts: LiDAR returns inside the box, -1 where nobody counted them.
         vehicle: whether it counts as a vehicle; None lets the category tell.
+        attribute: what it does, as the data set names it, such as `vehicle.moving`; empty where unknown.
+        num_radar_pts: radar returns inside the box, 0 where nobody counted them: nuScenes' detection task
+            leaves out boxes that neither LiDAR nor radar hit.
     """
 
     pose: Pose
@@ -34,6 +37,8 @@ class Box:
     visibility: int = 0
     num_lidar_pts: int = 0
     vehicle: bool | None = None
+    attribute: str = ""
+    num_radar_pts: int = 0
 
     @property
     def is_vehicle(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sensor_msgs.msg import PointCloud2, PointField
 
-from ..answers.voxels import COLORS, Voxels
+from ..answers.voxels import COLORS, OccupiedVoxels
 from . import header, to_array
 
 VOXEL_DTYPE = np.dtype(
@@ -27,7 +27,7 @@ _FIELDS = (
 )
 
 
-def voxel_cloud(voxels: Voxels, stamp: int, frame: str = "base_link") -> PointCloud2:
+def voxel_cloud(voxels: OccupiedVoxels, stamp: int, frame: str = "base_link") -> PointCloud2:
     """Middles of the occupied voxels, with `class_id` (named by a LabelInfo) and a colour for RViz."""
     packed = np.zeros(len(voxels), VOXEL_DTYPE)
     for column, name in enumerate("xyz"):

@@ -47,7 +47,8 @@ class _Head(nn.Module):
 
     def forward(self, bev: torch.Tensor) -> torch.Tensor:
         """(B, inputs, nx, ny) to (B, outputs, nx, ny)."""
-        return self.last(F.relu(self.norm(self.conv(bev))))
+        answer: torch.Tensor = self.last(F.relu(self.norm(self.conv(bev))))
+        return answer
 
 
 class SegmentationHead(nn.Module):
@@ -59,7 +60,8 @@ class SegmentationHead(nn.Module):
 
     def forward(self, bev: torch.Tensor) -> torch.Tensor:
         """(B, inputs, nx, ny) to (B, 8, nx, ny)."""
-        return self.last(bev)
+        logits: torch.Tensor = self.last(bev)
+        return logits
 
 
 class BoxesHead(_Head):
@@ -80,7 +82,8 @@ class OccupancyHead(_Head):
 
     def forward(self, bev: torch.Tensor) -> torch.Tensor:
         """(B, inputs, nx, ny) to (B, heights, 18, nx, ny); the lowest layer first, free the last class."""
-        return super().forward(bev).unflatten(1, self._shape)
+        logits: torch.Tensor = super().forward(bev).unflatten(1, self._shape)
+        return logits
 
 
 class EmbeddingHead(_Head):
@@ -91,7 +94,8 @@ class EmbeddingHead(_Head):
 
     def forward(self, bev: torch.Tensor) -> torch.Tensor:
         """(B, inputs, nx, ny) to (B, E, nx, ny), of length one along E."""
-        return F.normalize(super().forward(bev), dim=1)
+        vectors: torch.Tensor = F.normalize(super().forward(bev), dim=1)
+        return vectors
 
 
 class PlanHead(_Head):
@@ -128,14 +132,14 @@ class PlanHead(_Head):
         x = ((self.templates[..., 0] - grid.x_min) / grid.resolution).long().clamp(0, nx - 1)
         y = ((self.templates[..., 1] - grid.y_min) / grid.resolution).long().clamp(0, ny - 1)
         cells = (x * ny + y).flatten().expand(len(cost), -1)
-        total = cost.float().flatten(1).gather(1, cells).unflatten(1, x.shape).sum(-1)
+        scores: torch.Tensor = -cost.float().flatten(1).gather(1, cells).unflatten(1, x.shape).sum(-1)
         if motion is None:
-            return -total
+            return scores
         known = motion.isfinite().all(1)
         ahead = going_on(torch.where(known[:, None], motion, 1.0))
         apart = (self.templates - ahead[:, None]).abs()
         mismatch = (apart * F.softplus(self.prior)).sum((-1, -2))
-        return -total - torch.where(known[:, None], mismatch, 0.0)
+        return scores - torch.where(known[:, None], mismatch, 0.0)
 
 
 def going_on(motion: torch.Tensor, steps: int = PLAN_STEPS, step: float = PLAN_STEP) -> torch.Tensor:

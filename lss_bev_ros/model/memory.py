@@ -21,9 +21,8 @@ def align(bev: torch.Tensor, motion: torch.Tensor, grid: BevGrid) -> tuple[torch
         type, 1 where it does.
     """
     nx, ny = grid.shape
-    kind = {"device": bev.device, "dtype": torch.float32}
-    xs = grid.x_min + (torch.arange(nx, **kind) + 0.5) * grid.resolution
-    ys = grid.y_min + (torch.arange(ny, **kind) + 0.5) * grid.resolution
+    xs = grid.x_min + (torch.arange(nx, device=bev.device) + 0.5) * grid.resolution
+    ys = grid.y_min + (torch.arange(ny, device=bev.device) + 0.5) * grid.resolution
     x, y = torch.meshgrid(xs, ys, indexing="ij")
     cos, sin = motion[:, 2].cos()[:, None, None], motion[:, 2].sin()[:, None, None]
     then_x = cos * x - sin * y + motion[:, 0, None, None]
@@ -32,6 +31,7 @@ def align(bev: torch.Tensor, motion: torch.Tensor, grid: BevGrid) -> tuple[torch
     rows = (then_x - grid.x_min) / (nx * grid.resolution) * 2 - 1
     columns = (then_y - grid.y_min) / (ny * grid.resolution) * 2 - 1
     places = torch.stack((columns, rows), -1)
-    moved = F.grid_sample(bev, places.to(bev.dtype), mode="bilinear", align_corners=False)
+    # Places in half precision would be off by a quarter of a metre in bfloat16.
+    moved = F.grid_sample(bev.float(), places, mode="bilinear", align_corners=False).to(bev.dtype)
     known = (places.abs() <= 1).all(-1, keepdim=True).permute(0, 3, 1, 2).to(bev.dtype)
     return moved * known, known

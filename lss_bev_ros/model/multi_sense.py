@@ -15,7 +15,7 @@ from torch import nn
 from ..errors import ModelError
 from .bev_encoder import BevEncoder
 from .camera_encoder import CameraEncoder
-from .heads import HEAD_CLASSES
+from .heads import HEAD_CLASSES, PlanHead, SegmentationHead
 from .lidar_encoder import LidarEncoder
 from .lift_splat import LiftSplatShoot
 from .memory import align
@@ -44,9 +44,9 @@ class Sensed:
 class Fuser(nn.Module):
     """The senses' maps through a 3x3 convolution (Liu et al., "BEVFusion", section 3.3), beside the cameras'.
 
-    It starts as nothing, so that a published network goes on as it is. What is remembered is added by a
-    convolution of its own, and is no part of what the next frame remembers: an error lives for one frame, and
-    no state drifts over hours (Huang and Huang, "BEVDet4D").
+    Beside cameras it starts as nothing, so that a published network goes on as it is. What is remembered is
+    added by a convolution of its own, and is no part of what the next frame remembers: an error lives for one
+    frame, and no state drifts over hours (Huang and Huang, "BEVDet4D").
     """
 
     def __init__(self, config: SensesConfig):
@@ -60,7 +60,8 @@ class Fuser(nn.Module):
             # One channel more: how old the memory is, in seconds, where it reaches.
             self.recall = nn.Conv2d(channels + 1, channels, kernel_size=3, padding=1, bias=False)
             nn.init.zeros_(self.recall.weight)
-        nn.init.zeros_(self.norm.weight)
+        if "cameras" in config.senses:
+            nn.init.zeros_(self.norm.weight)
 
     def forward(self, sensed: Sensed) -> tuple[torch.Tensor, torch.Tensor]:
         """Fuse; a sense that is missing is zero.
@@ -99,6 +100,11 @@ class MultiSense(nn.Module):
         config: senses and heads.
     """
 
+    dx: torch.Tensor
+    bx: torch.Tensor
+    nx: torch.Tensor
+    frustum: torch.Tensor
+
     def __init__(self, config: SensesConfig | None = None):
         super().__init__()
         self.config = config or SensesConfig()
@@ -112,16 +118,22 @@ class MultiSense(nn.Module):
         # With cameras alone the network is the published one, and nothing stands between its encoders.
         self.fuse = Fuser(self.config) if self.config.senses != ("cameras",) else None
         self.bevencode = BevEncoder(model)
-        features = self.bevencode.up2[-1].in_channels
+        features = self.bevencode.head.in_channels
         self.bevencode.up2[-1] = nn.Identity()
         self.heads = nn.ModuleDict(
             {name: HEAD_CLASSES[name](features, self.config) for name in self.config.heads}
         )
 
+    @property
+    def plan(self) -> PlanHead | None:
+        """The plan head, with its templates, where the network has one."""
+        return next((head for head in self.heads.values() if isinstance(head, PlanHead)), None)
+
     def fused(self, sensed: Sensed) -> tuple[torch.Tensor, torch.Tensor]:
         """One map of all senses, and what of it is to be remembered: as `Fuser.forward`."""
         if self.fuse is not None:
-            return self.fuse(sensed)
+            fused: tuple[torch.Tensor, torch.Tensor] = self.fuse(sensed)
+            return fused
         if sensed.cameras is None:
             raise ModelError("nothing was sensed: this network has cameras alone")
         return sensed.cameras, sensed.cameras
@@ -158,7 +170,9 @@ class MultiSense(nn.Module):
                     )
                 mine[name].copy_(value)
         if "segmentation" in self.heads:
-            last = self.heads["segmentation"].last
-            vehicle = SEGMENTS.index("vehicle")
-            last.weight[vehicle].copy_(state["bevencode.up2.4.weight"][0])
-            last.bias[vehicle].copy_(state["bevencode.up2.4.bias"][0])
+            head = self.heads["segmentation"]
+            assert isinstance(head, SegmentationHead)
+            vehicle, bias = SEGMENTS.index("vehicle"), head.last.bias
+            assert bias is not None
+            head.last.weight[vehicle].copy_(state["bevencode.up2.4.weight"][0])
+            bias[vehicle].copy_(state["bevencode.up2.4.bias"][0])

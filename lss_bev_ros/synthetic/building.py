@@ -137,14 +137,18 @@ def _block_house(outline: np.ndarray, style: str, rng, palette: Palette, tall: f
     upper = _facades(
         outline, GROUND + ground, top, m.FACADE, colour, module, storey, window_w, window_h, kind, seed
     )
-    parts += [_wall(edge, palette) for edge in lower + upper]
+    front = "shop" if shop else "building"
+    parts += [_wall(edge, palette).named(front) for edge in lower]
+    parts += [_wall(edge, palette).named("building") for edge in upper]
     trim = palette.add(m.PLAIN, tuple(np.clip(np.array(colour) * rng.uniform(0.8, 1.25), 0, 0.9)))
     roof = palette.add(m.ROOF, (0.36, 0.35, 0.34))
     for height, reach, thick in ((GROUND + ground, 0.12, 0.25), (top, rng.uniform(0.1, 0.4), 0.45)):
         ring = _grown(outline, reach)
-        parts += [walls(ring, height - 0.05, height + thick, trim), polygon(ring, height + thick, trim)]
-        parts.append(_underside(outline, ring, height - 0.05, trim))
-    parts.append(polygon(outline, top + 0.47, roof))
+        parts.append(walls(ring, height - 0.05, height + thick, trim).named("building"))
+        # Its top lies within the house but for a hand's breadth: without a name, it fills no storey there.
+        parts.append(polygon(ring, height + thick, trim))
+        parts.append(_underside(outline, ring, height - 0.05, trim).named("building"))
+    parts.append(polygon(outline, top + 0.47, roof).named("building"))
     if shop and rng.random() < 0.6:
         parts += _awnings(lower, rng, palette)
     if style in ("plaster", "brick") and rng.random() < 0.5:
@@ -153,7 +157,7 @@ def _block_house(outline: np.ndarray, style: str, rng, palette: Palette, tall: f
     for _ in range(rng.integers(1, 4)):
         x, y = middle + rng.uniform(-3, 3, 2)
         w, h = rng.uniform(0.8, 2.2), rng.uniform(0.8, 2.6)
-        parts.append(box((x - w, y - w, top + 0.4), (x + w, y + w, top + 0.4 + h), roof))
+        parts.append(box((x - w, y - w, top + 0.4), (x + w, y + w, top + 0.4 + h), roof).named("building"))
     return joined(parts)
 
 
@@ -189,7 +193,7 @@ def _awnings(edges, rng, palette: Palette) -> list[Mesh]:
                     cloth,
                 )
             )
-    return parts
+    return [part.named("awning") for part in parts]
 
 
 def _balconies(edges, z0: float, floors: int, storey: float, rng, palette: Palette) -> list[Mesh]:
@@ -219,7 +223,7 @@ def _balconies(edges, z0: float, floors: int, storey: float, rng, palette: Palet
                     bars = max(2, int(np.linalg.norm(d - c) / 0.4))
                     for f in (np.arange(bars) + 0.5) / bars:
                         rails.append(upright(c + (d - c) * f, c + (d - c) * (f + 0.1 / bars), z, z + 0.95))
-    return [quads(slabs, slab), quads(rails, rail)] if slabs else []
+    return [joined([quads(slabs, slab), quads(rails, rail)]).named("balcony")] if slabs else []
 
 
 def _house(outline: np.ndarray, rng, palette: Palette) -> Mesh:
@@ -265,4 +269,4 @@ def _house(outline: np.ndarray, rng, palette: Palette) -> Mesh:
     x, y = ridge_a + (ridge_b - ridge_a) * 0.3
     brick = palette.add(m.PLAIN, (0.45, 0.28, 0.22))
     parts.append(box((x - 0.35, y - 0.35, z), (x + 0.35, y + 0.35, z + rise + 0.9), brick))
-    return joined(parts)
+    return joined(parts).named("house")

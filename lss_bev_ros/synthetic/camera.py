@@ -100,9 +100,7 @@ def take_picture(
     drawn = lens + np.array([0.0, 0.0, left, top])
     keep = visible(fixed.vertices, rotation, origin, drawn, width, height, FAR)
     moving, moving_owners = world.moving(time, ego.translation[:2], 200.0)
-    mesh = joined(
-        [Mesh(fixed.vertices[keep], fixed.normals[keep], fixed.uv[keep], fixed.material[keep]), moving]
-    )
+    mesh = joined([fixed[keep], moving])
     instance = np.concatenate([owners[keep], moving_owners])
     shadows = _shadows_at(world, time, ego, moving, shadows)
 

@@ -68,7 +68,7 @@ def bicycle(rng: np.random.Generator, palette: Palette, ridden: bool) -> Mesh:
         parts.append(
             rider(rng, palette, hip=(-0.16, 0.98), hands=(0.34, 1.04), feet=(-0.02, 0.22), spread=0.10)
         )
-    return joined(parts)
+    return joined(parts).named("cyclist" if ridden else "bicycle")
 
 
 def motorcycle(rng: np.random.Generator, palette: Palette, ridden: bool) -> Mesh:
@@ -104,4 +104,5 @@ def motorcycle(rng: np.random.Generator, palette: Palette, ridden: bool) -> Mesh
                 helmet=True,
             )
         )
-    return joined(parts).scaled(rng.uniform(0.95, 1.08, 3))
+    whole = joined(parts).scaled(rng.uniform(0.95, 1.08, 3))
+    return whole.named("motorcyclist" if ridden else "motorcycle")

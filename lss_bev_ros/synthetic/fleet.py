@@ -42,11 +42,9 @@ class Fleet:
 
     def __init__(self, rng: np.random.Generator, palette: Palette) -> None:
         kinds = ["sedan", "sedan", "hatch", "hatch", "suv", "suv", "wagon", "van", "pickup"]
-        self.cars = [
-            Model.of("vehicle.car", vehicle.car(kinds[k % len(kinds)], rng, palette)) for k in range(27)
-        ]
+        self.cars = [self._car(kinds[k % len(kinds)], rng, palette) for k in range(27)]
         self.trucks = [Model.of("vehicle.truck", vehicle.truck(rng, palette)) for _ in range(5)]
-        self.trucks += list(self._pickups(rng, palette))
+        self.trucks += [self._car("pickup", rng, palette) for _ in range(2)]
         self.buses = [Model.of("vehicle.bus.rigid", vehicle.bus(rng, palette)) for _ in range(2)]
         self.site = [Model.of("vehicle.construction", vehicle.truck(rng, palette, construction=True))]
         self.trailers = [Model.of("vehicle.trailer", vehicle.trailer(rng, palette))]
@@ -73,9 +71,10 @@ class Fleet:
         ]
 
     @staticmethod
-    def _pickups(rng, palette):
+    def _car(kind: str, rng: np.random.Generator, palette: Palette) -> Model:
         # nuScenes counts pickups as trucks.
-        return [Model.of("vehicle.truck", vehicle.car("pickup", rng, palette)) for _ in range(2)]
+        category = "vehicle.truck" if kind == "pickup" else "vehicle.car"
+        return Model.of(category, vehicle.car(kind, rng, palette))
 
     def driven(self, rng: np.random.Generator) -> Model:
         """A model for moving traffic."""

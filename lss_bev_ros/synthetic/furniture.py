@@ -19,7 +19,7 @@ def lamp_post(palette: Palette) -> Mesh:
         box((1.6, -0.14, 8.52), (2.3, 0.14, 8.66), steel),
     ]
     parts.append(box((1.7, -0.1, 8.49), (2.2, 0.1, 8.52), glow))
-    return joined(parts)
+    return joined(parts).named("street lamp")
 
 
 def signal(palette: Palette, axis: int, junction: int) -> Mesh:
@@ -30,7 +30,7 @@ def signal(palette: Palette, axis: int, junction: int) -> Mesh:
         lamp = palette.add(m.LAMP, colour, 1.0, 1.0 + junction, axis, k)
         z = 3.28 - 0.32 * k
         parts.append(ball((0.12, 0, z), (0.03, 0.105, 0.105), lamp, 5, 10))
-    return joined(parts)
+    return joined(parts).named("traffic light")
 
 
 def road_sign(rng: np.random.Generator, palette: Palette) -> Mesh:
@@ -59,7 +59,7 @@ def road_sign(rng: np.random.Generator, palette: Palette) -> Mesh:
             quads(corners, sign, uv=around),
             quads(behind, back),
         ]
-    )
+    ).named("road sign")
 
 
 def bin_(palette: Palette) -> Mesh:
@@ -71,7 +71,7 @@ def bin_(palette: Palette) -> Mesh:
             tube((0, 0, 0), (0, 0, 0.9), 0.26, green, sides=12),
             tube((0, 0, 0.9), (0, 0, 1.02), 0.29, dark, 0.2, 12),
         ]
-    )
+    ).named("litter bin")
 
 
 def bench(palette: Palette) -> Mesh:
@@ -81,14 +81,14 @@ def bench(palette: Palette) -> Mesh:
     parts = [box((x, -0.8, 0.44), (x + 0.11, 0.8, 0.48), wood) for x in (-0.2, -0.06, 0.08)]
     parts += [box((-0.28, -0.8, z), (-0.24, 0.8, z + 0.11), wood) for z in (0.58, 0.74)]
     parts += [box((-0.26, y, 0.0), (0.18, y + 0.06, 0.46), iron) for y in (-0.7, 0.64)]
-    return joined(parts)
+    return joined(parts).named("bench")
 
 
 def hydrant(palette: Palette) -> Mesh:
     """A fire hydrant."""
     red = palette.add(m.PAINT, (0.68, 0.08, 0.06), 0.0)
     parts = [tube((0, 0, 0), (0, 0, 0.62), 0.12, red, sides=10), ball((0, 0, 0.62), (0.13, 0.13, 0.12), red)]
-    return joined([*parts, tube((0, -0.2, 0.45), (0, 0.2, 0.45), 0.06, red)])
+    return joined([*parts, tube((0, -0.2, 0.45), (0, 0.2, 0.45), 0.06, red)]).named("fire hydrant")
 
 
 def bollard(palette: Palette) -> Mesh:
@@ -97,7 +97,7 @@ def bollard(palette: Palette) -> Mesh:
     band = palette.add(m.SIGN, (0.85, 0.85, 0.82), 1.0)
     return joined(
         [tube((0, 0, 0), (0, 0, 0.95), 0.065, steel), tube((0, 0, 0.76), (0, 0, 0.86), 0.068, band)]
-    )
+    ).named("bollard")
 
 
 def shelter(palette: Palette, rng: np.random.Generator) -> Mesh:
@@ -112,7 +112,7 @@ def shelter(palette: Palette, rng: np.random.Generator) -> Mesh:
     parts += [tube((x, y, 0), (x, y, 2.35), 0.05, steel, sides=6) for x in (-0.78, 0.45) for y in (-1.9, 1.9)]
     parts.append(quads([[0.4, 1.92, 0.4], [-0.7, 1.92, 0.4], [-0.7, 1.92, 2.1], [0.4, 1.92, 2.1]], poster))
     parts.append(box((-0.7, -1.4, 0.42), (-0.35, 1.2, 0.48), steel))
-    return joined(parts)
+    return joined(parts).named("bus shelter")
 
 
 def cone(palette: Palette) -> Mesh:
@@ -127,7 +127,7 @@ def cone(palette: Palette) -> Mesh:
         (0.45, 0.72, 0.08, 0.035, orange),
     ):
         parts.append(tube((0, 0, z0), (0, 0, z1), r0, stuff, r1, 12))
-    return joined(parts)
+    return joined(parts).named("traffic cone")
 
 
 def barrier(palette: Palette, concrete: bool) -> Mesh:
@@ -152,4 +152,4 @@ def barrier(palette: Palette, concrete: bool) -> Mesh:
         parts.append(
             quads([[ring[k], ring[k + 1], ring[-k - 2], ring[-k - 1]] for k in range(half - 1)], stuff)
         )
-    return joined(parts)
+    return joined(parts).named("barrier")

@@ -52,7 +52,13 @@ def _base(plan: Plan, palette: Palette) -> Mesh:
     center = plan.curve.world(np.zeros(2))
     far = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * 1500.0 + center
     far = np.concatenate([far, np.full((4, 1), -0.06)], 1)
-    return joined([quads(cells, asphalt, uv=cells[..., :2]), quads(far[None], country, uv=far[None, :, :2])])
+    # The country lies below the roads and lots too, and is nothing there: it stays without a name.
+    return joined(
+        [
+            quads(cells, asphalt, uv=cells[..., :2]).named("road"),
+            quads(far[None], country, uv=far[None, :, :2]),
+        ]
+    )
 
 
 def rounded(s0: float, s1: float, t0: float, t1: float, radius: float, step: float = 6.0) -> np.ndarray:
@@ -82,7 +88,7 @@ def _block(plan: Plan, extent, pavement: float, rng: np.random.Generator, palett
     kerb = palette.add(m.KERB, (0.62, 0.61, 0.58), float(rng.random() < 0.25))
     tone = rng.uniform(0.48, 0.62)
     paving = palette.add(m.PAVING, (tone, tone * 0.98, tone * 0.94), rng.choice([0.4, 0.6, 0.9]))
-    if rng.random() < 0.6:
+    if grown := rng.random() < 0.6:
         green = rng.uniform(0.34, 0.46)
         lot = palette.add(m.GRASS, (green * 0.85, green, green * 0.5))
     else:
@@ -93,10 +99,13 @@ def _block(plan: Plan, extent, pavement: float, rng: np.random.Generator, palett
         return plan.curve.world(st)
 
     outer = ring(0.0)
-    parts = [walls(outer, 0.0, KERB_HEIGHT, kerb), polygon(outer, KERB_HEIGHT, kerb)]
-    parts.append(polygon(ring(0.22), KERB_HEIGHT + 0.004, paving))
+    # The kerbstones' top lies below all that the kerb surrounds: only their sides are a kerb everywhere.
+    parts = [walls(outer, 0.0, KERB_HEIGHT, kerb).named("kerb")]
+    parts.append(polygon(outer, KERB_HEIGHT, kerb).named("pavement"))
+    parts.append(polygon(ring(0.22), KERB_HEIGHT + 0.004, paving).named("pavement"))
     if min(s1 - s0, t1 - t0) > 2 * pavement + 4:
-        parts.append(polygon(ring(pavement), KERB_HEIGHT + 0.012, lot))
+        name = "grass" if grown else "pavement"
+        parts.append(polygon(ring(pavement), KERB_HEIGHT + 0.012, lot).named(name))
     return joined(parts)
 
 
@@ -109,7 +118,7 @@ def _strip(plan: Plan, street: Street, begin, end, across, width, material, z=_P
     flat = np.full((count, 1), z)
     left, right = np.hstack([left, flat]), np.hstack([right, flat])
     cells = np.stack([right[:-1], right[1:], left[1:], left[:-1]], 1)
-    return quads(cells, material, uv=cells[..., :2])
+    return quads(cells, material, uv=cells[..., :2]).named("lane marking")
 
 
 def _dashes(plan: Plan, street: Street, begin, end, across, width, material, on=3.0, off=5.0) -> list[Mesh]:
@@ -154,7 +163,8 @@ def _markings(plan: Plan, street: Street, near, rng: np.random.Generator, palett
             parts.append(_strip(plan, street, stop, stop + side * 0.4, side * lanes / 2, lanes - 0.3, white))
             low, high = sorted((edge + side * CROSSING[0], edge + side * CROSSING[1]))
             for across in np.arange(-street.half + 0.6, street.half - 0.5, 1.0):
-                parts.append(_strip(plan, street, low, high, across, 0.5, white))
+                stripe = _strip(plan, street, low, high, across, 0.5, white)
+                parts.append(stripe.named("zebra crossing"))
             for lane in range(street.lanes):
                 kind = "straight" if street.lanes == 1 or lane == 0 else rng.choice(["straight", "right"])
                 across = side * (lane + 0.5) * street.lane_width
@@ -175,7 +185,7 @@ def _arrow(plan: Plan, street: Street, along, across, sign, kind, material) -> M
         world = plan.curve.world(street.place(along + sign * shape[:, 0], across + sign * shape[:, 1]))
         world = np.concatenate([world, np.full((len(world), 1), _PAINT_Z)], 1)
         triangles += [world[[0, k, k + 1]] for k in range(1, len(world) - 1)]
-    return soup(np.array(triangles), material)
+    return soup(np.array(triangles), material).named("lane marking")
 
 
 def _patches(plan: Plan, near, rng: np.random.Generator, palette: Palette) -> Mesh:
@@ -192,7 +202,8 @@ def _patches(plan: Plan, near, rng: np.random.Generator, palette: Palette) -> Me
             at = rng.uniform(begin, end)
             if near(plan.curve.world(street.place(at, 0.0))) > 80:
                 continue
-            parts.append(_strip(plan, street, at, at + rng.uniform(1, 14), across, width, patch, 0.002))
+            repair = _strip(plan, street, at, at + rng.uniform(1, 14), across, width, patch, 0.002)
+            parts.append(repair.named("road"))
         for _ in range(int((end - begin) / 30)):
             center = plan.curve.world(
                 street.place(rng.uniform(begin, end), rng.uniform(-0.7, 0.7) * street.half)
@@ -201,5 +212,5 @@ def _patches(plan: Plan, near, rng: np.random.Generator, palette: Palette) -> Me
                 continue
             angle = np.linspace(0, 2 * np.pi, 15)[:-1]
             disc = center + 0.33 * np.stack([np.cos(angle), np.sin(angle)], -1)
-            parts.append(polygon(disc, 0.004, iron))
+            parts.append(polygon(disc, 0.004, iron).named("manhole cover"))
     return joined(parts)

@@ -30,6 +30,10 @@ MAX_RANGE = 100.0
 MIN_RANGE = 0.35
 RANGE_NOISE = 0.012
 """Standard deviation of a range, metres."""
+SPECKLE = 0.25
+"""Standard deviation of the logarithm of an intensity."""
+OWN_REFLECTANCE = 0.25
+"""Share of the LiDAR's light that the ego car sends back."""
 THROUGH_GLASS = 0.35
 """Share of the echoes that glass gives; it sends nearly all light elsewhere."""
 
@@ -44,10 +48,12 @@ class Scan:
     Attributes:
         points: (N, 5) float32 x, y, z, intensity (0 to 255), ring (0 lowest), sensor frame at its end.
         instance: (N,) int32, actor that was hit, 0 for the fixed world, -1 for the ego car.
+        column: (N,) int32, place of the beam's column in the order of firing.
     """
 
     points: np.ndarray
     instance: np.ndarray
+    column: np.ndarray
 
 
 def azimuths() -> np.ndarray:
@@ -227,6 +233,12 @@ def _back(a: np.ndarray) -> np.ndarray:
     return np.concatenate([rotation, -rotation @ a[..., 3:]], -1)
 
 
+def ages() -> np.ndarray:
+    """(COLUMNS,) float64 seconds from the firing of each column to the end of the revolution."""
+    period = LIDAR_PERIOD * 1e-6
+    return period * (COLUMNS - 1 - np.arange(COLUMNS)) / COLUMNS
+
+
 def scan(world: World, mount: Mount, time: float, rng: np.random.Generator) -> Scan:
     """One revolution that ends at `time` seconds.
 
@@ -287,16 +299,16 @@ def scan(world: World, mount: Mount, time: float, rng: np.random.Generator) -> S
     bright = world.materials(time).colour[stuff].mean(-1)
     own_car = whose == -1
     reflectance = REFLECTANCE[kind] * (0.55 + 0.9 * bright)
-    reflectance[own_car] = 0.25
+    reflectance[own_car] = OWN_REFLECTANCE
     chance = _echo(reflectance, slant, distance) * np.where((kind == GLASS) & ~own_car, THROUGH_GLASS, 1.0)
     kept = rng.random(len(hit)) < chance
     measured = distance + rng.normal(0, RANGE_NOISE, len(hit))
     strength = 255.0 * 0.42 * reflectance * (0.25 + 0.75 * slant) * np.exp(-distance / 140.0)
-    intensity = np.clip(np.round(strength * rng.lognormal(0, 0.25, len(hit))), 0, 255)
+    intensity = np.clip(np.round(strength * rng.lognormal(0, SPECKLE, len(hit))), 0, 255)
     compensate = _times(_back(sensor[-1]), sensor)[column]
     points = np.einsum("nij,nj->ni", compensate[:, :, :3], beam * measured[:, None]) + compensate[:, :, 3]
     table = np.concatenate([points, intensity[:, None], ring[:, None]], 1).astype(np.float32)
-    return Scan(table[kept], whose[kept].astype(np.int32))
+    return Scan(table[kept], whose[kept].astype(np.int32), column[kept].astype(np.int32))
 
 
 def _echo(reflectance, slant, distance) -> np.ndarray:

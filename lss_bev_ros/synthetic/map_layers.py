@@ -1,24 +1,26 @@
 """The street as a vector map: the layers of nuScenes' map expansion, exact, from the street plan.
 
-The same lines that `ground` paints and kerbs are built from, so what a camera sees and what the map says agree.
+The same lines that `ground` paints and kerbs are built from, so what a camera sees and what the map says
+agree.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
+from ..dataset.street_map import AREAS, LINES
 from ..geometry import BevGrid, Pose
+from ..geometry.raster import draw_line, fill_rings, to_cells
 from .ground import CROSSING, STOP_LINE, rounded
 from .road import CORNER, Plan, Street
 
 STEP = 2.0
 """Points of a line are so far apart at most, metres."""
-
-AREAS = ("drivable", "crossing", "walkway")
-LINES = ("lane_boundary", "road_boundary")
+STOP_WIDTH = 0.4
+"""Width of a stop line, metres."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,7 @@ class MapLayers:
         crossings, lanes, middles = [], [], []
         for street in plan.streets:
             crossings += [world(ring) for ring in _crossings(plan, street)]
-            for begin, end in plan.pieces(street, STOP_LINE + 0.4):
+            for begin, end in plan.pieces(street, STOP_LINE + STOP_WIDTH):
                 middles.append(world(_line(street, begin, end, 0.0)))
                 for side in (-1, 1):
                     for lane in range(1, street.lanes):
@@ -81,24 +83,19 @@ class MapLayers:
             By the names of `AREAS` and `LINES`, (nx, ny) bool, indexed [x, y]. A cell is of an area where its
             centre is, and of a line where the line passes through it.
         """
-        to_cells = _to_cells(ego, grid)
-        areas = {name: np.zeros(grid.shape, np.uint8) for name in AREAS}
-        rim, *blocks = self.drivable
-        _fill(areas["drivable"], to_cells(rim), 1)
-        for ring in blocks:
-            _fill(areas["drivable"], to_cells(ring), 0)
+        areas = {name: np.zeros(grid.shape, bool) for name in AREAS}
+        # A pavement's inner ring and the blocks that cut the road out of the plan are holes.
+        pavements = [ring for pair in self.walkway for ring in pair if ring is not None]
+        for name, rings in (("drivable", self.drivable), ("walkway", pavements)):
+            fill_rings(areas[name], [to_cells(ring, ego, grid) for ring in rings])
         for ring in self.crossing:
-            _fill(areas["crossing"], to_cells(ring), 1)
-        for outer, inner in self.walkway:
-            _fill(areas["walkway"], to_cells(outer), 1)
-            if inner is not None:
-                _fill(areas["walkway"], to_cells(inner), 0)
+            fill_rings(areas["crossing"], [to_cells(ring, ego, grid)])
         lines = {name: np.zeros(grid.shape, np.uint8) for name in LINES}
         for line in (*self.lane_divider, *self.road_divider):
-            _draw(lines["lane_boundary"], to_cells(line), closed=False)
+            draw_line(lines["lane_boundary"], to_cells(line, ego, grid), closed=False)
         for ring in self.road_boundary:
-            _draw(lines["road_boundary"], to_cells(ring), closed=True)
-        return {name: cells.astype(bool) for name, cells in (areas | lines).items()}
+            draw_line(lines["road_boundary"], to_cells(ring, ego, grid), closed=True)
+        return areas | {name: cells.astype(bool) for name, cells in lines.items()}
 
 
 def _line(street: Street, begin: float, end: float, across: float) -> np.ndarray:
@@ -107,55 +104,23 @@ def _line(street: Street, begin: float, end: float, across: float) -> np.ndarray
     return street.place(np.linspace(begin, end, count), across)
 
 
-def _crossings(plan: Plan, street: Street) -> list[np.ndarray]:
-    """Rings (N, 2) of the zebra crossings over a street, street coordinates."""
+def crossing_arms(plan: Plan, street: Street) -> Iterator[tuple[Street, int, float]]:
+    """Where a street has zebra crossings: the street that it meets, the side of that which they lie on (1 for
+    growing coordinates), and its edge there, metres along the street.
+    """
     begin, end = plan.extent(street)
-    rings = []
     for other in plan.crossing_streets(street):
         for side in (-1, 1):
             edge = other.at + side * other.half
             if begin + 10 < edge < end - 10:
-                low, high = sorted((edge + side * CROSSING[0], edge + side * CROSSING[1]))
-                across = np.linspace(-street.half, street.half, max(2, int(2 * street.half / STEP) + 1))
-                rings.append(np.concatenate([street.place(low, across), street.place(high, across[::-1])]))
+                yield other, side, edge
+
+
+def _crossings(plan: Plan, street: Street) -> list[np.ndarray]:
+    """Rings (N, 2) of the zebra crossings over a street, street coordinates."""
+    rings = []
+    across = np.linspace(-street.half, street.half, max(2, int(2 * street.half / STEP) + 1))
+    for _, side, edge in crossing_arms(plan, street):
+        low, high = sorted((edge + side * CROSSING[0], edge + side * CROSSING[1]))
+        rings.append(np.concatenate([street.place(low, across), street.place(high, across[::-1])]))
     return rings
-
-
-def _to_cells(ego: Pose, grid: BevGrid):
-    """World points (N, 2) to cell coordinates (N, 2), the first cell's centre at 0; far ones are kept."""
-    cos, sin = np.cos(ego.yaw), np.sin(ego.yaw)
-    turn = np.array([[cos, -sin], [sin, cos]])
-    corner = np.array([grid.x_min, grid.y_min])
-
-    def cells(points: np.ndarray) -> np.ndarray:
-        local = (points - ego.translation[:2]) @ turn
-        return (local - corner) / grid.resolution - 0.5
-
-    return cells
-
-
-_SHIFT = 6
-_LIMIT = 2.0**15
-"""OpenCV clips polygons in 16 bits of cells; farther places are brought to this rim."""
-
-
-def _points(cells: np.ndarray) -> np.ndarray:
-    # Rows are x and columns y; OpenCV takes (column, row), in 1 / 64 of a cell.
-    return np.round(np.clip(cells[:, ::-1], -_LIMIT, _LIMIT) * (1 << _SHIFT)).astype(np.int32)
-
-
-def _fill(canvas: np.ndarray, cells: np.ndarray, value: int) -> None:
-    if not _near(canvas, cells):
-        return
-    cv2.fillPoly(canvas, [_points(cells)], value, shift=_SHIFT)
-
-
-def _draw(canvas: np.ndarray, cells: np.ndarray, closed: bool) -> None:
-    if _near(canvas, cells):
-        cv2.polylines(canvas, [_points(cells)], closed, 1, shift=_SHIFT)
-
-
-def _near(canvas: np.ndarray, cells: np.ndarray) -> bool:
-    """Whether the bounds of a shape meet the grid."""
-    low, high = cells.min(0), cells.max(0)
-    return bool((high > -1).all() and (low < canvas.shape).all())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..geometry import Pose
+from .things import NUMBER
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,15 +21,27 @@ class Mesh:
         normals: (T, 3, 3) float32, unit shading normals at the corners.
         uv: (T, 3, 2) float32, texture coordinates in metres.
         material: (T,) int32, index into `Materials`.
+        thing: (T,) uint8, number in `things.THINGS` of what each is part of, 0 where nobody has said.
     """
 
     vertices: np.ndarray
     normals: np.ndarray
     uv: np.ndarray
     material: np.ndarray
+    thing: np.ndarray
 
     def __len__(self) -> int:
         return len(self.vertices)
+
+    def __getitem__(self, index: np.ndarray) -> Mesh:
+        """The triangles of an index (K,) or a mask (T,)."""
+        return Mesh(
+            self.vertices[index], self.normals[index], self.uv[index], self.material[index], self.thing[index]
+        )
+
+    def named(self, name: str) -> Mesh:
+        """The mesh as a thing of the kind that `things.THINGS` calls so."""
+        return replace(self, thing=np.full(len(self), NUMBER[name], np.uint8))
 
     @property
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
@@ -39,18 +52,18 @@ class Mesh:
         """The mesh taken from its own frame to the pose's parent frame."""
         rotation = pose.rotation.astype(np.float32)
         vertices = self.vertices @ rotation.T + pose.translation.astype(np.float32)
-        return Mesh(vertices, self.normals @ rotation.T, self.uv, self.material)
+        return replace(self, vertices=vertices, normals=self.normals @ rotation.T)
 
     def scaled(self, factors: ArrayLike) -> Mesh:
         """The mesh stretched along its axes; normals stay right for small differences between factors."""
         by = np.asarray(factors, np.float32)
         normals = self.normals / by
         normals /= np.linalg.norm(normals, axis=-1, keepdims=True) + 1e-9
-        return Mesh(self.vertices * by, normals, self.uv, self.material)
+        return replace(self, vertices=self.vertices * by, normals=normals)
 
     def shifted(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Mesh:
         """The mesh moved by metres along its axes."""
-        return Mesh(self.vertices + np.array([x, y, z], np.float32), self.normals, self.uv, self.material)
+        return replace(self, vertices=self.vertices + np.array([x, y, z], np.float32))
 
 
 def joined(meshes: Iterable[Mesh]) -> Mesh:
@@ -58,12 +71,15 @@ def joined(meshes: Iterable[Mesh]) -> Mesh:
     meshes = list(meshes)
     if not meshes:
         empty = np.zeros((0, 3, 3), np.float32)
-        return Mesh(empty, empty, np.zeros((0, 3, 2), np.float32), np.zeros(0, np.int32))
+        return Mesh(
+            empty, empty, np.zeros((0, 3, 2), np.float32), np.zeros(0, np.int32), np.zeros(0, np.uint8)
+        )
     return Mesh(
         np.concatenate([m.vertices for m in meshes]),
         np.concatenate([m.normals for m in meshes]),
         np.concatenate([m.uv for m in meshes]),
         np.concatenate([m.material for m in meshes]),
+        np.concatenate([m.thing for m in meshes]),
     )
 
 
@@ -77,7 +93,10 @@ def soup(vertices: np.ndarray, material: int | np.ndarray, normals=None, uv=None
     if uv is None:
         uv = vertices[..., :2]
     material = np.broadcast_to(np.asarray(material, np.int32), len(vertices))
-    return Mesh(vertices, np.asarray(normals, np.float32), np.asarray(uv, np.float32), material.copy())
+    nothing = np.zeros(len(vertices), np.uint8)
+    return Mesh(
+        vertices, np.asarray(normals, np.float32), np.asarray(uv, np.float32), material.copy(), nothing
+    )
 
 
 def quads(corners: ArrayLike, material: int | np.ndarray, normals=None, uv=None) -> Mesh:

@@ -6,20 +6,21 @@ the cells that each vehicle covers. Everything that takes time is left to whoeve
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
-from ..geometry import CAMERA_NAMES, BevGrid, Pose, vehicle_raster
+from ..geometry import BevGrid, Box, Pose, vehicle_raster
 from .actor import Actor
 from .camera import ego_mesh
 from .config import WorldConfig
 from .lidar import COLUMNS, _poses, _times
-from .light import draw_light
 from .mesh import joined
-from .sensors import LIDAR_PERIOD, mounts
+from .sensors import LIDAR_PERIOD
 from .shadow import sun_axes
-from .stream import BOX_RADIUS, MOVING_RADIUS, VARIED, _repainted
+from .stream import BOX_RADIUS, MOVING_RADIUS, VARIED, Look
 from .world import World
 
 PERIOD = LIDAR_PERIOD * 1e-6
@@ -35,10 +36,10 @@ class Parcel:
     """Arrays of a world and S samples of it; metres, world, unless said otherwise.
 
     Attributes:
-        vertices, normals, uv, material, owner: of what stands still, as in `Mesh` (normals float16) and
-            `World.fixed`.
-        model_vertices, model_normals, model_uv, model_material: the shapes of what moves, one after another,
-            each in its own frame.
+        vertices, normals, uv, material, thing, owner: of what stands still, as in `Mesh` (normals float16)
+            and `World.fixed`.
+        model_vertices, model_normals, model_uv, model_material, model_thing: the shapes of what moves, one
+            after another, each in its own frame.
         instances: (I, 6) int32, what moves, sample by sample, in each the ego car last: sample, first
             triangle of its shape, triangles, owner, first place among the sample's moving triangles, and
             whether cameras see it.
@@ -48,6 +49,8 @@ class Parcel:
         colours: (S, M, 3) and params: (S, M, 8) float32, as in `Materials`.
         lights: (S, 19) float64, fields of `Light` in their order.
         axes: (S, 3, 3) float64 of the shadow maps; places: (S, 3) float64, the car.
+        to_ego: (S, 3, 4) float64, the world to base_link.
+        filled: (F,) int32, samples whose voxels are filled, if any are.
         outlines: (O, 4, 2) float64 footprints of vehicles; outline_first: (S + 1,) int32.
         rotations: (S, N, 3, 3), origins: (S, N, 3), lenses: (S, N, 4) float64, cameras as in `shade`, lenses
             for full-size pictures; ahead: (S, N) float32 seconds from the sample's time; seeds: (S, N) int64.
@@ -61,11 +64,13 @@ class Parcel:
     normals: np.ndarray
     uv: np.ndarray
     material: np.ndarray
+    thing: np.ndarray
     owner: np.ndarray
     model_vertices: np.ndarray
     model_normals: np.ndarray
     model_uv: np.ndarray
     model_material: np.ndarray
+    model_thing: np.ndarray
     instances: np.ndarray
     poses: np.ndarray
     velocities: np.ndarray
@@ -77,6 +82,8 @@ class Parcel:
     lights: np.ndarray
     axes: np.ndarray
     places: np.ndarray
+    to_ego: np.ndarray
+    filled: np.ndarray
     outlines: np.ndarray
     outline_first: np.ndarray
     rotations: np.ndarray
@@ -119,17 +126,22 @@ class Packer:
             a for a in world.movers if a.category in ("vehicle.car", "vehicle.truck") and a.track is not None
         ]
 
-    def pack(self, moments: list[tuple[float, Actor | None]], rng: np.random.Generator) -> Parcel:
+    def pack(
+        self, moments: list[tuple[float, Actor | None]], rng: np.random.Generator, instants: int = 1
+    ) -> Parcel:
         """A parcel of samples.
 
         Args:
             moments: of each sample the time in seconds, and whose place the ego car takes, None for its own.
             rng: draws light, paint, cameras and noise, as `Studio.sample` does.
+            instants: so many samples at a time share light, paint and cameras; the voxels of the last one
+                of them are filled where they are several.
         """
-        world = self._world
-        fixed, owners = world.fixed
-        shapes = joined(self._shapes.values())
-        samples = [self._sample(k, time, driver, rng) for k, (time, driver) in enumerate(moments)]
+        samples: list[dict] = []
+        for k, (time, driver) in enumerate(moments):
+            if k % instants == 0:
+                look = Look.draw(self._world, rng)
+            samples.append(self._sample(k, time, driver, look, rng))
         columns = {name: [s[name] for s in samples] for name in samples[0]}
         together = ("instances", "poses", "velocities", "outlines", "cells", "cell_owner", "cell_sample")
         arrays = {
@@ -137,21 +149,35 @@ class Packer:
             for name, parts in columns.items()
         }
         counts = [len(part) for part in columns["outlines"]]
+        filled = np.arange(instants - 1, len(moments), instants) if instants > 1 else np.zeros(0)
         return Parcel(
-            vertices=fixed.vertices,
-            normals=fixed.normals.astype(np.float16),
-            uv=fixed.uv,
-            material=fixed.material,
-            owner=owners,
-            model_vertices=shapes.vertices,
-            model_normals=shapes.normals.astype(np.float16),
-            model_uv=shapes.uv,
-            model_material=shapes.material,
-            kind=world._materials.kind,
-            bright=world._materials.colour.mean(-1),
+            **self._still,
+            filled=filled.astype(np.int32),
             outline_first=np.cumsum([0, *counts]).astype(np.int32),
             **arrays,
         )
+
+    @cached_property
+    def _still(self) -> dict[str, np.ndarray]:
+        """What all parcels of the world share."""
+        fixed, owners = self._world.fixed
+        shapes = joined(self._shapes.values())
+        materials = self._world.materials(0.0)
+        return {
+            "vertices": fixed.vertices,
+            "normals": fixed.normals.astype(np.float16),
+            "uv": fixed.uv,
+            "material": fixed.material,
+            "thing": fixed.thing,
+            "owner": owners,
+            "model_vertices": shapes.vertices,
+            "model_normals": shapes.normals.astype(np.float16),
+            "model_uv": shapes.uv,
+            "model_material": shapes.material,
+            "model_thing": shapes.thing,
+            "kind": materials.kind,
+            "bright": materials.colour.mean(-1),
+        }
 
     def draw_moments(
         self, samples: int, seconds: float, others: float, rng: np.random.Generator
@@ -179,7 +205,7 @@ class Packer:
             a for a in self._drivers if np.hypot(*(way - a.pose(time).translation[:2]).T).min() < DRIVER_REACH
         ]
 
-    def _ego_pose(self, time: float, driver: Actor | None) -> Pose:
+    def ego_pose(self, time: float, driver: Actor | None) -> Pose:
         """base_link: the ego car's, or what it would be in the place of a driver's car."""
         if driver is None:
             return self._world.ego_pose(time)
@@ -187,18 +213,17 @@ class Packer:
         low, high = ego_mesh().bounds
         return driver.pose(time) @ Pose(np.eye(3), np.array([-(low[0] + high[0]) / 2.0, 0.0, 0.0]))
 
-    def _sample(self, k: int, time: float, driver: Actor | None, rng: np.random.Generator) -> dict:
-        world = self._world
-        cameras, lidar = mounts(world.config, rng)
-        light = draw_light(world.config, rng)
-        materials = _repainted(world.materials(time), rng)
-        ego = self._ego_pose(time, driver)
-        by_channel = {mount.channel.lower(): mount for mount in cameras}
-        rig = [by_channel[name] for name in CAMERA_NAMES]
+    def _sample(
+        self, k: int, time: float, driver: Actor | None, look: Look, rng: np.random.Generator
+    ) -> dict:
+        world, lidar, light, rig = self._world, look.lidar, look.light, look.rig
+        materials = look.materials(world, time)
+        ego = self.ego_pose(time, driver)
+        to_ego = ego.inverse()
         seeds = [int(rng.integers(2**31)) for _ in rig]
-        poses = [self._ego_pose(time + mount.offset * 1e-6, driver) @ mount.pose for mount in rig]
+        poses = [self.ego_pose(time + mount.offset * 1e-6, driver) @ mount.pose for mount in rig]
         moments = np.linspace(time - PERIOD * (COLUMNS - 1) / COLUMNS, time, 6)
-        knots = [self._ego_pose(t, driver) for t in moments]
+        knots = [self.ego_pose(t, driver) for t in moments]
         slack = np.linalg.norm(knots[-1].translation - knots[0].translation)
         slack += abs(knots[-1].yaw - knots[0].yaw) * 2
         on_car = lidar.pose.matrix[None, :3]
@@ -210,19 +235,20 @@ class Packer:
             and a is not driver
             and np.hypot(*(where[a.number].translation - ego.translation)[:2]) < BOX_RADIUS
         }
-        cells = self._cells(boxes, ego.inverse(), k)
+        cells = self._cells(boxes.items(), to_ego, k)
         focal = [mount.intrinsics.ravel() for mount in rig]
         calibration = [
             np.concatenate([m.pose.rotation.ravel(), m.pose.translation, f])
             for m, f in zip(rig, focal, strict=True)
         ]
         return {
-            **self._instances(k, time, ego, self._ego_pose(time - 0.05, driver), driver, where),
+            **self._instances(k, time, ego, self.ego_pose(time - 0.05, driver), driver, where),
             "colours": materials.colour,
             "params": materials.params,
             "lights": np.hstack(light).astype(np.float64),
             "axes": sun_axes(np.array(light.sun)),
             "places": ego.translation,
+            "to_ego": to_ego.matrix[:3],
             "outlines": np.array([box.corners()[:4, :2] for box in boxes.values()]).reshape(-1, 4, 2),
             "rotations": np.stack([pose.rotation.T for pose in poses]),
             "origins": np.stack([pose.translation for pose in poses]),
@@ -236,14 +262,10 @@ class Packer:
             **cells,
         }
 
-    def _cells(self, boxes: dict, to_ego: Pose, k: int) -> dict[str, np.ndarray]:
+    def _cells(self, boxes: Iterable[tuple[int, Box]], to_ego: Pose, k: int) -> dict[str, np.ndarray]:
         cells, owners = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-        for number, box in boxes.items():
-            pose = to_ego @ box.pose
-            if np.abs(pose.translation[:2]).max() > 60:
-                continue
-            moved = type(box)(pose, box.size, box.category)
-            mine = np.flatnonzero(vehicle_raster([moved], self._grid))
+        for number, box in boxes:
+            mine = covered(box, to_ego, self._grid)
             cells.append(mine)
             owners.append(np.full(len(mine), number))
         together = np.concatenate(cells).astype(np.int32)
@@ -281,6 +303,14 @@ class Packer:
             "velocities": np.array(velocities, np.float32),
             "moving": np.array([seen, at], np.int32),
         }
+
+
+def covered(box: Box, to_ego: Pose, grid: BevGrid) -> np.ndarray:
+    """(C,) int64 cells that a box of the world covers, as vehicles do, their numbers in the flat grid."""
+    pose = to_ego @ box.pose
+    if np.abs(pose.translation[:2]).max() > 60:
+        return np.zeros(0, np.int64)
+    return np.flatnonzero(vehicle_raster([Box(pose, box.size, box.category, vehicle=True)], grid))
 
 
 def pack_world(

@@ -42,6 +42,7 @@ def walker(
     girth = rng.uniform(0.9, 1.2)
     bag = rng.random() < 0.3 and not worker
     strap = palette.add(m.CLOTH, tuple(rng.uniform(0.05, 0.4, 3)))
+    name = "construction worker" if worker else "child" if child else "adult"
     postures = []
     for step in range(GAIT):
         phase = 2 * np.pi * step / GAIT
@@ -70,7 +71,7 @@ def walker(
             parts.append(ball((-0.17, 0, 1.25), (0.10, 0.15, 0.22), strap, 5, 8))
         body = joined(parts)
         low = float(body.vertices[..., 2].min())
-        postures.append(body.shifted(z=-low).scaled([height / 1.76] * 3))
+        postures.append(body.shifted(z=-low).scaled([height / 1.76] * 3).named(name))
     return postures
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..geometry import CAMERA_NAMES, Box, Camera, Pose, Rig
+from ..geometry import CAMERA_NAMES, BevGrid, Box, Camera, Pose, Rig
 from .camera import FAR, ego_mesh
 from .config import WorldConfig
-from .lidar import scan
+from .lidar import Scan, scan
 from .light import Light, draw_light
 from .material import PAINT, Materials
 from .mesh import Mesh
@@ -24,6 +24,7 @@ from .rasterizer import draw_flat, draw_ranges
 from .sensors import HEIGHT, WIDTH, Mount, mounts
 from .shading import shade
 from .shadow import FAR_RADIUS, NEAR_RADIUS, Shadows, blank_map, contact_corner, contact_map, sun_axes
+from .voxels import thing_voxels
 from .world import World
 
 TILE = 16.0
@@ -42,6 +43,40 @@ VARIED = WorldConfig(mount_angle=1.5, mount_shift=0.06, focal=(0.96, 1.04), expo
 
 
 @dataclass(frozen=True, eq=False)
+class Look:
+    """What may differ between two samples of one world, but not between the instants of a pair.
+
+    Attributes:
+        cameras: as mounted on the car.
+        lidar: likewise.
+        light: sun, sky and air.
+        colours: (M, 3) float32, the materials' colours.
+    """
+
+    cameras: tuple[Mount, ...]
+    lidar: Mount
+    light: Light
+    colours: np.ndarray
+
+    @classmethod
+    def draw(cls, world: World, rng: np.random.Generator) -> Look:
+        """A look of a world."""
+        cameras, lidar = mounts(world.config, rng)
+        light = draw_light(world.config, rng)
+        return cls(cameras, lidar, light, _repainted(world.materials(0.0), rng).colour)
+
+    def materials(self, world: World, time: float) -> Materials:
+        """The world's materials at a time in seconds."""
+        return world.materials(time)._replace(colour=self.colours)
+
+    @property
+    def rig(self) -> tuple[Mount, ...]:
+        """The cameras in the order of `CAMERA_NAMES`."""
+        by_channel = {mount.channel.lower(): mount for mount in self.cameras}
+        return tuple(by_channel[name] for name in CAMERA_NAMES)
+
+
+@dataclass(frozen=True, eq=False)
 class StreamSample:
     """One instant of a world.
 
@@ -50,12 +85,14 @@ class StreamSample:
         depth: (6, H / 4, W / 4) float32, metres along the optical axis, infinite for the sky.
         rig: the cameras; its intrinsics are those of the full 1600 x 900 images.
         boxes: the vehicles around the car, base_link, with their LiDAR returns.
+        scan: what the LiDAR sees within the reach of the boxes.
     """
 
     images: np.ndarray
     depth: np.ndarray
     rig: Rig
     boxes: tuple[Box, ...]
+    scan: Scan
 
 
 def stream_world(
@@ -102,9 +139,8 @@ class Studio:
         self._first = np.append(first, len(order))
         room = sum(max(len(mesh) for mesh in actor.postures) for actor in world.movers)
         self._fixed = len(order)
-        self._mesh = Mesh(
-            *(_with_room(a[order], room) for a in (fixed.vertices, fixed.normals, fixed.uv, fixed.material))
-        )
+        parts = (fixed.vertices, fixed.normals, fixed.uv, fixed.material, fixed.thing)
+        self._mesh = Mesh(*(_with_room(part[order], room) for part in parts))
         self._owners = _with_room(owners[order], room)
         vertices = self._mesh.vertices[: self._fixed]
         low = np.minimum.reduceat(vertices.min(1), first)
@@ -113,12 +149,11 @@ class Studio:
         world.__dict__.pop("fixed", None)
         self._ego = ego_mesh()
 
-    def sample(self, time: float, rng: np.random.Generator) -> StreamSample:
-        """One sample at a time in seconds; light, paint, cameras and noise are drawn from `rng`."""
+    def sample(self, time: float, rng: np.random.Generator, look: Look | None = None) -> StreamSample:
+        """One sample at a time in seconds; light, paint and cameras, unless given, and noise are drawn."""
         world = self._world
-        cameras, lidar = mounts(world.config, rng)
-        light = draw_light(world.config, rng)
-        materials = _repainted(world.materials(time), rng)
+        look = look or Look.draw(world, rng)
+        light, materials = look.light, look.materials(world, time)
         ego = world.ego_pose(time)
         place = ego.translation
         tail, base, velocity = self._pose_movers(time, place)
@@ -129,27 +164,39 @@ class Studio:
             and np.hypot(*(a.pose(time).translation - place)[:2]) < BOX_RADIUS
         ]
         shadows = self._shadows(light, ego, base, [a.outline(time) for a in near])
-        by_channel = {mount.channel.lower(): mount for mount in cameras}
         width, height = self._size
         images = np.empty((len(CAMERA_NAMES), height, width, 3), np.uint8)
         depth = np.empty((len(CAMERA_NAMES), height // DEPTH_STRIDE, width // DEPTH_STRIDE), np.float32)
-        for k, name in enumerate(CAMERA_NAMES):
-            mount = by_channel[name]
+        for k, mount in enumerate(look.rig):
             ahead = mount.offset * 1e-6
             self._mesh.vertices[self._fixed : tail] = base + velocity[:, None] * np.float32(ahead)
             pose = world.ego_pose(time + ahead) @ mount.pose
             self._picture(
                 pose, mount, tail, materials, light, shadows, int(rng.integers(2**31)), images[k], depth[k]
             )
-        hits = self._lidar_hits(lidar, time, place, rng)
+        swept = self._swept(look.lidar, time, place, rng)
+        # What lies beyond the boxes cannot hide any of them.
+        hits = np.bincount(swept.instance[swept.instance > 0], minlength=len(world.actors) + 1)
         boxes = [a.box(time, num_lidar_pts=int(hits[a.number])) for a in near]
         to_ego = ego.inverse()
         rig = Rig(
             tuple(
-                Camera(n, by_channel[n].intrinsics, WIDTH, HEIGHT, by_channel[n].pose) for n in CAMERA_NAMES
+                Camera(name, mount.intrinsics, WIDTH, HEIGHT, mount.pose)
+                for name, mount in zip(CAMERA_NAMES, look.rig, strict=True)
             )
         )
-        return StreamSample(images, depth, rig, tuple(replace(box, pose=to_ego @ box.pose) for box in boxes))
+        local = tuple(replace(box, pose=to_ego @ box.pose) for box in boxes)
+        return StreamSample(images, depth, rig, local, swept)
+
+    def things(self, time: float, grid: BevGrid) -> np.ndarray:
+        """(nx, ny, heights) uint8 of `voxels.thing_voxels` around the car at a time in seconds."""
+        ego = self._world.ego_pose(time)
+        tail, base, _ = self._pose_movers(time, ego.translation)
+        self._mesh.vertices[self._fixed : tail] = base
+        reach = np.hypot(max(-grid.x_min, grid.x_max), max(-grid.y_min, grid.y_max))
+        tiles = np.flatnonzero(np.hypot(*(self._middle - ego.translation)[:, :2].T) < reach + self._reach)
+        chosen = np.append(self._gather(tiles), np.arange(self._fixed, tail))
+        return thing_voxels(self._mesh.vertices[chosen], self._mesh.thing[chosen], ego, grid)
 
     def _pose_movers(self, time: float, place: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
         """Put what moves behind the fixed triangles: where it ends, its vertices and velocities (M, 3)."""
@@ -162,6 +209,7 @@ class Studio:
             here = slice(at, at + len(mesh))
             self._mesh.vertices[here], self._mesh.normals[here] = mesh.vertices, mesh.normals
             self._mesh.uv[here], self._mesh.material[here] = mesh.uv, mesh.material
+            self._mesh.thing[here] = mesh.thing
             self._owners[here] = actor.number
             way = (pose.translation - actor.pose(time - 0.05).translation) / 0.05
             velocities.append(np.broadcast_to(way.astype(np.float32), (len(mesh), 3)))
@@ -211,7 +259,9 @@ class Studio:
         image[:] = drawn[:, :, ::-1]
         step = 2 * DEPTH_STRIDE
         with np.errstate(divide="ignore"):
-            depth[:] = 1.0 / keys[step // 2 :: step, step // 2 :: step]
+            # Sizes that are no multiples of the stride leave a rim.
+            rows, columns = depth.shape
+            depth[:] = 1.0 / keys[step // 2 :: step, step // 2 :: step][:rows, :columns]
 
     def _seen(self, rotation: np.ndarray, origin: np.ndarray, lens: np.ndarray) -> np.ndarray:
         """The tiles that a camera may see, nearest first."""
@@ -246,26 +296,19 @@ class Studio:
         near, far = maps
         return Shadows(tuple(float(v) for v in axes.ravel()), *near, *far, contact, corner)
 
-    def _lidar_hits(
-        self, lidar: Mount, time: float, place: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
-        """(A + 1,) LiDAR returns by actor number; what lies beyond the boxes cannot hide any of them."""
+    def _swept(self, lidar: Mount, time: float, place: np.ndarray, rng: np.random.Generator) -> Scan:
+        """A revolution of the LiDAR among what lies within the reach of the boxes."""
         tiles = np.flatnonzero(np.hypot(*(self._middle - place)[:, :2].T) < BOX_RADIUS + 6 + self._reach)
         chosen = self._gather(tiles)
-        mesh = self._mesh
         nearby = copy.copy(self._world)
-        nearby.__dict__["fixed"] = (
-            Mesh(mesh.vertices[chosen], mesh.normals[chosen], mesh.uv[chosen], mesh.material[chosen]),
-            self._owners[chosen],
-        )
+        nearby.__dict__["fixed"] = (self._mesh[chosen], self._owners[chosen])
         close = [
             a
             for a in self._world.movers
             if np.hypot(*(a.pose(time).translation - place)[:2]) < BOX_RADIUS + 10
         ]
         nearby.__dict__["movers"] = tuple(close)
-        owner = scan(nearby, lidar, time, rng).instance
-        return np.bincount(owner[owner > 0], minlength=len(self._world.actors) + 1)
+        return scan(nearby, lidar, time, rng)
 
 
 def _with_room(array: np.ndarray, room: int) -> np.ndarray:

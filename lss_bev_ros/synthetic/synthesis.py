@@ -17,10 +17,13 @@ from ..files import replacing
 from .bending import LENSES, MIXED, lenses_of
 from .config import WorldConfig
 from .ground import rounded
+from .map_expansion import map_expansion
+from .map_layers import MapLayers
+from .occupancy import OccupancyRecorder
 from .recording import Observation, Revolution, WorldRecorder, instants
 from .road import CORNER
 from .sensors import mounts
-from .tables import TableWriter
+from .tables import TableWriter, sample_token
 from .world import MAP_MARGIN, World
 
 EPOCH = 1_590_969_600_000_000
@@ -28,6 +31,8 @@ EPOCH = 1_590_969_600_000_000
 SCENE_GAP = 600_000_000
 MAP_RESOLUTION = 0.1
 """Metres a pixel of the map masks; nuscenes-devkit takes it for granted."""
+TRUTHS = ("boxes", "maps", "all")
+"""How much truth is written: annotations; also street maps and whose future to predict; also voxels."""
 
 
 def synthesize(
@@ -42,6 +47,7 @@ def synthesize(
     config: WorldConfig | None = None,
     image_scale: float = 1.0,
     lens: str = "",
+    truth: str = "all",
 ) -> Path:
     """Write a synthetic nuScenes data set.
 
@@ -60,6 +66,7 @@ def synthesize(
         config: what may vary; by default `WorldConfig()`.
         image_scale: of the images' size and intrinsics; 1 gives nuScenes' 1600 x 900.
         lens: of the cameras: a name in `LENSES`, or `mixed`; "" for pinholes.
+        truth: one of `TRUTHS`.
 
     Returns:
         The data set's folder.
@@ -71,10 +78,12 @@ def synthesize(
     _check(out, scenes, seconds, seed, workers, version, image_scale)
     if lens and lens != MIXED and lens not in LENSES:
         raise DatasetError(f"lens must be one of {', '.join((*LENSES, MIXED))}, got {lens!r}")
+    if truth not in TRUTHS:
+        raise DatasetError(f"truth must be one of {', '.join(TRUTHS)}, got {truth!r}")
     config = config or WorldConfig()
     workers = workers or len(os.sched_getaffinity(0))
     with replacing(out, DatasetError, "free the space or choose another folder") as partial:
-        _make_folders(partial, version, sweeps)
+        _make_folders(partial, version, sweeps, truth)
         tables = TableWriter(seed)
         moments = instants(seconds, sweeps)
         counter = _Counter(scenes * sum(1 + 6 * moment.cameras for moment in moments), progress)
@@ -84,16 +93,31 @@ def synthesize(
             recording = WorldRecorder(
                 world, partial, log, EPOCH + index * SCENE_GAP, (seed, index), image_scale, lenses_of(lens)
             )
-            observations = _record(recording, moments, workers, counter)
+            name, location = f"scene-{index + 1:04d}", f"synthetic-{index + 1:04d}"
+            voxels = OccupancyRecorder(recording, partial / "gts" / name) if truth == "all" else None
+
+            def label(instant: Revolution, scan: Path, name=name, voxels=voxels) -> None:
+                if voxels is not None and instant.is_key:
+                    returns = np.fromfile(scan, np.float32).reshape(-1, 5)
+                    voxels.write(sample_token(seed, name, instant.micros), instant.micros, returns)
+
+            observations = _record(recording, moments, workers, counter, partial, label)
             mask = f"maps/{log}.png"
-            _write_mask(world, partial / mask)
-            tables.add_scene(
-                f"scene-{index + 1:04d}", _description(world), log, recording, observations, mask
-            )
+            size = _write_mask(world, partial / mask)
+            if truth != "boxes":
+                layers = MapLayers.of_plan(world.plan)
+                expansion = map_expansion(world.plan, layers, world.scape.obstacles, size)
+                _write_json(partial / f"maps/expansion/{location}.json", expansion)
+            tables.add_scene(name, _description(world), log, recording, observations, mask, location)
         tables.write(partial / version)
+        if truth != "boxes":
+            _write_json(partial / "maps/prediction/prediction_scenes.json", tables.prediction_scenes())
+        if truth == "all":
+            _write_json(partial / "annotations.json", tables.occ3d_annotations())
         facts = {"scenes": scenes, "seconds": seconds, "seed": seed, "sweeps": sweeps, "version": version}
         if lens:
             facts["lens"] = lens
+        facts["truth"] = truth
         (partial / SYNTHETIC_MARKER).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return out
 
@@ -119,13 +143,14 @@ def _check(out: Path, scenes, seconds, seed, workers, version: str, image_scale:
         )
 
 
-def _make_folders(root: Path, version: str, sweeps: bool) -> None:
+def _make_folders(root: Path, version: str, sweeps: bool, truth: str) -> None:
     cameras, lidar = mounts(WorldConfig(), np.random.default_rng(0))
     for folder in ("samples", "sweeps") if sweeps else ("samples",):
         for mount in (*cameras, lidar):
             (root / folder / mount.channel).mkdir(parents=True)
     (root / version).mkdir()
-    (root / "maps").mkdir()
+    for folder in ("maps",) if truth == "boxes" else ("maps/expansion", "maps/prediction"):
+        (root / folder).mkdir(parents=True)
 
 
 class _Counter:
@@ -141,7 +166,12 @@ class _Counter:
 
 
 def _record(
-    recording: WorldRecorder, moments: list[Revolution], workers: int, counter: _Counter
+    recording: WorldRecorder,
+    moments: list[Revolution],
+    workers: int,
+    counter: _Counter,
+    root: Path,
+    label: Callable[[Revolution, Path], None],
 ) -> list[Observation]:
     """Record every instant of a scene on several threads; the compiled parts run without Python's lock."""
     cancelled = False
@@ -149,6 +179,7 @@ def _record(
     def work(moment: Revolution) -> Observation:
         steps = recording.record(moment)
         observation = next(steps)
+        label(moment, root / observation.shots[0].filename)
         counter.step()
         for _ in steps:
             if cancelled:
@@ -169,8 +200,12 @@ def _record(
     return [future.result() for future in futures]
 
 
-def _write_mask(world: World, path: Path) -> None:
-    """The roads as nuScenes' semantic prior: white where a car may drive, north up."""
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def _write_mask(world: World, path: Path) -> tuple[float, float]:
+    """The roads as nuScenes' semantic prior: white where a car may drive, north up; its size in metres."""
     size = world.ego.path.at(world.ego.distance).max(0) + MAP_MARGIN
     width, height = (np.ceil(size / MAP_RESOLUTION)).astype(int)
     mask = np.zeros((height, width), np.uint8)
@@ -185,6 +220,7 @@ def _write_mask(world: World, path: Path) -> None:
     for s0, s1, t0, t1, *_ in world.plan.blocks():
         fill(rounded(s0, s1, t0, t1, CORNER), 0)
     path.write_bytes(cv2.imencode(".png", mask)[1].tobytes())
+    return width * MAP_RESOLUTION, height * MAP_RESOLUTION
 
 
 def _description(world: World) -> str:

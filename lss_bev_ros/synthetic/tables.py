@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..dataset.voxels import OCC3D_FILE
 from ..geometry import Lens, Pose
 from .recording import ANNOTATED_RANGE, Observation, RecordedFile, WorldRecorder
+from .sensors import KEYFRAME_PERIOD
 from .taxonomy import ATTRIBUTES, CATEGORIES, VISIBILITIES, visibility_level
 
 TABLES = (
@@ -18,9 +20,20 @@ TABLES = (
 )  # fmt: skip
 
 
+_OCC3D_TABLES = ("scene", "sample", "ego_pose", "calibrated_sensor")
+
+FUTURE = 6_000_000
+"""Microseconds that nuScenes' prediction task looks ahead."""
+
+
 def token(*parts: object) -> str:
     """32 hexadecimal digits that depend on the parts alone."""
     return hashlib.md5("/".join(map(str, parts)).encode(), usedforsecurity=False).hexdigest()
+
+
+def sample_token(seed: int, scene: str, micros: int) -> str:
+    """The token of the sample so many microseconds after the start of a scene."""
+    return token(token(seed, scene), "sample", micros)
 
 
 def _pose_fields(pose: Pose) -> dict:
@@ -60,6 +73,7 @@ class TableWriter:
         recording: WorldRecorder,
         observations: list[Observation],
         mask: str,
+        location: str,
     ) -> None:
         """Add everything about one scene.
 
@@ -70,14 +84,15 @@ class TableWriter:
             recording: that made it.
             observations: of every instant, in order.
             mask: map picture, relative to the data set.
+            location: name of the street map; every scene has its own.
         """
         scene, log_token = token(self._seed, name), token(self._seed, name, "log")
         keys = [o for o in observations if o.instant.is_key]
-        samples = [token(scene, "sample", o.instant.micros) for o in keys]
+        samples = [sample_token(self._seed, name, o.instant.micros) for o in keys]
         self._rows["log"].append(
             {
                 "token": log_token, "logfile": log, "vehicle": "synthetic", "date_captured": "2020-06-01",
-                "location": "synthetic-city",
+                "location": location,
             }
         )  # fmt: skip
         self._rows["map"].append(
@@ -199,6 +214,69 @@ class TableWriter:
         time = key.instant.micros * 1e-6
         offset = actor.pose(time).translation - world.ego_pose(time).translation
         return float(np.hypot(offset[0], offset[1])) < ANNOTATED_RANGE
+
+    def prediction_scenes(self) -> dict[str, list[str]]:
+        """Whose future is to be predicted and when, by scene: `<instance>_<sample>`, as nuScenes has it.
+
+        Vehicles that are not parked, annotated right before and in every keyframe of `FUTURE` to come.
+        """
+        annotations = {row["token"]: row for row in self._rows["sample_annotation"]}
+        samples = {row["token"]: row for row in self._rows["sample"]}
+        names = {row["token"]: row["name"] for row in self._rows["scene"]}
+        categories = {row["token"]: row["name"] for row in self._rows["category"]}
+        kinds = {row["token"]: categories[row["category_token"]] for row in self._rows["instance"]}
+        still = {token("attribute", name) for name in ("vehicle.parked", "cycle.without_rider")}
+        wanted: dict[str, list[str]] = {name: [] for name in names.values()}
+        for row in self._rows["sample_annotation"]:
+            moves = kinds[row["instance_token"]].startswith("vehicle.")
+            if not moves or still & set(row["attribute_tokens"]):
+                continue
+            stamp = samples[row["sample_token"]]["timestamp"]
+            before: dict | None = annotations.get(row["prev"])
+            after: dict | None = row
+            for _ in range(FUTURE // KEYFRAME_PERIOD):
+                after = annotations.get(after["next"]) if after else None
+            if before is None or after is None:
+                continue
+            since = stamp - samples[before["sample_token"]]["timestamp"]
+            if since == KEYFRAME_PERIOD and samples[after["sample_token"]]["timestamp"] - stamp == FUTURE:
+                scene = names[samples[row["sample_token"]]["scene_token"]]
+                wanted[scene].append(f"{row['instance_token']}_{row['sample_token']}")
+        return wanted
+
+    def occ3d_annotations(self) -> dict[str, object]:
+        """`annotations.json` of Occ3D-nuScenes: where labels and pictures of each sample are, by scene.
+
+        Paths begin at the data set's folder. All scenes are for validation, as synthetic sets are for tests.
+        """
+        tokens = {name: {row["token"]: row for row in self._rows[name]} for name in _OCC3D_TABLES}
+
+        def pose(table: str, which: str) -> dict:
+            return {field: tokens[table][which][field] for field in ("translation", "rotation")}
+
+        infos: dict[str, dict] = {row["name"]: {} for row in self._rows["scene"]}
+        for row in self._rows["sample"]:
+            scene = tokens["scene"][row["scene_token"]]["name"]
+            infos[scene][row["token"]] = {
+                "timestamp": str(row["timestamp"]), "camera_sensor": {}, "ego_pose": None,
+                "gt_path": f"gts/{scene}/{row['token']}/{OCC3D_FILE}",
+                "prev": row["prev"], "next": row["next"],
+            }  # fmt: skip
+        for row in self._rows["sample_data"]:
+            if not row["is_key_frame"]:
+                continue
+            info = infos[tokens["scene"][tokens["sample"][row["sample_token"]]["scene_token"]]["name"]]
+            ego = pose("ego_pose", row["ego_pose_token"])
+            if row["fileformat"] == "pcd":
+                info[row["sample_token"]]["ego_pose"] = ego
+                continue
+            calibration = row["calibrated_sensor_token"]
+            info[row["sample_token"]]["camera_sensor"][row["token"]] = {
+                "img_path": row["filename"], "ego_pose": ego,
+                "intrinsic": tokens["calibrated_sensor"][calibration]["camera_intrinsic"],
+                "extrinsic": pose("calibrated_sensor", calibration),
+            }  # fmt: skip
+        return {"train_split": [], "val_split": list(infos), "scene_infos": infos}
 
     def write(self, folder: Path) -> None:
         """Write all tables as JSON files."""

@@ -68,7 +68,7 @@ def tree(rng: np.random.Generator, palette: Palette, detail: int) -> Mesh:
             parts.append(ball(at, np.array([1, 1, 0.85]) * size * 0.55, leaf, 4, 6))
     if not fine:
         parts.append(ball(middle, (radius * 0.75, radius * 0.75, (height - trunk) * 0.38), leaf, 5, 8))
-    return joined(parts)
+    return joined(parts).named("tree")
 
 
 def hedge(length: float, rng: np.random.Generator, palette: Palette) -> Mesh:
@@ -85,4 +85,4 @@ def hedge(length: float, rng: np.random.Generator, palette: Palette) -> Mesh:
     )
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
     core = ball((0, 0, height * 0.45), (length / 2, half, height * 0.5), leaf, 5, 10)
-    return joined([_leaves(p, 0.16, outward, rng, leaf), core])
+    return joined([_leaves(p, 0.16, outward, rng, leaf), core]).named("hedge")

@@ -55,6 +55,8 @@ CAR_SHAPES = {
     "van": CarProfile(4.95, 1.96, 1.95, (0.95, 1.22), 0.83, 0.69, 0.04, 0.012, 1.15, 0.34),
     "pickup": CarProfile(5.40, 1.95, 1.80, (0.98, 1.15), 0.70, 0.58, 0.42, 0.38, 1.08, 0.38),
 }
+NAMES = {"hatch": "hatchback", "wagon": "station wagon", "pickup": "pickup truck"}
+"""Of `CAR_SHAPES`, what their things are called where that is another name."""
 
 
 def car(kind: str, rng: np.random.Generator, palette: Palette) -> Mesh:
@@ -127,7 +129,7 @@ def car(kind: str, rng: np.random.Generator, palette: Palette) -> Mesh:
             )
         )
     stretch = rng.uniform(0.96, 1.05, 3)
-    return joined(parts).scaled(stretch)
+    return joined(parts).scaled(stretch).named(NAMES.get(kind, kind))
 
 
 def _paint(rng: np.random.Generator, palette: Palette) -> int:
@@ -241,7 +243,7 @@ def _coach(length, half, top, low, belt, head, paint, lower, palette: Palette, r
     )
     parts += _wheels(length, half, 0.48, [0.28, -0.27], palette, 0.28)
     parts += _face(length, half, low, belt - 0.25, belt + 0.1, palette, trim)
-    return joined(parts)
+    return joined(parts).named("bus")
 
 
 def truck(rng: np.random.Generator, palette: Palette, construction: bool = False) -> Mesh:
@@ -295,7 +297,7 @@ def truck(rng: np.random.Generator, palette: Palette, construction: bool = False
         parts.append(box((-nose - 0.012, -0.03, 0.95), (-nose, 0.03, top - 0.08), trim))
     parts += _wheels(length, half, 0.46, [0.5 - 1.1 / length, -0.5 + 1.6 / length], palette, 0.30)
     parts += _face(length, half * 0.95, 0.5, 1.2, 1.15, palette, trim)
-    return joined(parts)
+    return joined(parts).named("construction vehicle" if construction else "truck")
 
 
 def trailer(rng: np.random.Generator, palette: Palette) -> Mesh:
@@ -307,4 +309,4 @@ def trailer(rng: np.random.Generator, palette: Palette) -> Mesh:
     parts.append(box((-length / 2, -half * 0.5, 0.7), (length / 2, half * 0.5, 1.0), trim))
     parts.append(box((length / 2 - 1.2, -0.5, 0.0), (length / 2 - 1.0, 0.5, 0.8), trim))
     parts += _wheels(length, half, 0.46, [-0.22, -0.36], palette, 0.30)
-    return joined(parts)
+    return joined(parts).named("trailer")

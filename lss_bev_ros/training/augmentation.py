@@ -249,7 +249,7 @@ def _undo(points: torch.Tensor, augmentation: Augmentation) -> torch.Tensor:
     """Input pixels (..., 2) to full-image pixels of every picture, (B, N, ..., 2)."""
     # Sums of products: as a batch of matrix products of two numbers it would take a hundred times as long.
     extra = (1,) * (points.ndim - 1)
-    inverse = torch.linalg.inv(augmentation.matrix)
+    inverse = torch.linalg.inv_ex(augmentation.matrix).inverse
     m = inverse.view(*inverse.shape[:2], *extra, 2, 2)
     shifted = points - augmentation.offset.view(*augmentation.offset.shape[:2], *extra, 2)
     x, y = shifted[..., 0], shifted[..., 1]

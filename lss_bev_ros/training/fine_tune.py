@@ -10,7 +10,7 @@ import torch
 
 from ..model import LiftSplatShoot
 from .config import TrainingConfig
-from .training import SYNTHETIC, train
+from .training_run import SYNTHETIC, train
 
 RATE = 3e-4
 """Highest learning rate where none is given: a tenth or so of what a network from scratch takes."""

@@ -1,4 +1,4 @@
-"""Logits of vehicle and other cells, counted, from which every score and the calibration of a run follow."""
+"""Logits of vehicle and other cells, counted, from which every score of a run follows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LIMIT = 12.0
 BINS = 480
 NEAR = 20.0
 """Metres."""
-CALIBRATION_BINS = 20
+ECE_BINS = 20
 
 CENTERS = (np.arange(BINS) + 0.5) * (2 * LIMIT / BINS) - LIMIT
 """Logit in the middle of each bin; the edge between the two halves is exactly 0."""
@@ -37,7 +37,9 @@ class LogitHistogram:
         self.counts += torch.bincount(code.flatten(), minlength=4 * BINS).view(2, 2, BINS)
 
 
-def calibration_error(total: np.ndarray, logits: np.ndarray = CENTERS, bins: int = CALIBRATION_BINS) -> float:
+def expected_calibration_error(
+    total: np.ndarray, logits: np.ndarray = CENTERS, bins: int = ECE_BINS
+) -> float:
     """Expected calibration error (Naeini et al. 2015) of counts (2, BINS) by truth and logit."""
     probability = 1 / (1 + np.exp(-logits))
     level = np.minimum((probability * bins).astype(int), bins - 1)
@@ -47,7 +49,7 @@ def calibration_error(total: np.ndarray, logits: np.ndarray = CENTERS, bins: int
 
 
 def scores(counts: np.ndarray) -> dict[str, float]:
-    """IoU at one half and at the best threshold, near IoU, calibration error and cross entropy.
+    """IoU at one half and at the best threshold, near IoU, expected calibration error and cross entropy.
 
     Args:
         counts: (2, 2, BINS) of `LogitHistogram.counts`.
@@ -70,6 +72,6 @@ def scores(counts: np.ndarray) -> dict[str, float]:
         "recall": float(predicted[1] / max(total[1].sum(), 1)),
         "best_iou": float(iou(total)[best]),
         "best_threshold": float(1 / (1 + np.exp(-(best * 2 * LIMIT / BINS - LIMIT)))),
-        "ece": calibration_error(total),
+        "ece": expected_calibration_error(total),
         "nll": float(entropy / max(total.sum(), 1)),
     }

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ..model import Calibration, LiftSplatShoot, voxel_cells
+from ..model.multi_sense import MultiSense
 from .splat import splat_batch
 
 
@@ -52,7 +53,9 @@ class TrainingNetwork(nn.Module):
 
 
 @torch.no_grad()
-def batch_cells(model: LiftSplatShoot, calibration: Calibration, kept: torch.Tensor) -> torch.Tensor:
+def batch_cells(
+    model: LiftSplatShoot | MultiSense, calibration: Calibration, kept: torch.Tensor
+) -> torch.Tensor:
     """`LiftSplatShoot.cells`, in one matrix product a camera instead of one a point.
 
     Args:
@@ -65,10 +68,11 @@ def batch_cells(model: LiftSplatShoot, calibration: Calibration, kept: torch.Ten
     """
     frustum = model.frustum
     flat = frustum.flatten(0, 2)
-    undo = torch.linalg.inv(calibration.post_rotations)
+    # Unlike `inv`, it does not wait for the device to tell whether there is an inverse.
+    undo = torch.linalg.inv_ex(calibration.post_rotations).inverse
     pixels = (flat - calibration.post_translations[..., None, :]) @ undo.transpose(-1, -2)
     rays = torch.cat((pixels[..., :2] * pixels[..., 2:], pixels[..., 2:]), -1)
-    lift = calibration.rotations @ torch.linalg.inv(calibration.intrinsics)
+    lift = calibration.rotations @ torch.linalg.inv_ex(calibration.intrinsics).inverse
     points = rays @ lift.transpose(-1, -2) + calibration.translations[..., None, :]
     cells = voxel_cells(points, model.dx, model.bx, model.nx)
     return torch.where(kept[..., None], cells, -1).view(*kept.shape, *frustum.shape[:3])

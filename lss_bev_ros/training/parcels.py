@@ -7,8 +7,9 @@ import itertools
 import os
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.shared_memory import SharedMemory
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,13 +30,20 @@ class ParcelSource(WorldSource):
         layout: of the samples.
         plans: as for `WorldSource`.
         device: a CUDA device.
+        work: what a process runs, see `WorldSource`.
     """
 
     samples_a_world = 48
     validation_samples_a_world = 8
 
-    def __init__(self, layout: SampleLayout, plans: Sequence[WorldPlan], device: torch.device):
-        super().__init__(layout, plans, _work, max(4, len(plans) // 2))
+    def __init__(
+        self,
+        layout: SampleLayout,
+        plans: Sequence[WorldPlan],
+        device: torch.device,
+        work: Callable[..., None] | None = None,
+    ):
+        super().__init__(layout, plans, work or _work, max(4, len(plans) // 2))
         self._layout, self._device = layout, device
         self._drawn: queue.Queue = queue.Queue(maxsize=64)
         self._error: BaseException | None = None
@@ -43,7 +51,7 @@ class ParcelSource(WorldSource):
         self._thread = threading.Thread(target=self._draw_all, daemon=True)
         self._thread.start()
 
-    def take(self, wait: float) -> tuple[str, SampleBlock] | None:
+    def take(self, wait: float) -> tuple[str, Any] | None:
         """As `Source.take`, but many samples at a time."""
         try:
             use, world, block, ready = self._drawn.get(timeout=wait) if wait > 0 else self._drawn.get_nowait()
@@ -72,7 +80,7 @@ class ParcelSource(WorldSource):
             from ..synthetic.gpu import GpuStudio
 
             torch.cuda.set_device(self._device)
-            studio = GpuStudio(self._layout.scale, self._device)
+            studio = GpuStudio(self._layout.scale, self._device, grid=self._layout.grid)
             stream = torch.cuda.Stream(self._device)
             with torch.cuda.stream(stream):
                 studio.warm_up()
@@ -92,11 +100,10 @@ class ParcelSource(WorldSource):
         except BaseException as error:  # the trainer's own thread raises it
             self._error = error
 
-    def _draw(self, studio, name: str, table, stream) -> tuple[SampleBlock, torch.cuda.Event]:
-        parcel, memory = receive(name, table)
+    def _draw(self, studio, name: str, table, stream) -> tuple[Any, torch.cuda.Event]:
+        parcel, memory = receive(name, table, self._parcel_class())
         try:
-            drawn = studio.draw(parcel, int(np.prod(self._layout.grid.shape)))
-            present = torch.ones(drawn.images.shape[:2], dtype=torch.bool, device=self._device)
+            block = self._block(studio, parcel)
             ready = torch.cuda.Event()
             ready.record(stream)
             ready.synchronize()
@@ -106,8 +113,20 @@ class ParcelSource(WorldSource):
             # What still points into it goes with the parcel.
             with contextlib.suppress(BufferError):
                 memory.close()
+        return block, ready
+
+    @staticmethod
+    def _parcel_class() -> type:
+        from ..synthetic.parcel import Parcel
+
+        return Parcel
+
+    def _block(self, studio, parcel) -> Any:
+        """The samples of a parcel."""
+        drawn = studio.draw(parcel, int(np.prod(self._layout.grid.shape)))
+        present = torch.ones(drawn.images.shape[:2], dtype=torch.bool, device=self._device)
         raster = drawn.raster.view(-1, *self._layout.grid.shape)
-        return SampleBlock(drawn.images, drawn.depth, raster, drawn.calibration, present), ready
+        return SampleBlock(drawn.images, drawn.depth, raster, drawn.calibration, present)
 
 
 def send(parcel) -> tuple[str, list[tuple[str, str, tuple[int, ...], int]]]:
@@ -124,21 +143,31 @@ def send(parcel) -> tuple[str, list[tuple[str, str, tuple[int, ...], int]]]:
     return memory.name, table
 
 
-def receive(name: str, table):
-    """The parcel that `send` put there, and its memory, which the caller unlinks."""
-    from ..synthetic.parcel import Parcel
-
+def receive(name: str, table, kind: Callable[..., Any]):
+    """The parcel of a kind that `send` put there, and its memory, which the caller unlinks."""
     memory = SharedMemory(name)
     arrays: dict[str, np.ndarray] = {
-        field: np.ndarray(shape, np.dtype(kind), memory.buf, offset) for field, kind, shape, offset in table
+        field: np.ndarray(shape, np.dtype(form), memory.buf, offset) for field, form, shape, offset in table
     }
-    return Parcel(**arrays), memory
+    return kind(**arrays), memory
 
 
 def _work(out, layout: SampleLayout, plan: WorldPlan) -> None:
-    """A process: training worlds without end, validation worlds among the first of them."""
-    from ..synthetic.config import WorldConfig
     from ..synthetic.parcel import pack_world
+
+    make_worlds(out, layout, plan, pack_world)
+
+
+def make_worlds(out, layout: SampleLayout, plan: WorldPlan, pack: Callable[..., Any]) -> None:
+    """What a process does: training worlds without end, validation worlds among the first of them.
+
+    Args:
+        out: queue that gets the use, the world's number, and what `send` returns.
+        layout: of the samples.
+        plan: which worlds.
+        pack: makes the parcel of a world, as `synthetic.parcel.pack_world` does.
+    """
+    from ..synthetic.config import WorldConfig
 
     os.nice(5)
     # Each process is one of many: more threads than one would only wait for each other.
@@ -146,15 +175,11 @@ def _work(out, layout: SampleLayout, plan: WorldPlan) -> None:
     # After its first training world, for the first step waits for those alone.
     for world, validation in itertools.zip_longest(plan.training(), plan.validation):
         try:
-            parcel = pack_world(
-                (TRAINING_SEED, world), plan.samples, WORLD_SECONDS, OTHERS, None, layout.grid
-            )
+            parcel = pack((TRAINING_SEED, world), plan.samples, WORLD_SECONDS, OTHERS, None, layout.grid)
             out.put(("train", world, *send(parcel)))
             if validation is not None:
                 seed = (VALIDATION_SEED, validation)
-                parcel = pack_world(
-                    seed, plan.validation_samples, WORLD_SECONDS, 0.0, WorldConfig(), layout.grid
-                )
+                parcel = pack(seed, plan.validation_samples, WORLD_SECONDS, 0.0, WorldConfig(), layout.grid)
                 out.put(("val", validation, *send(parcel)))
         except (ValueError, IndexError, ZeroDivisionError, StopIteration) as error:
             print(f"world {world} left out: {type(error).__name__}: {error}", flush=True)

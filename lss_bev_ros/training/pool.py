@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,6 @@ from ..model import Calibration, ModelConfig
 from .augmentation import Augmentation, geometry
 from .config import SampleLayout
 from .sample import Sample
-from .sample_block import SampleBlock
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +32,52 @@ class Batch:
         return geometry(self.calibration, augmentation)
 
 
-class SamplePool:
-    """A ring of samples: when it is full, a new one takes the oldest one's place.
+class Ring:
+    """Rows of several tensors; when it is full, a new row takes the oldest one's place.
+
+    Args:
+        capacity: rows.
+        rows: name, shape and type of a row of each tensor.
+        device: where they are kept.
+    """
+
+    def __init__(
+        self, capacity: int, rows: Mapping[str, tuple[tuple[int, ...], torch.dtype]], device: torch.device
+    ):
+        self._kept = {
+            name: torch.empty(capacity, *shape, dtype=kind, device=device)
+            for name, (shape, kind) in rows.items()
+        }
+        self._device = torch.device(device)
+        self.capacity = capacity
+        self.added = 0
+
+    @property
+    def device(self) -> torch.device:
+        """Where the rows are."""
+        return self._device
+
+    def __len__(self) -> int:
+        return min(self.added, self.capacity)
+
+    def extend(self, block) -> None:
+        """Take rows in that are on the device already: an object with the tensors under their names."""
+        count = len(block)
+        index = torch.arange(self.added, self.added + count, device=self._device) % self.capacity
+        # Of more than there is room for, the last ones stay.
+        index, taken = index[-self.capacity :], slice(max(0, count - self.capacity), None)
+        for name, kept in self._kept.items():
+            kept[index] = getattr(block, name)[taken]
+        self.added += count
+
+    def rows(self, index: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The rows of an index (B,) int64, by name."""
+        index = index.to(self._device, non_blocking=True)
+        return {name: kept[index] for name, kept in self._kept.items()}
+
+
+class SamplePool(Ring):
+    """A ring of samples.
 
     Args:
         capacity: samples.
@@ -43,22 +87,14 @@ class SamplePool:
 
     def __init__(self, capacity: int, layout: SampleLayout, model: ModelConfig, device: torch.device):
         n, h, w, step = layout.cameras, layout.height, layout.width, layout.depth_stride
-        uint8 = torch.uint8
-        self._images = torch.empty(capacity, n, h, w, 3, dtype=uint8, device=device)
-        self._depth = torch.empty(capacity, n, h // step, w // step, dtype=uint8, device=device)
-        self._raster = torch.empty(capacity, *model.grid.shape, dtype=uint8, device=device)
-        self._calibration = torch.empty(capacity, n, 21, device=device)
-        self._present = torch.empty(capacity, n, dtype=torch.bool, device=device)
-        self.capacity = capacity
-        self.added = 0
-
-    @property
-    def device(self) -> torch.device:
-        """Where the samples are."""
-        return self._images.device
-
-    def __len__(self) -> int:
-        return min(self.added, self.capacity)
+        rows = {
+            "images": ((n, h, w, 3), torch.uint8),
+            "depth": ((n, h // step, w // step), torch.uint8),
+            "raster": (model.grid.shape, torch.uint8),
+            "calibration": ((n, 21), torch.float32),
+            "present": ((n,), torch.bool),
+        }
+        super().__init__(capacity, rows, device)
 
     def add(self, sample: Sample) -> None:
         """Take a sample in."""
@@ -66,24 +102,13 @@ class SamplePool:
 
     def put(self, k: int, sample: Sample) -> None:
         """Take a sample in at a place of one's own choice."""
-        for field in ("images", "depth", "raster", "calibration", "present"):
-            getattr(self, f"_{field}")[k].copy_(torch.from_numpy(getattr(sample, field)))
+        for name, kept in self._kept.items():
+            kept[k].copy_(torch.from_numpy(getattr(sample, name)))
         self.added += 1
-
-    def extend(self, block: SampleBlock) -> None:
-        """Take samples in that are on the device already."""
-        index = torch.arange(self.added, self.added + len(block), device=self._images.device) % self.capacity
-        # Of more than there is room for, the last ones stay.
-        index, kept = index[-self.capacity :], slice(max(0, len(block) - self.capacity), None)
-        for field in ("images", "depth", "raster", "calibration", "present"):
-            getattr(self, f"_{field}")[index] = getattr(block, field)[kept]
-        self.added += len(block)
 
     def batch(self, index: torch.Tensor) -> Batch:
         """The samples of an index (B,) int64."""
-        index = index.to(self._images.device, non_blocking=True)
-        fields = (self._images, self._depth, self._raster, self._calibration, self._present)
-        return Batch(*(field[index] for field in fields))
+        return Batch(**self.rows(index))
 
 
 def sample_bytes(layout: SampleLayout, model: ModelConfig) -> int:

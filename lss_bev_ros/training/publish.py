@@ -12,7 +12,7 @@ from ..model import LiftSplatShoot, ModelConfig
 from ..model.multi_sense_weights import load_multi_sense, write_multi_sense
 from ..model.weights import CONSTANTS, write_weights
 from .checkpoint import AVERAGE
-from .histogram import CENTERS, calibration_error, scores
+from .histogram import CENTERS, expected_calibration_error, scores
 
 LAST = "bevencode.up2.4"
 """The layer whose output is the logit."""
@@ -47,7 +47,7 @@ def fit_sharpness(counts: np.ndarray) -> tuple[float, float]:
 def publish(
     state: dict[str, torch.Tensor], counts: np.ndarray, out: Path, facts: dict[str, str]
 ) -> dict[str, float]:
-    """Fold the calibration into the last layer and write safetensors in half precision.
+    """Fold scale and shift of the logits into the last layer and write safetensors in half precision.
 
     Args:
         state: of the averaged model, `average.pt`.
@@ -56,7 +56,7 @@ def publish(
         facts: text to put into the file's header.
 
     Returns:
-        The scale and shift, and the calibration error on the validation samples before and after.
+        The scale and shift, and the expected calibration error on the validation samples before and after.
     """
     a, b = fit_sharpness(counts)
     expected = LiftSplatShoot(ModelConfig()).state_dict()
@@ -73,8 +73,8 @@ def publish(
     return {
         "scale": a,
         "shift": b,
-        "ece_before": calibration_error(total),
-        "ece_after": calibration_error(total, a * CENTERS + b),
+        "ece_before": expected_calibration_error(total),
+        "ece_after": expected_calibration_error(total, a * CENTERS + b),
     }
 
 

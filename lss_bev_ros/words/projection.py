@@ -213,9 +213,9 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def _origin() -> dict[str, str]:
-    """What a word space is made of."""
-    made_of = repr((PHRASES, FAMILIES, TEMPLATES, MODIFIED, HELD_OUT))
-    return {"encoder": CHECKSUM, "phrasings": hashlib.sha256(made_of.encode()).hexdigest()}
+    """What a word space is made of: one entry, since safetensors writes several in an order by chance."""
+    made_of = repr((CHECKSUM, PHRASES, FAMILIES, TEMPLATES, MODIFIED, HELD_OUT))
+    return {"origin": hashlib.sha256(made_of.encode()).hexdigest()}
 
 
 _REMEDY = "make it again with python -m lss_bev_ros.words.projection, or install the package again"

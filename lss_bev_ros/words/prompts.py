@@ -18,10 +18,12 @@ MOST = 16
 """Prompts at a time: each is a layer of its own."""
 LONGEST = 200
 """Characters of a prompt."""
-SHARPNESS = 12.0
+SHARPNESS = 1 / 0.07
 """How fast likeness falls with the angle: the inverse of the temperature of the head's training."""
-_MEANT, _WIDTH = 0.45, 0.05
-"""Cosine from which a prompt means a thing, and over which it changes."""
+_MEANT, _SQUARE, _WIDTH = 0.35, 0.85, 0.05
+"""A prompt means the things whose cosine with it is above `_MEANT` and above `_SQUARE` times the square of
+the largest, and this over `_WIDTH`. A word for one thing is at that thing, and its kin are not meant; a word
+for several lies between them, and the more they are, the smaller are all its cosines."""
 _UNLIKE = 0.5
 """Cosine with the nearest thing below which a prompt is like none."""
 _KEPT = 256
@@ -153,7 +155,9 @@ def prompt_scores(cells: Any, prompts: Any, background: Any, sharpness: float = 
 
         library = torch
     flat = cells.reshape(*cells.shape[:-2], -1)
-    meant = 1 / (1 + library.exp((_MEANT - prompts @ background.T) / _WIDTH))  # (K, J)
+    cosines = prompts @ background.T
+    limits = (_SQUARE * library.amax(cosines, 1) ** 2).clip(_MEANT)[:, None]
+    meant = 1 / (1 + library.exp((limits - cosines) / _WIDTH))  # (K, J)
     things = library.exp(sharpness * (background @ flat - 1))  # (..., J, nx ny)
     itself = library.exp(sharpness * (prompts @ flat - 1))  # (..., K, nx ny)
     scores = (meant @ things + itself) / (things.sum(-2)[..., None, :] + itself)

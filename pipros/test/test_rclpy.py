@@ -30,9 +30,12 @@ from rclpy.node import Node
 from rclpy.qos import (
     DurabilityPolicy,
     HistoryPolicy,
+    LivelinessPolicy,
+    QoSCompatibility,
     QoSPolicyKind,
     QoSProfile,
     ReliabilityPolicy,
+    qos_check_compatible,
     qos_profile_sensor_data,
 )
 from rclpy.serialization import deserialize_message, serialize_message
@@ -547,3 +550,53 @@ rclpy.spin(node)
 
         other.send_signal(signal.SIGCONT)
         assert publisher.wait_for_all_acked(Duration(seconds=10))
+
+
+# Rows: what a publisher offers; columns: what a subscription asks for; in the order of their names below.
+COMPATIBILITY = (
+    "WW.W.",
+    ".....",
+    "WE.W.",
+    "WW.W.",
+    ".....",
+)  # fmt: skip
+LEVELS = {".": QoSCompatibility.OK, "W": QoSCompatibility.WARNING, "E": QoSCompatibility.ERROR}
+CERTAIN = {
+    "reliability": ReliabilityPolicy.RELIABLE,
+    "durability": DurabilityPolicy.VOLATILE,
+    "liveliness": LivelinessPolicy.AUTOMATIC,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "policy", "more", "less"),
+    [
+        ("reliability", ReliabilityPolicy, "RELIABLE", "BEST_EFFORT"),
+        ("durability", DurabilityPolicy, "TRANSIENT_LOCAL", "VOLATILE"),
+        ("liveliness", LivelinessPolicy, "MANUAL_BY_TOPIC", "AUTOMATIC"),
+    ],
+)
+def test_profiles_are_compared_as_the_middleware_will(name: str, policy: type, more: str, less: str) -> None:
+    values = ("SYSTEM_DEFAULT", more, less, "UNKNOWN", "BEST_AVAILABLE")
+    for offered, row in zip(values, COMPATIBILITY, strict=True):
+        for asked, expected in zip(values, row, strict=True):
+            publisher, subscription = (
+                QoSProfile(depth=1, **{**CERTAIN, name: policy[value]}) for value in (offered, asked)
+            )
+            level, reason = qos_check_compatible(publisher, subscription)
+            assert level == LEVELS[expected], (offered, asked)
+            assert reason.startswith({".": "", "W": "WARNING: ", "E": "ERROR: "}[expected])
+            assert bool(reason) == (expected != ".")
+
+
+@pytest.mark.parametrize("name", ["deadline", "liveliness_lease_duration"])
+@pytest.mark.parametrize(
+    ("offered", "asked", "fits"), [(0, 0, True), (0, 1, False), (1, 0, True), (2, 1, False), (1, 2, True)]
+)
+def test_who_asks_for_a_shorter_time_is_not_served(name: str, offered: int, asked: int, fits: bool) -> None:
+    publisher, subscription = (
+        QoSProfile(depth=1, **CERTAIN, **{name: Duration(seconds=seconds)}) for seconds in (offered, asked)
+    )
+    level, reason = qos_check_compatible(publisher, subscription)
+    assert level == (QoSCompatibility.OK if fits else QoSCompatibility.ERROR)
+    assert reason.startswith("ERROR: ") != fits

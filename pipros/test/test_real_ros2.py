@@ -94,6 +94,24 @@ def test_a_message_made_here_is_the_one_of_ros_2(
     assert bytes(offer.topic_type_hash.value).hex() == digest
 
 
+@pytest.mark.skipif(not LACKS_TF2, reason="no ROS 2 without these services is on the path")
+def test_a_service_made_here_is_served(ros: None, open_node: object, spin_until: object) -> None:
+    from rosbag2_interfaces.srv import SetRate
+
+    with open_node("player") as node:
+
+        def answer(request: SetRate.Request, response: SetRate.Response) -> SetRate.Response:
+            response.success = request.rate == 2.5
+            return response
+
+        node.create_service(SetRate, "set_rate", answer)
+        client = node.create_client(SetRate, "set_rate")
+        assert spin_until(client.service_is_ready, node, timeout=30.0)
+        future = client.call_async(SetRate.Request(rate=2.5))
+        assert spin_until(future.done, node, timeout=30.0)
+    assert future.result().success
+
+
 def test_a_middleware_that_is_not_installed_is_named(start: object) -> None:
     process = start("import rclpy; rclpy.init()", RMW_IMPLEMENTATION="rmw_nowhere_cpp")
     _, said = process.communicate(timeout=60)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from cyclonedds.builtin import BuiltinDataReader, BuiltinTopicDcpsPublication, BuiltinTopicDcpsSubscription
 
-from pipros import cdr, idl
+from pipros import cdr, idl, transport
 from pipros.discovery import Discovery
 from pipros.endpoint_qos import EndpointQos
 from pipros.errors import PiprosError
@@ -71,6 +71,30 @@ def received(participant: Participant, reader: Reader, count: int, timeout: floa
             images.append(cdr.deserialize(sample.data, Image))
     waiting.close()
     return images
+
+
+@pytest.mark.parametrize("ending", ["writer.close(); participant.close()", "participant.close()"])
+def test_what_was_written_before_the_end_arrives(
+    participant: Participant, start: Callable[..., subprocess.Popen], ending: str
+) -> None:
+    reader = participant.reader("rt/images", KIND, EndpointQos(depth=None), "")
+    code = WRITER.replace("writer.wait_for_acknowledgements(10 * 10**9)\nparticipant.close()", ending)
+    assert ending in code
+    start(code, "40", "200000", "0", "")
+    assert [image.format for image in received(participant, reader, 40)] == list(map(str, range(40)))
+
+
+def test_writers_that_close_one_after_the_other_wait_for_one_second_together(
+    participant: Participant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each by itself, a node beside a subscriber that stands still would end seconds late."""
+    now = 100.0
+    monkeypatch.setattr(transport.time, "monotonic", lambda: now)
+    left = []
+    for step in (0.0, 0.4, 0.6, 0.1, 5.0):
+        now += step
+        left.append(participant._patience() / 1e9)
+    assert left == pytest.approx([1.0, 0.6, 0.0, 0.0, 1.0])
 
 
 @pytest.mark.parametrize("size", [0, 1, 150_000, 3_000_000])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lss_bev_ros.benchmark.frontier import Contender, frontier_table, measure_frontier, write_frontier
-from lss_bev_ros.benchmark.frontier.frontier import Frontier, FrontierPoint
+from lss_bev_ros.benchmark.frontier.points import Frontier, FrontierPoint
 from lss_bev_ros.errors import DeployError
 
 

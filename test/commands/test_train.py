@@ -8,8 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lss_bev_ros.cli import app
-from lss_bev_ros.training import AugmentationConfig, TrainingConfig
-from lss_bev_ros.training import training as run_file
+from lss_bev_ros.training import AugmentationConfig, TrainingConfig, training_run
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def recipe(monkeypatch):
         ran.append(config)
         return {"iou": 0.5}
 
-    monkeypatch.setattr(run_file, "train", train)
+    monkeypatch.setattr(training_run, "train", train)
 
     def of(*options):
         result = CliRunner().invoke(app, ["train", "runs/one", *options])

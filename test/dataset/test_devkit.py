@@ -28,6 +28,7 @@ def test_the_index_is_what_the_devkit_says(root):
         index = indices[scene["name"]]
         samples = [record for record in nusc.sample if record["scene_token"] == scene["token"]]
         assert list(index.sample_tokens) == [record["token"] for record in samples]
+        assert index.location == nusc.get("log", scene["log_token"])["location"]
         annotations = [(row, token) for row, sample in enumerate(samples) for token in sample["anns"]]
         assert index.box_sample.tolist() == [row for row, _ in annotations]
         for row, (_, token) in enumerate(annotations):
@@ -38,9 +39,12 @@ def test_the_index_is_what_the_devkit_says(root):
             np.testing.assert_array_equal(index.boxes[row], numbers)
             assert index.box_category[row] == record["category_name"]
             assert index.box_instance[row] == record["instance_token"]
+            attributes = [nusc.get("attribute", each)["name"] for each in record["attribute_tokens"]]
+            assert index.box_attribute[row] == "".join(attributes)
             assert index.box_counts[row].tolist() == [
                 int(record["visibility_token"]),
                 record["num_lidar_pts"],
+                record["num_radar_pts"],
             ]
         tokens = {sample["token"]: row for row, sample in enumerate(samples)}
         wanted = [

@@ -8,8 +8,10 @@ import pytest
 
 from lss_bev_ros.dataset import NuScenesReader
 from lss_bev_ros.errors import EvaluationError
-from lss_bev_ros.evaluation import evaluate_robustness
+from lss_bev_ros.evaluation import FrameAnswers, FrameTruth, evaluate_robustness
 from lss_bev_ros.evaluation.corruptions import CLEAN
+from lss_bev_ros.evaluation.robustness import AnswersJudge
+from lss_bev_ros.geometry import BevGrid
 
 PICTURE = cv2.imencode(".jpg", np.full((90, 160, 3), 120, np.uint8))[1].tobytes()
 
@@ -100,3 +102,25 @@ def test_keyframes_that_cannot_be_read_whole_are_skipped_and_counted(root):
         path.write_bytes(b"GIF89a")
     with pytest.raises(EvaluationError, match="read with all its sensors"):
         evaluate_robustness(NuScenesReader(root), Counting)
+
+
+def test_a_network_of_several_answers_is_judged_by_all_of_them(root):
+    layer = np.zeros(BevGrid().shape, bool)
+    layer[90:110] = True
+    lane = np.array([[0.0, 0.0], [20.0, 0.0]])
+
+    def ask(frame):
+        """Sees the road by the front camera alone, and lanes by any."""
+        road = np.where(layer & ("cam_front" in frame.images), 90, 0)
+        return FrameAnswers(layers={"drivable": road}, lines={"lane_boundary": [lane]})
+
+    def know(keyframe):
+        return FrameTruth(layers={"drivable": layer}, lines={"lane_boundary": [lane + 0.3]})
+
+    report = evaluate_robustness(
+        NuScenesReader(root), lambda: AnswersJudge(ask, know), only=lambda each: each.group == "lost camera"
+    )
+    assert report["headline"] == ["layers.iou_drivable", "lane_boundary.f1"]
+    found = rows(report)
+    assert found["cam_front lost"]["relative"] == {"layers.iou_drivable": 0.0, "lane_boundary.f1": 1.0}
+    assert found["cam_back lost"]["relative"] == {"layers.iou_drivable": 1.0, "lane_boundary.f1": 1.0}

@@ -13,6 +13,11 @@ from lss_bev_ros.doctor.sockets import CYCLONE, FAST_DDS, STAND_IN, Sockets
 SIX = {f"cam{index}": 150_000 for index in range(6)}
 
 
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).resolve().parents[2])
+
+
 @pytest.fixture
 def proc(tmp_path: Path) -> Path:
     (tmp_path / "rmem_default").write_text("212992\n")
@@ -23,6 +28,17 @@ def proc(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("environment", "stand_in", "middleware", "holds"),
     [
+        ({"FASTRTPS_DEFAULT_PROFILES_FILE": "config/fastdds.xml"}, False, FAST_DDS, 4194304),
+        ({"FASTDDS_DEFAULT_PROFILES_FILE": "nowhere.xml"}, False, FAST_DDS, 212992),
+        (
+            {
+                "FASTRTPS_DEFAULT_PROFILES_FILE": "config/fastdds.xml",
+                "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",  # then the profile does not count
+            },
+            False,
+            FAST_DDS,
+            212992,
+        ),
         ({}, True, STAND_IN, 4194304),
         ({}, False, FAST_DDS, 212992),
         ({"RMW_IMPLEMENTATION": CYCLONE}, False, CYCLONE, 1 << 20),
@@ -56,8 +72,16 @@ def test_the_remedy_names_what_counts() -> None:
     said, remedy = Sockets(212992, 212992, FAST_DDS).loss(SIX)
     assert "some of the 6 images" in said
     assert "net.core.rmem_default" in said
-    assert "net.core.rmem_max=4194304" in remedy
-    assert "sockets_size=4194304" in remedy
+    assert remedy.startswith("sudo sysctl -w net.core.rmem_default=4194304; or ")
+    # Setting that variable anew would turn off the profile that gives shared memory.
+    assert "FASTDDS_BUILTIN_TRANSPORTS" not in remedy
+
+    said, remedy = Sockets(212992, 212992, FAST_DDS, 16 << 20, "fastdds.xml").loss(SIX)
+    assert "net.core.rmem_max" in said
+    assert remedy.startswith("sudo sysctl -w net.core.rmem_max=4194304; or ")
+
+    _, remedy = Sockets(212992, 1 << 24, FAST_DDS, 300_000, "FASTDDS_BUILTIN_TRANSPORTS").loss(SIX)
+    assert remedy.startswith("set sockets_size in FASTDDS_BUILTIN_TRANSPORTS to 4194304 for the subscriber")
 
     said, remedy = Sockets(212992, 4194304, CYCLONE, 1 << 20).loss({"front": 4_320_000})
     assert "most images of front" in said

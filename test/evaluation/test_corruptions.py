@@ -49,7 +49,7 @@ def test_there_is_every_corruption_once_and_the_clean_frame_first():
     made = corruptions(RIG.names, lidar=True)
     assert made[0].name == CLEAN
     assert made[0].change(FRAME) is FRAME
-    assert len({each.name for each in made}) == len(made) == 1 + 6 + 1 + 4 + 4 + 4 + 3 + 8 * 3
+    assert len({each.name for each in made}) == len(made) == 1 + 6 + 3 + 4 + 4 + 4 + 3 + 8 * 3
     assert "lidar lost" not in named(lidar=False)
 
 
@@ -58,6 +58,9 @@ def test_a_lost_sensor_costs_only_itself():
     assert set(FRAME.images) - set(lost.images) == {"cam_front"}
     assert lost.rig is FRAME.rig
     assert without_lidar(FRAME).points is None
+    few = named()["all but cam_front and cam_back lost"].change(FRAME)
+    assert set(few.images) == {"cam_front", "cam_back"}
+    assert named()["all cameras lost"].change(FRAME).images == {}
     assert "cam_front" in FRAME.images
 
 

@@ -206,6 +206,11 @@ def test_more_boxes_than_allowed_are_refused():
     DetectionScore().update(many[np.arange(MOST_BOXES)], NOTHING)
 
 
+def test_logits_are_no_scores():
+    with pytest.raises(EvaluationError, match="not logits"):
+        DetectionScore().update(at((10, 0), scores=[-0.5]), NOTHING)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

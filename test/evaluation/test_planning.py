@@ -21,7 +21,7 @@ def car(x, y, yaw=0.0, instance="other", size=(4.0, 2.0, 1.5)):
 
 
 def standing(*boxes):
-    return Surroundings(boxes=[list(boxes)] * 6)
+    return Surroundings(boxes=[list(boxes)] * 7)
 
 
 def score(plan, driven=AHEAD, velocity=(10.0, 0.0), **options):
@@ -90,11 +90,19 @@ def test_a_small_thing_between_two_steps_is_swept():
 
 def test_a_car_that_crosses_in_time_is_not_touched():
     # It stands in the way at 1 s and has left before the plan comes there.
-    crossing = [[car(25.0, y)] for y in (-4.0, 0.0, 4.0, 8.0, 12.0, 16.0)]
+    crossing = [[car(25.0, y)] for y in (-8.0, -4.0, 0.0, 4.0, 8.0, 12.0, 16.0)]
     assert score(AHEAD, AHEAD - [0.5, 0], around=Surroundings(boxes=crossing))["collision_3"] == 0.0
-    late = [[car(25.0, y)] for y in (-16.0, -12.0, -8.0, -4.0, 0.0, 4.0)]
+    late = [[car(25.0, y)] for y in (-20.0, -16.0, -12.0, -8.0, -4.0, 0.0, 4.0)]
     beside = AHEAD + np.array([0.0, 30.0])
     assert score(AHEAD, beside, around=Surroundings(boxes=late))["collision_3"] == 1.0
+
+
+def test_a_car_that_follows_is_not_touched():
+    follower = [[car(-6.0 + 5.0 * k, 0.0)] for k in range(7)]
+    sooner = AHEAD + np.array([0.0, 8.0])
+    assert score(AHEAD, sooner, around=Surroundings(boxes=follower))["collision_3"] == 0.0
+    stops = np.zeros((6, 2))
+    assert score(stops, sooner, around=Surroundings(boxes=follower))["collision_3"] == 1.0
 
 
 def test_leaving_the_road_counts_where_the_driven_path_does_not():

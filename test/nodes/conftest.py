@@ -46,6 +46,13 @@ class Processes:
         given = [text for key, value in parameters.items() for text in ("-p", f"{key}:={value}")]
         return self.start(f"lss_bev_ros.nodes.{name}", *arguments, "--ros-args", *given)
 
+    def end(self, process, timeout=120):
+        """Wait until it has ended by itself; its exit code, and what it printed."""
+        try:
+            return process.wait(timeout), self.output(process)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"it still runs after {timeout} s; it printed: {self.output(process)}")
+
     def output(self, process):
         process.log.seek(0)
         return process.log.read()
@@ -69,6 +76,7 @@ class Listener:
         rclpy.init(args=[])
         self.node = rclpy.create_node("listener")
         self.received = defaultdict(list)
+        self._called = []
         self._changed = threading.Condition()
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
@@ -103,9 +111,21 @@ class Listener:
                     pytest.fail(f"nothing that fits within {timeout} s; received {counts}")
             return value
 
-    def call(self, client, request, timeout=30.0):
+    def wait_until(self, condition, what, timeout=60.0):
+        """Wait until `condition()` holds of what no message tells; its value."""
+        deadline = time.monotonic() + timeout
+        while not (value := condition()):
+            assert time.monotonic() < deadline, f"not {what} within {timeout} s"
+            time.sleep(0.05)
+        return value
+
+    def call(self, client, request, timeout=90.0):
         """Call a service and return its response."""
-        assert client.wait_for_service(timeout_sec=timeout)
+        if client not in self._called:
+            assert client.wait_for_service(timeout_sec=timeout)
+            # The service may not have found the client yet, and would drop its answer: nobody can ask.
+            time.sleep(1.0)
+            self._called.append(client)
         answered = threading.Event()
         future = client.call_async(request)
         future.add_done_callback(lambda _: answered.set())

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from nav_msgs.msg import OccupancyGrid
+from rosbag2_interfaces.srv import IsPaused, PlayNext, Resume
 from rosgraph_msgs.msg import Clock
 from std_srvs.srv import Trigger
 
@@ -14,8 +15,6 @@ from lss_bev_ros.bags.convert import convert
 from lss_bev_ros.dataset import NuScenesReader
 from pipros.bag import Bag
 
-srv = pytest.importorskip("rosbag2_interfaces.srv")  # the wheels of ROS 2 have no services of the player
-IsPaused, PlayNext, Resume = srv.IsPaused, srv.PlayNext, srv.Resume
 PLAYER = "rosbag2_player"
 
 

@@ -14,7 +14,9 @@ from tf2_msgs.msg import TFMessage
 from lss_bev_ros import messages
 from lss_bev_ros.dataset import NuScenesReader
 from lss_bev_ros.geometry import CAMERA_NAMES
+from lss_bev_ros.model import ModelConfig
 from lss_bev_ros.runtime import FrameSet, create_engine
+from lss_bev_ros.runtime.field_of_view import visible_cells
 
 STEP = 500_000_000
 PATIENT = "10.0"
@@ -31,6 +33,7 @@ class Car:
         self.infos = {name: messages.camera_info(shot.camera, 0) for name, shot in keyframe.cameras.items()}
         self.late = ()  # cameras whose camera_info comes well after every image
         self.shift = {}  # camera name to nanoseconds by which its clock is ahead
+        self.heard = False  # whether the node was awaited
         self.time = keyframe.stamp
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._static = node.create_publisher(TFMessage, "/tf_static", latched)
@@ -54,6 +57,9 @@ class Car:
         while deaf := [each.topic_name for each in publishers if not each.get_subscription_count()]:
             assert time.monotonic() < deadline, f"nobody hears {deaf}"
             time.sleep(0.05)
+        if not self.heard:
+            time.sleep(1.0)  # the node's readers find these writers in their own time, and nobody can ask
+        self.heard = True
 
     def drive(self):
         """One instant further."""
@@ -118,10 +124,16 @@ def offline(keyframe, names):
         return engine.infer(FrameSet(0, keyframe.rig, images)).occupancy
 
 
+def seen_by(car, names=CAMERA_NAMES):
+    """Whether a grid is of exactly these cameras: on a busy machine the first ones may lack others too."""
+    seen = visible_cells(car.keyframe.rig.subset(names), ModelConfig())
+    return lambda message: np.array_equal(messages.cells_from_grid(message)[0] >= 0, seen)
+
+
 def test_the_grid_is_that_of_the_engine(car, grids, processes, listener):
     listener.listen(Image, "bev/image")
     processes.node("inference", precision="fp32", reliability="reliable", deadline=PATIENT)
-    message, sent = grids()
+    message, sent = grids(seen_by(car))
     cells, _ = messages.cells_from_grid(message)
     assert message.header.frame_id == "base_link"
     assert messages.from_stamp(message.header.stamp) <= sent
@@ -135,20 +147,22 @@ def test_the_grid_is_that_of_the_engine(car, grids, processes, listener):
     listener.wait_for(lambda _: "splat_ms" in messages.diagnostic_values(statuses(listener, ": network")[-1]))
 
 
-def test_who_comes_late_gets_the_last_grid_if_it_asks_for_it(grids, processes, listener):
+def test_who_comes_late_gets_the_last_grid_if_it_asks_for_it(car, grids, processes, listener):
     """As nav2's static layer does; who does not ask hears the next one."""
     processes.node("inference", precision="fp32", reliability="reliable", deadline=PATIENT)
-    grids()
+    grids(seen_by(car))
+    before = len(listener.received["bev/occupancy"])
     late = {latched: [] for latched in (True, False)}
     for latched, heard in late.items():
         durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
         qos = QoSProfile(depth=1, durability=durability)
         listener.node.create_subscription(OccupancyGrid, "bev/occupancy", heard.append, qos)
-    deadline = time.monotonic() + 30.0
-    while not late[True] and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert len(late[True]) == 1
-    assert late[True][0].header.stamp == listener.received["bev/occupancy"][-1].header.stamp
+    heard = listener.wait_until(lambda: list(late[True]), "heard what was last")
+    # More than that one only if it came since, to all.
+    listener.wait_until(
+        lambda: len(heard) <= 1 + len(listener.received["bev/occupancy"]) - before, "heard the last one only"
+    )
+    assert heard[0].header.stamp in [grid.header.stamp for grid in listener.received["bev/occupancy"]]
     late[False].clear()
     grids(lambda message: bool(late[False]))
 
@@ -157,18 +171,14 @@ def test_the_first_set_waits_for_a_late_camera_info(car, grids, processes):
     car.late = ("cam_back_right",)
     processes.node("inference", precision="fp32", reliability="reliable", deadline=PATIENT)
     message, _ = grids()
-    cells, _ = messages.cells_from_grid(message)
-    assert ((cells == -1) == (offline(car.keyframe, CAMERA_NAMES) == -1)).all()
+    assert seen_by(car)(message)
 
 
 def test_a_lost_camera_leaves_its_sector_unknown(car, grids, processes, listener):
     del car.jpegs["cam_back"]
     processes.node("inference", precision="fp32", reliability="reliable", deadline="0.5")
-    message, _ = grids()
-    cells, _ = messages.cells_from_grid(message)
-    expected = offline(car.keyframe, [name for name in CAMERA_NAMES if name != "cam_back"])
-    assert ((cells == -1) == (expected == -1)).all()
-    assert cells[40, 100] == -1  # 30 m behind
+    message, _ = grids(seen_by(car, [name for name in CAMERA_NAMES if name != "cam_back"]))
+    assert messages.cells_from_grid(message)[0][40, 100] == -1  # 30 m behind
     grids()
     listener.wait_for(
         lambda _: any("cam_back" in status.message for status in statuses(listener, ": cameras"))
@@ -178,7 +188,8 @@ def test_a_lost_camera_leaves_its_sector_unknown(car, grids, processes, listener
 def test_a_camera_of_another_clock_is_named_and_costs_its_sector_only(car, grids, processes, listener):
     car.shift = {"cam_back": -37_000_000_000}
     processes.node("inference", precision="fp32", reliability="reliable", deadline="0.5")
-    with_wrong_clock, _ = grids()
+    others = seen_by(car, [name for name in CAMERA_NAMES if name != "cam_back"])
+    with_wrong_clock, _ = grids(others)
     grids()
     named = listener.wait_for(
         lambda _: [s for s in statuses(listener, ": cameras") if "cam_back: stamps are" in s.message],
@@ -188,7 +199,7 @@ def test_a_camera_of_another_clock_is_named_and_costs_its_sector_only(car, grids
     assert "synchronise its clock" in named.message
     jpeg = car.jpegs.pop("cam_back")
     time.sleep(2.0)
-    without, _ = grids()
+    without, _ = grids(others)
     assert (
         messages.cells_from_grid(with_wrong_clock)[0].tobytes()
         == messages.cells_from_grid(without)[0].tobytes()
@@ -227,8 +238,7 @@ def test_stamps_that_are_all_zero_are_the_reason_that_no_grid_comes(car, grids, 
             lambda _, name=name: any(
                 s.level == DiagnosticStatus.ERROR and "all 6 cameras: stamps are 0" in s.message
                 for s in statuses(listener, name)
-            ),
-            timeout=20.0,
+            )
         )
 
 
@@ -280,8 +290,8 @@ def test_truncated_images_cost_their_cameras_only_and_each_is_named(car, grids, 
     ],
 )
 def test_a_wrong_start_is_one_line(parameters, told, processes):
-    process = processes.node("inference", **parameters)
-    assert process.wait(60) == 1
-    (line,) = processes.output(process).strip().splitlines()
+    code, output = processes.end(processes.node("inference", **parameters))
+    assert code == 1
+    (line,) = output.strip().splitlines()
     assert line.startswith("error: ")
     assert told in line

@@ -97,7 +97,7 @@ class Car:
                 for status in array.status
             )
 
-        self.listener.wait_for(found, timeout=20.0)
+        self.listener.wait_for(found)
 
 
 @pytest.fixture(scope="module")

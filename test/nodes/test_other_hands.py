@@ -57,9 +57,9 @@ def test_the_demonstration_scores_it_as_offline(street, tmp_path, processes):
     report = tmp_path / "report.json"
     process = processes.start(
         *("lss_bev_ros.cli", "launch", "demo.launch.py", f"dataroot:={root}", f"report:={report}"),
-        *("dashboard:=false", f"weights:={WEIGHTS}", "rate:=0.4", "linger:=5.0"),
+        *("dashboard:=false", f"weights:={WEIGHTS}", "rate:=0.3", "linger:=5.0", "deadline:=10.0"),
     )
-    assert process.wait(180) == 0, processes.output(process)
+    assert process.wait(300) == 0, processes.output(process)
     live = json.loads(report.read_text())
     reader = NuScenesReader(root, "")
     assert len({keyframe.rig.fingerprint for keyframe in reader.keyframes("scene-0001")}) == 2

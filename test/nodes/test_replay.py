@@ -71,21 +71,19 @@ def test_what_is_published_is_what_was_recorded(street, recording, processes, li
     assert {(t.header.frame_id, t.child_frame_id) for m in received["/tf"] for t in m.transforms} == {
         ("map", "base_link")
     }
-    assert process.wait(30) == 0
+    assert processes.end(process) == (0, processes.output(process))
 
 
 def test_a_calibration_comes_before_all_images(street, processes, listener):
     """Fast DDS may lose a topic's first message and send it again 3 s later."""
     order = []
-    for name in CAMERA_NAMES:
-        for kind, topic in ((CompressedImage, "image_raw/compressed"), (CameraInfo, "camera_info")):
+    # An executor that was kept from running takes what has come in the order of the subscriptions.
+    for kind, topic in ((CameraInfo, "camera_info"), (CompressedImage, "image_raw/compressed")):
+        for name in CAMERA_NAMES:
             note = functools.partial(lambda kind, _message: order.append(kind), kind)
             listener.node.create_subscription(kind, f"{name}/{topic}", note, 10)
     processes.node("replay", dataroot=street, wait_for_subscribers=1)
-    deadline = time.monotonic() + 60
-    while order.count(CompressedImage) < len(CAMERA_NAMES):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    listener.wait_until(lambda: order.count(CompressedImage) >= len(CAMERA_NAMES), "every camera seen", 120)
     assert order[: order.index(CompressedImage)].count(CameraInfo) >= len(CAMERA_NAMES)
 
 
@@ -111,9 +109,9 @@ def test_a_pause_begins_behind_the_keyframe_that_is_under_way(street, listener, 
     monkeypatch.setattr(ReplayNode, "_publish", publish)
     node = ReplayNode(dataroot=str(street))
     try:
-        deadline = time.monotonic() + 30
-        while not any(isinstance(item, Keyframe) for item in published) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        listener.wait_until(
+            lambda: any(isinstance(item, Keyframe) for item in published), "at a keyframe's end"
+        )
         time.sleep(0.7)  # more than a keyframe interval
     finally:
         node.close()
@@ -162,9 +160,9 @@ def test_raw_images_are_published_on_demand(street, recording, processes, listen
 def test_a_wrong_start_is_one_line(street, parameters, told, processes):
     if parameters and "dataroot" not in parameters:
         parameters = {**parameters, "dataroot": street}
-    process = processes.node("replay", **parameters)
-    assert process.wait(30) == 1
-    (line,) = processes.output(process).strip().splitlines()
+    code, output = processes.end(processes.node("replay", **parameters))
+    assert code == 1
+    (line,) = output.strip().splitlines()
     assert line.startswith(f"error: {told}")
 
 
@@ -175,9 +173,9 @@ def test_a_table_without_a_field_is_named(street, tmp_path, processes):
     records = json.loads(table.read_text())
     del records[0]["translation"]
     table.write_text(json.dumps(records))
-    process = processes.node("replay", dataroot=root)
-    assert process.wait(30) == 1
-    (line,) = processes.output(process).strip().splitlines()
+    code, output = processes.end(processes.node("replay", dataroot=root))
+    assert code == 1
+    (line,) = output.strip().splitlines()
     assert "calibrated_sensor.json" in line
     assert "translation" in line
 
@@ -186,9 +184,7 @@ def test_two_clocks_on_one_topic_are_told(street, listener):
     listener.node.create_publisher(Clock, "/clock", 1)
     node = ReplayNode(dataroot=str(street), paused=True, stamp="dataset")
     try:
-        deadline = time.monotonic() + 20
-        while node.count_publishers("/clock") < 2 and time.monotonic() < deadline:
-            time.sleep(0.05)
+        listener.wait_until(lambda: node.count_publishers("/clock") >= 2, "both clocks found")
         (status,) = node._statuses()
         assert (status.level, "/clock has other publishers too" in status.message) == (WARN, True)
     finally:
@@ -213,10 +209,9 @@ def test_a_turns_messages_are_made_before_its_first_is_due(street, listener, mon
     node = ReplayNode(dataroot=str(street), rate=0.2, publish_raw=True)
     keyframe = len(CAMERA_NAMES) + 2  # a scan and the annotations
     try:
-        deadline = time.monotonic() + 60
-        while len([what for what, _ in done if what == "published"]) < 2 * keyframe + 1:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        listener.wait_until(
+            lambda: [what for what, _ in done].count("published") > 2 * keyframe, "two keyframes published"
+        )
     finally:
         node.close()
         node.destroy_node()

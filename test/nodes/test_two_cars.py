@@ -20,7 +20,8 @@ def cars(street, module_processes, tmp_path_factory):
     running = {
         name: module_processes.start(
             *("lss_bev_ros.cli", "demo", "--runs", runs, f"dataroot:={street}", f"namespace:={name}"),
-            *("repeat:=1", f"weights:={weights}", "stamp:=dataset", "rate:=0.5"),
+            # So slow that two networks on two busy processors keep up.
+            *("repeat:=1", f"weights:={weights}", "stamp:=dataset", "rate:=0.25", "deadline:=10.0"),
         )
         for name, weights in CARS.items()
     }

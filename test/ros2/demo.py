@@ -30,6 +30,8 @@ def main() -> int:
     parser.add_argument("--endings", default="end,SIGINT,SIGTERM")
     parser.add_argument("arguments", nargs="*", help="name:=value for the demo, such as dataroot:=DIR")
     given = parser.parse_intermixed_args()
+    # A shell's background job is started with SIGINT ignored, and its children would ignore it too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     environment = dict(os.environ)
     if given.distribution != "stand-in":
         environment = run.environment(run.installed(given.distribution))

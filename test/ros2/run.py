@@ -37,7 +37,10 @@ CHOSEN = (
     "test/nodes/test_audience.py",
     "test/nodes/test_configuration.py",
     "test/nodes/test_diagnostics.py",
+    "test/nodes/test_namespaces.py",
     "test/nodes/test_process.py",
+    "test/nodes/test_replay.py",
+    "test/nodes/test_two_cars.py",
 )
 
 

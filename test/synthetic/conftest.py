@@ -31,3 +31,10 @@ def dataset(tmp_path_factory) -> Path:
     )
     assert [done for done, _ in calls] == list(range(1, calls[-1][1] + 1))
     return out
+
+
+@pytest.fixture(scope="session")
+def labelled(tmp_path_factory) -> Path:
+    """One keyframe with all truth that there is, its pictures an eighth of the size."""
+    out = tmp_path_factory.mktemp("labelled") / "set"
+    return synthesize(out, 1, 0.5, seed=3, image_scale=0.125, truth="all")

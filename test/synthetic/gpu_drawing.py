@@ -29,6 +29,8 @@ def main(source: str, out: str, scale: float) -> None:
             arguments[-1].zero_()
             return
         run(kernel, blocks, *arguments, threads=threads)
+        if kernel.fn.__name__ == "place":
+            seen["thing"] = arguments[-3]
         if kernel.fn.__name__ == "shade":
             names = ("buffers", "fixed", "room", "rotations", "origins", "lenses")
             names += ("vertices", "normals", "uv", "material", "owner")
@@ -38,7 +40,8 @@ def main(source: str, out: str, scale: float) -> None:
     ours._run = watched
     drawn = ours.draw(parcel)
     tensors = {k: v.numpy() if isinstance(v, torch.Tensor) else v for k, v in seen.items()}
-    np.savez(out, images=drawn.images, depth=drawn.depth, raster=drawn.raster, hits=drawn.hits, **tensors)
+    results = {name: getattr(drawn, name).numpy() for name in type(drawn).__annotations__}
+    np.savez(out, **results, **tensors)
 
 
 if __name__ == "__main__":

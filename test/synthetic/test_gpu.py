@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("numba.cuda", reason="numba without CUDA's target, so without its simulator")
 
+from lss_bev_ros.geometry import BevGrid, Pose
 from lss_bev_ros.synthetic import lidar
 from lss_bev_ros.synthetic.light import Light
 from lss_bev_ros.synthetic.material import Materials
@@ -22,6 +23,7 @@ from lss_bev_ros.synthetic.rasterizer import draw, draw_flat
 from lss_bev_ros.synthetic.shading import shade
 from lss_bev_ros.synthetic.shadow import Shadows
 from lss_bev_ros.synthetic.stream import Studio
+from lss_bev_ros.synthetic.voxels import thing_voxels
 
 SCALE = 0.0125
 VIEWS, KEY_SCALE, NUMBERS = 7, 2.0**36, 1 << 22
@@ -45,11 +47,15 @@ def cropped(parcel):
     poses[0, 9:11] = place + 6.0
     return dataclasses.replace(
         parcel,
-        **{name: getattr(parcel, name)[kept] for name in ("vertices", "normals", "uv", "material", "owner")},
+        **{
+            name: getattr(parcel, name)[kept]
+            for name in ("vertices", "normals", "uv", "material", "thing", "owner")
+        },
         **{
             f"model_{name}": getattr(parcel, f"model_{name}")[chosen]
-            for name in ("vertices", "normals", "uv", "material")
+            for name in ("vertices", "normals", "uv", "material", "thing")
         },
+        filled=np.zeros(1, np.int32),
         instances=instances,
         poses=poses,
         velocities=parcel.velocities[[vehicle, -1]],
@@ -152,6 +158,47 @@ def test_the_lidar_hits_whom_the_scan_hits(drawn, parcel):
     assert (ours[struck > 12] > 0).all()
     assert (ours[struck == 0] <= 2).all()
     assert 0.4 < ours.sum() / struck.sum() < 1.05
+
+
+def test_points_lie_where_their_beams_hit_seen_from_the_car_at_the_end(drawn, parcel):
+    rows = rows_of(drawn, parcel, VIEWS - 1)
+    vertices = drawn["vertices"][rows]
+    still = drawn["fixed"]
+    ranges = np.full((lidar.COLUMNS, lidar.RINGS), lidar.MAX_RANGE)
+    nearest = np.full(ranges.shape, -1, np.int64)
+    azimuth, elevation = lidar.azimuths(), lidar.elevations()
+    sensor = parcel.sensor[0]
+    slack = float(parcel.slack[0])
+    lidar._cast(vertices, sensor, lidar._back(sensor), slack, 0, azimuth, elevation, ranges, nearest)
+    points = drawn["points"][0].reshape(lidar.COLUMNS, lidar.RINGS, 4).astype(np.float64)
+    back = np.isfinite(points[..., 0])
+    # What moves, the ego car's own body too, is where it was when its beam was fired, not where it is drawn.
+    fixed = back & (nearest >= 0) & (nearest < still) & (np.hypot(points[..., 0], points[..., 1]) > 4)
+    assert fixed.sum() > 300
+    column, ring = np.nonzero(fixed)
+    ce = np.cos(elevation[ring])
+    beam = np.stack([ce * np.cos(azimuth[column]), ce * np.sin(azimuth[column]), np.sin(elevation[ring])], -1)
+    place = (
+        np.einsum("nij,nj->ni", sensor[column, :, :3], beam * ranges[fixed][:, None]) + sensor[column, :, 3]
+    )
+    to_ego = parcel.to_ego[0]
+    error = np.linalg.norm(points[fixed][:, :3] - (place @ to_ego[:, :3].T + to_ego[:, 3]), axis=1)
+    # Noise of a range, and sixteen bits far away.
+    assert np.median(error) < 2 * lidar.RANGE_NOISE
+    assert (error < 0.08).mean() > 0.97
+    intensity = points[back][:, 3]
+    assert intensity.min() >= 0
+    assert intensity.max() <= 1
+    assert intensity.std() > 0.01
+
+
+def test_voxels_hold_the_things_that_the_processor_finds(drawn, parcel):
+    rows = rows_of(drawn, parcel, VIEWS - 1)[: int(drawn["fixed"]) + parcel.moving[0, 0]]
+    matrix = np.vstack([parcel.to_ego[0], [0, 0, 0, 1]])
+    ego = Pose(matrix[:3, :3], matrix[:3, 3]).inverse()
+    expected = thing_voxels(drawn["vertices"][rows], drawn["thing"][rows], ego, BevGrid())
+    assert len(np.unique(expected)) > 3
+    assert (drawn["things"][0] == expected).mean() > 1 - 1e-5
 
 
 def test_the_raster_says_how_often_a_vehicle_was_hit(drawn, parcel):

@@ -184,8 +184,9 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_workers_and_the_number_
     small = {"seconds": 0.5, "seed": 5, "image_scale": 0.08}
     one = digests(synthesize(tmp_path / "one", 1, workers=1, **small))
     two = digests(synthesize(tmp_path / "two", 2, workers=3, **small))
-    recorded = {name: digest for name, digest in one.items() if name.startswith(("samples", "maps"))}
-    assert len(recorded) == 8
+    of_scene = ("samples", "maps/s", "maps/expansion")
+    recorded = {name: digest for name, digest in one.items() if name.startswith(of_scene)}
+    assert len(recorded) == 9
     assert recorded.items() <= two.items()
     assert json.loads((tmp_path / "two" / "v1.0-mini" / "scene.json").read_text())[1]["name"] == "scene-0002"
     again = digests(synthesize(tmp_path / "two", 1, **small))
@@ -219,6 +220,7 @@ def test_a_folder_with_other_things_in_it_is_refused(tmp_path):
         ({"workers": 0}, "workers"),
         ({"version": "../x"}, "version"),
         ({"image_scale": 2.0}, "image_scale"),
+        ({"truth": "some"}, "truth"),
     ],
 )
 def test_a_wrong_argument_gives_one_clear_line(tmp_path, arguments, word):
@@ -231,3 +233,16 @@ def test_a_file_in_the_way_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DatasetError, match="is a file"):
         synthesize(tmp_path / "file", 1, 0.5)
+
+
+def test_every_scene_has_a_map_of_its_own(nusc, dataset):
+    for scene in nusc.scene:
+        location = nusc.get("log", scene["log_token"])["location"]
+        assert location == scene["name"].replace("scene", "synthetic")
+        assert (dataset / "maps" / "expansion" / f"{location}.json").is_file()
+
+
+def test_only_the_truth_that_was_asked_for_is_written(tmp_path):
+    root = synthesize(tmp_path / "set", 1, 0.5, seed=5, image_scale=0.08, truth="boxes")
+    assert [p.name for p in (root / "maps").iterdir()] == ["s001-2020-06-01-00-00-00+0000.png"]
+    assert not (root / "gts").exists()

@@ -8,7 +8,7 @@ import torch
 
 from lss_bev_ros.geometry import BevGrid
 from lss_bev_ros.model import LiftSplatShoot, build_model
-from lss_bev_ros.training.histogram import CENTERS, LogitHistogram, calibration_error, scores
+from lss_bev_ros.training.histogram import CENTERS, LogitHistogram, expected_calibration_error, scores
 from lss_bev_ros.training.losses import overlap_loss
 from lss_bev_ros.training.publish import fit_sharpness, publish
 from lss_bev_ros.training.schedule import learning_rate
@@ -46,7 +46,7 @@ def test_the_near_iou_is_of_the_cells_within_20_metres(sample):
 
 def test_logits_of_the_true_scale_and_shift_are_calibrated(sample):
     total = counted(*sample).sum(0)
-    assert calibration_error(total, 0.5 * CENTERS - 0.3) < 0.01 < calibration_error(total)
+    assert expected_calibration_error(total, 0.5 * CENTERS - 0.3) < 0.01 < expected_calibration_error(total)
 
 
 def test_published_weights_have_their_best_threshold_at_one_half(sample, tmp_path):

@@ -75,6 +75,12 @@ def test_phrasings_lie_where_the_file_says(space, encode):
     assert [THINGS[n] for n in (vectors @ space.things.T).argmax(axis=1)] == names
 
 
+def test_the_same_space_is_the_same_file(space, tmp_path):
+    for number in range(8):
+        space.save(tmp_path / f"{number}.safetensors")
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
 def test_a_file_of_other_phrasings_is_refused(space, tmp_path, monkeypatch):
     path = tmp_path / "words.safetensors"
     space.save(path)

@@ -9,7 +9,7 @@ import numpy as np
 from rich.table import Table
 
 from ... import files
-from .frontier import Frontier, FrontierPoint
+from .points import Frontier, FrontierPoint
 
 HEADER = ("network", "runs as", "IoU", "lost", "ms", "p95 ms", "times faster")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from .export import ExportedModel
+from .exporting import ExportedModel
 
 
 def export_table(models: Sequence[ExportedModel]) -> Table:

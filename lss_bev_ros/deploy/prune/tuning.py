@@ -23,7 +23,7 @@ def tune(
     batch: int = 32,
     message: Callable[[str], None] | None = None,
 ) -> tuple[LiftSplatShoot, dict[str, float]]:
-    """Fine-tune a pruned network, taught by the one that it was made from, and calibrate it like `publish`.
+    """Fine-tune a pruned network, taught by the one it was made from, and rescale its logits as `publish`.
 
     Args:
         model: pruned; left as it is.
@@ -40,10 +40,10 @@ def tune(
     """
     config = TrainingConfig(seconds=60 * minutes, rate=rate, batch=batch, warm_up=100, average=0.995)
     tuned, scores = fine_tune(model, out, config, data, message=message, teacher=build_model(weights))
-    return calibrated(tuned, np.load(out / "validation_counts.npy")), scores
+    return rescaled(tuned, np.load(out / "validation_counts.npy")), scores
 
 
-def calibrated(model: LiftSplatShoot, counts: np.ndarray) -> LiftSplatShoot:
+def rescaled(model: LiftSplatShoot, counts: np.ndarray) -> LiftSplatShoot:
     """Fold scale and shift of the logits into the last layer, so that one half is the best threshold.
 
     Args:

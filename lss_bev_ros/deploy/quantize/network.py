@@ -59,7 +59,7 @@ class FloatNetwork:
         """
         from google.protobuf.message import DecodeError
 
-        from ..export.export import require
+        from ..export.exporting import require
 
         require("onnx")
         require("onnxruntime")

@@ -12,7 +12,7 @@ from ...answers.boxes import Detections
 from ...answers.lanes import TracedLine
 from ...answers.plan import PathPlan
 from ...answers.segmentation import Segmentation
-from ...answers.voxels import Voxels
+from ...answers.voxels import OccupiedVoxels
 from ...errors import RuntimeBackendError
 from ...geometry import BevGrid
 from ...model.senses import HEADS, SEGMENTS
@@ -48,7 +48,7 @@ class Answers:
     reached: np.ndarray
     segmentation: Segmentation | None = None
     boxes: Detections | None = None
-    occupancy: Voxels | None = None
+    occupancy: OccupiedVoxels | None = None
     plan: PathPlan | None = None
     lanes: Mapping[str, tuple[TracedLine, ...]] | None = None
     embedding: torch.Tensor | None = None

@@ -1,4 +1,4 @@
-"""Kernels: which vehicles a LiDAR revolution hits, as `lidar.scan` finds it.
+"""Kernels: what a LiDAR revolution hits and where, as `lidar.scan` finds it.
 
 What moves goes straight at its speed of the moment during the 50 ms of a revolution; `scan` follows its
 track and turns it too. Which of a few far returns exist may differ, as it does with `scan`'s own noise.
@@ -19,7 +19,10 @@ from ..lidar import (
     LOWEST,
     MAX_RANGE,
     MIN_RANGE,
+    OWN_REFLECTANCE,
+    RANGE_NOISE,
     RINGS,
+    SPECKLE,
     THROUGH_GLASS,
     _column_bounds,
     _ring_bounds,
@@ -169,10 +172,28 @@ def fire_queued(vertices, fixed, room, body, velocities, travelled, sensors, sla
 
 
 @cuda.jit
-def echoes(nearest, vertices, fixed, room, material, owner, kind, bright, reflectance, sensors, seeds, hits):
-    """Count the returns of each actor, (S, A) int32: beams (threads along x) of samples (blocks along y).
+def echoes(
+    nearest, vertices, fixed, room, material, owner, kind, bright, reflectance, sensors, to_ego, seeds,
+    hits, points,
+):  # fmt: skip
+    """Which beams (threads along x) of samples (blocks along y) come back, from whom and from where.
 
-    `kind` and `bright` are those of `Parcel`, `reflectance` is `material.REFLECTANCE`.
+    Args:
+        nearest: as in `fire`, as are the next three.
+        vertices: as said.
+        fixed: as said.
+        room: as said.
+        material: (T,) int32, rows as in `place`, as is the next.
+        owner: (T,) int32.
+        kind: (M,) int32, as in `Parcel`, as is the next.
+        bright: (M,) float32.
+        reflectance: `material.REFLECTANCE`.
+        sensors: (S, COLUMNS, 3, 4) float64.
+        to_ego: (S, 3, 4) float64, the world to base_link at the samples' times.
+        seeds: (S,) int64.
+        hits: (S, A) int32, zeros to begin with, gets the returns of each actor.
+        points: (S, COLUMNS * RINGS, 4) float32, NaN to begin with, gets x, y, z in metres, base_link at the
+            sample's time, and intensity, 0 to 1, of each beam that comes back.
     """
     ray = cuda.grid(1)
     sample = cuda.blockIdx.y
@@ -186,8 +207,6 @@ def echoes(nearest, vertices, fixed, room, material, owner, kind, bright, reflec
     row = number
     if number >= fixed:
         row = number + (sample * VIEWS + VIEWS - 1) * room
-    if owner[row] <= 0:
-        return
     distance = float(packed >> 32) / DISTANCE_STEPS
     m = sensors[sample, column]
     azimuth = LAST_AZIMUTH + _STEP * (COLUMNS - 1 - column)
@@ -205,12 +224,31 @@ def echoes(nearest, vertices, fixed, room, material, owner, kind, bright, reflec
     slant = abs(nx * dx + ny * dy + nz * dz) / size
     m_index = material[row]
     sent = reflectance[kind[m_index]] * (0.55 + 0.9 * bright[m_index])
+    through = kind[m_index] == GLASS
+    if owner[row] < 0:
+        sent = OWN_REFLECTANCE
+        through = False
     limit = 24.0 + 105.0 * math.sqrt(sent * min(slant + 0.01, 1.0))
     chance = min(max((limit - distance) / 12.0 + 0.5, 0.0), 0.985)
-    if kind[m_index] == GLASS:
+    if through:
         chance *= THROUGH_GLASS
-    if hashed(column, ring, seeds[sample]) < chance:
+    seed = seeds[sample]
+    if hashed(column, ring, seed) >= chance:
+        return
+    if owner[row] > 0:
         cuda.atomic.add(hits, (sample, owner[row]), 1)
+    # Two normal numbers of two even ones (Box and Muller, "A note on the generation of random normal
+    # deviates", 1958).
+    radius = math.sqrt(-2.0 * math.log(1.0 - hashed(column + COLUMNS, ring, seed)))
+    turn = 2.0 * math.pi * hashed(column + 2 * COLUMNS, ring, seed)
+    measured = distance + RANGE_NOISE * radius * math.cos(turn)
+    strength = 0.42 * sent * (0.25 + 0.75 * slant) * math.exp(-distance / 140.0)
+    strength *= math.exp(SPECKLE * radius * math.sin(turn))
+    x, y, z = m[0, 3] + dx * measured, m[1, 3] + dy * measured, m[2, 3] + dz * measured
+    e = to_ego[sample]
+    for axis in range(3):
+        points[sample, ray, axis] = e[axis, 0] * x + e[axis, 1] * y + e[axis, 2] * z + e[axis, 3]
+    points[sample, ray, 3] = math.floor(min(strength, 1.0) * 255.0 + 0.5) / 255.0
 
 
 @cuda.jit

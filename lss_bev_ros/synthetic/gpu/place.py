@@ -11,8 +11,8 @@ VIEWS = 7
 @cuda.jit
 def place(
     instances, poses, velocities, ahead, fixed, room,
-    model_vertices, model_normals, model_uv, model_material,
-    vertices, normals, uv, material, owner, body,
+    model_vertices, model_normals, model_uv, model_material, model_thing,
+    vertices, normals, uv, material, thing, owner, body,
 ):  # fmt: skip
     """Write the triangles of every instance (blocks along x) for every view (blocks along y).
 
@@ -46,6 +46,7 @@ def place(
             uv[row, corner, 0] = model_uv[source, corner, 0]
             uv[row, corner, 1] = model_uv[source, corner, 1]
         material[row] = model_material[source]
+        thing[row] = model_thing[source]
         owner[row] = number
         if view == VIEWS - 1:
             body[sample, at + k] = i

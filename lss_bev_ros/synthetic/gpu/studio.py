@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from numba import cuda
 
+from ...geometry import BevGrid
 from ..lidar import COLUMNS, RINGS
 from ..material import REFLECTANCE
 from ..parcel import PERIOD, Parcel
@@ -16,7 +17,9 @@ from ..sensors import HEIGHT, WIDTH
 from ..shading import film_curve
 from ..shadow import CONTACT_RADIUS, CONTACT_SCALE, FAR_RADIUS, NEAR_RADIUS
 from ..stream import DEPTH_STRIDE, SHADOW_SIZE
-from . import beams, picture, shadows, visibility
+from ..things import THINGS
+from ..voxels import HEIGHTS, PRIORITY_STEP, lattice, values_of
+from . import beams, picture, shadows, visibility, voxels
 from .place import VIEWS, place
 
 THREADS = 128
@@ -36,6 +39,9 @@ class Drawn:
         raster: (S, nx * ny) uint8, as well.
         calibration: (S, 6, 21) float32, as well.
         hits: (S, A) int32, LiDAR returns by actor number.
+        points: (S, COLUMNS * RINGS, 4) float16: x, y, z in metres, base_link, and intensity, 0 to 1, of each
+            beam, in the order of firing; NaN where none comes back.
+        things: (F, nx, ny, heights) uint8 of the parcel's `filled` samples, see `voxels.thing_voxels`.
     """
 
     images: torch.Tensor
@@ -43,6 +49,8 @@ class Drawn:
     raster: torch.Tensor
     calibration: torch.Tensor
     hits: torch.Tensor
+    points: torch.Tensor
+    things: torch.Tensor
 
 
 class GpuStudio:
@@ -54,6 +62,7 @@ class GpuStudio:
         chunk: samples that are drawn at a time.
         shadow_size: elements of a shadow map's side.
         queue: large triangles that a step can hold.
+        grid: of the voxels.
     """
 
     def __init__(
@@ -63,6 +72,7 @@ class GpuStudio:
         chunk: int = 8,
         shadow_size: int = SHADOW_SIZE,
         queue: int = 1 << 22,
+        grid: BevGrid | None = None,
     ) -> None:
         self._size = round(WIDTH * scale), round(HEIGHT * scale)
         self._scale, self._device, self._chunk = scale, torch.device(device), chunk
@@ -72,6 +82,8 @@ class GpuStudio:
         self._shadow_size, self._room = shadow_size, queue
         self._curve = self._send(film_curve())
         self._reflectance = self._send(REFLECTANCE)
+        self._values = self._send(values_of(np.arange(len(THINGS))))
+        self._grid = grid or BevGrid()
 
     def draw(self, parcel: Parcel, cells: int = 200 * 200) -> Drawn:
         """Draw all samples of a parcel; `cells` are those of the grid that it was packed for."""
@@ -84,17 +96,18 @@ class GpuStudio:
 
     def warm_up(self) -> None:
         """Draw next to nothing, so that the kernels are compiled before the first world is there."""
-        one = np.zeros(1, np.int32)
+        one, byte = np.zeros(1, np.int32), np.zeros(1, np.uint8)
         corner = np.eye(3, dtype=np.float32)[None] + np.float32(5)
         half, wide = np.zeros((1, 3, 3), np.float16), np.zeros((1, 3, 2), np.float32)
         eye = np.tile(np.eye(3), (1, CAMERAS, 1, 1))
         self.draw(
             Parcel(
-                corner, half, wide, one, one, corner, half, wide, one,
+                corner, half, wide, one, byte + 1, one, corner, half, wide, one, byte,
                 np.array([[0, 0, 1, -1, 0, 0]], np.int32), np.zeros((1, 12), np.float32),
                 np.zeros((1, 3), np.float32), np.array([[0, 1]], np.int32), one, one.astype(np.float32),
                 np.zeros((1, 1, 3), np.float32), np.zeros((1, 1, 8), np.float32), np.ones((1, 19)),
-                np.eye(3)[None], np.zeros((1, 3)), np.zeros((1, 4, 2)), np.array([0, 1], np.int32),
+                np.eye(3)[None], np.zeros((1, 3)), np.eye(4)[None, :3], one,
+                np.zeros((1, 4, 2)), np.array([0, 1], np.int32),
                 eye, np.zeros((1, CAMERAS, 3)), np.ones((1, CAMERAS, 4)),
                 np.zeros((1, CAMERAS), np.float32), np.zeros((1, CAMERAS), np.int64),
                 np.zeros((1, COLUMNS, 3, 4)), np.zeros(1), np.zeros(1, np.int64), one, one, one,
@@ -112,7 +125,7 @@ class GpuStudio:
         moving = on["moving"][part]
         room = int(parcel.moving[part, 1].max())
         mesh, body = self._placed(on, instances, poses, velocities, on["ahead"][part], fixed, room, count)
-        vertices, normals, uv, material, owner = mesh
+        vertices, normals, uv, material, thing, owner = mesh
         scene = (vertices, fixed, room, moving)
         axes, places = on["axes"][part], on["places"][part]
         offsets, scales, maps = self._shadow_maps(scene, axes, places)
@@ -138,10 +151,11 @@ class GpuStudio:
 
         travelled = velocities.double().norm(dim=1) * PERIOD + 0.1
         actors = int(max(parcel.owner.max(initial=0), parcel.instances[:, 3].max(initial=0))) + 1
-        hits = self._hits(
+        hits, points = self._echoes(
             scene, body, velocities, travelled, places, on["sensor"][part], on["slack"][part],
-            material, owner, on["kind"], on["bright"], on["lidar_seeds"][part], actors,
+            material, owner, on["kind"], on["bright"], on["to_ego"][part], on["lidar_seeds"][part], actors,
         )  # fmt: skip
+        filled = parcel.filled[(parcel.filled >= part.start) & (parcel.filled < part.stop)] - part.start
         raster = torch.zeros(count, cells, dtype=torch.int32, device=self._device)
         entries = np.flatnonzero((parcel.cell_sample >= part.start) & (parcel.cell_sample < part.stop))
         if len(entries):
@@ -157,6 +171,8 @@ class GpuStudio:
             raster.to(torch.uint8),
             on["calibration"][part],
             hits,
+            points.half(),
+            self._things(scene, thing, filled, on["to_ego"][part]),
         )
 
     def _placed(self, on, instances, poses, velocities, ahead, fixed: int, room: int, count: int):
@@ -167,8 +183,9 @@ class GpuStudio:
             rows = self._empty((total, *shape), torch.float32)
             rows[:fixed] = on[name]
             mesh.append(rows)
-        for name in ("material", "owner"):
-            rows = self._empty((total,), torch.int32)
+        for name, kind in (("material", torch.int32), ("thing", torch.uint8), ("owner", torch.int32)):
+            # Places that no instance takes stay without a name.
+            rows = torch.zeros(total, dtype=kind, device=self._device)
             rows[:fixed] = on[name]
             mesh.append(rows)
         body = self._empty((count, room), torch.int32)
@@ -176,7 +193,7 @@ class GpuStudio:
             place, (len(instances), VIEWS),
             instances, poses, velocities, ahead, fixed, room,
             on["model_vertices"], on["model_normals"].float(), on["model_uv"], on["model_material"],
-            *mesh, body,
+            on["model_thing"], *mesh, body,
         )  # fmt: skip
         return mesh, body
 
@@ -236,11 +253,11 @@ class GpuStudio:
         near, far = blur(blur(filled[:, None], 7), 5), blur(blur(filled[:, None], 17), 11)
         return (0.55 * near + 0.3 * far)[:, 0].contiguous()
 
-    def _hits(
-        self, scene, body, velocities, travelled, places, sensor, slack, material, owner, kind, bright, seeds,
-        actors: int,
-    ) -> torch.Tensor:  # fmt: skip
-        """(S, A) int32 LiDAR returns by actor."""
+    def _echoes(
+        self, scene, body, velocities, travelled, places, sensor, slack, material, owner, kind, bright,
+        to_ego, seeds, actors: int,
+    ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+        """(S, A) int32 LiDAR returns by actor, and the (S, COLUMNS * RINGS, 4) float32 points."""
         vertices, fixed, room, moving = scene
         count = len(moving)
         nearest = torch.full((count, COLUMNS, RINGS), beams.MISS, dtype=torch.int64, device=self._device)
@@ -256,12 +273,32 @@ class GpuStudio:
             vertices, fixed, room, body, velocities, travelled, sensor, slack, nearest, queue, queued,
         )  # fmt: skip
         hits = torch.zeros(count, actors, dtype=torch.int32, device=self._device)
+        points = torch.full((count, COLUMNS * RINGS, 4), torch.nan, device=self._device)
         self._run(
             beams.echoes, (-(-COLUMNS * RINGS // THREADS), count),
             nearest, vertices, fixed, room, material, owner, kind, bright, self._reflectance, sensor,
-            seeds, hits,
+            to_ego, seeds, hits, points,
         )  # fmt: skip
-        return hits
+        return hits, points
+
+    def _things(self, scene, thing: torch.Tensor, filled: np.ndarray, to_ego) -> torch.Tensor:
+        """(F, nx, ny, heights) uint8 of some samples."""
+        vertices, fixed, room, moving = scene
+        shape = len(filled), *self._grid.shape, HEIGHTS
+        packed = torch.zeros(shape, dtype=torch.int32, device=self._device)
+        if len(filled):
+            low, size = (self._send(each) for each in lattice(self._grid))
+            values, samples = self._values[thing.int()], self._send(filled.astype(np.int32))
+            queue, queued = self._queue()
+            self._run(
+                voxels.fill, (-(-(fixed + room) // THREADS), len(filled)),
+                vertices, values, fixed, room, moving, samples, to_ego, low, size, packed, queue, queued,
+            )  # fmt: skip
+            self._run(
+                voxels.fill_queued, self._blocks[0],
+                vertices, values, samples, to_ego, low, size, packed, queue, queued,
+            )  # fmt: skip
+        return (packed % PRIORITY_STEP).to(torch.uint8)
 
     def _queue(self) -> tuple[torch.Tensor, torch.Tensor]:
         return (

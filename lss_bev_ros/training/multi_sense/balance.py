@@ -6,10 +6,15 @@ from collections.abc import Mapping
 
 import torch
 
-IMPORTANCE = {
-    "segments": 2.0,
-    "overlap": 1.5,
-    "heat": 1.0,
+from ..constant import constant
+
+Importance = float | tuple[float, ...]
+
+IMPORTANCE: dict[str, Importance] = {
+    # In the order of `senses.SEGMENTS`.
+    "segments": (0.8, 0.25, 0.25, 0.35, 0.3, 0.25, 0.35, 0.35),
+    "overlap": (0.6, 0.2, 0.2, 0.2, 0.25, 0.15, 0.25, 0.25),
+    "heat": 1.5,
     "box": 1.0,
     "voxels": 1.0,
     "voxel_overlap": 1.0,
@@ -17,9 +22,10 @@ IMPORTANCE = {
     "plan": 0.3,
     "depth": 0.3,
 }
-"""What a relative improvement of each loss is worth beside the others'."""
+"""What a relative improvement of each loss is worth beside the others': of one with parts, of each part or of
+all together."""
 DECAY = 0.99
-LEAST = 1e-3
+LEAST = 1e-4
 
 
 class Balance:
@@ -29,11 +35,11 @@ class Balance:
     "Multi-Task Learning Using Uncertainty to Weigh Losses") come to as well, but from the first step on.
 
     Args:
-        importance: weights by name.
+        importance: weights by name, as `IMPORTANCE`.
         device: of the losses.
     """
 
-    def __init__(self, importance: Mapping[str, float] = IMPORTANCE, device: torch.device | str = "cpu"):
+    def __init__(self, importance: Mapping[str, Importance] = IMPORTANCE, device: torch.device | str = "cpu"):
         self._importance, self._device = importance, device
         self.means: dict[str, torch.Tensor] = {}
 
@@ -51,10 +57,19 @@ class Balance:
         for name, loss in losses.items():
             now = loss.detach().float()
             mean = self.means.get(name)
-            mean = now if mean is None else torch.where(now.isfinite(), torch.lerp(now, mean, DECAY), mean)
+            mean = (
+                torch.nan_to_num(now, nan=1.0)
+                if mean is None
+                else torch.where(now.isfinite(), torch.lerp(now, mean, DECAY), mean)
+            )
             self.means[name] = mean
-            weight = self._importance.get(name, 1.0) * factors.get(name, 1.0)
-            parts.append(weight * (loss / mean.clamp_min(LEAST)).mean())
+            ratio = loss / mean.clamp_min(LEAST)
+            weight = self._importance.get(name, 1.0)
+            if isinstance(weight, tuple):
+                part = (constant(weight, loss.device) * ratio).sum()
+            else:
+                part = weight * ratio.mean()
+            parts.append(factors.get(name, 1.0) * part)
         return torch.stack(parts).sum()
 
     def state(self) -> dict[str, torch.Tensor]:

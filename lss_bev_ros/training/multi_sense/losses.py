@@ -21,11 +21,9 @@ POSITIVE = {
     "road_boundary": 2.5,
 }
 """Weights of cells that are of a map, in its cross entropy: LSS's for vehicles, more for what is rarer."""
-BOX_WEIGHTS = {"velocity_x": 0.2, "velocity_y": 0.2}
-"""Of the numbers of a box, 1 where none is named (CenterPoint's nuScenes values)."""
 HIDDEN = 0.1
-"""Weight of voxels that are out of sight: the network may guess, and little depends on it."""
-RARE_WEIGHT, RARE_LIMIT = 0.5, 12.0
+"""Weight of voxels and columns that are out of sight: the network may guess, and little depends on it."""
+RARE_WEIGHT, RARE_LIMIT = 0.4, 8.0
 """A class of voxels or columns weighs as its share of the batch to minus this power, up to a limit."""
 TEMPERATURE = 0.07
 """Of the contrast with text (Li et al., "LSeg")."""
@@ -73,15 +71,14 @@ def box_losses(predicted: torch.Tensor, boxes: Boxes) -> torch.Tensor:
         boxes: targets.
 
     Returns:
-        (10,), weighted.
+        (10,), each in its own unit.
     """
     count = len(BOX_NUMBERS)
     at = boxes.cells[:, None].expand(-1, count, -1)
     numbers = predicted.float().flatten(2).gather(2, at).transpose(1, 2)
     known = boxes.kept[..., None] & boxes.numbers.isfinite()
     apart = torch.where(known, (numbers - torch.where(known, boxes.numbers, 0.0)).abs(), 0.0)
-    weight = constant(tuple(BOX_WEIGHTS.get(name, 1.0) for name in BOX_NUMBERS), apart.device)
-    return weight * apart.sum((0, 1)) / known.sum((0, 1)).clamp_min(1)
+    return apart.sum((0, 1)) / known.sum((0, 1)).clamp_min(1)
 
 
 def split_boxes(answer: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -125,21 +122,27 @@ def rarity(counts: torch.Tensor) -> torch.Tensor:
 
 
 def word_loss(
-    embedding: torch.Tensor, things: torch.Tensor, words: torch.Tensor, known: torch.Tensor
+    embedding: torch.Tensor,
+    things: torch.Tensor,
+    plain: torch.Tensor,
+    words: torch.Tensor,
+    known: torch.Tensor,
 ) -> torch.Tensor:
     """Cross entropy of a column's thing among all known things, by the cosine with their words.
 
     Args:
         embedding: (B, E, nx, ny) unit vectors.
         things: (B, nx, ny) int64, 0 for none.
+        plain: (B, nx, ny) bool, columns in sight; the others count little.
         words: (T, E) unit vectors, one for each thing.
         known: (T,) bool, things that are learned. The others lose nothing and are nobody's negatives.
     """
     logits = torch.einsum("bexy,te->btxy", embedding.float(), words.float()) / TEMPERATURE
     logits = logits.masked_fill(~known[:, None, None], -1e4)
     used = known[things]
-    counts = _sums(things, used.float(), len(words))
-    weight = rarity(counts)[things] * used
+    sight = HIDDEN + (1 - HIDDEN) * plain.float()
+    counts = _sums(things, used * sight, len(words))
+    weight = rarity(counts)[things] * used * sight
     entropy = F.cross_entropy(logits, torch.where(used, things, 0), reduction="none")
     # Of what is not used, the entropy is that of a masked class: large, but finite.
     return (entropy * weight).sum() / weight.sum().clamp_min(1)

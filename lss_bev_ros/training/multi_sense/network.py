@@ -65,9 +65,9 @@ class PairNetwork(nn.Module):
         """What each head says of the senses' maps; without known motion the plan goes by the map alone."""
         with self._precision(motion.device):
             said, _ = self.model(sensed)
-        if "plan" in said:
+        if self.model.plan is not None:
             motion = torch.where(known[:, None], motion, torch.nan)
-            said["plan"] = self.model.heads["plan"].scores(said["plan"], motion)
+            said["plan"] = self.model.plan.scores(said["plan"], motion)
         return said
 
     def remembered(

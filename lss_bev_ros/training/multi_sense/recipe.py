@@ -9,8 +9,9 @@ from ...model.senses import SensesConfig
 from ...synthetic.things import NUMBER
 from ..config import AugmentationConfig, TrainingConfig
 
-HELD_OUT = ("hedge", "bench", "cyclist", "station wagon", "construction worker")
-"""Kinds that the embedding does not learn, by default: whether words reach them is measured."""
+HELD_OUT = ("bus shelter", "fire hydrant", "van", "trailer", "motorcyclist")
+"""Kinds that the embedding does not learn, by default: whether words reach them is measured. Nothing of the
+words that ship is fitted to them either."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class SenseLosses:
     """
 
     cameras: float = 0.12
-    lidar: float = 0.35
+    lidar: float = 0.4
     memory: float = 0.30
     some_cameras: float = 0.20
     alike: float = 0.85

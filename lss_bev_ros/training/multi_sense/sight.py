@@ -10,7 +10,7 @@ from ...model.senses import SensesConfig
 
 EYE = 1.7
 """Height of the senses over base_link, metres: one place stands for all of them."""
-AZIMUTHS, SLOPES = 640, 96
+AZIMUTHS, SLOPES = 640, 128
 STEEPEST = 1.5
 """Tangent of the steepest ray; what lies steeper is seen, since it is next to the car."""
 BEND = 0.06
@@ -46,16 +46,20 @@ class Sight:
         z = ((EYE + slope[:, None] * reach - config.voxel_z_min) / rise).floor().long()
         inside = (x >= 0) & (x < nx) & (y >= 0) & (y < ny) & (z >= 0) & (z < heights)
         cells = torch.where(inside, (x * ny + y) * heights + z, nx * ny * heights)
-        self._cells = cells.flatten(0, 1).int().to(device)
+        self._cells = cells.flatten(0, 1).to(device)
         self._reach = torch.arange(count, dtype=torch.int16, device=device)
         xs, ys, zs = (torch.arange(n) + 0.5 for n in self._shape)
         x, y = (grid.x_min + xs * step)[:, None, None], (grid.y_min + ys * step)[:, None]
         away = torch.hypot(x, y)
-        tangent = (config.voxel_z_min + zs * rise - EYE) / away
+        # A voxel is looked at where it is nearest to the horizon: no flat road hides the road behind it.
+        low = config.voxel_z_min + (zs - 0.5) * rise
+        tangent = (torch.clamp(torch.tensor(EYE), low, low + rise) - EYE) / away
         column = ((torch.atan2(y, x) + math.pi) * (AZIMUTHS / (2 * math.pi))).long().clamp(0, AZIMUTHS - 1)
         bend = torch.asinh(tangent / BEND) / math.asinh(STEEPEST / BEND)
-        row = ((bend.clamp(-1, 1) + 1) * ((SLOPES - 1) / 2)).round().long()
-        self._ray = (column * SLOPES + row).flatten().int().to(device)
+        place = (bend.clamp(-1, 1) + 1) * ((SLOPES - 1) / 2)
+        # Of the two rays beside it, the one nearer to the horizon.
+        row = torch.where(bend < 0, place.ceil(), place.floor()).long()
+        self._ray = (column * SLOPES + row).flatten().to(device)
         # Where rays are steeper than the steepest, nothing stands between.
         near = torch.where(tangent.abs() > STEEPEST, 0, (away / step).long().expand(self._shape))
         self._away = (near - BEHIND).flatten().to(torch.int16).to(device)

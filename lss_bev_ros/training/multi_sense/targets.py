@@ -67,8 +67,9 @@ class Targets:
         boxes: of the boxes head.
         occupancy: (B, heights, nx, ny) uint8, classes of the occupancy head, the last one free.
         seen: (B, heights, nx, ny) bool, voxels in sight.
-        things: (B, nx, ny) int64, number of the thing of each column that matters most, of what is in sight;
-            0 where there is none.
+        things: (B, nx, ny) int64, number of the thing of each column that matters most, of what is in sight
+            where anything is; 0 for an empty column.
+        plain: (B, nx, ny) bool, columns of which something is in sight.
     """
 
     segments: torch.Tensor
@@ -76,6 +77,7 @@ class Targets:
     occupancy: torch.Tensor
     seen: torch.Tensor
     things: torch.Tensor
+    plain: torch.Tensor
 
 
 class TargetMaker:
@@ -96,14 +98,17 @@ class TargetMaker:
     def __call__(self, pairs: Pairs) -> Targets:
         """Make the targets of a batch."""
         seen = self._sight.seen(pairs.things)
-        numbers = pairs.things.int()
-        top = torch.where(seen, self._packed[numbers], 0).amax(-1)
+        numbers = pairs.things.long()
+        packed = self._packed[numbers]
+        top = torch.where(seen, packed, 0).amax(-1)
+        plain = top > 0
         return Targets(
             segments(pairs),
             boxes(pairs.boxes, self._grid),
             self._class[numbers].permute(0, 3, 1, 2),
             seen.permute(0, 3, 1, 2),
-            (top & 255).long(),
+            (torch.where(plain, top, packed.amax(-1)) & 255).long(),
+            plain,
         )
 
 

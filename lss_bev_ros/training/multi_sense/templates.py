@@ -55,11 +55,12 @@ def drawn_futures(count: int, seed: int) -> torch.Tensor:
     def normal(deviation: float) -> torch.Tensor:
         return torch.randn(count, generator=generator) * deviation
 
-    speed = uniform(0.0, 17.0) * (uniform(0.0, 1.0) > 0.08)
+    speed = torch.where(uniform(0.0, 1.0) < 0.85, uniform(0.0, 12.0), uniform(12.0, 17.0))
+    speed = speed * (uniform(0.0, 1.0) > 0.08)
     pedal = normal(1.3).clamp(-4.0, 3.0)
-    turns = uniform(0.0, 1.0) < 0.4
-    curvature = torch.where(turns, uniform(-0.2, 0.2), normal(0.01))
-    steering = torch.where(turns, normal(0.03), normal(0.004))
+    turns = uniform(0.0, 1.0) < 0.25
+    curvature = torch.where(turns, uniform(-0.2, 0.2), normal(0.003))
+    steering = torch.where(turns, normal(0.03), normal(0.002))
     x, y, yaw = (torch.zeros(count) for _ in range(3))
     places = []
     step = PLAN_STEP / FINER

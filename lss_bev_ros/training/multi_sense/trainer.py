@@ -156,6 +156,7 @@ class MultiSenseTrainer:
         self._targets = TargetMaker(grid, Sight(model.config, self._device), self._device)
         words = drawn_words(model.config.embedding) if words is None else words
         self._words = words.to(self._device)
+        self._things = torch.arange(len(THINGS), device=self._device)
         self._known = torch.ones(len(THINGS), dtype=torch.bool)
         self._known[[0, *(NUMBER[name] for name in config.held_out)]] = False
         self._known = self._known.to(self._device)
@@ -299,7 +300,8 @@ class MultiSenseTrainer:
         said, depth = self._wrapped(pairs, variation, (earlier, now))
         targets = self._targets(pairs)
         losses = self._losses(said, targets, pairs)
-        factors = {}
+        # The overlap of early guesses says little.
+        factors = dict.fromkeys(("overlap", "voxel_overlap"), 0.3 + 0.7 * settled)
         if depth is not None and config.depth_weight > 0:
             seen = replace(now, kept=now.kept & pairs.present[:, 1] & variation.cameras[:, 1])
             share, known = depth_targets(pairs.depth, self._model.frustum, seen, self._layout, sizes)
@@ -329,12 +331,12 @@ class MultiSenseTrainer:
                 said["occupancy"], targets.occupancy, targets.seen
             )
         if "embedding" in said:
-            phrasing = int(torch.randint(self._words.shape[1], ()))
-            words = self._words[:, phrasing]
-            losses["words"] = word_loss(said["embedding"], targets.things, words, self._known)
-        if "plan" in said:
-            templates = self._model.heads["plan"].templates
-            losses["plan"] = plan_loss(said["plan"], *expert(templates, pairs.future))
+            things, phrasings, _ = self._words.shape
+            chosen = torch.randint(phrasings, (things,)).to(self._device, non_blocking=True)
+            words = self._words[self._things, chosen]
+            losses["words"] = word_loss(said["embedding"], targets.things, targets.plain, words, self._known)
+        if self._model.plan is not None:
+            losses["plan"] = plan_loss(said["plan"], *expert(self._model.plan.templates, pairs.future))
         return losses
 
     def validate(self) -> dict[str, dict[str, float]]:
@@ -342,7 +344,7 @@ class MultiSenseTrainer:
         network = PairNetwork(self._average.model, self._layout, self._config.precision).eval()
         count, size = len(self._validation), self._config.batch
         index = torch.arange(count, device=self._device)
-        batches = [partial(self._validation.batch, part) for part in index.split(size)]
+        batches = [partial(self._validation.batch, part) for part in index.split(size) if count]
         cameras = self._layout.cameras
         words = F.normalize(self._words.mean(1), dim=-1)
         scores = judge(

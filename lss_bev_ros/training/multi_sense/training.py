@@ -19,11 +19,11 @@ from ..checkpoint import next_world
 from ..config import SampleLayout
 from ..place import Place, together
 from ..source import world_plans
-from ..training import GPU_SCALE
+from ..training_run import GPU_SCALE
 from .recipe import MultiSenseRecipe
 from .templates import read_futures, templates
 from .trainer import MultiSenseTrainer
-from .words import read_words
+from .words import words_of
 
 POOL = 12_000
 """Drawn pairs that a rank keeps; older ones make room for new ones."""
@@ -56,7 +56,7 @@ def train_multi_sense(
         watch: takes the figures of every log line.
         pause: stop after so many seconds, to be resumed later; 0 for never.
         scale: size of the pictures that are kept, 1 for 1600 x 900; 0 for 0.33.
-        words: file of word vectors, see `read_words`; random ones where none is given.
+        words: file of word vectors, see `read_words`; those that ship where none is given.
         futures: file of driven futures for the plan's templates, see `read_futures`; drawn ones where none
             is given.
 
@@ -72,8 +72,6 @@ def train_multi_sense(
     if not torch.cuda.is_available():
         raise TrainingError("pairs are drawn on a CUDA GPU, and PyTorch finds none here: train where one is")
     place = Place.of_environment("cuda")
-    model = start_model(config.start, config.senses, config.seed, futures)
-    vectors = read_words(Path(words), config.senses.embedding) if words else None
     try:
         from ...synthetic.lidar import COLUMNS, RINGS
         from .parcels import PairSource
@@ -95,6 +93,9 @@ def train_multi_sense(
     )
     source = PairSource(layout, plans, place.device)
     try:
+        # While the first worlds are made.
+        model = start_model(config.start, config.senses, config.seed, futures)
+        vectors = words_of(words, config.senses.embedding)
         with together(place):
             free = torch.cuda.mem_get_info(place.device)[0] / 1e9
             each = pair_bytes(layout, config.senses, COLUMNS * RINGS)
@@ -168,6 +169,6 @@ def start_model(start: str, config: SensesConfig, seed: int = 0, futures: str = 
         torch.manual_seed(seed)
         model = MultiSense(config)
         model.start_from(build_model(start, config.model))
-    if "plan" in model.heads and (futures or not model.heads["plan"].templates.any()):
-        model.heads["plan"].templates.copy_(templates(read_futures(Path(futures)) if futures else None, seed))
+    if model.plan is not None and (futures or not model.plan.templates.any()):
+        model.plan.templates.copy_(templates(read_futures(Path(futures)) if futures else None, seed))
     return model

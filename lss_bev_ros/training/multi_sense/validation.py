@@ -5,7 +5,7 @@ Cheap stand-ins for the scores of `evaluation`, all counted on the device: their
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,9 +23,9 @@ from .variation import no_variation, odometry
 
 MODES = {
     "cameras": ("cameras",),
-    "cameras+memory": ("cameras", "memory"),
+    "cameras_memory": ("cameras", "memory"),
     "lidar": ("lidar",),
-    "cameras+lidar": ("cameras", "lidar"),
+    "cameras_lidar": ("cameras", "lidar"),
     "all": ("cameras", "lidar", "memory"),
 }
 LINES = ("lane_boundary", "road_boundary")
@@ -147,7 +147,7 @@ class Scores:
 @torch.no_grad()
 def judge(
     network: PairNetwork,
-    batches: list[Callable[[], Pairs]],
+    batches: Sequence[Callable[[], Pairs]],
     augmentation: Callable[[int], Augmentation],
     targets: TargetMaker,
     words: torch.Tensor,
@@ -168,7 +168,7 @@ def judge(
     """
     config = network.model.config
     modes = modes_of(config.senses)
-    plan = network.model.heads["plan"].templates if "plan" in network.model.heads else None
+    plan = None if network.model.plan is None else network.model.plan.templates
     scores = {name: Scores(config, words.device) for name in modes}
     for batch in batches:
         pairs = batch()
@@ -247,12 +247,13 @@ def _voxels(logits: torch.Tensor, targets: Targets) -> torch.Tensor:
 
 
 def _words(embedding: torch.Tensor, judged: Judged) -> torch.Tensor:
-    """(2, 2): columns whose thing's word is the nearest of all things', and columns; learned, held out."""
+    """(2, 2): columns in sight whose thing's word is nearest of all, and columns; learned, held out."""
     near = torch.einsum("bexy,te->btxy", embedding.float(), judged.words)
     near[:, 0] = -2
     things = judged.targets.things
     right = near.argmax(1) == things
-    learned, other = judged.known[things], ~judged.known[things] & (things > 0)
+    plain = judged.targets.plain
+    learned, other = judged.known[things] & plain, ~judged.known[things] & plain
     return torch.stack(
         (
             torch.stack(((right & learned).sum(), learned.sum())),

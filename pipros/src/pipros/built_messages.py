@@ -1,7 +1,7 @@
 """Messages that a real ROS 2 lacks, made for its rclpy by its own generators.
 
-The wheels of ROS 2 on PyPI have no `tf2_msgs`, which comes with geometry2, and no `vision_msgs`. rclpy
-publishes only what rosidl made for it, so rosidl makes it: from a definition here, compiled once into the
+The wheels of ROS 2 on PyPI have no `tf2_msgs`, which comes with geometry2, no `vision_msgs` and no
+`rosbag2_interfaces`. rclpy takes only what rosidl made for it, so rosidl makes them here, once, into the
 user's cache.
 """
 
@@ -16,11 +16,11 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .definitions import VISION_MESSAGES
+from .definitions import SERVICES, VISION_MESSAGES
 from .ros2 import MissingPackageError, cache_folder, prefix
 
 _RECIPE = 2  # counts changes of how it is built
@@ -28,49 +28,36 @@ _RECIPE = 2  # counts changes of how it is built
 _TYPE_SUPPORTS = ("rosidl_typesupport_introspection_c", "rosidl_typesupport_fastrtps_c")
 
 
-_PRIMITIVES = {"float32": "float", "float64": "double"}  # whose names in IDL are others
-
-
 @dataclass(frozen=True)
-class Definition:
-    """A package of messages.
+class Definitions:
+    """What a package lacks: "msg/Name.msg" or "srv/Name.srv" to what that file holds.
 
-    `messages` are pairs of a name and the fields, a line each, of a `.msg` file: a type of this package has
-    its bare name, one of another package's is `package/Name`, and there are no arrays of a fixed size.
-    `packages` are those that the fields come from, and those that these need.
+    Attributes:
+        files: of the package.
+        packages: that fields come from.
     """
 
-    messages: tuple[tuple[str, str], ...]
+    files: Mapping[str, str]
     packages: tuple[str, ...]
-
-    def idl(self, package: str, message: str) -> str:
-        """One of the messages in rosidl's IDL."""
-        names = {name for name, _ in self.messages}
-        includes, fields = [], []
-        for line in dict(self.messages)[message].splitlines():
-            kind, field = line.split()
-            base = kind.removesuffix("[]")
-            home, _, name = base.rpartition("/")
-            if home or name in names:
-                includes.append(f'#include "{home or package}/msg/{name}.idl"')
-                base = f"{home or package}::msg::{name}"
-            base = _PRIMITIVES.get(base, base)
-            fields.append(f"{f'sequence<{base}>' if kind.endswith('[]') else base} {field};")
-        body, head = "\n      ".join(fields), "\n".join(dict.fromkeys(includes))
-        return (
-            f"{head}\n\nmodule {package} {{\n  module msg {{\n    struct {message} {{\n"
-            f"      {body}\n    }};\n  }};\n}};\n"
-        )
 
 
 DEFINITIONS = {
-    "tf2_msgs": Definition(
-        messages=(("TFMessage", "geometry_msgs/TransformStamped[] transforms"),),
-        packages=("geometry_msgs", "std_msgs", "builtin_interfaces"),
+    "tf2_msgs": Definitions(
+        {"msg/TFMessage.msg": "geometry_msgs/TransformStamped[] transforms"},
+        ("geometry_msgs", "std_msgs", "builtin_interfaces"),
     ),
-    "vision_msgs": Definition(
-        messages=tuple(VISION_MESSAGES.items()),
-        packages=("geometry_msgs", "std_msgs", "builtin_interfaces"),
+    "vision_msgs": Definitions(
+        {f"msg/{name}.msg": text for name, text in VISION_MESSAGES.items()},
+        ("geometry_msgs", "std_msgs", "builtin_interfaces"),
+    ),
+    # Only those that a player of bags has here.
+    "rosbag2_interfaces": Definitions(
+        {
+            f"{name.removeprefix('rosbag2_interfaces/')}.srv": text
+            for name, text in SERVICES.items()
+            if name.startswith("rosbag2_interfaces/")
+        },
+        ("service_msgs", "builtin_interfaces"),
     ),
 }
 
@@ -90,44 +77,44 @@ def load(package: str) -> None:
 
 def _built(package: str) -> Path:
     """The folder of the package, which is made where it is not there yet."""
-    definition = DEFINITIONS.get(package)
-    if definition is None:
+    definitions = DEFINITIONS.get(package)
+    if definitions is None:
         raise MissingPackageError(package)
     root = prefix("geometry_msgs")
     supports = tuple(name for name in _TYPE_SUPPORTS if importlib.util.find_spec(name) is not None)
     library = root / "lib" / "libgeometry_msgs__rosidl_generator_c.so"
     stamp = library.stat().st_mtime_ns if library.is_file() else 0
-    key = (sys.implementation.cache_tag, str(root), stamp, supports, definition, _RECIPE)
+    key = (sys.implementation.cache_tag, str(root), stamp, supports, definitions, _RECIPE)
     name = f"{package}-{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}"
     final = cache_folder() / "messages" / name
     if (final / package).is_dir():
         return final / package
     final.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=final.parent, prefix=f".{name}-") as work:
-        _build(package, definition, root, supports, Path(work))
+        _build(package, definitions, root, supports, Path(work))
         try:
-            (Path(work) / "out").replace(final)
+            (Path(work) / "generated" / "python").replace(final)
         except OSError:  # another process was faster
             if not (final / package).is_dir():
                 raise
     return final / package
 
 
-def _build(package: str, definition: Definition, root: Path, supports: Sequence[str], work: Path) -> None:
-    """Generate and compile a package into `work / "out"`."""
+def _build(package: str, definitions: Definitions, root: Path, supports: Sequence[str], work: Path) -> None:
+    """Generate and compile a package into `work / "generated" / "python"`."""
     compilers = _compilers(package)
-    source, folder = work / "idl" / "msg", work / "out" / package
-    source.mkdir(parents=True)
-    folder.mkdir(parents=True)
-    for name, _ in definition.messages:
-        (source / f"{name}.idl").write_text(definition.idl(package, name))
+    source, generated = work / "definitions", work / "generated"
+    folder = generated / "python" / package
+    for name, text in definitions.files.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(text)
     environment = {
         **os.environ,
         "AMENT_PREFIX_PATH": os.pathsep.join(filter(None, [str(root), os.environ.get("AMENT_PREFIX_PATH")])),
     }
 
     def run(command: Sequence[object], where: Path = work) -> None:
-        where.mkdir(exist_ok=True)
+        where.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
             list(map(str, command)), cwd=where, env=environment, capture_output=True, text=True
         )
@@ -136,43 +123,33 @@ def _build(package: str, definition: Definition, root: Path, supports: Sequence[
             raise MissingPackageError(package, f"making it failed ({lines[-1] if lines else command[0]})")
 
     generate = Path(__file__).with_name("rosidl_generation.py")
-    share = [root / "share" / each / "msg" for each in definition.packages]
-    run(
-        [
-            sys.executable,
-            generate,
-            package,
-            ",".join(f"{source.parent}:msg/{name}.idl" for name, _ in definition.messages),
-            folder,
-            ",".join(supports),
-            *share,
-        ]
-    )
+    # Humble's services have no event, and it has no service_msgs.
+    packages = [each for each in definitions.packages if (root / "share" / each).is_dir()]
+    share = [root / "share" / each / "msg" for each in packages]
+    run([sys.executable, generate, package, source, generated, ",".join(supports), *share])
 
     import numpy as np
 
-    include = [work / "out", sysconfig.get_path("include"), np.get_include(), root / "include"]
-    include += [path for path in sorted((root / "include").glob("*")) if path.is_dir()]
-    flags = ["-O1", "-fPIC", "-w", *(f"-I{path}" for path in include)]
-    # Each language into its own folder: files of both have the same names.
+    paths = [*generated.iterdir(), sysconfig.get_path("include"), np.get_include(), root / "include"]
+    paths += [path for path in sorted((root / "include").glob("*")) if path.is_dir()]
+    flags = ["-O1", "-fPIC", "-w", *(f"-I{path}" for path in paths)]
     for suffix, standard in (("c", "gnu11"), ("cpp", "gnu++17")):
-        sources = sorted(folder.rglob(f"*.{suffix}"))
-        run([*compilers[suffix], f"-std={standard}", *flags, "-c", *sources], work / suffix)
+        for part in sorted(generated.iterdir()):
+            if sources := sorted(part.rglob(f"*.{suffix}")):
+                objects = work / "objects" / f"{part.name}-{suffix}"
+                run([*compilers[suffix], f"-std={standard}", *flags, "-c", *sources], objects)
 
     def link(name: str, *parts: object) -> None:
         run([*compilers["cpp"], "-shared", f"-Wl,-soname,{name},--no-as-needed", "-o", folder / name, *parts])
 
     runtime = ("rosidl_typesupport_c", *supports)
-    libraries = [
-        f"{fields}__{part}"
-        for fields in definition.packages
-        for part in ("rosidl_generator_c", "rosidl_generator_py", *runtime)
-    ]
+    parts = ("rosidl_generator_c", "rosidl_generator_py", *runtime)
+    libraries = [f"{each}__{part}" for each in packages for part in parts]
     libraries += ["rosidl_runtime_c", "rcutils", *runtime]
     libraries += ["fastcdr"] if any("fastrtps" in name for name in supports) else []
     module = f"{package}_s__rosidl_typesupport_c{sysconfig.get_config_var('EXT_SUFFIX')}"
     there = (f"-L{root / 'lib'}", f"-Wl,-rpath,{root / 'lib'}")
-    link(module, *sorted(work.rglob("*.o")), *there, *(f"-l{name}" for name in libraries))
+    link(module, *sorted((work / "objects").rglob("*.o")), *there, *(f"-l{name}" for name in libraries))
     for support in supports:  # nothing but the name: all code is in the module
         link(f"lib{package}__{support}.so", folder / module, "-Wl,-rpath,$ORIGIN")
     (folder / "__init__.py").touch()

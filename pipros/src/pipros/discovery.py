@@ -40,6 +40,10 @@ _WRITER_WATERMARKS = (
 _RECEIVE_BUFFER = '<SocketReceiveBufferSize min="default" max="16MB"/>'
 _SEND_BUFFER = '<SocketSendBufferSize min="64KiB" max="4MB"/>'
 
+# Cyclone lets each writer that is deleted wait a second for readers that are behind, one after the other.
+# Ours wait together, before (`transport.Participant`).
+_NO_LINGERING = "<WriterLingerDuration>0 s</WriterLingerDuration>"
+
 # What says itself where packets go.
 _NETWORK_SETTINGS = (
     "NetworkInterface",
@@ -163,6 +167,7 @@ class Discovery:
             (_WRITER_WATERMARKS, ("Watermarks", "WhcLow", "WhcHigh", "WhcHighInit", "WhcAdaptive")),
             (_RECEIVE_BUFFER, ("SocketReceiveBufferSize", "MinimumSocketReceiveBufferSize")),
             (_SEND_BUFFER, ("SocketSendBufferSize", "MinimumSocketSendBufferSize")),
+            (_NO_LINGERING, ("WriterLingerDuration",)),
         ]
         if self._stays_here:
             candidates += [(_QUICK_NACK, ("NackDelay",)), (_QUICK_HEARTBEAT, ("HeartbeatInterval",))]

@@ -13,6 +13,8 @@ import re
 import sys
 import tempfile
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -29,6 +31,7 @@ from pipros.errors import PiprosError
 
 _ANY = core.SampleState.Any | core.ViewState.Any | core.InstanceState.Any
 _INFINITE = (1 << 63) - 1
+_PATIENCE = 1.0  # seconds for readers that are behind when writers close
 # The policies by which endpoints may not fit, with the names of rmw; by DDS' numbers (dds_qos_policy_id).
 # The type counts as one where both ends describe theirs, which ROS 2's own nodes do not.
 _POLICIES = {2: "DURABILITY", 4: "DEADLINE", 8: "LIVELINESS", 11: "RELIABILITY", 24: "TYPE"}
@@ -105,6 +108,15 @@ class Participant:
         except core.DDSException as error:
             raise PiprosError(_no_domain(discovery, said, _reason(error))) from None
         self._topics: dict[tuple[str, type[IdlStruct]], topic.Topic] = {}
+        self._writers: weakref.WeakSet[Writer] = weakref.WeakSet()
+        self._waits_until = 0.0
+
+    def _patience(self) -> int:
+        """How long (ns) a closing writer may wait; those that close one after the other share a second."""
+        now = time.monotonic()
+        if now > self._waits_until + _PATIENCE:
+            self._waits_until = now + _PATIENCE
+        return max(0, round((self._waits_until - now) * 1e9))
 
     @property
     def guid(self) -> bytes:
@@ -115,7 +127,10 @@ class Participant:
         """Write to the DDS topic `name`."""
         try:
             with _types_lock, _undescribed(self._topic(name, kind)) as dds_topic:
-                return Writer(pub.DataWriter(self.entity, dds_topic, qos.to_dds(user_data)), name)
+                entity = pub.DataWriter(self.entity, dds_topic, qos.to_dds(user_data))
+                writer = Writer(entity, name, self._patience)
+                self._writers.add(writer)
+                return writer
         except core.DDSException as error:
             raise PiprosError(f"cannot write to DDS topic {name!r}: {_reason(error)}") from None
 
@@ -141,6 +156,8 @@ class Participant:
 
     def close(self) -> None:
         """Leave the domain. Others see it at once."""
+        for writer in list(self._writers):
+            writer.wait_for_readers()
         self._topics.clear()
         delete(self.entity)
 
@@ -162,6 +179,20 @@ class Writer(Endpoint):
     """Writes serialised samples."""
 
     entity: pub.DataWriter
+
+    def __init__(self, entity: pub.DataWriter, topic_name: str, patience: Callable[[], int]) -> None:
+        super().__init__(entity, topic_name)
+        self._patience = patience
+
+    def close(self) -> None:
+        """Stop, once reliable readers have what was written or there is no more time for them."""
+        self.wait_for_readers()
+        super().close()
+
+    def wait_for_readers(self) -> None:
+        """Give reliable readers that are behind the time that is left for them; nothing once closed."""
+        with contextlib.suppress(core.DDSException):
+            self.wait_for_acknowledgements(self._patience())
 
     @property
     def handle(self) -> int:

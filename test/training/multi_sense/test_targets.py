@@ -108,6 +108,7 @@ def test_voxels_have_their_things_class_and_columns_what_matters_most():
     assert made.things[0, 3, 3] == NUMBER["adult"]
     assert made.things[0, 20, 20] == NUMBER["road"]
     assert made.things[1, 24, 15] == NUMBER["sedan"]
+    assert made.plain[1, 24, 15]
 
 
 def test_what_stands_behind_a_wall_is_not_in_sight():

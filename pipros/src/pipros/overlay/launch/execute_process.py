@@ -109,19 +109,9 @@ class ExecuteProcess(Action):
         self._return_code: int | None = None
 
     @property
-    def process_details(self) -> dict[str, Any] | None:
-        """What runs: action, name, cmd, cwd, env and pid; None before the start."""
-        return self._details or None
-
-    @property
     def process_name(self) -> str:
         """Name with its number."""
         return self._details["name"]
-
-    @property
-    def return_code(self) -> int | None:
-        """The exit status, None while it runs."""
-        return self._return_code
 
     def get_sub_entities(self) -> list[LaunchDescriptionEntity]:
         """Return the actions of `on_exit`."""

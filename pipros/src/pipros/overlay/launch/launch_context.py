@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from launch.event_handlers import EventHandler
     from launch.events import Event
-    from launch.substitutions import Substitution
 
 
 class LaunchContext:
@@ -80,7 +79,3 @@ class LaunchContext:
     def add_completion_future(self, completion_future: asyncio.Future) -> None:
         """Keep the launch running until the future is done."""
         self._completion_futures.append(completion_future)
-
-    def perform_substitution(self, substitution: Substitution) -> str:
-        """Return the substitution's text."""
-        return substitution.perform(self)

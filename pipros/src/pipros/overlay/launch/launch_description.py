@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from launch.action import Action, LaunchDescriptionEntity
+from launch.action import LaunchDescriptionEntity
 
 if TYPE_CHECKING:
     from launch.actions import DeclareLaunchArgument
@@ -26,9 +26,6 @@ class LaunchDescription(LaunchDescriptionEntity):
 
     def add_entity(self, entity: LaunchDescriptionEntity) -> None:
         self.entities.append(entity)
-
-    def add_action(self, action: Action) -> None:
-        self.add_entity(action)
 
     def get_launch_arguments(self, conditional_inclusion: bool = False) -> list[DeclareLaunchArgument]:
         """Return the arguments that are declared here and in all that is included.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 
@@ -37,31 +36,8 @@ class Clock:
         """The time now as a plain number; not part of rclpy."""
         return time.monotonic_ns() if self._clock_type is ClockType.STEADY_TIME else time.time_ns()
 
-    def sleep_until(self, until: Time) -> bool:
-        """Sleep until a time of this clock; False where the process is shut down meanwhile."""
-        from rclpy.utilities import get_default_context
-
-        if until.clock_type is not self._clock_type:
-            raise ValueError("until's clock type does not match this clock's type")
-        woken = threading.Event()
-        context = get_default_context()
-        context.on_shutdown(woken.set)
-        stop_watching = self._watch(woken.set)
-        try:
-            while context.ok() and (left := until.nanoseconds - self.nanoseconds()) > 0:
-                # A simulated clock says itself when it moves.
-                woken.wait(None if self._is_simulated() else left / 1e9)
-                if context.ok():
-                    woken.clear()
-        finally:
-            stop_watching()
-        return context.ok()
-
     def _is_simulated(self) -> bool:
         return False
-
-    def _watch(self, callback: Callable[[], None]) -> Callable[[], None]:
-        return lambda: None
 
 
 class ROSClock(Clock):

@@ -111,12 +111,6 @@ class Context:
                 return
         callback()
 
-    def get_domain_id(self) -> int:
-        """The ROS domain."""
-        if self._discovery is None:
-            raise NotInitializedException("the context has no domain")
-        return self._discovery.domain_id
-
     @property
     def participant(self) -> Participant:
         """The DDS participant; not part of rclpy."""

@@ -98,22 +98,8 @@ class InvalidParameterValueException(ParameterException):
         super().__init__(f"Invalid parameter value ({value}) for parameter. Reason: {reason}", parameter)
 
 
-class ParameterImmutableException(ParameterException):
-    """A read-only parameter is changed."""
-
-    def __init__(self, parameter_name: str) -> None:
-        super().__init__("Attempted to modify read-only parameter", parameter_name)
-
-
 class ParameterUninitializedException(ParameterException):
     """A parameter that was declared without a value is read before it has one."""
 
     def __init__(self, parameter_name: str) -> None:
         super().__init__(f"The parameter '{parameter_name}' is not initialized", parameter_name)
-
-
-class ROSInterruptException(Exception):
-    """rclpy.shutdown() was called in the middle of an operation."""
-
-    def __init__(self) -> None:
-        super().__init__("rclpy.shutdown() has been called")

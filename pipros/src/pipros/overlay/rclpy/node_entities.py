@@ -263,10 +263,6 @@ class EntityOwner:
         channel = client._channel
         return self._destroy(self._clients, client, *((channel.reader, channel.writer) if channel else ()))
 
-    def destroy_guard_condition(self, guard: GuardCondition) -> bool:
-        """Stop a guard condition; False where it is not this node's."""
-        return self._destroy(self._guards, guard)
-
     def __watch(
         self,
         owner: Publisher | Subscription,

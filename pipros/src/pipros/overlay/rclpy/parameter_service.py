@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rcl_interfaces.msg import ListParametersResult, ParameterDescriptor, ParameterValue, SetParametersResult
+from rcl_interfaces.msg import ListParametersResult, ParameterDescriptor, SetParametersResult
 from rcl_interfaces.srv import (
     DescribeParameters,
     GetParameters,
@@ -48,17 +48,7 @@ class ParameterService:
         return response
 
     def _get(self, request: Any, response: Any) -> object:
-        if all(self._node.has_parameter(name) for name in request.names):
-            response.values = [
-                self._node.get_parameter_or(name).get_parameter_value() for name in request.names
-            ]
-        else:
-            response.values = [
-                self._node.get_parameter_or(name).get_parameter_value()
-                if self._node.has_parameter(name)
-                else ParameterValue()
-                for name in request.names
-            ]
+        response.values = [self._node.get_parameter_or(name).get_parameter_value() for name in request.names]
         return response
 
     def _get_types(self, request: Any, response: Any) -> object:

@@ -155,6 +155,49 @@ class QoSProfile:
     __repr__ = __str__
 
 
+class QoSCompatibility(IntEnum):
+    """What `qos_check_compatible` finds, with rmw's numbers."""
+
+    OK = 0
+    WARNING = 1
+    ERROR = 2
+
+
+# Of each policy the value of a publisher and that of a subscription which do not go together.
+_REFUSED = {
+    "reliability": (ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE),
+    "durability": (DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL),
+    "liveliness": (LivelinessPolicy.AUTOMATIC, LivelinessPolicy.MANUAL_BY_TOPIC),
+}
+
+
+def qos_check_compatible(
+    publisher_qos: QoSProfile, subscription_qos: QoSProfile
+) -> tuple[QoSCompatibility, str]:
+    """Whether endpoints of two profiles would hear each other, and the reasons against it.
+
+    As rmw_dds_common decides it: what is the system's default, or unknown, is worth a warning at most. The
+    reasons are in words of its own.
+    """
+    errors, warnings = [], []
+    for name, (offered, asked) in _REFUSED.items():
+        given, wanted = getattr(publisher_qos, name), getattr(subscription_qos, name)
+        words = f"publisher's {name} is {given.name.lower()}, subscription's {wanted.name.lower()};"
+        vague = [each.name in ("SYSTEM_DEFAULT", "UNKNOWN") for each in (given, wanted)]
+        if (given, wanted) == (offered, asked):
+            errors.append(f"ERROR: {words}")
+        elif (vague[0] or given == offered) and (vague[1] or wanted == asked):
+            warnings.append(f"WARNING: {words}")
+    for name in ("deadline", "liveliness_lease_duration"):
+        given, wanted = (getattr(each, name).nanoseconds for each in (publisher_qos, subscription_qos))
+        if (wanted and not given) or 0 < wanted < given:
+            errors.append(f"ERROR: subscription's {name} is {wanted} ns, publisher's {given or 'not set'};")
+    level = (
+        QoSCompatibility.ERROR if errors else QoSCompatibility.WARNING if warnings else QoSCompatibility.OK
+    )
+    return level, "".join(errors or warnings)
+
+
 def to_endpoint(profile: QoSProfile) -> EndpointQos:
     """What the transport makes of a profile; not part of rclpy."""
     if (

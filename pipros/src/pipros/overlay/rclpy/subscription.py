@@ -63,10 +63,6 @@ class Subscription:
             return partial(self._callback, message, {"source_timestamp": sample.written})
         return partial(self._callback, message)
 
-    def get_publisher_count(self) -> int:
-        """How many publishers it hears."""
-        return len(self.source.matched()) if self.source is not None else 0
-
     def destroy(self) -> None:
         """Stop listening. Use `Node.destroy_subscription`."""
         for handler in self.event_handlers:

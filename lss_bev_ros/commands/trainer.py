@@ -1,4 +1,4 @@
-"""`lss-bev train`."""
+"""`lss-bev train`: its options, whose defaults come with torch, so `train` loads it when asked to."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import typer
 
 from ..errors import TrainingError
 from ..model.senses import HEADS, SensesConfig
-from .bar import shown
-from .config import AugmentationConfig, TrainingConfig
-from .multi_sense.recipe import HELD_OUT, MultiSenseRecipe
-from .place import ranks_from_environment
+from ..training import AugmentationConfig, TrainingConfig
+from ..training.bar import shown
+from ..training.multi_sense.recipe import HELD_OUT, MultiSenseRecipe
+from ..training.place import ranks_from_environment
 
 _RECIPE = TrainingConfig()
 _RECIPE_OPTIONS = {field.name for field in fields(TrainingConfig)}
@@ -78,7 +78,7 @@ def train(
         float, typer.Option(help="Share of a multi-sense run that its initial weights have behind them.")
     ] = 0.0,
     words: Annotated[
-        Path | None, typer.Option(help="Numpy file of word vectors for the embedding; random ones else.")
+        Path | None, typer.Option(help="File of word vectors for the embedding; by default those that ship.")
     ] = None,
     futures: Annotated[
         Path | None, typer.Option(help="Numpy file of driven futures for the plan's templates.")
@@ -87,7 +87,7 @@ def train(
         str, typer.Option(help="Kinds that the embedding does not learn, separated by commas.")
     ] = ",".join(HELD_OUT),
 ) -> None:
-    """Train the network; several GPUs with `torchrun --nproc-per-node N -m lss_bev_ros.training.command`."""
+    """Train the network; several GPUs with `torchrun --nproc-per-node N -m lss_bev_ros.commands.trainer`."""
     recipe: Any = {name: value for name, value in locals().items() if name in _RECIPE_OPTIONS}
     if senses:
         # The recipes' defaults differ.
@@ -103,7 +103,7 @@ def train(
         )
         return
     from ..model import build_model
-    from .training import train as run
+    from ..training.training_run import train as run
 
     augmentation = AugmentationConfig(lose_camera=lose_camera)
     config = TrainingConfig(seconds=60 * minutes, augmentation=augmentation, **recipe)
@@ -139,7 +139,7 @@ def _train_multi_sense(
     words: str,
     futures: str,
 ) -> None:
-    from .multi_sense.training import train_multi_sense
+    from ..training.multi_sense.training import train_multi_sense
 
     rank, _, _ = ranks_from_environment()
     with shown(rank) as (message, watch):

@@ -1,0 +1,139 @@
+"""What a data set knows of a scene's frames, in the form in which answers are scored against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..dataset import Keyframe
+from ..dataset.frame import FUTURE_STEP, FUTURE_STEPS
+from ..geometry import Box, vehicle_raster
+from ..geometry.category import PERSON, TWO_WHEELER, kind_of
+from .answers import FrameTruth
+from .detection import BoxSet, detection_class
+from .planning import Surroundings
+from .rays import VoxelGrid, ray_origins
+
+_SLOP = 0.15
+"""Seconds from a step of the future within which a keyframe tells what was there."""
+
+
+class SceneTruth:
+    """What is known of the keyframes of one scene; files are read when a frame is asked for."""
+
+    def __init__(
+        self,
+        keyframes: Sequence[Keyframe],
+        grid: VoxelGrid | None = None,
+        mask: str = "camera",
+        prompts: Mapping[str, str] | None = None,
+        min_lidar_points: int = 1,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            keyframes: of one scene, in the order of time.
+            grid: of the voxels; its plane is that of all layers.
+            mask: voxels that count in the mean IoU: those that a `camera` or the `lidar` sees, or `all`.
+            prompts: in words, to the name of the thing among the data set's that each means.
+            min_lidar_points: LiDAR returns from which a vehicle, person or two-wheeler is in its layer.
+        """
+        self.keyframes = tuple(keyframes)
+        self.grid = grid or VoxelGrid()
+        self._mask, self._prompts, self._least = mask, dict(prompts or {}), min_lidar_points
+
+    def __len__(self) -> int:
+        return len(self.keyframes)
+
+    def __getitem__(self, place: int) -> FrameTruth:
+        """What is known of one keyframe.
+
+        Raises:
+            DatasetError: a map or labels are damaged.
+        """
+        keyframe = self.keyframes[place]
+        streets = keyframe.map_raster(self.grid.plane)
+        boxes = keyframe.boxes if keyframe.annotated else None
+        layers = dict(streets or {}) | ({} if boxes is None else self._moving(boxes))
+        voxels = keyframe.voxels(self.grid.plane)
+        prompts: dict[str, np.ndarray] = {}
+        if voxels is not None and voxels.things is not None:
+            number = {name: k for k, name in enumerate(voxels.thing_names)}
+            prompts = {
+                words: (voxels.things == number[thing]).any(-1)
+                for words, thing in self._prompts.items()
+                if thing in number
+            }
+        lidar = keyframe.lidar
+        egos = [each.ego for each in self.keyframes]
+        masks = None if voxels is None else {"camera": voxels.mask_camera, "lidar": voxels.mask_lidar}
+        return FrameTruth(
+            boxes=None if boxes is None else BoxSet.from_boxes(boxes),
+            racks=keyframe.boxes,
+            layers=layers or None,
+            voxels=None if voxels is None else voxels.semantics,
+            voxel_mask=None if masks is None else masks.get(self._mask),
+            origins=None if lidar is None else ray_origins(self.grid, lidar.pose, egos, place),
+            lines=keyframe.map_lines(self.grid.plane),
+            driven=keyframe.future,
+            velocity=self.twist(place)[:2],
+            around=Surroundings(
+                boxes=self._to_come(place) if boxes is not None else (),
+                drivable=None if streets is None else streets["drivable"],
+                grid=self.grid.plane,
+            ),
+            prompts=prompts or None,
+        )
+
+    def twist(self, place: int) -> np.ndarray:
+        """(3,) of the car: metres a second forward and left, and radians a second to the left.
+
+        Over the time since the keyframe before, or to the next one for the first.
+        """
+        first = max(0, place - 1)
+        return twist(*self.keyframes[first : first + 2])
+
+    def _moving(self, boxes: Sequence[Box]) -> dict[str, np.ndarray]:
+        plane = self.grid.plane
+        layers = {"vehicle": vehicle_raster(boxes, plane, self._least)}
+        for name, kind in (("person", PERSON), ("two_wheeler", TWO_WHEELER)):
+            # Drawn as vehicles are.
+            drawn = [replace(box, vehicle=True) for box in boxes if kind_of(box.category) == kind]
+            layers[name] = vehicle_raster(drawn, plane, self._least)
+        return layers
+
+    def _to_come(self, place: int) -> list[tuple[Box, ...]]:
+        """What stands around now and at each step of the future, as long as the scene goes on."""
+        now = self.keyframes[place]
+        stamps = np.array([each.stamp for each in self.keyframes], np.float64)
+        found = []
+        for step in range(FUTURE_STEPS + 1):
+            wanted = now.stamp + step * FUTURE_STEP * 1e9
+            nearest = int(np.argmin(np.abs(stamps - wanted)))
+            if abs(stamps[nearest] - wanted) > _SLOP * 1e9:
+                break
+            then = self.keyframes[nearest]
+            moved = now.ego.inverse() @ then.ego
+            found.append(
+                tuple(
+                    replace(box, pose=moved @ box.pose)
+                    for box in then.boxes
+                    if detection_class(box.category) is not None
+                )
+            )
+        return found
+
+
+def twist(before: Keyframe, now: Keyframe | None = None) -> np.ndarray:
+    """(3,) metres a second forward and left, and radians a second, between two keyframes; 0 for one alone."""
+    if now is None or now.stamp <= before.stamp:
+        return np.zeros(3)
+    seconds = (now.stamp - before.stamp) / 1e9
+    moved = before.ego.inverse() @ now.ego
+    # The way lies along the chord, which is turned by half of the turn against both headings.
+    x, y, _ = moved.translation
+    half = moved.yaw / 2
+    forward, left = np.cos(half) * x + np.sin(half) * y, np.cos(half) * y - np.sin(half) * x
+    return np.array([forward, left, moved.yaw]) / seconds

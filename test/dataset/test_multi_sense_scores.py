@@ -1,0 +1,104 @@
+"""The multi-sense network is scored by every answer, in every setting of its senses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lss_bev_ros.dataset import NuScenesReader
+from lss_bev_ros.evaluation import evaluate_robustness, evaluate_settings
+from lss_bev_ros.evaluation.multi_sense import SETTINGS, Asker, frame_answers, judge_of, voxel_grid
+from lss_bev_ros.evaluation.robustness import sensed
+from lss_bev_ros.evaluation.truth import SceneTruth
+from lss_bev_ros.runtime import create_engine
+
+PARTS = {"boxes", "layers", "voxels", "rays", "lane_boundary", "road_boundary", "plan"}
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with create_engine("torch", "multi-seed:0", 1, "fp32") as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def reader(street):
+    return NuScenesReader(street)
+
+
+@pytest.fixture(scope="module")
+def frame(reader):
+    keyframes = list(reader.keyframes(reader.scenes[0]))
+    return sensed(keyframes[1], SceneTruth(keyframes).twist(1), lidar=True)
+
+
+def test_every_setting_is_scored_by_every_answer(reader, engine):
+    told = []
+    settings = {name: SETTINGS[name] for name in ("cameras", "both", "LiDAR, memory")}
+    scores = evaluate_settings(
+        reader, engine, limit=1, settings=settings, progress=lambda *done: told.append(done)
+    )
+    assert set(scores) == set(settings)
+    assert told == [(1, 1)]
+    for running in scores.values():
+        assert {name.partition(".")[0] for name in running} == PARTS
+    cameras, both = scores["cameras"]["layers.iou_drivable"], scores["both"]["layers.iou_drivable"]
+    assert cameras != both
+
+
+def test_without_a_sense_the_others_answer_and_without_any_nothing_is_found(engine, frame):
+    both = Asker(engine, ("cameras", "lidar"))
+    blind = replace(frame, images={})
+    lidar = Asker(engine, ("lidar",))(frame)
+    for one, other in ((both(blind).layers, lidar.layers), (both(blind).plan, lidar.plan)):
+        assert np.array_equal(one, other) if isinstance(one, np.ndarray) else one.keys() == other.keys()
+    assert np.array_equal(both(blind).layers["drivable"], lidar.layers["drivable"])
+    silent = Asker(engine, ("cameras",))(blind)
+    assert all((layer == -1).all() for layer in silent.layers.values())
+    assert len(silent.boxes) == 0
+    assert silent.plan is None
+
+
+def test_each_asker_remembers_for_itself(engine, reader):
+    keyframes = list(reader.keyframes(reader.scenes[0]))
+    frames = [sensed(each, np.zeros(3), lidar=True) for each in keyframes[:2]]
+    fresh, old = (Asker(engine, ("lidar", "memory")) for _ in range(2))
+    old(frames[0])
+    assert not np.array_equal(old(frames[1]).layers["drivable"], fresh(frames[1]).layers["drivable"])
+    assert len(engine.memory) == 0
+
+
+def test_intensities_of_any_scale_are_shares_of_the_strongest(engine, frame):
+    full = frame.points.copy()
+    full[:, 3] = np.linspace(0, 1, len(full))
+    asker = Asker(engine, ("lidar",))
+    one = asker(replace(frame, points=full)).layers["drivable"]
+    full = full.copy()
+    full[:, 3] *= 255
+    assert np.array_equal(one, asker(replace(frame, points=full)).layers["drivable"])
+
+
+def test_robustness_judges_all_answers(reader, engine):
+    report = evaluate_robustness(
+        reader,
+        judge_of(reader, engine),
+        limit=1,
+        lidar=True,
+        only=lambda each: each.name in ("all cameras lost", "lidar lost"),
+    )
+    rows = {row["name"]: row["metrics"] for row in report["rows"]}
+    assert "layers.iou_drivable" in report["headline"]
+    assert set(rows) == {"clean", "all cameras lost", "lidar lost"}
+    assert rows["all cameras lost"] != rows["clean"]
+
+
+def test_voxels_are_whole_again(engine, frame):
+    from lss_bev_ros.runtime.multi_sense.moment import Moment
+
+    points = frame.lidar.apply(frame.points[:, :3])
+    answers = engine.answer(Moment(frame.stamp, points=points), ("occupancy",), ("lidar",))
+    voxels = frame_answers(answers, voxel_grid(engine)).voxels
+    assert (voxels < 17).sum() == len(answers.occupancy)
+    assert voxels[tuple(answers.occupancy.cells[0])] == answers.occupancy.classes[0]
