@@ -91,6 +91,7 @@ class MultiSenseEngine(Engine):
         self._model = self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._calibrations = CalibrationCache(self.config.model)
         self._splats: OrderedDict[str, tuple[SplatTable, torch.Tensor]] = OrderedDict()
+        self._warm_up()
 
     def infer(self, frame_set: FrameSet) -> Prediction:
         """See `Engine.infer`: the vehicles of the segmentation head, from cameras alone, without memory."""
@@ -179,19 +180,35 @@ class MultiSenseEngine(Engine):
         images = self._input(frame_set)
         watch.stage("decode")
         table, visible = self._splat_of(frame_set)
-        if self._folded is not None:
-            depth, features = self._folded(images.to(DTYPES[self._precision]))
-        else:
-            with self._autocast():
-                depth, features = self._model.camencode(
-                    images.to(self._device).contiguous(memory_format=torch.channels_last)
-                )
-            depth = depth.float().permute(0, 2, 3, 1).flatten(0, 2).contiguous()
-            features = features.float().permute(0, 2, 3, 1).flatten(0, 2).contiguous()
+        depth, features = self._lift(images)
         watch.stage("camera_encoder")
         bev = splat(depth, features, table).permute(2, 0, 1)[None]
         watch.stage("splat")
         return bev, visible
+
+    def _lift(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Depth (pixels, D) and features (pixels, C), float32, of (N, 3, H, W) normalised images."""
+        if self._folded is not None:
+            return self._folded(images.to(DTYPES[self._precision]))
+        with self._autocast():
+            depth, features = self._model.camencode(
+                images.to(self._device).contiguous(memory_format=torch.channels_last)
+            )
+        depth = depth.float().permute(0, 2, 3, 1).flatten(0, 2).contiguous()
+        return depth, features.float().permute(0, 2, 3, 1).flatten(0, 2).contiguous()
+
+    def _warm_up(self) -> None:
+        """Run once on nothing, so that kernels are compiled and weights packed before the first frame."""
+        model = self.config.model
+        empty = torch.zeros(1, model.channels, *model.grid.shape, device=self._device)
+        with torch.inference_mode():
+            if "cameras" in self.config.senses:
+                blank = np.zeros((6, model.image_height, model.image_width, 3), np.uint8)
+                self._lift(self._input.preprocess.normalise(blank))
+            with self._autocast():
+                bev = self._encode(empty.contiguous(memory_format=torch.channels_last))
+                for head in self._model.heads.values():
+                    head(bev)
 
     def _splat_of(self, frame_set: FrameSet) -> tuple[SplatTable, torch.Tensor]:
         """The splat's table and the cells that are seen, on the device; made once a calibration."""
