@@ -28,14 +28,12 @@ def curve(radius, start=0.0, end=1.2, count=30):
 
 
 def apart(one, other):
-    """Metres from places all over lines to the others."""
-    dense = [
-        np.stack(
-            [np.interp(np.linspace(0, len(line) - 1, 400), np.arange(len(line)), line[:, k]) for k in (0, 1)],
-            1,
-        )
-        for line in one
-    ]
+    """Metres from places all over lines, evenly, to the others."""
+    dense = []
+    for line in one:
+        reach = np.concatenate([[0.0], np.linalg.norm(np.diff(line, axis=0), axis=1).cumsum()])
+        places = np.linspace(0.0, reach[-1], 400)
+        dense.append(np.stack([np.interp(places, reach, line[:, k]) for k in (0, 1)], 1))
     return distance_to_lines(np.concatenate(dense), other)
 
 
