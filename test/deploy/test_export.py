@@ -27,7 +27,7 @@ pytest.importorskip("onnx", reason="the extra `export` is not installed")
 pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
 pytest.importorskip("onnxslim", reason="the extra `export` is not installed")
 
-from lss_bev_ros.deploy.export import export, export_network
+from lss_bev_ros.deploy.export import export_network, exporting
 from lss_bev_ros.runtime.onnx import OnnxDescription
 from lss_bev_ros.runtime.onnx.engine import OnnxRuntimeEngine
 
@@ -115,7 +115,7 @@ def test_a_file_says_what_it_is(network):
 
 
 def test_a_file_that_does_not_compute_the_network_gets_no_name(model, tmp_path, monkeypatch):
-    monkeypatch.setitem(export.MIN_COSINE, "fp32", 1.1)
+    monkeypatch.setitem(exporting.MIN_COSINE, "fp32", 1.1)
     with pytest.raises(DeployError, match="is not kept: its logits has a cosine"):
         export_network(model, tmp_path / "network.onnx", "bev")
     assert not list(tmp_path.iterdir())

@@ -9,12 +9,12 @@ import pytest
 import torch
 import typer
 
+from lss_bev_ros.commands import trainer as command
 from lss_bev_ros.errors import TrainingError
 from lss_bev_ros.model import LiftSplatShoot
 from lss_bev_ros.model.multi_sense import Sensed
 from lss_bev_ros.model.multi_sense_weights import load_multi_sense, write_multi_sense
 from lss_bev_ros.model.senses import SEGMENTS, SENSES
-from lss_bev_ros.training import command
 from lss_bev_ros.training.multi_sense import training
 from lss_bev_ros.training.multi_sense.trainer import MultiSenseTrainer
 from lss_bev_ros.training.publish import publish_run
