@@ -196,6 +196,18 @@ def test_a_lidar_reaches_as_far_as_its_returns():
     assert not reached[(x < -3) & (np.abs(y) < 3)].any()
 
 
+def test_what_lies_behind_a_wall_counts_as_reached_as_it_does_for_cameras():
+    grid = BevGrid()
+    angle = np.radians(np.arange(-180, 180, 0.5))
+    away = np.where(np.abs(angle) < 0.5, 5.0, 30.0)
+    reached = lidar_reach(
+        torch.from_numpy(np.column_stack([away * np.cos(angle), away * np.sin(angle)])), grid
+    )
+    x, y = np.moveaxis(grid.centers(), -1, 0)
+    assert np.array_equal(reached.numpy(), np.hypot(x, y) <= 30)
+    assert not lidar_reach(torch.zeros(0, 4), grid).any()
+
+
 def test_a_network_of_few_senses_and_heads_goes_by_what_it_has(frames, cloud):
     config = SensesConfig(senses=("lidar",), heads=("boxes",))
     with MultiSenseEngine(untrained(0, config), "seed") as small:

@@ -16,7 +16,7 @@ _NEIGHBOURS = 1
 
 
 def lidar_reach(points: torch.Tensor, grid: BevGrid) -> torch.Tensor:
-    """Cells that a LiDAR looks at: as far as its farthest return of their direction.
+    """Cells that a LiDAR looks at: in every direction with a return, as far as its farthest return of all.
 
     A sector that a LiDAR does not look into has no returns. What lies behind things counts as reached, as it
     does where cameras look.
@@ -28,16 +28,16 @@ def lidar_reach(points: torch.Tensor, grid: BevGrid) -> torch.Tensor:
     Returns:
         (nx, ny) bool on the points' device.
     """
-    farthest = points.new_zeros(SECTORS)
     sectors, ranges = _polar(points[:, 0], points[:, 1])
-    farthest = farthest.scatter_reduce(0, sectors, ranges, "amax")
+    looked = points.new_zeros(SECTORS).scatter_reduce(0, sectors, torch.ones_like(ranges), "amax") > 0
     for step in range(1, _NEIGHBOURS + 1):
-        farthest = torch.maximum(farthest, torch.maximum(farthest.roll(step), farthest.roll(-step)))
+        looked = looked | looked.roll(step) | looked.roll(-step)
     nx, ny = grid.shape
     x = grid.x_min + (torch.arange(nx, device=points.device) + 0.5).to(points.dtype) * grid.resolution
     y = grid.y_min + (torch.arange(ny, device=points.device) + 0.5).to(points.dtype) * grid.resolution
     of_cell, away = _polar(*torch.meshgrid(x, y, indexing="ij"))
-    reached: torch.Tensor = away <= farthest[of_cell]
+    farthest = torch.cat([ranges, ranges.new_zeros(1)]).max()  # of an empty cloud, 0
+    reached: torch.Tensor = looked[of_cell] & (away <= farthest)
     return reached
 
 
