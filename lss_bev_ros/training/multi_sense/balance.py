@@ -15,7 +15,8 @@ IMPORTANCE: dict[str, Importance] = {
     "segments": (0.8, 0.25, 0.25, 0.35, 0.3, 0.25, 0.35, 0.35),
     "overlap": (0.6, 0.2, 0.2, 0.2, 0.25, 0.15, 0.25, 0.25),
     "heat": 1.5,
-    "box": 1.0,
+    # In the order of `heads.BOX_NUMBERS`: velocity is the hardest to come by.
+    "box": (0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.4, 0.4),
     "voxels": 1.0,
     "voxel_overlap": 1.0,
     "words": 0.8,

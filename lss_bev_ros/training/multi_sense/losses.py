@@ -21,6 +21,8 @@ POSITIVE = {
     "road_boundary": 2.5,
 }
 """Weights of cells that are of a map, in its cross entropy: LSS's for vehicles, more for what is rarer."""
+MOVING, MOVING_WEIGHT = 0.5, 5.0
+"""Faster than this, in m/s, the velocity of a box weighs so much: most boxes stand, and the median of all is 0."""
 HIDDEN = 0.1
 """Weight of voxels and columns that are out of sight: the network may guess, and little depends on it."""
 RARE_WEIGHT, RARE_LIMIT = 0.4, 8.0
