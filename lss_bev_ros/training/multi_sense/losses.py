@@ -22,7 +22,7 @@ POSITIVE = {
 }
 """Weights of cells that are of a map, in its cross entropy: LSS's for vehicles, more for what is rarer."""
 MOVING, MOVING_WEIGHT = 0.5, 5.0
-"""Faster than this, in m/s, the velocity of a box weighs so much: most boxes stand, and the median of all is 0."""
+"""Above this speed, in m/s, the velocity of a box weighs so much: most stand, and the median of all is 0."""
 HIDDEN = 0.1
 """Weight of voxels and columns that are out of sight: the network may guess, and little depends on it."""
 RARE_WEIGHT, RARE_LIMIT = 0.4, 8.0
@@ -80,7 +80,10 @@ def box_losses(predicted: torch.Tensor, boxes: Boxes) -> torch.Tensor:
     numbers = predicted.float().flatten(2).gather(2, at).transpose(1, 2)
     known = boxes.kept[..., None] & boxes.numbers.isfinite()
     apart = torch.where(known, (numbers - torch.where(known, boxes.numbers, 0.0)).abs(), 0.0)
-    return apart.sum((0, 1)) / known.sum((0, 1)).clamp_min(1)
+    velocity = constant(tuple(float(name.startswith("velocity")) for name in BOX_NUMBERS), apart.device)
+    speed = torch.where(known, boxes.numbers, 0.0).mul(velocity).norm(dim=-1, keepdim=True)
+    row = known * (1 + (MOVING_WEIGHT - 1) * velocity * (speed > MOVING))
+    return (row * apart).sum((0, 1)) / row.sum((0, 1)).clamp_min(1)
 
 
 def split_boxes(answer: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

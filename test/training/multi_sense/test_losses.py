@@ -69,7 +69,7 @@ def test_the_velocity_of_what_moves_weighs_more_than_that_of_what_stands():
     numbers[0, 0, BOX_NUMBERS.index("velocity_x")] = 4.0
     boxes = Boxes(torch.zeros(1), torch.arange(5)[None], numbers, torch.ones(1, 5, dtype=torch.bool))
     lost = box_losses(torch.zeros(1, 10, 4, 4), boxes)
-    assert lost[BOX_NUMBERS.index("velocity_x")] == pytest.approx(0.2 * 5 * 4.0 / (5 + 4))
+    assert lost[BOX_NUMBERS.index("velocity_x")] == pytest.approx(5 * 4.0 / (5 + 4))
     assert lost[BOX_NUMBERS.index("z")] == 0
 
 
