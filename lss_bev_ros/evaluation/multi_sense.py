@@ -179,7 +179,15 @@ def frame_answers(answers: Answers, grid: VoxelGrid) -> FrameAnswers:
     return FrameAnswers(
         boxes=None
         if boxes is None
-        else BoxSet.of(boxes.classes, boxes.centers, boxes.sizes, boxes.yaws, boxes.velocities, boxes.scores),
+        else BoxSet.of(
+            boxes.classes,
+            boxes.centers,
+            boxes.sizes,
+            boxes.yaws,
+            boxes.velocities,
+            boxes.scores,
+            attributes=boxes.attributes,
+        ),
         layers=None if maps is None else {name: maps[name] for name in (*AREA_LAYERS, *LINE_LAYERS)},
         voxels=voxels,
         lines=None

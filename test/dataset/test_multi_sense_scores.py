@@ -9,6 +9,7 @@ import pytest
 
 from lss_bev_ros.dataset import NuScenesReader
 from lss_bev_ros.evaluation import evaluate_robustness, evaluate_settings
+from lss_bev_ros.evaluation.detection import DETECTION_CLASSES
 from lss_bev_ros.evaluation.multi_sense import SETTINGS, Asker, frame_answers, judge_of, voxel_grid
 from lss_bev_ros.evaluation.robustness import sensed
 from lss_bev_ros.evaluation.truth import SceneTruth
@@ -92,6 +93,15 @@ def test_robustness_judges_all_answers(reader, engine):
     assert "layers.iou_drivable" in report["headline"]
     assert set(rows) == {"clean", "all cameras lost", "lidar lost"}
     assert rows["all cameras lost"] != rows["clean"]
+
+
+def test_found_objects_are_scored_with_what_they_do(engine, frame):
+    asked = Asker(engine, ("lidar",), ("boxes",))(frame).boxes
+    assert len(asked)
+    assert all(
+        name or DETECTION_CLASSES[k] in ("barrier", "traffic_cone")
+        for k, name in zip(asked.labels, asked.attributes, strict=True)
+    )
 
 
 def test_voxels_are_whole_again(engine, frame):
