@@ -14,9 +14,6 @@ from ..model.heads import PLAN_STEPS
 BESTS = 5
 """Paths that a plan has."""
 
-_STANDING = 0.05
-"""Metres within a step below which a car does not turn."""
-
 
 @dataclass(frozen=True, eq=False)
 class PathPlan:
@@ -88,14 +85,3 @@ def decode(
         cost[0].float().cpu().numpy(),
         grid,
     )
-
-
-def headings(path: np.ndarray) -> np.ndarray:
-    """(N,) radians: where the car looks at each place of a path (N, 2); where it stands, as before."""
-    steps = np.diff(np.concatenate((np.zeros((1, 2)), path)), axis=0)
-    found, last = np.zeros(len(path)), 0.0
-    for index, (ahead, aside) in enumerate(steps):
-        if np.hypot(ahead, aside) > _STANDING:
-            last = float(np.arctan2(aside, ahead))
-        found[index] = last
-    return found

@@ -32,11 +32,6 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 }
 """Name to the senses that are used."""
 
-_MOTION = 0.5
-"""Seconds over which the car's motion is told."""
-_FULL = (1.0, 255.0, 65535.0)
-"""What LiDARs call the strongest return."""
-
 
 class Asker:
     """Asks a network about frames, with some of its senses and a memory of its own.
@@ -60,19 +55,11 @@ class Asker:
 
     def __call__(self, frame: SensedFrame) -> FrameAnswers:
         """What the network says; nothing where it has nothing to go by."""
-        from ..runtime import FrameSet
-        from ..runtime.multi_sense.moment import Moment
+        from .moments import moment_of  # with it comes torch
 
-        moment = Moment(
-            frame.stamp,
-            FrameSet(frame.stamp, frame.rig, frame.images) if frame.images else None,
-            _returns(frame),
-            frame.ego,
-            _motion(frame.twist),
-        )
         before, self._engine.memory = self._engine.memory, self._memory
         try:
-            answers = self._engine.answer(moment, self._wanted, self._senses)
+            answers = self._engine.answer(moment_of(frame), self._wanted, self._senses)
         except RuntimeBackendError:  # no sense had anything to say
             return _silence(self._engine, self._wanted)
         finally:
@@ -211,26 +198,3 @@ def _silence(engine: MultiSenseEngine, wanted: Collection[str]) -> FrameAnswers:
         lines={name: [] for name in LINE_LAYERS} if lines else None,
         line_scores={name: [] for name in LINE_LAYERS} if lines else {},
     )
-
-
-def _returns(frame: SensedFrame) -> np.ndarray | None:
-    """(N, 4) returns in base_link with intensities of 0 to 1; None without a scan."""
-    if frame.points is None or frame.lidar is None:
-        return None
-    places = frame.lidar.apply(frame.points[:, :3].astype(np.float64)).astype(np.float32)
-    if frame.points.shape[1] < 4:
-        return places
-    intensity = frame.points[:, 3].astype(np.float32)
-    finite = intensity[np.isfinite(intensity)]
-    strongest = float(finite.max()) if len(finite) else 1.0
-    full = next((full for full in _FULL if strongest <= full), strongest)
-    return np.column_stack([places, intensity / full])
-
-
-def _motion(twist: np.ndarray | None) -> tuple[float, float, float, float] | None:
-    """How the car has gone in half a second, as `Moment.motion`, from how it moves."""
-    if twist is None:
-        return None
-    forward, left, turn = (float(value) * _MOTION for value in twist)
-    cos, sin = np.cos(turn / 2), np.sin(turn / 2)
-    return float(cos * forward - sin * left), float(sin * forward + cos * left), turn, _MOTION

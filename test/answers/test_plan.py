@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lss_bev_ros.answers.plan import PathPlan, decode, headings
+from lss_bev_ros.answers.plan import PathPlan, decode
 from lss_bev_ros.errors import ModelError
 from lss_bev_ros.geometry import BevGrid
 
@@ -42,11 +42,6 @@ def test_costs_are_percentages_for_a_costmap():
     assert (np.diff(percents.reshape(-1)[1:].astype(int)) >= 0).all()
     assert (PathPlan(PATHS.numpy(), np.ones(7), np.full((16, 16), np.nan), GRID).percents == -1).all()
     assert (PathPlan(PATHS.numpy(), np.ones(7), np.zeros((16, 16)), GRID).percents == 0).all()
-
-
-def test_a_car_looks_along_its_path_and_where_it_stands_as_before():
-    path = np.array([(1.0, 0.0), (1.0, 1.0), (1.0, 1.0), (0.0, 1.0)])
-    np.testing.assert_allclose(headings(path), [0.0, np.pi / 2, np.pi / 2, np.pi])
 
 
 def test_shapes_that_do_not_fit_are_named():
