@@ -48,16 +48,22 @@ HEADLINE = (
 TOLD = (
     *HEADLINE,
     "boxes.map_present",
+    "plan.top_1",
+    "plan.top_5",
+    "plan.top_20",
     "boxes.mave",
+    "boxes.maae",
     "lane_boundary.chamfer",
     "road_boundary.chamfer",
     "plan.ade_3",
     "plan.constant_ade_3",
+    "plan.min_ade_5",
+    "plan.min_ade_20",
     "plan.collision_3",
     "plan.constant_collision_3",
     "plan.off_road",
 )
-"""Metrics for a table of settings; of those behind `boxes.map_present`, less is better."""
+"""Metrics for a table of settings; of those behind `plan.top_20`, less is better."""
 
 
 @dataclass(frozen=True, eq=False)

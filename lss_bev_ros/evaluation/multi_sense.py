@@ -39,14 +39,14 @@ class Asker:
     Args:
         engine: of the network; several askers may share it.
         senses: of `senses.SENSES`.
-        wanted: of `ANSWERS`; those that the network lacks are left out.
+        wanted: of `ANSWERS`, and `TEMPLATES`; those that the network lacks are left out.
     """
 
     def __init__(
         self,
         engine: MultiSenseEngine,
         senses: Collection[str],
-        wanted: Collection[str] = ("segmentation", "lanes", "boxes", "occupancy", "plan"),
+        wanted: Collection[str] = ("segmentation", "lanes", "boxes", "occupancy", "plan", "templates"),
     ) -> None:
         from ..runtime.multi_sense.memory import MemoryKeeper  # with it comes torch
 
@@ -182,6 +182,8 @@ def frame_answers(answers: Answers, grid: VoxelGrid) -> FrameAnswers:
         else {name: [each.points for each in found] for name, found in lines.items()},
         line_scores={name: [each.score for each in found] for name, found in (lines or {}).items()},
         plan=None if plan is None else plan.best,
+        templates=None if plan is None else plan.templates,
+        costs=None if plan is None or plan.scores is None else -plan.scores,
     )
 
 

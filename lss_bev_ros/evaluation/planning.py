@@ -17,7 +17,7 @@ and does not count.
 | collision_1, collision_2, collision_3 | share of plans that touch a box by then |
 | off_road | share of plans with a corner of the car off the road, of those whose driven path has none |
 | top_1, top_5, top_20 | share of frames whose best template is among so many (paper, section 4.4) |
-| min_ade_5 | `ade_3` of the best of five |
+| min_ade_5, min_ade_20 | `ade_3` of the best of so many |
 | constant_ade_1 ... constant_off_road | the same of a car that keeps its velocity |
 """
 

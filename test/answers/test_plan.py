@@ -20,6 +20,16 @@ def test_the_best_paths_come_first_with_their_share_of_the_softmax():
     np.testing.assert_array_equal(plan.best, PATHS[1].numpy())
 
 
+def test_all_templates_come_with_their_scores_where_they_are_asked_for():
+    scores = torch.tensor([0.0, 3.0, float("nan"), 0.0, 2.0, 0.0, 0.0])
+    plan = decode(torch.zeros(1, *GRID.shape), scores, PATHS, GRID, whole=True)
+    np.testing.assert_array_equal(plan.templates, PATHS.numpy())
+    np.testing.assert_array_equal(plan.scores, [0, 3, -np.inf, 0, 2, 0, 0])
+    np.testing.assert_array_equal(plan.templates[plan.scores.argmax()], plan.best)
+    plain = decode(torch.zeros(1, *GRID.shape), scores, PATHS, GRID)
+    assert plain.templates is plain.scores is None
+
+
 def test_more_paths_than_there_are_are_all():
     assert len(decode(torch.zeros(1, *GRID.shape), torch.zeros(7), PATHS, GRID, count=100).paths) == 7
 

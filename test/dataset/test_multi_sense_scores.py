@@ -11,6 +11,7 @@ from lss_bev_ros.dataset import NuScenesReader
 from lss_bev_ros.evaluation import evaluate_robustness, evaluate_settings
 from lss_bev_ros.evaluation.detection import DETECTION_CLASSES
 from lss_bev_ros.evaluation.multi_sense import SETTINGS, Asker, frame_answers, judge_of, voxel_grid
+from lss_bev_ros.evaluation.planning import PlanScore
 from lss_bev_ros.evaluation.robustness import sensed
 from lss_bev_ros.evaluation.truth import SceneTruth
 from lss_bev_ros.runtime import create_engine
@@ -60,6 +61,19 @@ def test_without_a_sense_the_others_answer_and_without_any_nothing_is_found(engi
     assert all((layer == -1).all() for layer in silent.layers.values())
     assert len(silent.boxes) == 0
     assert silent.plan is None
+
+
+def test_plans_come_with_all_that_they_were_chosen_from(engine, frame):
+    said = Asker(engine, ("lidar",), ("plan", "templates"))(frame)
+    assert said.templates.shape == (1000, 6, 2)
+    np.testing.assert_array_equal(said.templates[said.costs.argmin()], said.plan)
+    score = PlanScore()
+    score.update(
+        said.plan, said.templates[said.costs.argsort()[3]], (5.0, 0.0), None, said.templates, said.costs
+    )
+    assert [score.running[f"top_{count}"] for count in (1, 5, 20)] == [0, 1, 1]
+    assert score.running["min_ade_5"] == 0 < score.running["ade_3"]
+    assert Asker(engine, ("lidar",), ("plan",))(frame).templates is None
 
 
 def test_each_asker_remembers_for_itself(engine, reader):
