@@ -122,10 +122,10 @@ def attribute_of(name: str, speed: float) -> str:
 
     Args:
         name: of `senses.DETECTED`.
-        speed: metres a second.
+        speed: metres a second; of one that is NaN nothing is said.
     """
     moving = speed > MOVES
-    if name in ("barrier", "traffic_cone"):
+    if name in ("barrier", "traffic_cone") or np.isnan(speed):
         return ""
     if name == "pedestrian":
         return "pedestrian.moving" if moving else "pedestrian.standing"

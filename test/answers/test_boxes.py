@@ -75,6 +75,7 @@ def test_the_surest_comes_first_and_a_threshold_leaves_out():
 def test_what_a_thing_does_follows_from_its_class_and_speed(name, moving, still):
     assert attribute_of(name, 0.21) == moving
     assert attribute_of(name, 0.2) == still
+    assert attribute_of(name, float("nan")) == ""
     number = DETECTED.index(name)
     found = things((number, 0, 0, 1, 1, 1, 1, 0, -0.15, 0.15), (number, 9, 0, 1, 1, 1, 1, 0, 0.1, -0.1))
     assert found.attributes == [box.attribute for box in found.boxes()] == [moving, still]
