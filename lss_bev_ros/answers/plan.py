@@ -14,9 +14,6 @@ from ..model.heads import PLAN_STEPS
 BESTS = 5
 """Paths that a plan has."""
 
-_STANDING = 0.05
-"""Metres within a step below which a car does not turn."""
-
 
 @dataclass(frozen=True, eq=False)
 class PathPlan:
@@ -27,12 +24,16 @@ class PathPlan:
         probabilities: (K,) float32 among all templates.
         cost: (nx, ny) float32, what it costs to be in a cell.
         grid: of the cost.
+        templates: (T, 6, 2) float32, all paths that were chosen from, where they were asked for.
+        scores: (T,) float32 of the templates, the larger the better, -inf where the network gave no number.
     """
 
     paths: np.ndarray
     probabilities: np.ndarray
     cost: np.ndarray
     grid: BevGrid
+    templates: np.ndarray | None = None
+    scores: np.ndarray | None = None
 
     @property
     def best(self) -> np.ndarray:
@@ -56,7 +57,12 @@ class PathPlan:
 
 
 def decode(
-    cost: torch.Tensor, scores: torch.Tensor, templates: torch.Tensor, grid: BevGrid, count: int = BESTS
+    cost: torch.Tensor,
+    scores: torch.Tensor,
+    templates: torch.Tensor,
+    grid: BevGrid,
+    count: int = BESTS,
+    whole: bool = False,
 ) -> PathPlan:
     """Choose the best paths.
 
@@ -67,6 +73,7 @@ def decode(
         templates: (T, 6, 2) metres, base_link.
         grid: the cells.
         count: paths to keep.
+        whole: whether all templates and their scores are wanted too.
 
     Raises:
         ModelError: tensors of other shapes.
@@ -87,15 +94,6 @@ def decode(
         probabilities.cpu().numpy(),
         cost[0].float().cpu().numpy(),
         grid,
+        templates.float().cpu().numpy() if whole else None,
+        known.cpu().numpy() if whole else None,
     )
-
-
-def headings(path: np.ndarray) -> np.ndarray:
-    """(N,) radians: where the car looks at each place of a path (N, 2); where it stands, as before."""
-    steps = np.diff(np.concatenate((np.zeros((1, 2)), path)), axis=0)
-    found, last = np.zeros(len(path)), 0.0
-    for index, (ahead, aside) in enumerate(steps):
-        if np.hypot(ahead, aside) > _STANDING:
-            last = float(np.arctan2(aside, ahead))
-        found[index] = last
-    return found

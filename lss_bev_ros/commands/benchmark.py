@@ -81,7 +81,9 @@ def benchmark(
     from ..benchmark.profile import check_profile, profile_table, run_profile
     from ..benchmark.report import scaling_table
     from ..benchmark.scaling import run_scaling
+    from ..model.multi_sense_names import refuse_multi_sense
 
+    refuse_multi_sense(weights, "`lss-bev benchmark`")
     wanted = tuple(word.strip() for word in modes.split(",") if word.strip())
     check_modes((*wanted, *filter(None, [scaling])))
     if profile:

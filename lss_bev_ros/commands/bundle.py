@@ -40,7 +40,10 @@ def create(
     from ..deploy.export import export_network, file_name
     from ..evaluation.frames import dataset_frames
     from ..model import build_model
+    from ..model.multi_sense_names import refuse_multi_sense
 
+    for each in (weights, *(model or ())):
+        refuse_multi_sense(each, "`lss-bev bundle create`")
     taken = dataset_frames(data or synthetic_scene(Path("runs") / "data", console), frames)
     with tempfile.TemporaryDirectory() as folder:
         models = list(model or ())

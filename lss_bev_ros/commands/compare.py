@@ -54,7 +54,10 @@ def compare(
     from ..demo.scene import synthetic_scene
     from ..errors import DeployError
     from ..evaluation.frames import dataset_frames
+    from ..model.multi_sense_names import refuse_multi_sense
 
+    for each in (first, second, weights):
+        refuse_multi_sense(each, "`lss-bev compare`")
     with console.status("opening"):
         a = comparing.open_subject(first, weights, threads)
         b = comparing.open_subject(second, weights, threads)

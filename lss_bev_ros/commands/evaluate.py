@@ -15,6 +15,8 @@ from .console import console, listed, progress
 
 if TYPE_CHECKING:
     from ..dataset import NuScenesReader
+    from ..evaluation.multi_sense import Vocabulary
+    from ..runtime.multi_sense.engine import MultiSenseEngine
 
 _SHOWN = 5
 
@@ -103,7 +105,9 @@ def evaluate(
     multi = engine if isinstance(engine, MultiSenseEngine) else None
     if multi and not unscored:
         with progress("all answers") as bar:
-            settings = evaluate_settings(reader, multi, scenes, limit, progress=bar)
+            settings = evaluate_settings(
+                reader, multi, scenes, limit, progress=bar, vocabulary=_vocabulary(multi)
+            )
         report["settings"] = to_json(settings)
         console.print(settings_table(settings))
     if robustness and not unscored:
@@ -121,6 +125,36 @@ def evaluate(
             console.print(f"picture     {path}")
     if unscored:
         raise EvaluationError(f"{dataroot}: {unscored}")
+
+
+def _vocabulary(engine: MultiSenseEngine) -> Vocabulary | None:
+    """A phrase for each kind of thing that nothing was fitted to; None where words cannot be scored."""
+    from ..evaluation.multi_sense import Vocabulary
+    from ..words.encoder import TextEncoder
+    from ..words.held_out import SYNONYMS, misunderstood, one_a_kind
+    from ..words.phrasings import HELD_OUT
+    from ..words.projection import WordSpace
+
+    if "embedding" not in engine.config.heads:
+        return None
+    try:
+        from ..synthetic.things import THINGS
+
+        wrong = misunderstood(WordSpace.load(), TextEncoder(), SYNONYMS)
+    except ImportError as error:
+        console.print(
+            f"note        words are not scored ({error}): pip install 'lss_bev_ros[synthetic,words]'",
+            soft_wrap=True,
+            markup=False,
+        )
+        return None
+    right, asked = float(len(SYNONYMS) - len(wrong)), float(len(SYNONYMS))
+    return Vocabulary(
+        one_a_kind(),
+        HELD_OUT,
+        {thing.name: thing.priority for thing in THINGS},
+        {"synonyms": right / asked, "synonyms_right": right, "synonyms_asked": asked},
+    )
 
 
 def _tell_rig(reader: NuScenesReader, scenes: Sequence[str]) -> None:

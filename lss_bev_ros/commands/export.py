@@ -37,8 +37,10 @@ def export(
     from ..deploy.export import export_network, export_table, file_name
     from ..errors import DeployError
     from ..model import build_model, describe_weights
+    from ..model.multi_sense_names import refuse_multi_sense
     from ..runtime.onnx.description import PARTS
 
+    refuse_multi_sense(weights, "`lss-bev export`")
     parts = tuple(part or PARTS)
     single = out.suffix == ".onnx"
     if single and len(parts) != 1:

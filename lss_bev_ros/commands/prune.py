@@ -47,8 +47,10 @@ def prune(
     from ..deploy.prune import prune as run
     from ..deploy.prune.tuning import tune
     from ..errors import DeployError
+    from ..model.multi_sense_names import refuse_multi_sense
     from ..model.weights import write_weights
 
+    refuse_multi_sense(weights, "`lss-bev prune`")
     options = PruneOptions(speedup, device, precision, multiple, frames, threads)
     dataroot = dataroot or synthetic_scene(Path("runs") / "data", console)
     with progress("pruning") as bar:

@@ -47,7 +47,10 @@ def quantize(
     from ..deploy.quantize import QuantizeOptions, quantize_table
     from ..deploy.quantize import quantize as run
     from ..errors import DeployError
+    from ..model.multi_sense_names import refuse_multi_sense
 
+    for each in (source, *(part or ())):
+        refuse_multi_sense(each, "`lss-bev quantize`")
     options = QuantizeOptions(
         frames,
         sensitivity_frames,

@@ -13,8 +13,9 @@ from ..errors import TrainingError
 from ..model.senses import HEADS, SensesConfig
 from ..training import AugmentationConfig, TrainingConfig
 from ..training.bar import shown
-from ..training.multi_sense.recipe import HELD_OUT, MultiSenseRecipe
+from ..training.multi_sense.recipe import MultiSenseRecipe
 from ..training.place import ranks_from_environment
+from ..words.phrasings import HELD_OUT
 
 _RECIPE = TrainingConfig()
 _RECIPE_OPTIONS = {field.name for field in fields(TrainingConfig)}

@@ -48,16 +48,27 @@ HEADLINE = (
 TOLD = (
     *HEADLINE,
     "boxes.map_present",
+    "plan.top_1",
+    "plan.top_5",
+    "plan.top_20",
+    "prompts.iou_known",
+    "prompts.iou_unknown",
+    "prompts.iou_at_known",
+    "prompts.iou_at_unknown",
+    "prompts.synonyms",
     "boxes.mave",
+    "boxes.maae",
     "lane_boundary.chamfer",
     "road_boundary.chamfer",
     "plan.ade_3",
     "plan.constant_ade_3",
+    "plan.min_ade_5",
+    "plan.min_ade_20",
     "plan.collision_3",
     "plan.constant_collision_3",
     "plan.off_road",
 )
-"""Metrics for a table of settings; of those behind `boxes.map_present`, less is better."""
+"""Metrics for a table of settings; of those behind `prompts.synonyms`, less is better."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +84,7 @@ class FrameAnswers:
         plan: (T, 2) places, metres.
         templates: (K, T, 2) all paths that the plan was chosen from.
         costs: (K,) of the templates.
-        similarities: prompt to (nx, ny) cosines.
+        similarities: prompt to (nx, ny) likeness, from -1 or 0 to 1, NaN where nobody knows.
     """
 
     boxes: BoxSet | None = None
@@ -104,6 +115,7 @@ class FrameTruth:
         velocity: (2,) of the car, metres a second.
         around: what a plan could touch or leave.
         prompts: prompt to (nx, ny) bool.
+        prompted: (nx, ny) bool where that is known; everywhere where None.
     """
 
     boxes: BoxSet | None = None
@@ -118,6 +130,7 @@ class FrameTruth:
     velocity: np.ndarray | None = None
     around: Surroundings | None = None
     prompts: Mapping[str, np.ndarray] | None = None
+    prompted: np.ndarray | None = None
 
 
 class _Part(Protocol):
@@ -171,7 +184,8 @@ class AnswersScore:
             )
         if found.similarities is not None and truth.prompts is not None:
             asked = found.similarities.keys() & truth.prompts.keys()
-            self.prompts.update({name: found.similarities[name] for name in asked}, truth.prompts)
+            likeness = {name: found.similarities[name] for name in asked}
+            self.prompts.update(likeness, truth.prompts, truth.prompted)
 
     @property
     def running(self) -> dict[str, float]:

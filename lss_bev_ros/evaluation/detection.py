@@ -16,7 +16,7 @@ computes them under its configuration `detection_cvpr_2019`. What a reader of th
   mean, and it is 0 before the first that is known. So a detector without velocities has an error of 1, and
   one that gives them for some objects is scored by those.
 - Filters hold for detections too: beyond its class's range a box does not count, and nor does a cycle whose
-  centre is in an annotated bicycle rack. Annotations without a LiDAR return do not count.
+  centre is in an annotated bicycle rack. Annotations that neither LiDAR nor radar hit do not count.
 
 | name | meaning |
 |---|---|
@@ -192,7 +192,7 @@ class BoxSet:
         Args:
             boxes: in base_link, or all in another frame whose z axis is up.
             scores: of each of `boxes`; 1 where not given.
-            attributes: of each of `boxes`.
+            attributes: of each of `boxes`; their own where not given.
         """
         boxes = list(boxes)
         names = [detection_class(box.category) for box in boxes]
@@ -207,9 +207,14 @@ class BoxSet:
                 [unknown if (v := boxes[k].velocity) is None else v for k in kept], np.float64
             ).reshape(-1, 2),
             scores=None if scores is None else [scores[k] for k in kept],
-            points=[boxes[k].num_lidar_pts for k in kept],
-            attributes=None if attributes is None else [attributes[k] for k in kept],
+            points=[_hits(boxes[k]) for k in kept],
+            attributes=[boxes[k].attribute if attributes is None else attributes[k] for k in kept],
         )
+
+
+def _hits(box: Box) -> int:
+    """LiDAR and radar returns inside, both of which nuScenes counts; -1 where nobody counted LiDAR's."""
+    return -1 if box.num_lidar_pts < 0 else box.num_lidar_pts + max(0, box.num_radar_pts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Keyframes as a multi-sense network takes them, so that a data set can be answered without ROS."""
+"""Frames as a multi-sense network takes them, so that a data set can be answered without ROS."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from ..dataset import Keyframe
+from ..geometry import Pose
 from ..geometry.intensity import intensity_shares
 from ..runtime import FrameSet
 from ..runtime.multi_sense.moment import Moment
 from ..runtime.multi_sense.track import EgoTrack
+from .corruptions import SensedFrame
+
+_MOTION = 0.5
+"""Seconds over which a car's motion is told."""
 
 
 def moments(keyframes: Iterable[Keyframe]) -> Iterator[tuple[Keyframe, Moment]]:
@@ -34,21 +39,53 @@ def moments(keyframes: Iterable[Keyframe]) -> Iterator[tuple[Keyframe, Moment]]:
             track, scene = EgoTrack(), keyframe.scene
         track.add(keyframe.stamp, keyframe.ego)
         images = {name: shot.encoded() for name, shot in keyframe.cameras.items()}
+        lidar = keyframe.lidar
         yield (
             keyframe,
             Moment(
                 keyframe.stamp,
                 FrameSet(keyframe.stamp, keyframe.rig, images) if images else None,
-                None if keyframe.lidar is None else scan_returns(keyframe),
+                None if lidar is None else placed_returns(lidar.points(), lidar.pose),
                 keyframe.ego,
                 track.motion(keyframe.stamp),
             ),
         )
 
 
-def scan_returns(keyframe: Keyframe) -> np.ndarray:
-    """(N, 4) float32 returns of a keyframe's scan: x, y, z in metres, base_link, and intensity 0 to 1."""
-    assert keyframe.lidar is not None, "it has a scan"
-    points = keyframe.lidar.points()
-    placed = keyframe.lidar.pose.apply(points[:, :3])
-    return np.column_stack([placed, intensity_shares(points[:, 3])]).astype(np.float32)
+def moment_of(frame: SensedFrame) -> Moment:
+    """What the senses gave of a frame, spoiled or not; its motion is that of its twist."""
+    points = None
+    if frame.points is not None and frame.lidar is not None:
+        points = placed_returns(frame.points, frame.lidar)
+    return Moment(
+        frame.stamp,
+        FrameSet(frame.stamp, frame.rig, frame.images) if frame.images else None,
+        points,
+        frame.ego,
+        _motion(frame.twist),
+    )
+
+
+def placed_returns(points: np.ndarray, lidar: Pose) -> np.ndarray:
+    """A scan as `Moment.points`.
+
+    Args:
+        points: (N, 3 or more) x, y and z in metres in the LiDAR's frame, and intensities on any scale.
+        lidar: the LiDAR to base_link.
+
+    Returns:
+        (N, 3 or 4) float32 x, y and z in base_link, and intensities from 0 to 1 where there are any.
+    """
+    places = lidar.apply(points[:, :3].astype(np.float64))
+    if points.shape[1] < 4:
+        return places.astype(np.float32)
+    return np.column_stack([places, intensity_shares(points[:, 3])]).astype(np.float32)
+
+
+def _motion(twist: np.ndarray | None) -> tuple[float, float, float, float] | None:
+    """How the car has gone in half a second, as `Moment.motion`, from how it moves."""
+    if twist is None:
+        return None
+    forward, left, turn = (float(value) * _MOTION for value in twist)
+    cos, sin = np.cos(turn / 2), np.sin(turn / 2)
+    return float(cos * forward - sin * left), float(sin * forward + cos * left), turn, _MOTION

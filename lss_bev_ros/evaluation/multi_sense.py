@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..dataset import Keyframe, NuScenesReader
 from ..errors import DatasetError, EvaluationError, PictureError, RuntimeBackendError
+from ..words.prompts import MOST
 from .answers import AnswersScore, FrameAnswers, FrameTruth
 from .corruptions import SensedFrame
 from .detection import BoxSet
@@ -32,10 +34,52 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 }
 """Name to the senses that are used."""
 
-_MOTION = 0.5
-"""Seconds over which the car's motion is told."""
-_FULL = (1.0, 255.0, 65535.0)
-"""What LiDARs call the strongest return."""
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """What is asked for in words.
+
+    Attributes:
+        prompts: phrases, each with the name of the one thing that it means.
+        unknown: names of things that training never saw.
+        ranks: as in `SceneTruth`.
+        understood: metrics of the phrases alone, such as `synonyms`, which stand in every setting.
+    """
+
+    prompts: Mapping[str, str]
+    unknown: Collection[str] = ()
+    ranks: Mapping[str, int] = field(default_factory=dict)
+    understood: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def unknown_prompts(self) -> tuple[str, ...]:
+        """Phrases for what training never saw."""
+        return tuple(phrase for phrase, thing in self.prompts.items() if thing in self.unknown)
+
+
+class Prompter:
+    """Scores the cells of answers for phrases, as many as one likes."""
+
+    def __init__(self, phrases: Collection[str]) -> None:
+        from ..runtime.multi_sense.prompts import PromptScorer  # with it comes torch
+
+        self.phrases = tuple(phrases)
+        self._score = PromptScorer()
+
+    def __call__(self, answers: Answers) -> dict[str, np.ndarray]:
+        """(nx, ny) float32 of each phrase, NaN where no sense reaches; nothing without an embedding.
+
+        Raises:
+            RuntimeBackendError: the text encoder is not installed, or does not fit the weights.
+        """
+        if answers.embedding is None:
+            return {}
+        found: dict[str, np.ndarray] = {}
+        for first in range(0, len(self.phrases), MOST):
+            some = self.phrases[first : first + MOST]
+            for phrase, scores in zip(some, self._score(answers.embedding, some), strict=True):
+                found[phrase] = np.where(answers.reached, scores, np.nan)
+        return found
 
 
 class Asker:
@@ -44,40 +88,38 @@ class Asker:
     Args:
         engine: of the network; several askers may share it.
         senses: of `senses.SENSES`.
-        wanted: of `ANSWERS`; those that the network lacks are left out.
+        wanted: of `ANSWERS`, and `TEMPLATES`; those that the network lacks are left out.
+        prompter: what to ask for in words; nothing where None.
     """
 
     def __init__(
         self,
         engine: MultiSenseEngine,
         senses: Collection[str],
-        wanted: Collection[str] = ("segmentation", "lanes", "boxes", "occupancy", "plan"),
+        wanted: Collection[str] = ("segmentation", "lanes", "boxes", "occupancy", "plan", "templates"),
+        prompter: Prompter | None = None,
     ) -> None:
         from ..runtime.multi_sense.memory import MemoryKeeper  # with it comes torch
 
         self._engine, self._senses, self._wanted = engine, tuple(senses), tuple(wanted)
+        self._prompter = prompter
+        if prompter is not None:
+            self._wanted += ("embedding",)
         self._memory = MemoryKeeper()
 
     def __call__(self, frame: SensedFrame) -> FrameAnswers:
         """What the network says; nothing where it has nothing to go by."""
-        from ..runtime import FrameSet
-        from ..runtime.multi_sense.moment import Moment
+        from .moments import moment_of  # with it comes torch
 
-        moment = Moment(
-            frame.stamp,
-            FrameSet(frame.stamp, frame.rig, frame.images) if frame.images else None,
-            _returns(frame),
-            frame.ego,
-            _motion(frame.twist),
-        )
         before, self._engine.memory = self._engine.memory, self._memory
         try:
-            answers = self._engine.answer(moment, self._wanted, self._senses)
+            answers = self._engine.answer(moment_of(frame), self._wanted, self._senses)
         except RuntimeBackendError:  # no sense had anything to say
-            return _silence(self._engine, self._wanted)
+            return _silence(self._engine, self._wanted, self._prompter)
         finally:
             self._engine.memory = before
-        return frame_answers(answers, voxel_grid(self._engine))
+        said = None if self._prompter is None else self._prompter(answers)
+        return replace(frame_answers(answers, voxel_grid(self._engine)), similarities=said)
 
 
 class KnownFrames:
@@ -107,6 +149,7 @@ def evaluate_settings(
     limit: int | None = None,
     settings: Mapping[str, Collection[str]] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> dict[str, dict[str, float]]:
     """Score every answer in each setting of the senses.
 
@@ -117,6 +160,8 @@ def evaluate_settings(
         limit: keyframes in all, the first ones, since memory wants them consecutive; no limit where None.
         settings: name to senses, `SETTINGS` where not given; those that the network lacks are left out.
         progress: called with the number of keyframes done and of all.
+        vocabulary: what to ask for in words, where the data set names things and the weights have an
+            embedding; nothing where None.
 
     Returns:
         By the settings' names the metrics of `AnswersScore.running`.
@@ -130,11 +175,14 @@ def evaluate_settings(
     there = set(engine.config.senses)
     used = {name: senses for name, senses in (settings or SETTINGS).items() if set(senses) <= there}
     grid = voxel_grid(engine)
-    askers = {name: Asker(engine, senses) for name, senses in used.items()}
-    scores = {name: AnswersScore(grid) for name in used}
+    vocabulary = vocabulary if vocabulary and "embedding" in engine.config.heads else Vocabulary({})
+    prompter = Prompter(vocabulary.prompts) if vocabulary.prompts else None
+    askers = {name: Asker(engine, senses, prompter=prompter) for name, senses in used.items()}
+    scores = {name: AnswersScore(grid, vocabulary.unknown_prompts) for name in used}
     done = read = 0
     for name in names:
-        scene = SceneTruth(list(reader.keyframes(name)), grid)
+        keyframes = list(reader.keyframes(name))
+        scene = SceneTruth(keyframes, grid, prompts=vocabulary.prompts, ranks=vocabulary.ranks)
         for place, keyframe in enumerate(scene.keyframes[: total - done]):
             try:
                 frame = sensed(keyframe, scene.twist(place), lidar=True)
@@ -153,7 +201,8 @@ def evaluate_settings(
             f"{reader.dataroot}: no keyframe of {', '.join(names) or 'no scene'} can be read; "
             f"`lss-bev evaluate` with other weights says why"
         )
-    return {name: score.running for name, score in scores.items()}
+    understood = {f"prompts.{name}": value for name, value in vocabulary.understood.items()}
+    return {name: score.running | understood for name, score in scores.items()}
 
 
 def judge_of(reader: NuScenesReader, engine: MultiSenseEngine) -> Callable[[], AnswersJudge]:
@@ -179,7 +228,15 @@ def frame_answers(answers: Answers, grid: VoxelGrid) -> FrameAnswers:
     return FrameAnswers(
         boxes=None
         if boxes is None
-        else BoxSet.of(boxes.classes, boxes.centers, boxes.sizes, boxes.yaws, boxes.velocities, boxes.scores),
+        else BoxSet.of(
+            boxes.classes,
+            boxes.centers,
+            boxes.sizes,
+            boxes.yaws,
+            boxes.velocities,
+            boxes.scores,
+            attributes=boxes.attributes,
+        ),
         layers=None if maps is None else {name: maps[name] for name in (*AREA_LAYERS, *LINE_LAYERS)},
         voxels=voxels,
         lines=None
@@ -187,10 +244,14 @@ def frame_answers(answers: Answers, grid: VoxelGrid) -> FrameAnswers:
         else {name: [each.points for each in found] for name, found in lines.items()},
         line_scores={name: [each.score for each in found] for name, found in (lines or {}).items()},
         plan=None if plan is None else plan.best,
+        templates=None if plan is None else plan.templates,
+        costs=None if plan is None or plan.scores is None else -plan.scores,
     )
 
 
-def _silence(engine: MultiSenseEngine, wanted: Collection[str]) -> FrameAnswers:
+def _silence(
+    engine: MultiSenseEngine, wanted: Collection[str], prompter: Prompter | None = None
+) -> FrameAnswers:
     """The answers of a network that sensed nothing: all is unknown, and nothing is found."""
     asked = {*wanted} & {*engine.config.heads, "lanes"}
     unknown = np.full(engine.grid.shape, -1, np.int8)
@@ -202,27 +263,7 @@ def _silence(engine: MultiSenseEngine, wanted: Collection[str]) -> FrameAnswers:
         voxels=np.full(voxel_grid(engine).shape, FREE_VOXEL, np.uint8) if "occupancy" in asked else None,
         lines={name: [] for name in LINE_LAYERS} if lines else None,
         line_scores={name: [] for name in LINE_LAYERS} if lines else {},
+        similarities=None
+        if prompter is None
+        else {phrase: np.full(engine.grid.shape, np.nan, np.float32) for phrase in prompter.phrases},
     )
-
-
-def _returns(frame: SensedFrame) -> np.ndarray | None:
-    """(N, 4) returns in base_link with intensities of 0 to 1; None without a scan."""
-    if frame.points is None or frame.lidar is None:
-        return None
-    places = frame.lidar.apply(frame.points[:, :3].astype(np.float64)).astype(np.float32)
-    if frame.points.shape[1] < 4:
-        return places
-    intensity = frame.points[:, 3].astype(np.float32)
-    finite = intensity[np.isfinite(intensity)]
-    strongest = float(finite.max()) if len(finite) else 1.0
-    full = next((full for full in _FULL if strongest <= full), strongest)
-    return np.column_stack([places, intensity / full])
-
-
-def _motion(twist: np.ndarray | None) -> tuple[float, float, float, float] | None:
-    """How the car has gone in half a second, as `Moment.motion`, from how it moves."""
-    if twist is None:
-        return None
-    forward, left, turn = (float(value) * _MOTION for value in twist)
-    cos, sin = np.cos(turn / 2), np.sin(turn / 2)
-    return float(cos * forward - sin * left), float(sin * forward + cos * left), turn, _MOTION

@@ -17,7 +17,7 @@ and does not count.
 | collision_1, collision_2, collision_3 | share of plans that touch a box by then |
 | off_road | share of plans with a corner of the car off the road, of those whose driven path has none |
 | top_1, top_5, top_20 | share of frames whose best template is among so many (paper, section 4.4) |
-| min_ade_5 | `ade_3` of the best of five |
+| min_ade_5, min_ade_20 | `ade_3` of the best of so many |
 | constant_ade_1 ... constant_off_road | the same of a car that keeps its velocity |
 """
 
@@ -31,6 +31,7 @@ import numpy as np
 
 from ..errors import EvaluationError
 from ..geometry import BevGrid, Box
+from ..geometry.path import headings
 from ..geometry.vehicle import RENAULT_ZOE, Vehicle
 from .metrics import check_shape, ratio
 
@@ -214,20 +215,6 @@ class PlanScore:
             means = away[:, :last].mean(1)[order]
             result |= {f"min_ade_{best}": float(means[:best].min()) for best in BEST[1:]}
         return result
-
-
-def headings(places: np.ndarray) -> np.ndarray:
-    """(T,) radians: where a car looks that drives through places (T, 2), from looking along x at the first.
-
-    Below 0.1 m of motion it goes on looking where it looked.
-    """
-    angles = np.zeros(len(places))
-    for k in range(1, len(places)):
-        # Central, so that a curve's heading at a step is that of the curve there.
-        ahead = places[min(k + 1, len(places) - 1)] - places[k - 1]
-        moved = float(np.linalg.norm(ahead)) >= _NEAR
-        angles[k] = math.atan2(ahead[1], ahead[0]) if moved else angles[k - 1]
-    return angles
 
 
 def _may_meet(places: np.ndarray, reach: float, before: Box, after: Box) -> bool:

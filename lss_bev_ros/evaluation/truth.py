@@ -9,6 +9,7 @@ import numpy as np
 
 from ..dataset import Keyframe
 from ..dataset.frame import FUTURE_STEP, FUTURE_STEPS
+from ..dataset.voxels import Voxels
 from ..geometry import Box, vehicle_raster
 from ..geometry.category import PERSON, TWO_WHEELER, kind_of
 from .answers import FrameTruth
@@ -30,6 +31,7 @@ class SceneTruth:
         mask: str = "camera",
         prompts: Mapping[str, str] | None = None,
         min_lidar_points: int = 1,
+        ranks: Mapping[str, int] | None = None,
     ) -> None:
         """Prepare.
 
@@ -38,11 +40,14 @@ class SceneTruth:
             grid: of the voxels; its plane is that of all layers.
             mask: voxels that count in the mean IoU: those that a `camera` or the `lidar` sees, or `all`.
             prompts: in words, to the name of the thing among the data set's that each means.
+            ranks: of things by name: where several share a column, that of the largest is what is there; each
+                is where not given.
             min_lidar_points: LiDAR returns from which a vehicle, person or two-wheeler is in its layer.
         """
         self.keyframes = tuple(keyframes)
         self.grid = grid or VoxelGrid()
         self._mask, self._prompts, self._least = mask, dict(prompts or {}), min_lidar_points
+        self._ranks = dict(ranks or {})
 
     def __len__(self) -> int:
         return len(self.keyframes)
@@ -58,14 +63,7 @@ class SceneTruth:
         boxes = keyframe.boxes if keyframe.annotated else None
         layers = dict(streets or {}) | ({} if boxes is None else self._moving(boxes))
         voxels = keyframe.voxels(self.grid.plane)
-        prompts: dict[str, np.ndarray] = {}
-        if voxels is not None and voxels.things is not None:
-            number = {name: k for k, name in enumerate(voxels.thing_names)}
-            prompts = {
-                words: (voxels.things == number[thing]).any(-1)
-                for words, thing in self._prompts.items()
-                if thing in number
-            }
+        prompts, prompted = self._named(voxels)
         lidar = keyframe.lidar
         egos = [each.ego for each in self.keyframes]
         masks = None if voxels is None else {"camera": voxels.mask_camera, "lidar": voxels.mask_lidar}
@@ -85,7 +83,26 @@ class SceneTruth:
                 grid=self.grid.plane,
             ),
             prompts=prompts or None,
+            prompted=prompted,
         )
+
+    def _named(self, voxels: Voxels | None) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+        """(nx, ny) bool where each prompt's thing is, and where a sensor sees anything of a column."""
+        if voxels is None or voxels.things is None or not self._prompts:
+            return {}, None
+        number = {name: k for k, name in enumerate(voxels.thing_names)}
+        seen = (voxels.mask_camera | voxels.mask_lidar) & (voxels.things > 0)
+        things = np.where(seen, voxels.things, 0)
+        if self._ranks:
+            rank = np.array([self._ranks.get(name, 0) for name in voxels.thing_names])
+            top = np.argmax(np.where(things > 0, rank[things], -1), axis=-1)
+            things = np.take_along_axis(things, top[..., None], axis=-1)
+        there = {
+            words: (things == number[thing]).any(-1)
+            for words, thing in self._prompts.items()
+            if thing in number
+        }
+        return there, seen.any(-1)
 
     def twist(self, place: int) -> np.ndarray:
         """(3,) of the car: metres a second forward and left, and radians a second to the left.

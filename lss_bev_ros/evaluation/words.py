@@ -60,7 +60,7 @@ class PromptScore:
         """Count one frame.
 
         Args:
-            similarities: prompt to (nx, ny) cosines; a cell that is NaN is not found.
+            similarities: prompt to (nx, ny) cosines, or probabilities; a cell that is NaN is not found.
             truths: prompt to (nx, ny) bool, cells of the kind that it names.
             known: (nx, ny) bool where it is known what is there; everywhere where not given.
         """

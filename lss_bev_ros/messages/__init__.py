@@ -397,6 +397,8 @@ def box_markers(boxes: Iterable[Box], stamp: int, frame: str = "base_link") -> M
 def boxes_from_markers(message: MarkerArray) -> list[Box]:
     """Boxes of the cubes that `box_markers` makes, in the markers' frame; other markers are left out.
 
+    They do not say how many returns are inside.
+
     Raises:
         GeometryError: a cube whose orientation is no rotation.
     """
@@ -406,7 +408,7 @@ def boxes_from_markers(message: MarkerArray) -> list[Box]:
             continue
         p, q, size = marker.pose.position, marker.pose.orientation, marker.scale
         pose = Pose.from_quaternion((q.w, q.x, q.y, q.z), (p.x, p.y, p.z))
-        boxes.append(Box(pose, np.array([size.x, size.y, size.z]), marker.ns))
+        boxes.append(Box(pose, np.array([size.x, size.y, size.z]), marker.ns, num_lidar_pts=-1))
     return boxes
 
 

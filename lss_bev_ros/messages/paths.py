@@ -11,7 +11,8 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from ..answers.lanes import TracedLine
-from ..answers.plan import PathPlan, headings
+from ..answers.plan import PathPlan
+from ..geometry.path import headings
 from ..model.heads import PLAN_STEP
 from . import header
 
@@ -31,7 +32,10 @@ def path(points: np.ndarray, stamp: int, frame: str = "base_link", step: float =
     """
     points = np.asarray(points, np.float64)
     moved = np.gradient(points[:, :2], axis=0) if len(points) > 1 else np.zeros((len(points), 2))
-    yaws = headings(points[:, :2]) if step else np.arctan2(moved[:, 1], moved[:, 0])
+    if step:
+        yaws = headings(np.concatenate([np.zeros((1, 2)), points[:, :2]]))[1:]
+    else:
+        yaws = np.arctan2(moved[:, 1], moved[:, 0])
     poses = []
     for index, (point, yaw) in enumerate(zip(points, yaws, strict=True)):
         pose = PoseStamped(header=header(stamp + round((index + 1) * step * 1e9), frame))

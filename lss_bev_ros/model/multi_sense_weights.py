@@ -14,12 +14,10 @@ from ..errors import LssBevError, ModelError
 from ..geometry import BevGrid
 from .config import ModelConfig
 from .multi_sense import MultiSense
+from .multi_sense_names import CONFIG
 from .senses import SensesConfig
 from .weights import COUNTER, NEVER_RUN, write_weights
 from .widths import Widths
-
-CONFIG = "senses"
-"""Key of the configuration in the header, by which such a file is told from one of the published network."""
 
 
 def write_multi_sense(

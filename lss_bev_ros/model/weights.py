@@ -21,6 +21,7 @@ from .bev_encoder import BasicBlock
 from .config import DOWNSAMPLE, ModelConfig
 from .efficientnet import MBConvBlock
 from .lift_splat import LiftSplatShoot
+from .multi_sense_names import refuse_multi_sense
 from .widths import Widths
 
 CONSTANTS = ("dx", "bx", "nx", "frustum")
@@ -71,9 +72,10 @@ def build_model(weights: str | Path = "seed:0", config: ModelConfig | None = Non
             one loads like any other.
 
     Raises:
-        ModelError: the weights cannot be had, or do not fit the configuration.
+        ModelError: the weights cannot be had, do not fit the configuration, or are a multi-sense network's.
     """
     spec = str(weights)
+    refuse_multi_sense(spec)
     seed = _seed(spec)
     if seed is None:
         model = read_checkpoint(BUILTIN.get(spec, Path(spec)), config)

@@ -7,7 +7,9 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rclpy
@@ -20,17 +22,22 @@ from rclpy.time import Time
 from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Float32
 from tf2_ros import Buffer, TransformException, TransformListener
+from visualization_msgs.msg import MarkerArray
 
 from .. import messages
 from ..errors import EvaluationError, GeometryError
 from ..evaluation import Evaluator, FrameScore, Thresholds
 from ..evaluation.matching import Match, ReferenceMatcher
+from ..topics import BOXES_TOPIC, OBJECTS_TOPIC
 from .configuration import EvaluationParameters
 from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Status, is_of_another_car
 from .parameters import declare
 from .process import guard, run
 from .qos import RELIABLE, latched_qos, sensor_qos
 from .stamp_age import StampAges
+
+if TYPE_CHECKING:
+    from .object_score import ObjectScore
 
 _BACKLOG = 32
 """Matches that wait to be scored, at most; more means that scoring is too slow, and the oldest goes."""
@@ -41,6 +48,7 @@ _REPORT_PERIOD = 2.0
 _Grid = tuple[OccupancyGrid, float | None]
 """A prediction, and how old it was when it came, in milliseconds."""
 _Match = Match[_Grid, OccupancyGrid, PointCloud2]
+_ObjectsMatch = Match[Any, MarkerArray, PointCloud2]
 
 
 class EvaluationNode(Node):
@@ -73,14 +81,21 @@ class EvaluationNode(Node):
         self._skipped = 0
         self._last_grid = time.monotonic()
         self._problem = ""
+        self._objects = _object_score(self.config.base_frame)
         if self.config.report:
             self._write_report()  # now, so that a path that cannot be written stops the node here
         self._matcher: ReferenceMatcher[_Grid, OccupancyGrid, PointCloud2]
         self._matcher = ReferenceMatcher(self.config.match_slop, self.config.match_timeout)
-        self._backlog: queue.Queue[_Match | None] = queue.Queue()
+        self._object_matcher: ReferenceMatcher[Any, MarkerArray, PointCloud2]
+        self._object_matcher = ReferenceMatcher(self.config.match_slop, self.config.match_timeout)
+        self._backlog: queue.Queue[_Match | _ObjectsMatch | None] = queue.Queue()
         self._metrics = {
             name: self.create_publisher(Float32, f"evaluation/{name}", RELIABLE)
             for name in self._evaluator.running
+        }
+        self._object_metrics = {
+            name: self.create_publisher(Float32, f"evaluation/objects_{name}", RELIABLE)
+            for name in (self._objects.running if self._objects else ())
         }
         self._ages = StampAges(self)
         # The first scan may be here before /tf_static: Fast DDS repeats what is latched every 3 s.
@@ -94,7 +109,7 @@ class EvaluationNode(Node):
 
     def close(self) -> None:
         """Score what has come and write the report for the last time."""
-        for match in self._matcher.flush():
+        for match in (*self._matcher.flush(), *self._object_matcher.flush()):
             self._backlog.put(match)
         self._backlog.put(None)
         self._thread.join(timeout=10.0)
@@ -111,6 +126,11 @@ class EvaluationNode(Node):
             self.create_subscription(PointCloud2, "lidar_top/points", self._on_scan, scan_qos),
             self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, RELIABLE),
         ]
+        if self._objects is not None:
+            self._inputs += [
+                self.create_subscription(self._objects.kind, OBJECTS_TOPIC, self._on_objects, RELIABLE),
+                self.create_subscription(MarkerArray, BOXES_TOPIC, self._on_boxes, latched_qos(depth=10)),
+            ]
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # a timeout passes where /clock stands still too
         self._poll_timer = self.create_timer(self.config.match_timeout / 4, self._on_poll, clock=steady)
 
@@ -128,7 +148,19 @@ class EvaluationNode(Node):
 
     def _on_scan(self, message: PointCloud2) -> None:
         stamp = messages.from_stamp(message.header.stamp)
-        self._queue(self._matcher.add_scan(stamp, message, time.monotonic_ns()))
+        now = time.monotonic_ns()
+        self._queue(self._matcher.add_scan(stamp, message, now))
+        if self._objects is not None:
+            self._queue(self._object_matcher.add_scan(stamp, message, now))
+
+    def _on_objects(self, message: Any) -> None:
+        stamp = messages.from_stamp(message.header.stamp)
+        self._queue(self._object_matcher.add_prediction(stamp, message, time.monotonic_ns()))
+
+    def _on_boxes(self, message: MarkerArray) -> None:
+        if message.markers:
+            stamp = messages.from_stamp(message.markers[0].header.stamp)
+            self._queue(self._object_matcher.add_truth(stamp, message, time.monotonic_ns()))
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         """Note which network made the grids, for the report."""
@@ -141,8 +173,9 @@ class EvaluationNode(Node):
 
     def _on_poll(self) -> None:
         self._queue(self._matcher.poll(time.monotonic_ns()))
+        self._queue(self._object_matcher.poll(time.monotonic_ns()))
 
-    def _queue(self, matches: list[_Match]) -> None:
+    def _queue(self, matches: Sequence[_Match | _ObjectsMatch]) -> None:
         for match in matches:
             if self._backlog.qsize() >= _BACKLOG:
                 with contextlib.suppress(queue.Empty):  # the scoring thread takes them too
@@ -156,7 +189,10 @@ class EvaluationNode(Node):
         written = time.monotonic()
         while (match := self._backlog.get()) is not None:
             with guard(self, self._report_problem):
-                self._score(match)
+                if isinstance(match.prediction, tuple):
+                    self._score(match)
+                else:
+                    self._score_objects(match)
                 if self.config.report and time.monotonic() - written > _REPORT_PERIOD:
                     self._write_report()
                     written = time.monotonic()
@@ -187,6 +223,15 @@ class EvaluationNode(Node):
         if rclpy.ok():
             self._publish(score)
 
+    def _score_objects(self, match: _ObjectsMatch) -> None:
+        if self._objects is None or match.truth is None:
+            return
+        scan = self._scan(match.scan)
+        found = self._objects.update(match.prediction, match.truth, None if scan is None else scan[0])
+        if rclpy.ok():
+            for name, value in found.items():
+                self._object_metrics[name].publish(Float32(data=float(value)))
+
     def _scan(self, message: PointCloud2 | None) -> tuple[np.ndarray, np.ndarray] | None:
         """The scan's points and its sensor's place in base_link; None where it cannot be used."""
         if message is None:
@@ -208,7 +253,10 @@ class EvaluationNode(Node):
             self._metrics[name].publish(Float32(data=float(value)))
 
     def _write_report(self) -> None:
-        self._evaluator.write(Path(self.config.report), engine=self._engine, skipped=self._skipped)
+        facts: dict[str, object] = {"engine": self._engine, "skipped": self._skipped}
+        if self._objects is not None and self._objects.frames:
+            facts["objects"] = {"frames": self._objects.frames, **self._objects.running}
+        self._evaluator.write(Path(self.config.report), **facts)
 
     def _report_problem(self, problem: str) -> None:
         self._problem = problem
@@ -217,7 +265,13 @@ class EvaluationNode(Node):
     # -- diagnostics --------------------------------------------------------------------------------
 
     def _statuses(self) -> list[Status]:
-        return [self._running_status(), Status("last frame", OK, "", self._evaluator.last)]
+        found = [self._running_status(), Status("last frame", OK, "", self._evaluator.last)]
+        if self._objects is not None and self._objects.frames:
+            frames = self._objects.frames
+            found.append(
+                Status("objects", OK, f"{frames} frames", {"frames": frames, **self._objects.running})
+            )
+        return found
 
     def _running_status(self) -> Status:
         values: dict[str, object] = {
@@ -251,6 +305,15 @@ class EvaluationNode(Node):
         }
         absent = [name for name, frames in against.items() if not frames]
         return f", without {' and '.join(absent)}" if absent else ""
+
+
+def _object_score(base_frame: str) -> ObjectScore | None:
+    """None where this ROS 2 has no vision_msgs, and so nobody publishes objects."""
+    try:
+        from .object_score import ObjectScore
+    except ImportError:
+        return None
+    return ObjectScore(base_frame)
 
 
 def main(args: list[str] | None = None) -> None:

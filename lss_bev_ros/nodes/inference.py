@@ -19,9 +19,9 @@ from tf2_ros import Buffer, TransformListener
 
 from .. import messages
 from ..errors import GeometryError, ImageError
+from ..model.multi_sense_names import is_multi_sense
 from ..runtime import FrameSet, Prediction, create_engine
 from ..runtime.camera_clock import CameraFault, summary
-from ..runtime.multi_sense.names import is_multi_sense
 from ..runtime.synchronizer import CameraSet, CameraSynchronizer
 from ..visualization import bev_image
 from .calibration import LiveCalibration, transforms_elsewhere

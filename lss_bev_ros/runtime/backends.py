@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ..errors import RuntimeBackendError
 from ..geometry import BevGrid
+from ..model.multi_sense_names import is_multi_sense
 from .cpu.engine import TorchEngine, has_bfloat16
 from .engine import Engine
-from .multi_sense.names import is_multi_sense
 from .onnx.session import why_unusable as onnxruntime_missing
 from .options import EngineOptions
 

@@ -144,6 +144,15 @@ SETS: dict[str, Mapping[str, tuple[str, ...]]] = {
 }
 
 
+def one_a_kind() -> dict[str, str]:
+    """One phrase for each thing but free space, and that thing: a synonym where there is one."""
+    found: dict[str, str] = {}
+    for phrase, meant in (*SYNONYMS.items(), *DESCRIPTIONS.items()):
+        if len(meant) == 1:
+            found.setdefault(meant[0], phrase)
+    return {found[name]: name for name in THINGS[1:] if name in found}
+
+
 def misunderstood(space: WordSpace, encode: Encode, phrases: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     """Those of some phrases that lie nearest to a thing that they do not mean, and that thing.
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lss_bev_ros.answers.boxes import Detections, decode, encode
+from lss_bev_ros.answers.boxes import Detections, attribute_of, decode, encode
 from lss_bev_ros.errors import ModelError
 from lss_bev_ros.geometry import BevGrid
 from lss_bev_ros.model.senses import DETECTED
@@ -55,6 +55,30 @@ def test_the_surest_comes_first_and_a_threshold_leaves_out():
     assert found.above(0.8).names == ["car"]
     assert decode(head, GRID, threshold=0.8).names == ["car"]
     assert decode(head, GRID, limit=1).names == ["car"]
+
+
+@pytest.mark.parametrize(
+    ("name", "moving", "still"),
+    [
+        *(
+            (name, "vehicle.moving", "vehicle.parked")
+            for name in ("car", "truck", "trailer", "construction_vehicle")
+        ),
+        ("bus", "vehicle.moving", "vehicle.stopped"),
+        ("motorcycle", "cycle.with_rider", "cycle.without_rider"),
+        ("bicycle", "cycle.with_rider", "cycle.without_rider"),
+        ("pedestrian", "pedestrian.moving", "pedestrian.standing"),
+        ("barrier", "", ""),
+        ("traffic_cone", "", ""),
+    ],
+)
+def test_what_a_thing_does_follows_from_its_class_and_speed(name, moving, still):
+    assert attribute_of(name, 0.21) == moving
+    assert attribute_of(name, 0.2) == still
+    assert attribute_of(name, float("nan")) == ""
+    number = DETECTED.index(name)
+    found = things((number, 0, 0, 1, 1, 1, 1, 0, -0.15, 0.15), (number, 9, 0, 1, 1, 1, 1, 0, 0.1, -0.1))
+    assert found.attributes == [box.attribute for box in found.boxes()] == [moving, still]
 
 
 def with_peak(head, number, i, j, logit):

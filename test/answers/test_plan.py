@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lss_bev_ros.answers.plan import PathPlan, decode, headings
+from lss_bev_ros.answers.plan import PathPlan, decode
 from lss_bev_ros.errors import ModelError
 from lss_bev_ros.geometry import BevGrid
 
@@ -18,6 +18,16 @@ def test_the_best_paths_come_first_with_their_share_of_the_softmax():
     np.testing.assert_array_equal(plan.paths, PATHS[[1, 4, 2]].numpy())
     np.testing.assert_allclose(plan.probabilities, scores.softmax(0)[[1, 4, 2]].numpy())
     np.testing.assert_array_equal(plan.best, PATHS[1].numpy())
+
+
+def test_all_templates_come_with_their_scores_where_they_are_asked_for():
+    scores = torch.tensor([0.0, 3.0, float("nan"), 0.0, 2.0, 0.0, 0.0])
+    plan = decode(torch.zeros(1, *GRID.shape), scores, PATHS, GRID, whole=True)
+    np.testing.assert_array_equal(plan.templates, PATHS.numpy())
+    np.testing.assert_array_equal(plan.scores, [0, 3, -np.inf, 0, 2, 0, 0])
+    np.testing.assert_array_equal(plan.templates[plan.scores.argmax()], plan.best)
+    plain = decode(torch.zeros(1, *GRID.shape), scores, PATHS, GRID)
+    assert plain.templates is plain.scores is None
 
 
 def test_more_paths_than_there_are_are_all():
@@ -42,11 +52,6 @@ def test_costs_are_percentages_for_a_costmap():
     assert (np.diff(percents.reshape(-1)[1:].astype(int)) >= 0).all()
     assert (PathPlan(PATHS.numpy(), np.ones(7), np.full((16, 16), np.nan), GRID).percents == -1).all()
     assert (PathPlan(PATHS.numpy(), np.ones(7), np.zeros((16, 16)), GRID).percents == 0).all()
-
-
-def test_a_car_looks_along_its_path_and_where_it_stands_as_before():
-    path = np.array([(1.0, 0.0), (1.0, 1.0), (1.0, 1.0), (0.0, 1.0)])
-    np.testing.assert_allclose(headings(path), [0.0, np.pi / 2, np.pi / 2, np.pi])
 
 
 def test_shapes_that_do_not_fit_are_named():

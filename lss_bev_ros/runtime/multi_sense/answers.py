@@ -21,6 +21,9 @@ from ..frame_set import Prediction
 ANSWERS = {name: name for name in HEADS} | {"lanes": "segmentation"}
 """Answers that can be asked for, and the head that each is read off."""
 
+TEMPLATES = "templates"
+"""What to ask for beside `plan` to have all paths that it was chosen from, with their scores."""
+
 BOUNDARIES = ("lane_boundary", "road_boundary")
 """Layers of the segmentation whose lines are the answer `lanes`."""
 

@@ -24,7 +24,7 @@ from ..engine import Engine
 from ..frame_set import FrameSet, Prediction
 from ..preprocess import NetworkInput
 from ..stopwatch import Stopwatch
-from .answers import ANSWERS, BOUNDARIES, Answers
+from .answers import ANSWERS, BOUNDARIES, TEMPLATES, Answers
 from .memory import Memory, MemoryKeeper
 from .moment import Moment, returns
 from .reach import lidar_reach
@@ -114,7 +114,7 @@ class MultiSenseEngine(Engine):
 
         Args:
             moment: what was sensed.
-            wanted: of `ANSWERS`; those whose head the weights lack are left out.
+            wanted: of `ANSWERS`, and `TEMPLATES`; those whose head the weights lack are left out.
             senses: of `SENSES`, to use no others; None for all that the network has.
 
         Raises:
@@ -296,7 +296,9 @@ class MultiSenseEngine(Engine):
             head = self._model.heads["plan"]
             assert isinstance(head, PlanHead), head
             scores = head.scores(heads["plan"][None], self._motion(moment))[0]
-            found["plan"] = plan.decode(heads["plan"], scores, head.templates, self.grid)
+            found["plan"] = plan.decode(
+                heads["plan"], scores, head.templates, self.grid, whole=TEMPLATES in wanted
+            )
         where = reached.cpu().numpy()
         watch.stage("postprocess")
         return Answers(moment.stamp, self.grid, (), where, timings=watch.timings(), **found)  # type: ignore[arg-type]

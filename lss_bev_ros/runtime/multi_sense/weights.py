@@ -10,9 +10,9 @@ from ...errors import ModelError
 from ...model import build_model
 from ...model.heads import PLAN_STEP, PLAN_STEPS, PlanHead
 from ...model.multi_sense import MultiSense
+from ...model.multi_sense_names import BUILTIN, SEED
 from ...model.multi_sense_weights import load_multi_sense
 from ...model.senses import SensesConfig
-from .names import BUILTIN, SEED
 
 SHIPPED = Path(__file__).parents[2] / "model" / "builtin" / "lss_multi.safetensors"
 

@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 from ...errors import TrainingError
 from ...model.senses import SensesConfig
 from ...synthetic.things import NUMBER
+from ...words.phrasings import HELD_OUT
 from ..config import AugmentationConfig, TrainingConfig
-
-HELD_OUT = ("bus shelter", "fire hydrant", "van", "trailer", "motorcyclist")
-"""Kinds that the embedding does not learn, by default: whether words reach them is measured. Nothing of the
-words that ship is fitted to them either."""
 
 
 @dataclass(frozen=True)

@@ -76,9 +76,9 @@ def train_multi_sense(
         from ...synthetic.lidar import COLUMNS, RINGS
         from .parcels import PairSource
         from .pool import PairPool, pair_bytes
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:  # numba-cuda asks NumPy for what 2.5 has no more
         raise TrainingError(
-            f"drawing pairs needs numba ({error}): pip install 'lss_bev_ros[train]'"
+            f"drawing pairs needs numba with CUDA ({error}): pip install 'lss_bev_ros[train]'"
         ) from error
     layout = SampleLayout.of(config.senses.model, scale or GPU_SCALE)
     share = max(1, len(os.sched_getaffinity(0)) // place.ranks)

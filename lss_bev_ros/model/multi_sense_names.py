@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...model.multi_sense_weights import CONFIG
+from ..errors import ModelError
+
+CONFIG = "senses"
+"""Key of the configuration in a file's header, by which it is told from one of the published network."""
 
 BUILTIN = "builtin-multi"
 """The multi-sense weights that ship."""
@@ -28,3 +31,21 @@ def is_multi_sense(weights: str | Path) -> bool:
             return CONFIG in (opened.metadata() or {})
     except (OSError, SafetensorError):
         return False  # whoever reads it says what is wrong with it
+
+
+def refuse_multi_sense(weights: str | Path, what: str = "this") -> None:
+    """Say of a multi-sense network's weights that they are not supported yet.
+
+    Args:
+        weights: any; of other weights nothing is said.
+        what: that does not support them, such as a command.
+
+    Raises:
+        ModelError: they are a multi-sense network's.
+    """
+    if is_multi_sense(weights):
+        raise ModelError(
+            f"weights {weights} are of the multi-sense network, which {what} does not support yet: give "
+            f"weights of the published network, such as builtin; these run in `lss-bev evaluate` and in the "
+            f"inference node"
+        )
