@@ -110,7 +110,7 @@ def grid_layer(name: str, stamp: int, percents: np.ndarray, grid: BevGrid) -> by
 
 def objects_layer(stamp: int, things: Sequence[tuple[Box, float]]) -> bytes:
     """Things: their class, score and velocity, and blob `boxes` float32 (N, 8, 3) corners, base_link."""
-    good = [each for each in things if _finite(each[0])][:MOST_OBJECTS]
+    good = [each for each in things if np.isfinite(each[0].size).all()][:MOST_OBJECTS]
     boxes = [box for box, _ in good]
     header = {
         "classes": [box.category for box in boxes],
@@ -212,8 +212,3 @@ def _spacing(values: np.ndarray) -> float:
 def _velocity(box: Box) -> np.ndarray:
     velocity = np.zeros(2) if box.velocity is None else np.asarray(box.velocity, np.float64)[:2]
     return np.nan_to_num(velocity)
-
-
-def _finite(box: Box) -> bool:
-    parts = (box.pose.translation, box.size, box.pose.rotation)
-    return all(bool(np.isfinite(part).all()) for part in parts)

@@ -40,7 +40,7 @@ def names_of(message: LabelInfo) -> dict[int, str]:
 def objects_from_markers(message: MarkerArray) -> list[tuple[Box, float]]:
     """Things of `objects.object_markers` and how sure each is, NaN where no text says so.
 
-    A velocity is that of the thing's arrow; without one it stands.
+    A velocity is that of the thing's arrow; without one it stands. What is nowhere is left out.
     """
     arrows, scores = {}, {}
     for marker in message.markers:
@@ -55,6 +55,8 @@ def objects_from_markers(message: MarkerArray) -> list[tuple[Box, float]]:
             continue
         p, q = marker.pose.position, marker.pose.orientation
         yaw = float(np.arctan2(2 * (q.w * q.z + q.x * q.y), 1 - 2 * (q.y**2 + q.z**2)))
+        if not np.isfinite((p.x, p.y, p.z, yaw)).all():
+            continue
         size = np.array([marker.scale.x, marker.scale.y, marker.scale.z])
         box = Box(
             Pose.from_yaw(yaw, (p.x, p.y, p.z)), size, marker.ns, velocity=arrows.get(marker.id, np.zeros(2))
