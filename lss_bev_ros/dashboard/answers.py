@@ -138,7 +138,7 @@ def lines_layer(name: str, stamp: int, lines: Mapping[str, Sequence[np.ndarray]]
 
 
 def voxels_layer(stamp: int, centers: np.ndarray, classes: np.ndarray, colors: np.ndarray) -> bytes:
-    """Voxels that have a face to the air: blobs `cells` uint16 (M, 3), `classes`, and `faces`, a bit a face.
+    """Voxels that have a face to the air: blobs `cells` uint16 (3, M), `classes`, and `faces`, a bit a face.
 
     Args:
         stamp: nanoseconds.
@@ -175,7 +175,8 @@ def voxels_layer(stamp: int, centers: np.ndarray, classes: np.ndarray, colors: n
         "colors": {int(number): colors[at].tolist() for number, at in zip(numbers, first, strict=True)},
         "count": len(centers),
     }
-    blobs = {"cells": cells[seen].astype("<u2"), "classes": classes[seen], "faces": faces[seen]}
+    # Axis by axis: deflated, that is a fifth of cell by cell.
+    blobs = {"cells": cells[seen].T.astype("<u2", order="C"), "classes": classes[seen], "faces": faces[seen]}
     return _packed("voxels", stamp, header, blobs)
 
 

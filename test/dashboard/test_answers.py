@@ -66,7 +66,7 @@ def test_voxels_keep_the_faces_that_one_sees():
     centers = (np.array([-50.0, -50.0, -1.0]) + (cells + 0.5) * [0.5, 0.5, 0.4]).astype(np.float32)
     colors = np.tile(np.array([10, 20, 30], np.uint8), (len(cells), 1))
     header, blobs = opened(voxels_layer(0, centers, np.full(len(cells), 4, np.uint8), colors))
-    kept = np.frombuffer(blobs["cells"], np.uint16).reshape(-1, 3)
+    kept = np.frombuffer(blobs["cells"], np.uint16).reshape(3, -1).T
     faces = np.frombuffer(blobs["faces"], np.uint8)
     assert header["low"] == pytest.approx([-50, -50, -1])
     assert header["size"] == pytest.approx([0.5, 0.5, 0.4])

@@ -147,7 +147,7 @@ export class Space {
   }
 }
 
-/** A buffer with a square for each bit of `faces`, and their number. */
+/** A buffer with a square for each bit of `faces`, and their number; `cells` are all x, then all y, then all z. */
 function squaresOf({ cells, classes, faces, colors }) {
   let count = 0;
   for (const mask of faces) for (let bit = mask; bit; bit &= bit - 1) count++;
@@ -156,7 +156,7 @@ function squaresOf({ cells, classes, faces, colors }) {
   for (let k = 0; k < faces.length; k++) {
     for (let face = 0; face < 5; face++) {
       if (!(faces[k] >> face & 1)) continue;
-      for (let axis = 0; axis < 3; axis++) shorts[n * 6 + axis] = cells[3 * k + axis];
+      for (let axis = 0; axis < 3; axis++) shorts[n * 6 + axis] = cells[axis * faces.length + k];
       shorts[n * 6 + 3] = face;
       bytes.set(colors[classes[k]], n * STRIDE + 8);
       n++;
