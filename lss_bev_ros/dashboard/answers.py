@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import GeometryError
 from ..geometry import BevGrid, Box
 from ..geometry.box import corners_of
+from ..visualization.space import lattice
 from .packing import pack
 from .replay_control import Answer
 from .scene import check_drawable
@@ -38,9 +39,6 @@ LAYERS = (*MAP_LAYERS, "objects", "lanes", "plan", "cost", "voxels", *PROMPTS)
 MOST_OBJECTS, MOST_LINES, MOST_CORNERS = 500, 500, 20_000
 MOST_VOXELS, MOST_SPACE = 400_000, 32_000_000
 """What a layer holds at most: things, lines and their corners, voxels, and cells of the space around them."""
-
-_SAME = 0.01
-"""Metres: places that are nearer are one, since a cloud's numbers are rounded."""
 
 _BEHIND = ((0, 0, 1), (-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0))
 """Where the faces of a voxel look that are drawn, in the order of their bits; nobody sees it from below."""
@@ -152,10 +150,8 @@ def voxels_layer(stamp: int, centers: np.ndarray, classes: np.ndarray, colors: n
     if len(centers) > MOST_VOXELS:
         raise GeometryError(f"{len(centers)} voxels are not drawn: they may be {MOST_VOXELS}")
     known = np.isfinite(centers).all(axis=1)
-    centers, classes, colors = centers[known].astype(np.float64), classes[known], colors[known]
-    low = centers.min(axis=0) if len(centers) else np.zeros(3)
-    size = np.array([_spacing(column) for column in centers.T]) if len(centers) else np.ones(3)
-    cells = np.round((centers - low) / size).astype(np.int64)
+    classes, colors, found = classes[known], colors[known], lattice(centers[known])
+    cells = found.cells
     shape = (cells.max(axis=0) if len(cells) else np.zeros(3, np.int64)) + 3
     if (shape > 65_535).any() or float(np.prod(shape.astype(float))) > MOST_SPACE:
         raise GeometryError(
@@ -170,8 +166,8 @@ def voxels_layer(stamp: int, centers: np.ndarray, classes: np.ndarray, colors: n
     seen = faces > 0
     numbers, first = np.unique(classes, return_index=True)
     header = {
-        "low": (low - size / 2).round(4).tolist(),
-        "size": size.round(4).tolist(),
+        "low": np.round(found.low, 4).tolist(),
+        "size": np.round(found.size, 4).tolist(),
         "colors": {int(number): colors[at].tolist() for number, at in zip(numbers, first, strict=True)},
         "count": len(centers),
     }
@@ -197,17 +193,6 @@ def _packed(name: str, stamp: int, header: Mapping[str, Any], arrays: Mapping[st
     """A message of `packing` whose blobs are deflated: most cells are like their neighbours."""
     blobs = {key: zlib.compress(array.tobytes(), 1) for key, array in arrays.items()}
     return pack({"layer": name, "stamp": stamp / 1e9, **header}, blobs)
-
-
-def _spacing(values: np.ndarray) -> float:
-    """Metres between neighbours of a lattice along one axis; 1 where all are in one place."""
-    places = np.unique(values)
-    steps = np.diff(places)
-    steps = steps[steps > _SAME]
-    if not len(steps):
-        return 1.0
-    whole = float(places[-1] - places[0])
-    return whole / max(1, round(whole / float(steps.min())))
 
 
 def _velocity(box: Box) -> np.ndarray:

@@ -26,7 +26,7 @@ from ..dataset.contents import camera_names, count_keyframes
 from ..errors import LssBevError, RosError
 from ..evaluation import report_table
 from .monitor import DemoMonitor
-from .picture import picture_from_bag
+from .picture import answers_from_bag, picture_from_bag
 from .scene import synthetic_scene
 from .status import live_table
 
@@ -61,6 +61,11 @@ class DemoFiles:
     def picture(self) -> Path:
         """Six cameras beside prediction, LiDAR and ground truth."""
         return self.folder / "frame.png"
+
+    @property
+    def answers(self) -> Path:
+        """Every answer of a multi-sense network; not there without one."""
+        return self.folder / "answers.png"
 
     @property
     def bag(self) -> Path:
@@ -249,6 +254,8 @@ def _conclude(files: DemoFiles, network: dict[str, str], console: Console) -> in
     try:
         picture_from_bag(files.bag, report, files.picture, weights)
         console.print(f"picture     {files.picture}")
+        if answers_from_bag(files.bag, report, files.answers, weights):
+            console.print(f"answers     {files.answers}")
     except (LssBevError, OSError) as error:
         console.print(f"[red]no picture[/]: {escape(str(error))}")
     console.print(f"report      {files.report}\nbag         {files.bag}")

@@ -88,7 +88,7 @@ def moment_sheet(moment: ShownMoment, width: int = 1920) -> np.ndarray:
     top = _HEAD + len(rows) * (high + _GAP) + _HEAD
     prompt = moment.prompt
     parts = (
-        ("map, objects, lanes, plan", map_picture(moment)),
+        ("map and objects", map_picture(moment)),
         (
             f"prompt: {prompt[0]}" if prompt else "no prompt",
             None
@@ -101,7 +101,7 @@ def moment_sheet(moment: ShownMoment, width: int = 1920) -> np.ndarray:
         left = _GAP + column * (panel + _GAP)
         _write(page, label, (left, top - 9))
         if column == 0:
-            _legend(page, moment, (left + 240, top - 9))
+            _legend(page, moment, (left + 150, top - 9))
         tile = page[top : top + panel, left : left + panel]
         tile[...] = palette.PANEL if picture is None else cv2.resize(picture, (panel, panel))
     return page

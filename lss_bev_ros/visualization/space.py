@@ -23,6 +23,9 @@ _FACES = (
 )
 """With how bright each is: light comes from above and behind."""
 
+_SAME = 0.01
+"""Metres: places that are nearer are one, since a cloud's numbers are rounded."""
+
 _FIXED = 4
 """Bits of a pixel's fraction in OpenCV's fixed point."""
 
@@ -52,6 +55,45 @@ class View:
         depth = seen[..., 2:]
         pixels = seen[..., :2] / np.maximum(depth, _NEAR) * focal + np.array(size) / 2
         return np.concatenate([pixels, depth], axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """Places on a lattice.
+
+    Attributes:
+        cells: (M, 3) int64, indices along x, y and z from 0.
+        low: the corner at which they begin, metres.
+        size: sides of a cell, metres.
+    """
+
+    cells: np.ndarray
+    low: tuple[float, float, float]
+    size: tuple[float, float, float]
+
+
+def lattice(centers: np.ndarray) -> Lattice:
+    """The cells of which finite places (M, 3), metres, are the middles."""
+    if not len(centers):
+        return Lattice(np.empty((0, 3), np.int64), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    centers = centers.astype(np.float64)
+    first = centers.min(axis=0)
+    size = np.array([_spacing(column) for column in centers.T])
+    x, y, z = (first - size / 2).tolist()
+    length, width, height = size.tolist()
+    cells = np.round((centers - first) / size).astype(np.int64)
+    return Lattice(cells, (x, y, z), (length, width, height))
+
+
+def _spacing(values: np.ndarray) -> float:
+    """Metres between neighbours of a lattice along one axis; 1 where all are in one place."""
+    places = np.unique(values)
+    steps = np.diff(places)
+    steps = steps[steps > _SAME]
+    if not len(steps):
+        return 1.0
+    whole = float(places[-1] - places[0])
+    return whole / max(1, round(whole / float(steps.min())))
 
 
 def voxel_image(

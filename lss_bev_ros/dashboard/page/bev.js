@@ -1,7 +1,7 @@
 // The bird's-eye view: x forward is up, y left is left.
 
-import { boxColor, thingColor } from "./cameras.js";
-import { SLOWEST, share } from "./layers.js";
+import { SLOWEST, boxColor, thingColor } from "./cameras.js";
+import { share } from "./layers.js";
 
 const rgb = (color, alpha = 1) => `rgb(${color.join(" ")} / ${alpha})`;
 

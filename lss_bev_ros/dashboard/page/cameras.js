@@ -1,8 +1,7 @@
 // The cameras: each picture with the predicted cells and the annotated boxes as its camera sees them.
 
-import { SLOWEST } from "./layers.js";
-
 const NEAR = 0.3; // metres in front of a camera at which shapes are cut off
+export const SLOWEST = 0.5; // metres a second from which a thing has an arrow
 const PIECES = 8; // that a lens bends an edge into
 const EDGES = [[0, 1], [1, 2], [2, 3], [3, 0], [4, 5], [5, 6], [6, 7], [7, 4], [0, 4], [1, 5], [2, 6], [3, 7]];
 const SPACING = 1; // metres between points of a line on the ground: a lens bends it

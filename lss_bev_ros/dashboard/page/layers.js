@@ -5,7 +5,6 @@ const SHAPES = ["objects", "lanes", "plan", "voxels"];
 const OFF = ["lane_boundary", "road_boundary", "cost"]; // until somebody switches them on: the lanes say the same
 const STALE = 1.5; // seconds that an answer may be older or newer than the frame it is drawn on
 const FAINT = 30, SURE = 70; // percent at which a layer begins to be seen and from which it covers what is below
-export const SLOWEST = 0.5; // metres a second from which a thing has an arrow
 
 const rgb = (color, alpha = 1) => `rgb(${color.join(" ")} / ${alpha})`;
 const plain = name => name.replaceAll("_", " ");
