@@ -51,7 +51,7 @@ LAYERS = {
     "dataset": {"geometry", "images"},
     "synthetic": {"geometry", "dataset"},
     "evaluation": {"geometry"},
-    "visualization": {"geometry", "images", "evaluation"},
+    "visualization": {"geometry", "images", "answers", "evaluation"},
     "doctor": {"geometry", "images"},
     "training": NETWORK | DATA | {"synthetic", "words"},
     "camera_image": {"images"},

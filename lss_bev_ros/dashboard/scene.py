@@ -128,7 +128,7 @@ class Scene:
         Raises:
             GeometryError: a grid that nobody could see or that would stop the page.
         """
-        _check_drawable(occupancy, grid)
+        check_drawable(occupancy, grid)
         with self._lock:
             self._prediction = (stamp, occupancy, grid, latency_ms)
             self._images_since = None
@@ -136,7 +136,7 @@ class Scene:
 
     def add_truth(self, stamp: int, truth: np.ndarray, grid: BevGrid) -> None:
         """Take annotated vehicles (nx, ny) bool; GeometryError for a grid as in `add_prediction`."""
-        _check_drawable(truth, grid)
+        check_drawable(truth, grid)
         with self._lock:
             self._truths.add(stamp, (truth, grid))
 
@@ -188,7 +188,8 @@ class Scene:
         self.on_change()
 
 
-def _check_drawable(cells: np.ndarray, grid: BevGrid) -> None:
+def check_drawable(cells: np.ndarray, grid: BevGrid) -> None:
+    """GeometryError for a grid that nobody could see or that would stop the page."""
     sides = grid.x_max - grid.x_min, grid.y_max - grid.y_min
     if cells.size > _MOST_CELLS or grid.resolution < _FINEST or max(sides) > _LONGEST:
         raise GeometryError(

@@ -6,17 +6,19 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import resources
 
 from aiohttp import WSMsgType, web
 
 from ..geometry.vehicle import RENAULT_ZOE
 from ..visualization import palette
+from ..visualization.layers import LAYER_COLORS, PLAN, PROMPT
+from .answers import LAYERS, AnswersControl, NoAnswers, asked_layers
 from .guard import add_headers, guard, refuse
 from .pictures import Pictures
 from .prometheus import CONTENT_TYPE, prometheus_text
-from .replay_control import COMMANDS, ReplayControl
+from .replay_control import COMMANDS, Answer, ReplayControl
 from .scene import Frame, Scene
 from .scores import ScoreTable, score_table
 from .stream import Channel, Subscription, subscribed
@@ -34,7 +36,11 @@ _STUCK = 10.0
 """Seconds after which a frame that is still being drawn counts as one that cannot be."""
 
 _ANSWER_TIMEOUT = 10.0
+_READ_ONLY = "this dashboard is read-only"
 _BOUNDARY = "frame"
+
+_MOST_ASKED = 16_384
+"""Bytes of what a page may send at once: sixteen prompts of 200 characters fit."""
 _PAGE_TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 
 
@@ -51,6 +57,8 @@ class DashboardServer:
         max_clients: int = 100,
         allowed_hosts: Sequence[str] = (),
         patience: float = 10.0,
+        answers: AnswersControl | None = None,
+        read_only: bool = False,
     ) -> None:
         """Prepare the application; call within the event loop that is to run it.
 
@@ -63,6 +71,8 @@ class DashboardServer:
             max_clients: streams at once, at most.
             allowed_hosts: names by which the page may be opened, besides addresses and localhost.
             patience: seconds that a client may take to take a payload before it is cut off.
+            answers: where the layers of a multi-sense network come from.
+            read_only: control nothing, whoever asks.
         """
         self._scene = scene
         self._vitals = vitals
@@ -84,16 +94,22 @@ class DashboardServer:
         self._bev = Channel("bev", self._wake.set)
         self._state = Channel("state", self._publish_state)
         self.channels = (self._page, self._cam, self._bev)
+        self._answers = answers or NoAnswers()
+        self._read_only = read_only
+        self._layers = {name: Channel(name) for name in LAYERS}
+        self._layers_waiting: dict[str, Callable[[], bytes]] = {}
+        self._layers_came = asyncio.Event()
+        self._layer_problems: dict[str, str] = {}
         self._tasks: list[asyncio.Task] = []
         self._streams: set[asyncio.Task] = set()
         self._files = _page_files()
-        self.app = web.Application(middlewares=[guard(allowed_hosts)], client_max_size=1024)
+        self.app = web.Application(middlewares=[guard(allowed_hosts)], client_max_size=_MOST_ASKED)
         self.app.on_response_prepare.append(add_headers)
         self._route()
 
     def start(self) -> None:
         """Begin to draw what changes."""
-        self._tasks = [self._loop.create_task(work()) for work in (self._draw, self._tell)]
+        self._tasks = [self._loop.create_task(work()) for work in (self._draw, self._tell, self._draw_layers)]
         self._scene.on_change = self._on_change
 
     async def stop(self) -> None:
@@ -115,7 +131,7 @@ class DashboardServer:
         """Why something of the newest frame could not be drawn, one line; empty where all was."""
         if self._under_way > _STUCK:
             return f"drawing a frame has taken {self._under_way:.0f} s"
-        return "; ".join(self._problems.values())
+        return "; ".join([*self._problems.values(), *self._layer_problems.values()])
 
     @property
     def failing(self) -> bool:
@@ -142,6 +158,7 @@ class DashboardServer:
         router.add_get("/metrics", self._metrics)
         router.add_get("/healthz", self._health)
         router.add_post("/replay/{command}", self._control)
+        router.add_post("/prompts", self._set_prompts)
 
     # -- drawing ------------------------------------------------------------------------------------
 
@@ -182,6 +199,47 @@ class DashboardServer:
                     channel.publish(payload)
                     self._drawn[channel] = changes
             await asyncio.sleep(max(0.0, self._period - (self._loop.time() - started)))
+
+    def offer_layer(self, name: str, make: Callable[[], bytes]) -> None:
+        """Take an answer; `make` packs it, on the drawing thread, if somebody looks at it.
+
+        Of several that come faster than they are packed the newest counts. May be called from any thread.
+        """
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._layer_came, name, make)
+
+    def _layer_came(self, name: str, make: Callable[[], bytes]) -> None:
+        if self._layers[name].clients:
+            self._layers_waiting[name] = make
+            self._layers_came.set()
+
+    async def _draw_layers(self) -> None:
+        while True:
+            await self._layers_came.wait()
+            self._layers_came.clear()
+            started = self._loop.time()
+            waiting, self._layers_waiting = self._layers_waiting, {}
+            for name, make in waiting.items():
+                try:
+                    payload = await self._loop.run_in_executor(self._thread, make)
+                except Exception as error:  # whatever a message held, the other layers go on
+                    self._layer_problems[name] = _reason(name, error)
+                    continue
+                self._layer_problems.pop(name, None)
+                if self._layers[name].clients:
+                    self._layers[name].publish(payload)
+            await asyncio.sleep(max(0.0, self._period - (self._loop.time() - started)))
+
+    def _look_at(self, client: Subscription, now: frozenset[str], before: frozenset[str]) -> None:
+        """Have a client get these layers in the place of those before."""
+        for name in before - now:
+            self._layers[name].leave(client)
+            client.forget(name)
+            if not self._layers[name].clients:
+                self._layer_problems.pop(name, None)
+        for name in now - before:
+            self._layers[name].join(client)
+        self._answers.watch([name for name, channel in self._layers.items() if channel.clients])
 
     def _is_drawn(self, channel: Channel, changes: int) -> bool:
         """Whether the channel's clients have this already, since they joined while it was drawn."""
@@ -225,6 +283,12 @@ class DashboardServer:
                 "paused": replay.get("paused") == "True",
                 "scene": replay.get("scene", ""),
             },
+            "answers": {
+                "layers": list(self._answers.layers()),
+                "prompts": list(self._answers.prompts()),
+                "settable": self._answers.settable() and not self._read_only,
+            },
+            "read_only": self._read_only,
             "problem": self.problem,
             "clients": self.clients,
             "uptime": round(self._vitals.uptime, 1),
@@ -275,13 +339,32 @@ class DashboardServer:
         command = request.match_info["command"]
         if command not in COMMANDS:
             raise web.HTTPNotFound
+        if self._read_only:
+            return refuse(403, _READ_ONLY)
         if not self._replay.available():
             return refuse(503, "there is no replay to control")
+        return await self._answered(self._replay.request(command), "replay")
+
+    async def _set_prompts(self, request: web.Request) -> web.Response:
+        """Other texts, of a JSON list."""
+        if self._read_only:
+            return refuse(403, _READ_ONLY)
         try:
-            future = asyncio.wrap_future(self._replay.request(command))
-            answer = await asyncio.wait_for(future, _ANSWER_TIMEOUT)
+            texts = json.loads(await request.text())
+        except (ValueError, RecursionError):
+            texts = None
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            return refuse(400, "prompts are a JSON list of texts")
+        if not self._answers.settable():
+            return refuse(503, "there is no network that takes prompts")
+        return await self._answered(self._answers.set_prompts(texts), "network")
+
+    async def _answered(self, request: Future[Answer], whom: str) -> web.Response:
+        """What became of a request."""
+        try:
+            answer = await asyncio.wait_for(asyncio.wrap_future(request), _ANSWER_TIMEOUT)
         except asyncio.TimeoutError:
-            return refuse(504, f"the replay did not answer within {_ANSWER_TIMEOUT:g} s")
+            return refuse(504, f"the {whom} did not answer within {_ANSWER_TIMEOUT:g} s")
         status = 200 if answer.success else 409
         return _json_response({"success": answer.success, "message": answer.message}, status)
 
@@ -295,12 +378,20 @@ class DashboardServer:
         await socket.prepare(request)
         with self._streaming(), subscribed((self._state, self._page)) as client:
             sender = self._loop.create_task(self._feed(socket, client, request))
+            looks_at: frozenset[str] = frozenset()
             try:
-                async for message in socket:  # the page says nothing; this is how one hears that it left
-                    if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                async for message in socket:  # this is also how one hears that it left
+                    if message.type != WSMsgType.TEXT:
                         break
+                    try:
+                        asked = asked_layers(message.data)
+                    except (ValueError, RecursionError):
+                        break
+                    self._look_at(client, asked, looks_at)
+                    looks_at = asked
             finally:
                 sender.cancel()
+                self._look_at(client, frozenset(), looks_at)
         await socket.close()
         return socket
 
@@ -381,7 +472,8 @@ def _hello() -> dict[str, object]:
     """The pictures' colours and the car's outline, so that the page draws as they do."""
     names = ("PANEL", "UNKNOWN", "UNKNOWN_STRIPE", "OBSTACLE", "EGO", "PAGE", "TRUTH", "PERSON", "OBJECT")
     named = {name.lower(): getattr(palette, name) for name in names}
-    colors = {**named, "probability": palette.probability_colors().tolist()}
+    colors = {**named, "probability": palette.probability_colors().tolist(), "layers": LAYER_COLORS}
+    colors |= {"plan": PLAN, "prompt": PROMPT}
     return {"hello": True, "colors": colors, "ego": RENAULT_ZOE.outline.tolist()}
 
 

@@ -24,9 +24,16 @@ class Subscription:
         self._something.set()
         return skipped
 
+    def forget(self, channel: str) -> None:
+        """Drop what waits of a channel."""
+        self._waiting.pop(channel, None)
+        if not self._waiting:
+            self._something.clear()
+
     async def next(self) -> bytes | str:
         """Wait for a payload and take it; channels take turns."""
-        await self._something.wait()
+        while not self._waiting:  # what had come may be forgotten again
+            await self._something.wait()
         channel = next(iter(self._waiting))
         payload = self._waiting.pop(channel)
         if not self._waiting:

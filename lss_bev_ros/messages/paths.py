@@ -15,6 +15,8 @@ from ..answers.plan import PathPlan
 from ..geometry.path import headings
 from ..model.heads import PLAN_STEP
 from . import header
+from .received import lines_from_markers as lines_from_markers
+from .received import points_from_path as points_from_path
 
 _COLORS = {"lane_boundary": (0.98, 0.80, 0.36), "road_boundary": (0.93, 0.35, 0.35)}
 _WIDTH = 0.15
@@ -45,12 +47,6 @@ def path(points: np.ndarray, stamp: int, frame: str = "base_link", step: float =
     return Path(header=header(stamp, frame), poses=poses)
 
 
-def points_from_path(message: Path) -> np.ndarray:
-    """(N, 3) float64 places of a path."""
-    places = [each.pose.position for each in message.poses]
-    return np.array([(place.x, place.y, place.z) for place in places], np.float64).reshape(-1, 3)
-
-
 def plan_path(plan: PathPlan, stamp: int, frame: str = "base_link") -> Path:
     """The best path of a plan; each pose's stamp is when the car is there."""
     return path(plan.best, stamp, frame, PLAN_STEP)
@@ -71,16 +67,6 @@ def lane_markers(
             strip.color = ColorRGBA(r=red, g=green, b=blue, a=1.0)
             markers.append(strip)
     return MarkerArray(markers=markers)
-
-
-def lines_from_markers(message: MarkerArray) -> dict[str, list[np.ndarray]]:
-    """Polylines (N, 3) of `lane_markers`, by layer."""
-    found: dict[str, list[np.ndarray]] = {}
-    for marker in message.markers:
-        if marker.action == Marker.ADD and marker.type == Marker.LINE_STRIP:
-            line = np.array([(p.x, p.y, p.z) for p in marker.points], np.float64).reshape(-1, 3)
-            found.setdefault(marker.ns, []).append(line)
-    return found
 
 
 def _point(place: np.ndarray) -> Point:

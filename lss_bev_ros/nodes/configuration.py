@@ -230,6 +230,12 @@ class DashboardParameters:
     replay: str = parameter(
         "replay", "name of the replay node whose pause, resume and step services the page offers"
     )
+    inference: str = parameter(
+        "inference", "name of the inference node whose prompts the page sets; empty: it sets none"
+    )
+    read_only: bool = parameter(
+        False, "refuse to control anything: the page shows, and neither pauses the replay nor sets prompts"
+    )
     camera_width: int = parameter(640, "width of a camera image on the page, in pixels", 160, 1920)
     stream_quality: int = parameter(75, "JPEG quality of the page and the streams", 1, 100)
     max_rate: float = parameter(5.0, "highest drawing rate, in frames per second", 0.1, 30.0)

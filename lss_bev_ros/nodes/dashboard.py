@@ -31,6 +31,7 @@ from ..dashboard.scene import Scene
 from ..dashboard.serving import Serving
 from ..dashboard.vitals import Vitals
 from ..errors import GeometryError
+from .answer_layers import AnswerLayers
 from .calibration import LiveCalibration, transforms_elsewhere
 from .configuration import DashboardParameters
 from .diagnostics import OK, WARN, DiagnosticsPublisher, Status, is_of_another_car
@@ -93,6 +94,7 @@ class DashboardNode(Node):
         self._scene.rig = lambda: self._calibration.rig().rig
         self._subscribe(CompressedImage if compressed else Image)
         self._replay = _ReplayServices(self, self.config.replay)
+        self._answers = AnswerLayers(self, self.config.inference, self._offer_layer)
         self._second = self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._refused = ("", -_REFUSAL_SHOWN)
         self._serving = Serving(self._make_server, self.config.host, self.config.port, self._report)
@@ -132,6 +134,8 @@ class DashboardNode(Node):
             config.max_rate,
             config.max_clients,
             config.allowed_hosts,
+            answers=self._answers,
+            read_only=config.read_only,
         )
 
     def _report(self, line: str, good: bool) -> None:
@@ -150,6 +154,11 @@ class DashboardNode(Node):
             self._refuse(f"{topic}: {error}")
         except Exception as error:  # whatever a message holds, the page stays
             self._refuse(f"{topic}: not shown ({type(error).__name__}: {' '.join(str(error).split())[:200]})")
+
+    def _offer_layer(self, name: str, make: Callable[[], bytes]) -> None:
+        server = self._serving.server
+        if server is not None:
+            server.offer_layer(name, make)
 
     def _refuse(self, line: str) -> None:
         self._refused = line, time.monotonic()
@@ -199,6 +208,7 @@ class DashboardNode(Node):
 
     def _on_second(self) -> None:
         self._replay.look()
+        self._answers.look()
         self._vitals.sample_rates(
             {"grid": [_GRID], "cameras": list(self._image_topics.values()), "lidar": [_POINTS]}
         )

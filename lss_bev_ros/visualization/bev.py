@@ -78,6 +78,12 @@ def truth_image(truth: np.ndarray, grid: BevGrid, scale: int = 4, ego: Vehicle =
     return _decorate(_cells(colors, scale), grid, scale, None, None, ego)
 
 
+def grid_picture(colors: np.ndarray, grid: BevGrid, scale: int = 4, ego: Vehicle = RENAULT_ZOE) -> np.ndarray:
+    """Draw cells in colours of their own (nx, ny, 3) uint8: (nx * scale, ny * scale, 3) uint8 RGB."""
+    _check(colors[..., 0], grid)
+    return _decorate(_cells(colors, scale), grid, scale, None, None, ego)
+
+
 def bev_pixels(points: np.ndarray, grid: BevGrid, scale: int) -> np.ndarray:
     """Where points (..., 2 or more), metres, base_link, lie in the picture: (..., 2) float64 column, row.
 

@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("aiohttp", reason="the dashboard needs aiohttp; pip install aiohttp")
 
+from lss_bev_ros.dashboard.answers import AnswersControl
 from lss_bev_ros.dashboard.pictures import Pictures
 from lss_bev_ros.dashboard.replay_control import Answer, ReplayControl
 from lss_bev_ros.dashboard.scene import Scene
@@ -49,6 +50,35 @@ class Replay(ReplayControl):
         return future
 
 
+class Answers(AnswersControl):
+    """Notes what is looked at and which prompts it is given."""
+
+    def __init__(self):
+        self.there = ()
+        self.texts = ["zebra crossing"]
+        self.watched = []
+        self.can_set = True
+
+    def layers(self):
+        return self.there
+
+    def prompts(self):
+        return self.texts
+
+    def settable(self):
+        return self.can_set
+
+    def set_prompts(self, texts):
+        future = Future()
+        good = all(texts)
+        self.texts = list(texts) if good else self.texts
+        future.set_result(Answer(good, "done" if good else "a prompt is empty"))
+        return future
+
+    def watch(self, layers):
+        self.watched.append(sorted(layers))
+
+
 class CountingPictures(Pictures):
     """Counts what it draws."""
 
@@ -77,6 +107,7 @@ class Dashboard:
         self.scene = Scene(CAMERAS)
         self.vitals = Vitals(TOPICS)
         self.replay = Replay()
+        self.answers = Answers()
         self.pictures = CountingPictures(CAMERAS)
         self.camera = Camera(
             "cam_front", np.array([[200.0, 0, 160], [0, 200.0, 90], [0, 0, 1]]), 320, 180, AHEAD
@@ -89,7 +120,7 @@ class Dashboard:
                 self.vitals,
                 self.replay,
                 self.pictures,
-                **{"max_rate": 30.0, "patience": self.patience, **options},
+                **{"max_rate": 30.0, "patience": self.patience, "answers": self.answers, **options},
             ),
             "127.0.0.1",
             options.get("port", 0),

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lss_bev_ros.dashboard.guard import same_origin
-from lss_bev_ros.dashboard.packing import unpack
+from lss_bev_ros.dashboard.packing import pack, unpack
 
 S = 1_000_000_000
 
@@ -493,3 +493,114 @@ def test_it_says_when_it_listens_beyond_this_machine(make_dashboard):
     second.close()
     assert "listening on 0.0.0.0" in lines[0]
     assert lines[0].startswith("open http://127.0.0.1:")
+
+
+# -- the answers of a multi-sense network --------------------------------------------------------------
+
+
+async def layers_of(dashboard, asked, send, count=1):
+    """The first layers that come to a page that asks for these."""
+    got = []
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{dashboard.address}/live", max_msg_size=0) as live,
+    ):
+        await live.send_str(json.dumps({"layers": asked}))
+        while not dashboard.answers.watched:
+            await asyncio.sleep(0.01)
+        send()
+        while len(got) < count:
+            message = await live.receive(timeout=60)
+            assert message.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT), message
+            if message.type == aiohttp.WSMsgType.BINARY:
+                header, blobs = unpack(message.data)
+                if "layer" in header:
+                    got.append((header, blobs))
+        return got, dashboard.serving.server.problem
+
+
+def test_a_layer_goes_to_who_looks_at_it_and_no_other_is_packed(dashboard):
+    packed = []
+
+    def offer(name):
+        def make():
+            packed.append(name)
+            return pack({"layer": name}, {})
+
+        dashboard.serving.server.offer_layer(name, make)
+
+    def send():
+        offer("voxels")
+        offer("drivable")
+
+    ((header, _),), problem = asyncio.run(layers_of(dashboard, ["drivable", "nothing of the kind"], send))
+    assert not problem
+    assert header["layer"] == "drivable"
+    assert packed == ["drivable"]
+    dashboard.wait(lambda: dashboard.answers.watched[-1] == [])
+    assert ["drivable"] in dashboard.answers.watched
+
+
+def test_a_layer_that_cannot_be_packed_is_named_and_the_others_go_on(dashboard):
+    def broken():
+        raise ValueError("no such cloud")
+
+    def send():
+        dashboard.serving.server.offer_layer("voxels", broken)
+        dashboard.serving.server.offer_layer("plan", lambda: pack({"layer": "plan"}, {}))
+
+    ((header, _),), problem = asyncio.run(layers_of(dashboard, ["voxels", "plan"], send))
+    assert (header["layer"], problem) == ("plan", "voxels cannot be drawn: no such cloud")
+    dashboard.wait(lambda: not dashboard.serving.server.problem)
+
+
+@pytest.mark.parametrize("text", ["[1]", '{"layers": 3}', "not json", '{"layers": [[]]}', "[" * 1000])
+def test_a_page_that_asks_for_nonsense_does_no_harm(dashboard, text):
+    async def go():
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{dashboard.address}/live", max_msg_size=0) as live,
+        ):
+            await live.send_str(text)
+            await asyncio.sleep(0.1)
+
+    asyncio.run(go())
+    assert health(dashboard)[0] == 200
+    assert all(names == [] for names in dashboard.answers.watched)
+
+
+def prompt(dashboard, body, **headers):
+    async def go():
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(
+                f"{dashboard.address}/prompts", data=body, headers={"Origin": dashboard.address, **headers}
+            ) as answer,
+        ):
+            return answer.status, await answer.text()
+
+    return asyncio.run(go())
+
+
+def test_prompts_are_set_from_the_page(dashboard):
+    assert prompt(dashboard, '["someone on foot", "M\u00fcllwagen"]')[0] == 200
+    assert dashboard.answers.texts == ["someone on foot", "M\u00fcllwagen"]
+    state = json.loads(ask(dashboard, "/state.json")[2])["answers"]
+    assert state == {"layers": [], "prompts": ["someone on foot", "M\u00fcllwagen"], "settable": True}
+    status, text = prompt(dashboard, '[""]')
+    assert (status, json.loads(text)["message"]) == (409, "a prompt is empty")
+    for body in ("", "{}", "[1]", "[" * 5000):
+        assert prompt(dashboard, body)[0] == 400
+    assert prompt(dashboard, json.dumps(["x" * 20_000]))[0] == 413
+    assert prompt(dashboard, "[]", Origin="http://elsewhere")[0] == 403
+    dashboard.answers.can_set = False
+    assert prompt(dashboard, '["a"]')[0] == 503
+
+
+def test_a_read_only_dashboard_controls_nothing(make_dashboard):
+    dashboard = make_dashboard(read_only=True)
+    assert prompt(dashboard, '["a"]') == (403, "this dashboard is read-only\n")
+    assert post(dashboard, "pause")[0] == 403
+    assert dashboard.replay.asked == []
+    assert dashboard.answers.texts == ["zebra crossing"]
+    assert not json.loads(ask(dashboard, "/state.json")[2])["answers"]["settable"]

@@ -13,15 +13,28 @@ import subprocess
 import time
 import urllib.request
 
+import numpy as np
 import pytest
+import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import MapMetaData, OccupancyGrid
+from nav_msgs.msg import Path as PathMessage
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, PointCloud2
 from std_srvs.srv import Trigger
+from vision_msgs.msg import LabelInfo
 from visualization_msgs.msg import Marker, MarkerArray
 
 from lss_bev_ros import messages
+from lss_bev_ros.answers.boxes import Detections
+from lss_bev_ros.answers.lanes import TracedLine
+from lss_bev_ros.answers.voxels import OccupiedVoxels
+from lss_bev_ros.geometry import BevGrid
+from lss_bev_ros.messages.objects import label_info, object_markers
+from lss_bev_ros.messages.paths import lane_markers, path
+from lss_bev_ros.messages.voxels import voxel_cloud
 
 aiohttp = pytest.importorskip("aiohttp", reason="the dashboard needs aiohttp; pip install aiohttp")
 
@@ -30,6 +43,7 @@ FLAGS = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
+    "--enable-unsafe-swiftshader",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -244,6 +258,140 @@ def test_the_page_in_a_browser(street, processes, browser, tmp_path):
     browser.open(f"{address}/eval")
     browser.wait("document.querySelector('#eval-rows [data-metric=iou]') !== null")
     assert browser.problems == []
+
+
+class Seer:
+    """What an inference node with a multi-sense network publishes, of one moment, and its parameter."""
+
+    STAMP = 5_000_000_000
+
+    def __init__(self, node):
+        self.node = node
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        node.declare_parameter("prompts", ["zebra crossing"])
+        node.add_on_set_parameters_callback(self._on_parameters)
+        self.refuse = ""
+        grids = ["bev/occupancy", "bev/drivable", "bev/person", "bev/prompts/prompt_0"]
+        kinds = dict.fromkeys(grids, OccupancyGrid)
+        kinds |= {"bev/objects/markers": MarkerArray, "bev/lanes": MarkerArray}
+        kinds |= {"bev/plan": PathMessage, "bev/voxels": PointCloud2, "bev/prompts/label_info": LabelInfo}
+        self._publishers = {
+            topic: node.create_publisher(kind, topic, latched if kind in (OccupancyGrid, LabelInfo) else 10)
+            for topic, kind in kinds.items()
+        }
+        self._name(["zebra crossing"])
+        timer_clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = node.create_timer(0.3, self._publish, clock=timer_clock)
+
+    def listeners(self, topic):
+        return self._publishers[topic].get_subscription_count()
+
+    def _on_parameters(self, changed):
+        if not self.refuse:
+            self._name(changed[0].value)
+        return SetParametersResult(successful=not self.refuse, reason=self.refuse)
+
+    def _name(self, texts):
+        self._publishers["bev/prompts/label_info"].publish(label_info(texts, self.STAMP, "base_link"))
+
+    def _publish(self):
+        grid, stamp = BevGrid(), self.STAMP
+        drivable, crossing = np.zeros((2, 200, 200), np.int8)
+        drivable[:, 90:110], crossing[120:130, 95:105] = 100, 100
+        things = Detections(
+            np.array([0, 8]),
+            np.array([0.9, 0.6], np.float32),
+            np.array([[20.0, -3, 0.8], [8, 6, 0.9]], np.float32),
+            np.array([[4.0, 2, 1.6], [0.6, 0.6, 1.8]], np.float32),
+            np.zeros(2, np.float32),
+            np.array([[8.5, 0], [0, 0]], np.float32),
+        )
+        lane = TracedLine(np.array([[5.0, 1.5], [40.0, 1.5]]), 0.9)
+        cells = np.argwhere(np.ones((40, 30, 1), bool)).astype(np.int16)
+        centers = np.array([-10.0, -7.5, -1.0], np.float32) + (cells + 0.5) * np.array([0.5, 0.5, 0.4])
+        voxels = OccupiedVoxels(cells, np.full(len(cells), 11, np.uint8), centers.astype(np.float32))
+        plan = np.column_stack([np.arange(1, 7) * 4.0, np.zeros(6)])
+        made = {
+            "bev/occupancy": messages.occupancy_grid(np.zeros((200, 200), np.int8), grid, stamp),
+            "bev/drivable": messages.occupancy_grid(drivable, grid, stamp),
+            "bev/person": messages.occupancy_grid(np.zeros((200, 200), np.int8), grid, stamp),
+            "bev/prompts/prompt_0": messages.occupancy_grid(crossing, grid, stamp),
+            "bev/objects/markers": object_markers(things, stamp),
+            "bev/lanes": lane_markers({"lane_boundary": [lane]}, stamp),
+            "bev/plan": path(plan, stamp, step=0.5),
+            "bev/voxels": voxel_cloud(voxels, stamp),
+        }
+        for topic, message in made.items():
+            if self._publishers[topic].get_subscription_count():
+                self._publishers[topic].publish(message)
+
+
+@pytest.fixture
+def seer(listener):
+    node = rclpy.create_node("inference")
+    listener._executor.add_node(node)
+    yield Seer(node)
+    listener._executor.remove_node(node)
+    node.destroy_node()
+
+
+def test_the_answers_of_a_multi_sense_network_in_a_browser(seer, processes, browser, tmp_path):
+    """Each layer is shown and switched off, prompts are set, and nobody is bothered for what is not seen."""
+    address = address_of(processes, processes.node("dashboard", port=0))
+    browser.open(address)
+    browser.wait("document.body.dataset.stamp && !document.querySelector('#answers').hidden")
+    browser.wait("document.querySelectorAll('#object-rows tr').length === 2")
+    browser.wait("document.querySelector('#space-tag').textContent === '1200 voxels'")
+    faces = 40 * 30 + 2 * 40 + 2 * 30
+    assert browser.evaluate("document.querySelector('#space canvas').dataset.faces") == str(faces)
+    rows = browser.evaluate("document.querySelector('#object-rows').innerText")
+    assert [row.split() for row in rows.splitlines()] == [
+        ["car", "0.90", "20", "8.5"],
+        ["pedestrian", "0.60", "10", "0.0"],
+    ]
+    names = ["drivable", "person", "objects", "lanes", "plan", "voxels", "prompt_0"]
+    assert browser.evaluate("[...document.querySelectorAll('#layer-list input')].map(i => i.id)") == [
+        f"answer-{name}" for name in names
+    ]
+    shown = "document.querySelector('#bev > canvas').toDataURL()"
+    browser.wait("document.querySelector('#space canvas').toDataURL().length > 5000")
+    for name in ("drivable", "objects", "lanes", "plan", "prompt_0"):
+        before = browser.evaluate(shown)
+        for _ in range(2):
+            browser.evaluate(f"document.querySelector('#answer-{name}').click()")
+            browser.wait(f"{shown} !== {before!r}")
+            before = browser.evaluate(shown)
+    for name, topic in (("voxels", "bev/voxels"), ("person", "bev/person")):
+        assert seer.listeners(topic) == 1
+        browser.evaluate(f"document.querySelector('#answer-{name}').click()")
+        wait_until(lambda topic=topic: seer.listeners(topic) == 0)
+    assert browser.evaluate("document.querySelector('#space').hidden")
+
+    def show(texts):
+        browser.evaluate(
+            f"document.querySelector('#prompt-text').value = {texts!r}, "
+            "document.querySelector('#prompts button').click()"
+        )
+
+    show("someone on foot")
+    browser.wait("document.querySelector('#layer-list').innerText.includes('someone on foot')")
+    seer.refuse = "prompts: 'x' is too long"
+    show("x")
+    browser.wait("document.querySelector('#prompt-message').textContent === \"prompts: 'x' is too long\"")
+    assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    browser.screenshot(tmp_path / "answers.png")
+    # The browser's own line about the refusal is no fault of the page.
+    assert [problem for problem in browser.problems if "409" not in str(problem)] == []
+
+    browser.call("Page.navigate", url="about:blank")
+    wait_until(lambda: seer.listeners("bev/drivable") == 0)
+
+
+def wait_until(condition, timeout=60.0):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
 
 
 def test_a_topic_that_never_comes_is_named(processes):

@@ -1,15 +1,20 @@
 import { BirdsEyeView } from "./bev.js";
 import { Cameras } from "./cameras.js";
+import { Layers } from "./layers.js";
 import { connect } from "./link.js";
 import { showDiagnostics, showStages, showTopics } from "./panels.js";
 import { plot } from "./plots.js";
 import { showScores } from "./scores.js";
+import { Space } from "./space.js";
 
 const find = id => document.getElementById(id);
 const cameras = new Cameras(find("cameras"));
 const bev = new BirdsEyeView(find("bev").querySelector("canvas"));
+const space = new Space(find("space").querySelector("canvas"));
+const answers = new Layers(find("answers"), { onSwitch: look, onPrompts: prompt });
+const LEAST_SCORE = 0.3; // of objects that are shown
 const LAYERS = ["prediction", "truth", "lidar"];
-let colors, ego, frame, state, linked = false;
+let colors, ego, frame, state, linked = false, inView = true, voxels;
 let loading = false, newest;
 
 // -- frames ----------------------------------------------------------------------------------------
@@ -31,8 +36,15 @@ async function take(next) {
 function draw() {
   if (!frame || !colors) return;
   const layers = Object.fromEntries(LAYERS.map(name => [name, find(`layer-${name}`).checked]));
-  cameras.draw(frame, layers, +find("threshold").value, colors);
-  bev.draw(frame, layers, colors, ego);
+  const things = answers.objects(frame, LEAST_SCORE);
+  const shown = { maps: answers.maps(frame, colors), lines: answers.lines(frame, colors, ego), objects: things };
+  cameras.draw(frame, layers, +find("threshold").value, colors, shown);
+  bev.draw(frame, layers, colors, ego, shown);
+  answers.list(find("object-rows"), things);
+  find("objects").hidden = !answers.on("objects");
+  const occupied = answers.of("voxels", frame);
+  if (occupied && occupied !== voxels) space.show(voxels = occupied, ego, colors.ego);
+  find("space-tag").textContent = !space.works ? "this browser has no WebGL 2, which the voxels need" : occupied ? `${occupied.count} voxels` : "waiting for voxels";
   const time = new Date(frame.stamp * 1000).toISOString().slice(11, 23);
   find("bev-tag").textContent = frame.occupancy ? time : "no grid yet on bev/occupancy";
   const there = { prediction: frame.occupancy, truth: frame.boxes, lidar: frame.points };
@@ -40,7 +52,30 @@ function draw() {
   document.body.dataset.stamp = frame.stamp;
 }
 
-document.addEventListener("visibilitychange", () => { if (!document.hidden && newest) take(newest); });
+document.addEventListener("visibilitychange", () => {
+  look();
+  if (!document.hidden && newest) take(newest);
+});
+
+// -- answers ---------------------------------------------------------------------------------------
+
+/** Ask for what is looked at, and for nothing else. */
+function look() {
+  find("space").hidden = !answers.on("voxels");
+  const names = answers.wanted().filter(name => name !== "voxels" || (inView && space.works));
+  askLayers(document.hidden ? [] : names);
+  requestAnimationFrame(draw);
+}
+
+new IntersectionObserver(([entry]) => { inView = entry.isIntersecting || find("space").hidden; look(); }).observe(find("space"));
+
+async function prompt(texts) {
+  const answer = await fetch("prompts", { method: "POST", body: JSON.stringify(texts) }).catch(() => null);
+  if (!answer) return "No answer from the node.";
+  if (answer.ok) return "";
+  const text = (await answer.text()).trim();
+  return text.startsWith("{") ? JSON.parse(text).message : text;
+}
 
 // -- state -----------------------------------------------------------------------------------------
 
@@ -56,8 +91,9 @@ function show(next) {
   cameras.expect(topics.filter(topic => suffix.test(topic.name)).map(topic => topic.name.replace(suffix, "")));
   find("scene").textContent = replay.available ? `${replay.scene}${replay.paused ? ", paused" : ""}` : "live";
   find("pause").textContent = replay.paused ? "Resume" : "Pause";
-  find("pause").disabled = !replay.available;
-  find("step").disabled = !replay.available || !replay.paused;
+  find("pause").disabled = !replay.available || state.read_only;
+  find("step").disabled = !replay.available || !replay.paused || state.read_only;
+  if (colors && state.answers) answers.show(state.answers, colors);
   showScores(state.evaluation, false);
   showStages(find("stage-rows"), diagnostics);
   showDiagnostics(find("diagnostic-rows"), diagnostics);
@@ -69,6 +105,8 @@ function show(next) {
   for (const name of ["grid", "cameras", "lidar"]) {
     find(`rate-${name}`).textContent = rates.length ? `${rates.at(-1)[name].toFixed(1)} Hz` : "–";
   }
+  const senses = diagnostics.find(row => row.name.endsWith("inference: senses"))?.values.used?.match(/\w+/g);
+  find("answer-senses").textContent = senses ? `by ${senses.join(", ")}` : "";
   drawPlots();
   notice();
 }
@@ -137,9 +175,9 @@ find("theme").onclick = () => {
 };
 showTheme();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawPlots);
-addEventListener("resize", drawPlots);
+addEventListener("resize", () => { drawPlots(); space.draw(); });
 
-connect({
+const askLayers = connect({
   onHello: hello => {
     ({ colors, ego } = hello);
     const pen = find("scale").getContext("2d");
@@ -147,6 +185,7 @@ connect({
     for (const name of ["truth", "obstacle"]) root.style.setProperty(`--${name}`, `rgb(${colors[name].join(" ")})`);
   },
   onFrame: take,
+  onLayer: async message => { if (await answers.take(message)) requestAnimationFrame(draw); },
   onState: show,
   onLink: up => {
     linked = up;

@@ -1,8 +1,18 @@
 // The bird's-eye view: x forward is up, y left is left.
 
-import { boxColor } from "./cameras.js";
+import { SLOWEST, boxColor, thingColor } from "./cameras.js";
+import { share } from "./layers.js";
 
 const rgb = (color, alpha = 1) => `rgb(${color.join(" ")} / ${alpha})`;
+
+/** The colour of a cell where layers lie on each other, vehicles on top. */
+function mixed(k, percent, colors, maps) {
+  let [r, g, b] = colors.panel;
+  const blend = (color, part) => { r += part * (color[0] - r); g += part * (color[1] - g); b += part * (color[2] - b); };
+  for (const { answer, color } of maps) blend(color, share(answer.cells[k]));
+  blend(colors.probability[Math.min(percent, 100)], share(percent));
+  return [r, g, b];
+}
 
 export class BirdsEyeView {
   constructor(canvas) {
@@ -10,7 +20,7 @@ export class BirdsEyeView {
     this.cells = document.createElement("canvas");
   }
 
-  draw(frame, layers, colors, ego) {
+  draw(frame, layers, colors, ego, answers) {
     const { canvas } = this;
     const pen = canvas.getContext("2d");
     const [nx, ny] = frame.grid.shape;
@@ -18,14 +28,16 @@ export class BirdsEyeView {
     this.frame = frame;
     pen.fillStyle = rgb(colors.panel);
     pen.fillRect(0, 0, canvas.width, canvas.height);
-    if (layers.prediction && frame.occupancy) {
-      this.paintCells(frame, colors);
+    if ((layers.prediction && frame.occupancy) || answers.maps.length) {
+      this.paintCells(frame, layers.prediction ? frame.occupancy : null, colors, answers.maps);
       pen.imageSmoothingEnabled = false;
       pen.drawImage(this.cells, 0, 0, ny * this.cell, nx * this.cell);
     }
     this.drawRings(pen);
     if (layers.lidar && frame.points) this.drawPoints(pen, frame.points, colors);
     if (layers.truth && frame.boxes) this.drawBoxes(pen, frame, colors);
+    this.drawLines(pen, answers.lines);
+    this.drawObjects(pen, answers.objects, colors);
     this.drawCar(pen, colors, ego);
   }
 
@@ -34,7 +46,7 @@ export class BirdsEyeView {
     return [(y_min + shape[1] * resolution - y) / resolution * this.cell, (x_min + shape[0] * resolution - x) / resolution * this.cell];
   }
 
-  paintCells(frame, colors) {
+  paintCells(frame, occupancy, colors, maps) {
     const [nx, ny] = frame.grid.shape;
     this.cells.width = ny;
     this.cells.height = nx;
@@ -47,11 +59,54 @@ export class BirdsEyeView {
     for (let i = 0; i < nx; i++) {
       const row = (nx - 1 - i) * ny;
       for (let j = 0; j < ny; j++) {
-        const percent = frame.occupancy[i * ny + j], column = ny - 1 - j;
-        pixels[row + column] = percent < 0 ? ((i + j) % 5 < 2 ? stripe : unknown) : palette[Math.min(percent, 100)];
+        const k = i * ny + j, column = ny - 1 - j;
+        const percent = occupancy ? occupancy[k] : maps[0].answer.cells[k];
+        if (percent < 0) pixels[row + column] = (i + j) % 5 < 2 ? stripe : unknown;
+        else if (!maps.length) pixels[row + column] = palette[Math.min(percent, 100)];
+        else pixels[row + column] = packed(mixed(k, occupancy ? percent : 0, colors, maps));
       }
     }
     pen.putImageData(picture, 0, 0);
+  }
+
+  drawLines(pen, lines) {
+    pen.lineJoin = "round";
+    for (const { line, color, width } of lines) {
+      pen.strokeStyle = rgb(color);
+      pen.lineWidth = width;
+      pen.beginPath();
+      line.forEach(point => pen.lineTo(...this.place(...point)));
+      pen.stroke();
+    }
+  }
+
+  drawObjects(pen, things, colors) {
+    pen.font = "13px ui-monospace, monospace";
+    pen.textAlign = "left";
+    pen.textBaseline = "top";
+    for (const { kind, corners, velocity, speed } of things) {
+      const color = rgb(thingColor(kind, colors));
+      const middle = [0, 1].map(axis => corners.reduce((sum, corner) => sum + corner[axis], 0) / 8);
+      const front = [0, 1].map(axis => (corners[0][axis] + corners[3][axis]) / 2);
+      pen.beginPath();
+      for (const c of [0, 1, 2, 3]) pen.lineTo(...this.place(...corners[c]));
+      pen.closePath();
+      pen.moveTo(...this.place(...middle));
+      pen.lineTo(...this.place(...front));
+      pen.fillStyle = rgb(thingColor(kind, colors), 0.3);
+      pen.fill();
+      pen.strokeStyle = color;
+      pen.lineWidth = 1.5;
+      pen.stroke();
+      if (speed < SLOWEST) continue;
+      const [u, v] = this.place(middle[0] + velocity[0], middle[1] + velocity[1]); // the way of one second
+      pen.strokeStyle = pen.fillStyle = rgb(colors.obstacle);
+      pen.beginPath();
+      pen.moveTo(...this.place(...middle));
+      pen.lineTo(u, v);
+      pen.stroke();
+      pen.fillText(`${speed.toFixed(1)} m/s`, u + 4, v + 4);
+    }
   }
 
   drawRings(pen) {

@@ -1,14 +1,21 @@
 // The cameras: each picture with the predicted cells and the annotated boxes as its camera sees them.
 
 const NEAR = 0.3; // metres in front of a camera at which shapes are cut off
+export const SLOWEST = 0.5; // metres a second from which a thing has an arrow
 const PIECES = 8; // that a lens bends an edge into
 const EDGES = [[0, 1], [1, 2], [2, 3], [3, 0], [4, 5], [5, 6], [6, 7], [7, 4], [0, 4], [1, 5], [2, 6], [3, 7]];
+const SPACING = 1; // metres between points of a line on the ground: a lens bends it
 const rgb = (color, alpha = 1) => `rgb(${color.join(" ")} / ${alpha})`;
 
 export const boxColor = (category, colors) => {
   const kind = category.split(".")[0];
   return kind === "vehicle" ? colors.truth : kind === "human" ? colors.person : colors.object;
 };
+
+const THINGS = { pedestrian: "person", motorcycle: "two_wheeler", bicycle: "two_wheeler", barrier: "", traffic_cone: "" };
+
+/** Of a found thing, by its class in nuScenes' detection task: that of its layer. */
+export const thingColor = (kind, colors) => colors.layers[THINGS[kind] ?? "vehicle"] ?? colors.object;
 
 /** Cells of at least `threshold` percent, the least certain first: [i, j, percent]. */
 export function likelyCells(frame, threshold) {
@@ -48,7 +55,7 @@ class Camera {
     old?.close();
   }
 
-  draw(frame, cells, layers, colors) {
+  draw(frame, cells, layers, colors, answers) {
     const pen = this.canvas.getContext("2d");
     const { bitmap, canvas } = this;
     this.element.classList.toggle("empty", !bitmap);
@@ -65,7 +72,9 @@ class Camera {
     this.calibration = calibration;
     this.scale = [canvas.width / calibration.width, canvas.height / calibration.height];
     if (layers.prediction) this.drawCells(pen, frame.grid, cells, colors);
+    this.drawLines(pen, answers.lines);
     if (layers.truth && frame.boxes) this.drawBoxes(pen, frame, colors);
+    this.drawObjects(pen, answers.objects, colors);
   }
 
   /** A point of base_link in the optical frame. */
@@ -111,29 +120,74 @@ class Camera {
     }
   }
 
+  /** Lines on the ground, [x, y] each. */
+  drawLines(pen, lines) {
+    for (const { line, color, width } of lines) {
+      const points = [];
+      line.forEach(([x, y], n) => {
+        const [a, b] = line[n + 1] ?? [x, y];
+        const steps = Math.max(1, Math.ceil(Math.hypot(a - x, b - y) / SPACING));
+        for (let i = 0; i < steps; i++) points.push(this.see(x + (i / steps) * (a - x), y + (i / steps) * (b - y), 0));
+      });
+      pen.strokeStyle = rgb(color);
+      pen.lineWidth = width;
+      pen.beginPath();
+      for (let n = 0; n + 1 < points.length; n++) this.edge(pen, points[n], points[n + 1]);
+      pen.stroke();
+    }
+  }
+
   drawBoxes(pen, frame, colors) {
     pen.lineWidth = 1.25;
     frame.categories.forEach((category, n) => {
       const corners = [];
-      for (let c = 0; c < 8; c++) corners.push(this.see(...frame.boxes.subarray(n * 24 + c * 3, n * 24 + c * 3 + 3)));
-      if (corners.every(corner => corner[2] < NEAR)) return;
-      const middle = (...which) => [0, 1, 2].map(axis => which.reduce((sum, c) => sum + corners[c][axis], 0) / which.length);
-      const lines = EDGES.map(([a, b]) => [corners[a], corners[b]]);
-      lines.push([middle(0, 1, 2, 3), middle(0, 3)]); // where it heads, on the ground
-      pen.strokeStyle = rgb(boxColor(category, colors), 0.9);
-      pen.beginPath();
-      for (const [a, b] of lines) {
-        const line = clip(a, b);
-        if (!line) continue;
-        let drawing = false;
-        for (const [u, v] of this.line(line, false)) {
-          // Beyond the lens there is nothing to draw to.
-          if (!Number.isNaN(u)) drawing ? pen.lineTo(u, v) : pen.moveTo(u, v);
-          drawing = !Number.isNaN(u);
-        }
-      }
-      pen.stroke();
+      for (let c = 0; c < 8; c++) corners.push(frame.boxes.subarray(n * 24 + c * 3, n * 24 + c * 3 + 3));
+      this.drawBox(pen, corners, rgb(boxColor(category, colors), 0.9));
     });
+  }
+
+  drawObjects(pen, things, colors) {
+    pen.font = "11px ui-monospace, monospace";
+    pen.textAlign = "left";
+    pen.textBaseline = "bottom";
+    pen.lineWidth = 1.75;
+    for (const { kind, corners, speed } of things) {
+      const color = rgb(thingColor(kind, colors));
+      this.drawBox(pen, corners, color);
+      const top = this.see(...[0, 1, 2].map(axis => corners.slice(4).reduce((sum, corner) => sum + corner[axis], 0) / 4));
+      if (top[2] < NEAR) continue;
+      const [u, v] = this.pixel(top);
+      if (!(u >= 0 && u < this.canvas.width && v >= 0 && v < this.canvas.height)) continue;
+      const text = kind.replaceAll("_", " ") + (speed >= SLOWEST ? ` ${speed.toFixed(1)} m/s` : "");
+      pen.fillStyle = "rgb(14 17 23 / 0.6)";
+      pen.fillRect(u - 2, v - 14, pen.measureText(text).width + 4, 13);
+      pen.fillStyle = color;
+      pen.fillText(text, u, v - 2);
+    }
+  }
+
+  /** A box by its corners in base_link. */
+  drawBox(pen, places, color) {
+    const corners = places.map(place => this.see(...place));
+    if (corners.every(corner => corner[2] < NEAR)) return;
+    const middle = (...which) => [0, 1, 2].map(axis => which.reduce((sum, c) => sum + corners[c][axis], 0) / which.length);
+    pen.strokeStyle = color;
+    pen.beginPath();
+    for (const [a, b] of EDGES) this.edge(pen, corners[a], corners[b]);
+    this.edge(pen, middle(0, 1, 2, 3), middle(0, 3)); // where it heads, on the ground
+    pen.stroke();
+  }
+
+  /** A straight edge of the optical frame. */
+  edge(pen, a, b) {
+    const line = clip(a, b);
+    if (!line) return;
+    let drawing = false;
+    for (const [u, v] of this.line(line, false)) {
+      // Beyond the lens there is nothing to draw to.
+      if (!Number.isNaN(u)) drawing ? pen.lineTo(u, v) : pen.moveTo(u, v);
+      drawing = !Number.isNaN(u);
+    }
   }
 }
 
@@ -181,8 +235,8 @@ export class Cameras {
     await Promise.all([...this.cameras.values()].map(camera => camera.load(frame.jpeg(camera.name))));
   }
 
-  draw(frame, layers, threshold, colors) {
+  draw(frame, layers, threshold, colors, answers) {
     const cells = layers.prediction ? likelyCells(frame, threshold) : [];
-    for (const camera of this.cameras.values()) camera.draw(frame, cells, layers, colors);
+    for (const camera of this.cameras.values()) camera.draw(frame, cells, layers, colors, answers);
   }
 }
