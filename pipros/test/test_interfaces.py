@@ -101,27 +101,27 @@ fill(
 def test_a_project_has_types_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rosidl_runtime_py.utilities import get_message
 
-    (tmp_path / "own_msgs.py").write_text(OWN)
+    (tmp_path / "speed_msgs.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
-    assert get_message("own_msgs/Speed").UNIT == 2  # as `ros2 topic echo` finds it
-    messages = importlib.import_module("own_msgs.msg")
-    services = importlib.import_module("own_msgs.srv")
+    assert get_message("speed_msgs/Speed").UNIT == 2  # as `ros2 topic echo` finds it
+    messages = importlib.import_module("speed_msgs.msg")
+    services = importlib.import_module("speed_msgs.srv")
     sent = messages.Speeds(all=[messages.Speed(value=2.5)])
-    kind = message_class("own_msgs/msg/Speeds")
+    kind = message_class("speed_msgs/msg/Speeds")
 
-    assert names("own_msgs", "msg") == ("Speed", "Speeds")
+    assert names("speed_msgs", "msg") == ("Speed", "Speeds")
     assert deserialize(serialize(sent), kind) == sent
     assert list(services.Limit.Response.get_fields_and_field_types()) == ["done"]
-    assert len(type_hash("own_msgs/msg/Speeds")) == len("RIHS01_") + 64
-    assert idl.message_type("own_msgs/msg/Speed").__idl_typename__ == "own_msgs.msg.dds_.Speed_"
+    assert len(type_hash("speed_msgs/msg/Speeds")) == len("RIHS01_") + 64
+    assert idl.message_type("speed_msgs/msg/Speed").__idl_typename__ == "speed_msgs.msg.dds_.Speed_"
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("own_msgs/msg/Broken", "float32"),
-        ("own_msgs/Speed", "float32 value"),
-        ("own_msgs/srv/Half", "bool done"),
+        ("speed_msgs/msg/Broken", "float32"),
+        ("speed_msgs/Speed", "float32 value"),
+        ("speed_msgs/srv/Half", "bool done"),
         ("std_msgs/msg/String", "float32 data"),
     ],
 )
