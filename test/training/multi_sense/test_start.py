@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from lss_bev_ros.model.multi_sense_weights import load_multi_sense, write_multi_
 from lss_bev_ros.model.senses import SEGMENTS, SENSES
 from lss_bev_ros.training.multi_sense import training
 from lss_bev_ros.training.multi_sense.trainer import MultiSenseTrainer
+from lss_bev_ros.training.place import Place
 from lss_bev_ros.training.publish import publish_run
 
 from .fake_pairs import LAYOUT, MODEL, FakePool, FakeSource
@@ -115,4 +117,18 @@ def test_a_data_root_and_senses_do_not_go_together(monkeypatch, tmp_path):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_the_remedy_is_named(tmp_path):
     with pytest.raises(TrainingError, match="drawn on a CUDA GPU"):
+        training.train_multi_sense(tmp_path)
+
+
+def test_a_numba_that_does_not_fit_its_numpy_is_one_line(monkeypatch, tmp_path):
+    class Broken:
+        def find_spec(self, name, path=None, target=None):
+            if name.endswith("multi_sense.parcels"):
+                raise AttributeError("module 'numpy' has no attribute 'row_stack'")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(Place, "of_environment", lambda device: None)
+    monkeypatch.delitem(sys.modules, "lss_bev_ros.training.multi_sense.parcels", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    with pytest.raises(TrainingError, match=r"row_stack.*pip install 'lss_bev_ros\[train\]'"):
         training.train_multi_sense(tmp_path)
