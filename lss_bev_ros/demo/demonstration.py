@@ -142,14 +142,8 @@ def demo_weights() -> str:
     return "builtin" if REGISTRY["cuda"].unusable() is None else "builtin-pruned"
 
 
-<<<<<<< HEAD
-def _takes_prompts(weights: str) -> bool:
-    """Whether the network understands words and the text encoder is there; else all but them is shown."""
-    from ..model.multi_sense_names import is_multi_sense  # loads PyTorch
-=======
 def answer_arguments(weights: str, given: Collection[str] = ()) -> dict[str, str]:
     """Arguments of the launch for a multi-sense network where the user says nothing; none for others.
->>>>>>> demo15
 
     A prompt, where the text encoder is installed. Without a GPU slower playback: all answers take a processor
     more than half a second, and what was seen more than two seconds ago is not remembered. Stamps stay those
@@ -159,8 +153,8 @@ def answer_arguments(weights: str, given: Collection[str] = ()) -> dict[str, str
         weights: of the network.
         given: names of the user's arguments; who says how fast or with which stamps chooses both.
     """
+    from ..model.multi_sense_names import is_multi_sense
     from ..runtime.backends import REGISTRY  # loads PyTorch
-    from ..runtime.multi_sense.names import is_multi_sense
 
     if not is_multi_sense(weights):
         return {}
