@@ -65,9 +65,11 @@ def test_what_is_no_such_file_is_named(tmp_path):
         ("model", "channels", 8.5),
         ("model", "image_height", 32 * 10**9),
         ("model", "depth_max", 1e12),
+        ("model", "depth_max", float("inf")),
         ("model", "widths", None),
         ("model", "widths", [1]),
         ("grid", "resolution", -1.0),
+        ("grid", "resolution", 1e-4),
     ],
 )
 def test_a_header_that_makes_no_network_is_told_with_its_file(tmp_path, part, name, value):
