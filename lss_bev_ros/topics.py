@@ -21,6 +21,7 @@ from .dataset import CameraShot, Keyframe, LidarScan
 from .dataset.timeline import Event, Mounting, mounted_at
 from .errors import DatasetError, PictureError
 from .geometry import CAMERA_NAMES, BevGrid, Pose, vehicle_raster
+from .geometry.classes import SEGMENTS
 
 LIDAR_TOPIC = "lidar_top/points"
 TRUTH_TOPIC = "ground_truth/occupancy"
@@ -37,18 +38,7 @@ LANES_TOPIC = "bev/lanes"
 PLAN_TOPIC = "bev/plan"
 COST_TOPIC = "bev/cost"
 PROMPTS_TOPIC = "bev/prompts"
-LAYER_TOPICS = {
-    name: f"bev/{name}"
-    for name in (
-        "person",
-        "two_wheeler",
-        "drivable",
-        "crossing",
-        "walkway",
-        "lane_boundary",
-        "road_boundary",
-    )
-}
+LAYER_TOPICS = {name: f"bev/{name}" for name in SEGMENTS if name != "vehicle"}
 """Topic of the grid of each layer of the segmentation, but for `vehicle`, whose grid is `bev/occupancy`."""
 
 LANE_TOPICS = tuple(f"{LANES_TOPIC}/path_{index}" for index in range(8))

@@ -8,10 +8,8 @@ import numpy as np
 import torch
 
 from ..errors import ModelError
-from ..model.senses import OCCUPIED, SensesConfig
-
-FREE = len(OCCUPIED)
-"""Class of free space, the last of the occupancy head."""
+from ..geometry.classes import FREE
+from ..model.senses import SensesConfig
 
 COLORS = np.array(
     [

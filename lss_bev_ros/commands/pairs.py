@@ -20,29 +20,10 @@ from ..geometry import CAMERA_NAMES, Box, Camera, Pose
 from ..model.senses import DETECTED, SEGMENTS, SensesConfig
 from ..synthetic.things import THINGS
 from ..training.config import SampleLayout
-from ..training.multi_sense.pair import (
-    CROSSING,
-    DRIVABLE,
-    LANE_BOUNDARY,
-    PERSON,
-    ROAD_BOUNDARY,
-    TWO_WHEELER,
-    WALKWAY,
-    Pairs,
-)
+from ..training.multi_sense.pair import MAP_BITS, Pairs
 from ..training.multi_sense.pool import pair_bytes
 from ..training.source import TRAINING_SEED, world_plans
 from ..visualization.pair import pair_sheet
-
-_BITS = {
-    "person": PERSON,
-    "two_wheeler": TWO_WHEELER,
-    "drivable": DRIVABLE,
-    "crossing": CROSSING,
-    "walkway": WALKWAY,
-    "lane_boundary": LANE_BOUNDARY,
-    "road_boundary": ROAD_BOUNDARY,
-}
 
 
 def trial(
@@ -140,7 +121,7 @@ def sheet(pairs: Pairs, k: int, layout: SampleLayout) -> np.ndarray:
     """The picture of a pair by `visualization.pair_sheet`."""
     one = pairs[k : k + 1]
     bits = one.maps[0].cpu().numpy()
-    maps = {name: (bits & _BITS[name]) > 0 for name in SEGMENTS if name in _BITS}
+    maps = {name: (bits & MAP_BITS[name]) > 0 for name in SEGMENTS if name in MAP_BITS}
     maps["vehicle"] = one.raster[0].cpu().numpy() > 128
     clouds = [cloud[torch.isfinite(cloud[:, 0]), :3].float().cpu().numpy() for cloud in one.points[0]]
     x, y, yaw, _ = one.motion[0].tolist()

@@ -150,8 +150,9 @@ class Keyframe:
             grid: cells, base_link; by default those of Lift-Splat-Shoot.
 
         Returns:
-            By the names of `street_map.AREAS` and `LINES`, (nx, ny) bool, indexed [x, y]; None where the data
-            set has no map of the place, which the reader's `notices` say from then on.
+            By the names of `STREET_AREAS` and `LINES` of `geometry.classes`, (nx, ny) bool, indexed
+            [x, y]; None where the data set has no map of the place, which the reader's `notices`
+            say from then on.
 
         Raises:
             DatasetError: the map is damaged.
@@ -166,7 +167,7 @@ class Keyframe:
             grid: as there; what lies outside is cut off.
 
         Returns:
-            By the names of `street_map.LINES`, polylines (N, 2) float64, metres, base_link; None as there.
+            By the names of `LINES`, polylines (N, 2) float64, metres, base_link; None as there.
 
         Raises:
             DatasetError: the map is damaged.

@@ -17,12 +17,9 @@ import numpy as np
 
 from ..errors import DatasetError
 from ..geometry import BevGrid, Pose
+from ..geometry.classes import LINES, STREET_AREAS
 from ..geometry.raster import draw_line, fill_rings, to_cells
 from .records import written
-
-AREAS = ("drivable", "crossing", "walkway")
-LINES = ("lane_boundary", "road_boundary")
-"""Names of the rasters."""
 
 REMEDY = "unpack nuScenes' map expansion (v1.3) again, or write the data set again with `lss-bev synthesize`"
 
@@ -64,12 +61,13 @@ class StreetMap:
             grid: cells, base_link.
 
         Returns:
-            By the names of `AREAS` and `LINES`, (nx, ny) bool, indexed [x, y]. A cell is of an area where its
-            centre is, and of a line where the line passes through it. Lane boundaries are dividers, and road
-            boundaries the rim of all road segments and lanes, as HDMapNet and MapTR take them.
+            By the names of `STREET_AREAS` and `LINES`, (nx, ny) bool, indexed [x, y]. A cell is of an
+            area where its centre is, and of a line where the line passes through it. Lane boundaries are
+            dividers, and road boundaries the rim of all road segments and lanes, as HDMapNet and MapTR
+            take them.
         """
         rasters = {}
-        for name in AREAS:
+        for name in STREET_AREAS:
             rasters[name] = np.zeros(grid.shape, bool)
             for rings in self._around(name, ego, grid):
                 fill_rings(rasters[name], [to_cells(ring, ego, grid) for ring in rings])
@@ -108,7 +106,7 @@ class StreetMap:
         """(K, 4) of each layer: least x and y and greatest x and y of its shapes."""
         return {
             name: np.array([[*s[0].min(0), *s[0].max(0)] for s in getattr(self, name)]).reshape(-1, 4)
-            for name in (*AREAS, "roads", "dividers")
+            for name in (*STREET_AREAS, "roads", "dividers")
         }
 
     def _around(self, name: str, ego: Pose, grid: BevGrid) -> list[Rings]:

@@ -15,9 +15,8 @@ import numpy as np
 
 from ..errors import DatasetError, GeometryError
 from ..geometry import BevGrid
+from ..geometry.classes import FREE
 
-FREE = 17
-"""Occ3D's class of free space; those before it are `model.senses.OCCUPIED`."""
 Z_MIN, Z_MAX, HEIGHTS = -1.0, 5.4, 16
 """Bounds in metres and number of the layers, of both files."""
 OCC3D_GRID = BevGrid(-40.0, 40.0, -40.0, 40.0, 0.4)

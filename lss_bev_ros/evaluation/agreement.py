@@ -19,11 +19,12 @@ import cv2
 import numpy as np
 
 from ..geometry import BevGrid
+from .counting import FrameCounts
 from .lidar import LidarGrid
 from .metrics import check_shape, check_threshold, predicted_cells, ratio
 
 
-class LidarScore:
+class LidarScore(FrameCounts):
     """Counts cells frame by frame; running scores are those of all frames' cells together."""
 
     def __init__(self, grid: BevGrid, threshold: float = 0.5) -> None:
@@ -31,12 +32,6 @@ class LidarScore:
         self.grid = grid
         self.threshold = threshold
         self.reset()
-
-    def reset(self) -> None:
-        """Forget all frames."""
-        self._last = np.zeros(8, dtype=np.int64)
-        self._sum = np.zeros(8, dtype=np.int64)
-        self.frames = 0
 
     def update(
         self, occupancy: np.ndarray, lidar: LidarGrid, truth: np.ndarray | None = None
@@ -66,27 +61,16 @@ class LidarScore:
             lidar.occupied | lidar.free,
             predicted if lidar.free.any() else np.zeros_like(predicted),
         ]
-        self._last = np.array([*map(np.count_nonzero, counts), predicted.size], dtype=np.int64)
-        self._sum = self._sum + self._last
-        self.frames += 1
-        return self.last
+        return self._count(np.array([*map(np.count_nonzero, counts), predicted.size], dtype=np.int64))
 
-    @property
-    def last(self) -> dict[str, float]:
-        """Scores of the newest frame by name."""
-        return _scores(self._last)
+    def _nothing(self) -> np.ndarray:
+        return np.zeros(8, dtype=np.int64)
 
-    @property
-    def running(self) -> dict[str, float]:
-        """Scores of all frames since the start by name."""
-        return _scores(self._sum)
-
-
-def _scores(counts: np.ndarray) -> dict[str, float]:
-    predicted, supported, contradicted, in_vehicle, found, observed, deniable, cells = counts.tolist()
-    return {
-        "lidar_support": ratio(supported, predicted),
-        "lidar_contradiction": ratio(contradicted, deniable),
-        "lidar_recall": ratio(found, in_vehicle),
-        "lidar_observed": ratio(observed, cells),
-    }
+    def _metrics(self, counts: np.ndarray) -> dict[str, float]:
+        predicted, supported, contradicted, in_vehicle, found, observed, deniable, cells = counts.tolist()
+        return {
+            "lidar_support": ratio(supported, predicted),
+            "lidar_contradiction": ratio(contradicted, deniable),
+            "lidar_recall": ratio(found, in_vehicle),
+            "lidar_observed": ratio(observed, cells),
+        }

@@ -23,12 +23,13 @@ from typing import Protocol
 import numpy as np
 
 from ..geometry import Box
+from ..geometry.classes import LINES
 from .detection import BoxSet, DetectionScore
 from .lanes import LaneScore
 from .occupancy import RayScore, VoxelScore
 from .planning import PlanScore, Surroundings
 from .rays import VoxelGrid
-from .segmentation import LINE_LAYERS, SegmentationScore
+from .segmentation import SegmentationScore
 from .words import PromptScore
 
 HEADLINE = (
@@ -155,7 +156,7 @@ class AnswersScore:
         self.boxes = DetectionScore()
         self.layers = SegmentationScore(grid.plane)
         self.voxels, self.rays = VoxelScore(grid), RayScore(grid)
-        self.lines = {name: LaneScore(grid.plane) for name in LINE_LAYERS}
+        self.lines = {name: LaneScore(grid.plane) for name in LINES}
         self.plan = PlanScore(step)
         self.prompts = PromptScore(unknown)
 

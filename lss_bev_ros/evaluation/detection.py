@@ -42,6 +42,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import EvaluationError
 from ..geometry import Box
+from ..geometry.classes import DETECTED, DETECTED_OF_CATEGORY
 
 RANGES: dict[str, float] = {
     "car": 50.0,
@@ -57,9 +58,6 @@ RANGES: dict[str, float] = {
 }
 """The ten classes of nuScenes' detection task, and how far from base_link each counts, metres."""
 
-DETECTION_CLASSES = tuple(RANGES)
-"""What `BoxSet.labels` number."""
-
 DISTANCES = (0.5, 1.0, 2.0, 4.0)
 """Between centres, metres, below which a detection may match."""
 
@@ -73,26 +71,10 @@ _AP_WEIGHT = 5.0
 _ERRORS = ("ate", "ase", "aoe", "ave", "aae")
 _WITHOUT = {"barrier": ("ave", "aae"), "traffic_cone": ("aoe", "ave", "aae")}
 """Errors that a class does not have."""
-_CYCLES = [DETECTION_CLASSES.index(name) for name in ("bicycle", "motorcycle")]
+_CYCLES = [DETECTED.index(name) for name in ("bicycle", "motorcycle")]
 _RACK = "static_object.bicycle_rack"
 
-_CLASS_OF_CATEGORY = {
-    "movable_object.barrier": "barrier",
-    "vehicle.bicycle": "bicycle",
-    "vehicle.bus.bendy": "bus",
-    "vehicle.bus.rigid": "bus",
-    "vehicle.car": "car",
-    "vehicle.construction": "construction_vehicle",
-    "vehicle.motorcycle": "motorcycle",
-    "human.pedestrian.adult": "pedestrian",
-    "human.pedestrian.child": "pedestrian",
-    "human.pedestrian.construction_worker": "pedestrian",
-    "human.pedestrian.police_officer": "pedestrian",
-    "movable_object.trafficcone": "traffic_cone",
-    "vehicle.trailer": "trailer",
-    "vehicle.truck": "truck",
-    **{name: name for name in RANGES},
-}
+_CLASS_OF_CATEGORY = {**DETECTED_OF_CATEGORY, **{name: name for name in DETECTED}}
 
 
 def detection_class(category: str) -> str | None:
@@ -105,7 +87,7 @@ class BoxSet:
     """Detected or annotated objects of one frame.
 
     Attributes:
-        labels: (N,) integers, places in `DETECTION_CLASSES`.
+        labels: (N,) integers, places in `DETECTED`.
         centers: (N, 3) metres.
         sizes: (N, 3) metres, above 0: length, width, height.
         yaws: (N,) radians.
@@ -140,8 +122,8 @@ class BoxSet:
                 raise EvaluationError(f"{name} of boxes must be finite; leave out a box that has no place")
         if not (self.sizes > 0).all():
             raise EvaluationError("sizes of boxes must be above 0 m; leave out a box without extent")
-        if count and not (self.labels.min() >= 0 and self.labels.max() < len(DETECTION_CLASSES)):
-            raise EvaluationError(f"labels of boxes must be 0 to {len(DETECTION_CLASSES) - 1}")
+        if count and not (self.labels.min() >= 0 and self.labels.max() < len(DETECTED)):
+            raise EvaluationError(f"labels of boxes must be 0 to {len(DETECTED) - 1}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -199,7 +181,7 @@ class BoxSet:
         kept = [k for k, name in enumerate(names) if name is not None]
         unknown = np.full(2, math.nan)
         return cls.of(
-            labels=[DETECTION_CLASSES.index(names[k] or "") for k in kept],
+            labels=[DETECTED.index(names[k] or "") for k in kept],
             centers=np.array([boxes[k].pose.translation for k in kept]).reshape(-1, 3),
             sizes=np.array([boxes[k].size for k in kept]).reshape(-1, 3),
             yaws=[boxes[k].pose.yaw for k in kept],
@@ -254,9 +236,9 @@ class DetectionScore:
     def reset(self) -> None:
         """Forget all frames."""
         self.frames = 0
-        self._matches: list[list[_Matches]] = [[] for _ in DETECTION_CLASSES]
-        self._annotated = np.zeros(len(DETECTION_CLASSES), np.int64)
-        self._last: list[list[_Matches]] = [[] for _ in DETECTION_CLASSES]
+        self._matches: list[list[_Matches]] = [[] for _ in DETECTED]
+        self._annotated = np.zeros(len(DETECTED), np.int64)
+        self._last: list[list[_Matches]] = [[] for _ in DETECTED]
         self._last_annotated = self._annotated
 
     def update(
@@ -289,10 +271,10 @@ class DetectionScore:
             )
         racks = [box for box in racks if box.category == _RACK]
         detected, annotated = (self._counted(boxes, ego, racks) for boxes in (detected, annotated))
-        annotations = np.bincount(annotated.labels, minlength=len(DETECTION_CLASSES))
+        annotations = np.bincount(annotated.labels, minlength=len(DETECTED))
         self._last_annotated, self._annotated = annotations, self._annotated + annotations
         self._last = []
-        for label, name in enumerate(DETECTION_CLASSES):
+        for label, name in enumerate(DETECTED):
             found = detected[detected.labels == label]
             matches = [_match(found, annotated[annotated.labels == label], name)] if len(found) else []
             self._last.append(matches)
@@ -365,7 +347,7 @@ def _errors(detected: BoxSet, annotated: BoxSet, name: str) -> np.ndarray:
 
 def _by_class(matches: Sequence[Sequence[_Matches]], annotated: np.ndarray) -> dict[str, dict[str, float]]:
     table = {}
-    for label, name in enumerate(DETECTION_CLASSES):
+    for label, name in enumerate(DETECTED):
         row, count = _class_metrics(matches[label], int(annotated[label]))
         for error in _WITHOUT.get(name, ()):
             row[error] = math.nan

@@ -36,6 +36,7 @@ import numpy as np
 
 from ..errors import EvaluationError
 from ..geometry import BevGrid
+from .counting import FrameCounts
 from .metrics import check_shape, check_threshold, predicted_cells, ratio
 
 LIMITS = (0.5, 1.0, 1.5)
@@ -46,7 +47,7 @@ _AT_ONCE = 1 << 20
 """Distances between points and pieces that are worked out at once: 8 MB an array."""
 
 
-class LaneScore:
+class LaneScore(FrameCounts):
     """Compares predicted with true polylines frame by frame."""
 
     def __init__(
@@ -74,10 +75,9 @@ class LaneScore:
 
     def reset(self) -> None:
         """Forget all frames."""
-        self._last, self._sum = self._nothing(), self._nothing()
+        super().reset()
         self._ranked: list[tuple[np.ndarray, np.ndarray]] = []
         self._lines = 0
-        self.frames = 0
 
     def update(
         self,
@@ -110,19 +110,12 @@ class LaneScore:
                 raise EvaluationError(f"{len(scores)} scores for {len(ours)} lines: give one a line")
             self._ranked.append((np.asarray(scores, np.float64), _found(ours, true, scores, self.limits)))
             self._lines += len(true)
-        self._last, self._sum = counts, self._sum + counts
-        self.frames += 1
-        return self.last
-
-    @property
-    def last(self) -> dict[str, float]:
-        """Metrics of the newest frame by name."""
-        return self._metrics(self._last)
+        return self._count(counts)
 
     @property
     def running(self) -> dict[str, float]:
         """Metrics of all frames by name."""
-        metrics = self._metrics(self._sum)
+        metrics = super().running
         if self._ranked:
             scores = np.concatenate([scores for scores, _ in self._ranked])
             found = np.concatenate([found for _, found in self._ranked])[np.argsort(-scores, kind="stable")]
@@ -172,8 +165,11 @@ class LaneScore:
         return {**metrics, "f1": float(np.mean(f1s))}
 
 
-class BoundaryScore:
-    """Compares the cells that predicted and true lines pass through, a little to the side or not."""
+class BoundaryScore(FrameCounts):
+    """Compares the cells that predicted and true lines pass through, a little to the side or not.
+
+    Its metrics are iou, precision, recall and f1.
+    """
 
     def __init__(self, grid: BevGrid, threshold: float = 0.5, tolerance: int = 1) -> None:
         """Prepare.
@@ -189,11 +185,6 @@ class BoundaryScore:
         self.grid, self.threshold, self.tolerance = grid, threshold, tolerance
         self._around = np.ones((2 * tolerance + 1, 2 * tolerance + 1), np.uint8)
         self.reset()
-
-    def reset(self) -> None:
-        """Forget all frames."""
-        self._last, self._sum = np.zeros(4, np.int64), np.zeros(4, np.int64)
-        self.frames = 0
 
     def update(
         self, occupancy: np.ndarray, truth: np.ndarray, known: np.ndarray | None = None
@@ -216,20 +207,10 @@ class BoundaryScore:
         if known is not None:
             check_shape("known", known, self.grid)
             layers = [layer & known.astype(bool) for layer in layers]
-        self._last = np.array([np.count_nonzero(layer) for layer in layers], np.int64)
-        self._sum = self._sum + self._last
-        self.frames += 1
-        return self.last
+        return self._count(np.array([np.count_nonzero(layer) for layer in layers], np.int64))
 
-    @property
-    def last(self) -> dict[str, float]:
-        """Metrics of the newest frame by name."""
-        return self._metrics(self._last)
-
-    @property
-    def running(self) -> dict[str, float]:
-        """Metrics of all frames by name: iou, precision, recall and f1."""
-        return self._metrics(self._sum)
+    def _nothing(self) -> np.ndarray:
+        return np.zeros(4, np.int64)
 
     def _near(self, cells: np.ndarray) -> np.ndarray:
         return cv2.dilate(cells.astype(np.uint8), self._around).astype(bool)

@@ -10,14 +10,13 @@ import numpy as np
 
 from ..dataset import Keyframe, NuScenesReader
 from ..errors import DatasetError, EvaluationError, PictureError, RuntimeBackendError
+from ..geometry.classes import FREE, LINES, SEGMENTS
 from ..words.prompts import MOST
 from .answers import AnswersScore, FrameAnswers, FrameTruth
 from .corruptions import SensedFrame
 from .detection import BoxSet
-from .occupancy import FREE_VOXEL
 from .rays import VoxelGrid
 from .robustness import AnswersJudge, sensed
-from .segmentation import AREA_LAYERS, LINE_LAYERS
 from .truth import SceneTruth
 
 if TYPE_CHECKING:
@@ -232,7 +231,7 @@ def frame_answers(answers: Answers, grid: VoxelGrid) -> FrameAnswers:
     boxes, maps, filled, plan = answers.boxes, answers.segmentation, answers.occupancy, answers.plan
     voxels = None
     if filled is not None:
-        voxels = np.full(grid.shape, FREE_VOXEL, np.uint8)
+        voxels = np.full(grid.shape, FREE, np.uint8)
         voxels[tuple(filled.cells.T)] = filled.classes
     lines = answers.lanes
     return FrameAnswers(
@@ -247,7 +246,7 @@ def frame_answers(answers: Answers, grid: VoxelGrid) -> FrameAnswers:
             boxes.scores,
             attributes=boxes.attributes,
         ),
-        layers=None if maps is None else {name: maps[name] for name in (*AREA_LAYERS, *LINE_LAYERS)},
+        layers=None if maps is None else {name: maps[name] for name in SEGMENTS},
         voxels=voxels,
         lines=None
         if lines is None
@@ -269,10 +268,10 @@ def _silence(
     lines = maps and "lanes" in asked
     return FrameAnswers(
         boxes=BoxSet.of([], np.zeros((0, 3)), np.zeros((0, 3)), []) if "boxes" in asked else None,
-        layers=dict.fromkeys((*AREA_LAYERS, *LINE_LAYERS), unknown) if "segmentation" in asked else None,
-        voxels=np.full(voxel_grid(engine).shape, FREE_VOXEL, np.uint8) if "occupancy" in asked else None,
-        lines={name: [] for name in LINE_LAYERS} if lines else None,
-        line_scores={name: [] for name in LINE_LAYERS} if lines else {},
+        layers=dict.fromkeys(SEGMENTS, unknown) if "segmentation" in asked else None,
+        voxels=np.full(voxel_grid(engine).shape, FREE, np.uint8) if "occupancy" in asked else None,
+        lines={name: [] for name in LINES} if lines else None,
+        line_scores={name: [] for name in LINES} if lines else {},
         similarities=None
         if prompter is None
         else {phrase: np.full(engine.grid.shape, np.nan, np.float32) for phrase in prompter.phrases},

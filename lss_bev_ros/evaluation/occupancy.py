@@ -32,32 +32,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import EvaluationError
+from ..geometry.classes import OCCUPIED
+from .counting import FrameCounts
 from .metrics import ratio
 from .rays import VoxelGrid, cast, lidar_directions
-
-VOXEL_CLASSES = (
-    "others",
-    "barrier",
-    "bicycle",
-    "bus",
-    "car",
-    "construction_vehicle",
-    "motorcycle",
-    "pedestrian",
-    "traffic_cone",
-    "trailer",
-    "truck",
-    "driveable_surface",
-    "other_flat",
-    "sidewalk",
-    "terrain",
-    "manmade",
-    "vegetation",
-)
-"""Occ3D's classes of nuScenes, 0 to 16."""
-
-FREE_VOXEL = len(VOXEL_CLASSES)
-"""Occ3D's number of free space."""
 
 NOT_KNOWN = 255
 """Truth of voxels that do not count."""
@@ -66,10 +44,10 @@ DEPTHS = (1.0, 2.0, 4.0)
 """Metres between depths, below which two rays agree."""
 
 
-class VoxelScore:
+class VoxelScore(FrameCounts):
     """Counts voxels frame by frame and turns the counts into IoUs."""
 
-    def __init__(self, grid: VoxelGrid | None = None, classes: Sequence[str] = VOXEL_CLASSES) -> None:
+    def __init__(self, grid: VoxelGrid | None = None, classes: Sequence[str] = OCCUPIED) -> None:
         """Prepare.
 
         Args:
@@ -79,13 +57,6 @@ class VoxelScore:
         self.grid = grid or VoxelGrid()
         self.classes = tuple(classes)
         self.reset()
-
-    def reset(self) -> None:
-        """Forget all frames."""
-        kinds = len(self.classes) + 1
-        self._last = np.zeros((kinds, kinds), np.int64)
-        self._sum = np.zeros((kinds, kinds), np.int64)
-        self.frames = 0
 
     def update(
         self, predicted: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None
@@ -109,25 +80,16 @@ class VoxelScore:
                 raise EvaluationError(f"mask has shape {mask.shape} but the voxels have {self.grid.shape}")
             counts &= mask.astype(bool)
         code = kinds * truth[counts].astype(np.int64) + predicted[counts]
-        self._last = np.bincount(code, minlength=kinds * kinds).reshape(kinds, kinds)
-        self._sum = self._sum + self._last
-        self.frames += 1
-        return self.last
+        return self._count(np.bincount(code, minlength=kinds * kinds).reshape(kinds, kinds))
 
     @property
     def confusion(self) -> np.ndarray:
         """(C + 1, C + 1) int64 voxels of all frames: [true, predicted], free space last."""
         return self._sum.copy()
 
-    @property
-    def last(self) -> dict[str, float]:
-        """Metrics of the newest frame by name."""
-        return self._metrics(self._last)
-
-    @property
-    def running(self) -> dict[str, float]:
-        """Metrics of all frames by name."""
-        return self._metrics(self._sum)
+    def _nothing(self) -> np.ndarray:
+        kinds = len(self.classes) + 1
+        return np.zeros((kinds, kinds), np.int64)
 
     def _metrics(self, table: np.ndarray) -> dict[str, float]:
         hits = np.diag(table)[:-1]
@@ -141,10 +103,10 @@ class VoxelScore:
         }
 
 
-class RayScore:
+class RayScore(FrameCounts):
     """Follows rays through predicted and true voxels, frame by frame."""
 
-    def __init__(self, grid: VoxelGrid | None = None, classes: Sequence[str] = VOXEL_CLASSES) -> None:
+    def __init__(self, grid: VoxelGrid | None = None, classes: Sequence[str] = OCCUPIED) -> None:
         """Prepare.
 
         Args:
@@ -155,11 +117,6 @@ class RayScore:
         self.classes = tuple(classes)
         self._directions = lidar_directions()
         self.reset()
-
-    def reset(self) -> None:
-        """Forget all frames."""
-        self._last, self._sum = self._nothing(), self._nothing()
-        self.frames = 0
 
     def update(self, predicted: np.ndarray, truth: np.ndarray, origins: np.ndarray) -> dict[str, float]:
         """Count one frame.
@@ -175,30 +132,18 @@ class RayScore:
         free = len(self.classes)
         predicted, truth = check_voxels(predicted, truth, self.grid, free + 1)
         volumes = [voxels != free for voxels in (predicted, truth)]
-        self._last = self._nothing()
+        counts = self._nothing()
         for origin in np.asarray(origins, np.float64).reshape(-1, 3):
             ours, true = cast(volumes, self.grid, origin, self._directions)
             kind = truth.reshape(-1)[true.voxel]
-            counts = true.hit & (kind < free)
-            said, kind = predicted.reshape(-1)[ours.voxel][counts], kind[counts]
-            apart = np.abs(ours.depth - true.depth)[counts]
-            self._last[0] += np.bincount(kind, minlength=free + 1)
-            self._last[1] += np.bincount(said, minlength=free + 1)
-            for row, limit in zip(self._last[2:], DEPTHS, strict=True):
+            known = true.hit & (kind < free)
+            said, kind = predicted.reshape(-1)[ours.voxel][known], kind[known]
+            apart = np.abs(ours.depth - true.depth)[known]
+            counts[0] += np.bincount(kind, minlength=free + 1)
+            counts[1] += np.bincount(said, minlength=free + 1)
+            for row, limit in zip(counts[2:], DEPTHS, strict=True):
                 row += np.bincount(kind[(said == kind) & (apart < limit)], minlength=free + 1)
-        self._sum = self._sum + self._last
-        self.frames += 1
-        return self.last
-
-    @property
-    def last(self) -> dict[str, float]:
-        """Metrics of the newest frame by name."""
-        return self._metrics(self._last)
-
-    @property
-    def running(self) -> dict[str, float]:
-        """Metrics of all frames by name."""
-        return self._metrics(self._sum)
+        return self._count(counts)
 
     def _nothing(self) -> np.ndarray:
         """Counts of rays by class: true, predicted, and right within each of `DEPTHS`."""

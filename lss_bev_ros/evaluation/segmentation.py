@@ -15,12 +15,12 @@ import numpy as np
 
 from ..errors import EvaluationError
 from ..geometry import BevGrid
+from ..geometry.classes import LINES, SEGMENTS
 from .lanes import BoundaryScore
 from .metrics import DISTANCE_EDGES, AnnotationScore
 from .occupancy import mean_of_known
 
-AREA_LAYERS = ("vehicle", "person", "two_wheeler", "drivable", "crossing", "walkway")
-LINE_LAYERS = ("lane_boundary", "road_boundary")
+AREAS = tuple(name for name in SEGMENTS if name not in LINES)
 
 _KEPT = ("iou", "precision", "recall")
 
@@ -31,8 +31,8 @@ class SegmentationScore:
     def __init__(
         self,
         grid: BevGrid | None = None,
-        areas: Sequence[str] = AREA_LAYERS,
-        lines: Sequence[str] = LINE_LAYERS,
+        areas: Sequence[str] = AREAS,
+        lines: Sequence[str] = LINES,
         thresholds: Mapping[str, float] | None = None,
         tolerance: int = 1,
         edges: Sequence[float] = DISTANCE_EDGES,

@@ -5,57 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..errors import ModelError
+from ..geometry.classes import DETECTED, OCCUPIED, SEGMENTS
 from .config import ModelConfig
+
+__all__ = ["DETECTED", "HEADS", "OCCUPIED", "SEGMENTS", "SENSES", "SensesConfig"]
 
 SENSES = ("cameras", "lidar", "memory")
 HEADS = ("segmentation", "boxes", "occupancy", "embedding", "plan")
-
-SEGMENTS = (
-    "vehicle",
-    "person",
-    "two_wheeler",
-    "drivable",
-    "crossing",
-    "walkway",
-    "lane_boundary",
-    "road_boundary",
-)
-"""Maps of the segmentation head, in the order of its channels."""
-
-DETECTED = (
-    "car",
-    "truck",
-    "construction_vehicle",
-    "bus",
-    "trailer",
-    "barrier",
-    "motorcycle",
-    "bicycle",
-    "pedestrian",
-    "traffic_cone",
-)
-"""Classes of the boxes head: those of nuScenes' detection task, in the order of its code."""
-
-OCCUPIED = (
-    "others",
-    "barrier",
-    "bicycle",
-    "bus",
-    "car",
-    "construction_vehicle",
-    "motorcycle",
-    "pedestrian",
-    "traffic_cone",
-    "trailer",
-    "truck",
-    "driveable_surface",
-    "other_flat",
-    "sidewalk",
-    "terrain",
-    "manmade",
-    "vegetation",
-)
-"""Classes of the occupancy head before `free`: nuScenes' lidarseg classes as Occ3D numbers them, 0 to 16."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..dataset.street_map import AREAS, LINES
 from ..geometry import BevGrid, Pose
+from ..geometry.classes import LINES, STREET_AREAS
 from ..geometry.raster import draw_line, fill_rings, to_cells
 from .ground import CROSSING, STOP_LINE, rounded
 from .road import CORNER, Plan, Street
@@ -80,10 +80,10 @@ class MapLayers:
             grid: cells, base_link.
 
         Returns:
-            By the names of `AREAS` and `LINES`, (nx, ny) bool, indexed [x, y]. A cell is of an area where its
-            centre is, and of a line where the line passes through it.
+            By the names of `STREET_AREAS` and `LINES`, (nx, ny) bool, indexed [x, y]. A cell is of an
+            area where its centre is, and of a line where the line passes through it.
         """
-        areas = {name: np.zeros(grid.shape, bool) for name in AREAS}
+        areas = {name: np.zeros(grid.shape, bool) for name in STREET_AREAS}
         # A pavement's inner ring and the blocks that cut the road out of the plan are holes.
         pavements = [ring for pair in self.walkway for ring in pair if ring is not None]
         for name, rings in (("drivable", self.drivable), ("walkway", pavements)):

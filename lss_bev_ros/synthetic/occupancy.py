@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from ..dataset.voxels import BEV_FILE, FREE, OCC3D_FILE, OCC3D_GRID, Voxels, voxel_arrays
+from ..dataset.voxels import BEV_FILE, OCC3D_FILE, OCC3D_GRID, Voxels, voxel_arrays
 from ..geometry import BevGrid, Camera, Lens, Pose
+from ..geometry.classes import FREE
 from .recording import WorldRecorder
 from .sensors import HEIGHT, WIDTH, Mount
 from .things import THINGS, occupied_classes

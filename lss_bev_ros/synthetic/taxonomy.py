@@ -29,23 +29,6 @@ CATEGORIES = {
     "vehicle.trailer": "A trailer.",
     "vehicle.truck": "A vehicle that carries goods, pickups included.",
 }
-DETECTION = {
-    "human.pedestrian.adult": "pedestrian",
-    "human.pedestrian.child": "pedestrian",
-    "human.pedestrian.construction_worker": "pedestrian",
-    "human.pedestrian.police_officer": "pedestrian",
-    "movable_object.barrier": "barrier",
-    "movable_object.trafficcone": "traffic_cone",
-    "vehicle.bicycle": "bicycle",
-    "vehicle.bus.bendy": "bus",
-    "vehicle.bus.rigid": "bus",
-    "vehicle.car": "car",
-    "vehicle.construction": "construction_vehicle",
-    "vehicle.motorcycle": "motorcycle",
-    "vehicle.trailer": "trailer",
-    "vehicle.truck": "truck",
-}
-"""Class of nuScenes' detection task by category (nuscenes-devkit, python-sdk/nuscenes/eval/detection)."""
 ATTRIBUTES = {
     "cycle.with_rider": "Someone sits on the cycle.",
     "cycle.without_rider": "Nobody sits on the cycle.",

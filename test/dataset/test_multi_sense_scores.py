@@ -11,7 +11,6 @@ import pytest
 from lss_bev_ros.dataset import NuScenesReader
 from lss_bev_ros.errors import EvaluationError
 from lss_bev_ros.evaluation import evaluate_robustness, evaluate_settings
-from lss_bev_ros.evaluation.detection import DETECTION_CLASSES
 from lss_bev_ros.evaluation.multi_sense import (
     SETTINGS,
     Asker,
@@ -23,6 +22,7 @@ from lss_bev_ros.evaluation.multi_sense import (
 from lss_bev_ros.evaluation.planning import PlanScore
 from lss_bev_ros.evaluation.robustness import sensed
 from lss_bev_ros.evaluation.truth import SceneTruth
+from lss_bev_ros.geometry.classes import DETECTED
 from lss_bev_ros.runtime import create_engine
 
 PARTS = {"boxes", "layers", "voxels", "rays", "lane_boundary", "road_boundary", "plan"}
@@ -183,7 +183,7 @@ def test_found_objects_are_scored_with_what_they_do(engine, frame):
     asked = Asker(engine, ("lidar",), ("boxes",))(frame).boxes
     assert len(asked)
     assert all(
-        name or DETECTION_CLASSES[k] in ("barrier", "traffic_cone")
+        name or DETECTED[k] in ("barrier", "traffic_cone")
         for k, name in zip(asked.labels, asked.attributes, strict=True)
     )
 

@@ -10,9 +10,10 @@ import pytest
 from lss_bev_ros.dataset import Keyframe, NuScenesReader
 from lss_bev_ros.evaluation import AnswersScore, FrameAnswers, SceneTruth
 from lss_bev_ros.evaluation.answers import HEADLINE
-from lss_bev_ros.evaluation.segmentation import AREA_LAYERS, LINE_LAYERS
+from lss_bev_ros.evaluation.segmentation import AREAS
 from lss_bev_ros.evaluation.truth import twist
 from lss_bev_ros.geometry import Box, Pose, Rig
+from lss_bev_ros.geometry.classes import LINES
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_who_knows_everything_scores_one(truth):
 
 def test_layers_are_of_the_street_and_of_who_moves(truth):
     known = truth[0]
-    assert set(known.layers) == {*AREA_LAYERS, *LINE_LAYERS}
+    assert set(known.layers) == {*AREAS, *LINES}
     assert known.layers["drivable"].mean() > 0.05
     assert known.voxels.shape == known.voxel_mask.shape == truth.grid.shape
     assert known.origins[0] == pytest.approx(truth.keyframes[0].lidar.pose.translation, abs=1e-6)

@@ -8,9 +8,10 @@ import json
 import numpy as np
 import pytest
 
-from lss_bev_ros.dataset.street_map import AREAS, LINES, read_street_map
+from lss_bev_ros.dataset.street_map import read_street_map
 from lss_bev_ros.errors import DatasetError
 from lss_bev_ros.geometry import BevGrid, Pose
+from lss_bev_ros.geometry.classes import LINES, STREET_AREAS
 
 GRID = BevGrid(-10.0, 10.0, -10.0, 10.0, 0.5)
 X, Y = np.moveaxis(GRID.centers(), -1, 0)
@@ -84,7 +85,7 @@ def maker() -> Maker:
 
 def test_each_layer_is_where_the_map_has_it(maker, tmp_path):
     raster = read_street_map(maker.write(tmp_path / "map.json")).raster(Pose.identity(), GRID)
-    assert tuple(raster) == (*AREAS, *LINES)
+    assert tuple(raster) == (*STREET_AREAS, *LINES)
     assert all(cells.dtype == bool and cells.shape == GRID.shape for cells in raster.values())
     island = (np.abs(X - 3) < 1) & (np.abs(Y) < 1)
     np.testing.assert_array_equal(raster["drivable"], (np.abs(Y) < 4) & ~island)

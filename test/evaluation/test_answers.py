@@ -7,16 +7,16 @@ import pytest
 
 from lss_bev_ros.evaluation import AnswersScore, BoxSet, FrameAnswers, FrameTruth, settings_table
 from lss_bev_ros.evaluation.answers import HEADLINE
-from lss_bev_ros.evaluation.occupancy import FREE_VOXEL
 from lss_bev_ros.evaluation.planning import Surroundings
 from lss_bev_ros.evaluation.rays import VoxelGrid
 from lss_bev_ros.geometry import BevGrid
+from lss_bev_ros.geometry.classes import FREE
 
 GRID = VoxelGrid(BevGrid(-10, 10, -10, 10, 0.5), -1.0, 2.2, 8)
 LAYER = np.zeros(GRID.plane.shape, bool)
 LAYER[10:20] = True
 LAYERS = ("vehicle", "drivable", "crossing", "road_boundary")
-VOXELS = np.full(GRID.shape, FREE_VOXEL, np.uint8)
+VOXELS = np.full(GRID.shape, FREE, np.uint8)
 VOXELS[:, :, 0] = 11
 BOXES = BoxSet.of([0], [[5.0, 0, 1]], [[4.0, 2, 1.5]], [0.0], [[1.0, 0]])
 PATH = np.stack([np.arange(1, 7) * 1.0, np.zeros(6)], 1)

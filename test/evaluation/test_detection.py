@@ -11,17 +11,15 @@ from hypothesis import strategies as st
 
 from lss_bev_ros.errors import EvaluationError
 from lss_bev_ros.evaluation.detection import (
-    DETECTION_CLASSES,
     MOST_BOXES,
     RANGES,
     BoxSet,
     DetectionScore,
 )
 from lss_bev_ros.geometry import Box, Pose
+from lss_bev_ros.geometry.classes import DETECTED
 
-CAR, BARRIER, BICYCLE, CONE = (
-    DETECTION_CLASSES.index(name) for name in ("car", "barrier", "bicycle", "traffic_cone")
-)
+CAR, BARRIER, BICYCLE, CONE = (DETECTED.index(name) for name in ("car", "barrier", "bicycle", "traffic_cone"))
 KINDS = {
     "pedestrian": ("pedestrian.moving", "pedestrian.sitting_lying_down", "pedestrian.standing"),
     "bicycle": ("cycle.with_rider", "cycle.without_rider"),
@@ -72,7 +70,7 @@ def test_a_perfect_detector_of_every_class_has_an_nds_of_one():
         sizes=np.ones((10, 3)),
         yaws=np.zeros(10),
         velocities=np.zeros((10, 2)),
-        attributes=[KINDS.get(name, MOVING)[0] for name in DETECTION_CLASSES],
+        attributes=[KINDS.get(name, MOVING)[0] for name in DETECTED],
     )
     running = scored((boxes, boxes)).running
     assert [running[name] for name in ("map", "nds", "nds_without_attributes")] == pytest.approx([1.0] * 3)
@@ -129,7 +127,7 @@ def test_of_equal_scores_the_later_comes_first():
 
 @pytest.mark.parametrize("name", list(RANGES))
 def test_boxes_at_the_edge_of_the_range_do_not_count(name):
-    label, reach = DETECTION_CLASSES.index(name), RANGES[name]
+    label, reach = DETECTED.index(name), RANGES[name]
     for x, counts in ((reach, 0), (np.nextafter(reach, 0), 1), (-reach, 0), (reach - 0.01, 1)):
         boxes = at((x, 0), label=label)
         row = scored((boxes, boxes)).by_class[name]
@@ -152,7 +150,7 @@ def test_cycles_in_a_rack_do_not_count_and_cars_do():
     other = Box(Pose.from_yaw(0.3, (10, 0, 1)), np.array([60.0, 60.0, 9.0]), "vehicle.car")
     for label, counts in ((BICYCLE, 0), (CAR, 1)):
         boxes = at((10.5, 0.2), label=label)
-        row = scored((boxes, boxes), racks=[rack, other]).by_class[DETECTION_CLASSES[label]]
+        row = scored((boxes, boxes), racks=[rack, other]).by_class[DETECTED[label]]
         assert (row["annotated"], row["detected"]) == (counts, counts)
 
 
@@ -236,7 +234,7 @@ def test_boxes_of_a_data_set_keep_their_class_place_and_velocity():
         Box(Pose.identity(), np.ones(3), "pedestrian", velocity=np.array([1.0, 2.0]), num_lidar_pts=-1),
     ]
     found = BoxSet.from_boxes(boxes, scores=[0.3, 0.4, 0.5], attributes=["vehicle.parked", "", ""])
-    assert [DETECTION_CLASSES[label] for label in found.labels] == ["bus", "pedestrian"]
+    assert [DETECTED[label] for label in found.labels] == ["bus", "pedestrian"]
     assert found.yaws.tolist() == pytest.approx([0.5, 0.0])
     assert found.points.tolist() == [7, -1]
     assert found.scores.tolist() == [0.3, 0.5]
@@ -261,7 +259,7 @@ def test_an_annotation_counts_where_lidar_or_radar_hit_it(lidar, radar, points):
 
 def test_the_classes_are_those_that_the_network_detects():
     senses = pytest.importorskip("lss_bev_ros.model.senses")
-    assert senses.DETECTED == DETECTION_CLASSES
+    assert tuple(RANGES) == senses.DETECTED
 
 
 # Beside the devkit.
@@ -287,7 +285,7 @@ def draw(seed, frames, ties, crowd):
         local = np.stack([some(count, -60, 60, 4 * ties), some(count, -9, 9), some(count, 0, 2)], 1)
         velocities = np.stack([some(count, -9, 9), some(count, -9, 9)], 1)
         velocities[rng.random(count) < 0.2] = np.nan
-        attributes = [rng.choice(["", *KINDS.get(DETECTION_CLASSES[k], MOVING)]) for k in labels]
+        attributes = [rng.choice(["", *KINDS.get(DETECTED[k], MOVING)]) for k in labels]
         return BoxSet.of(
             labels,
             ego.apply(local),
@@ -367,7 +365,7 @@ def of_devkit(frames):
                         rotation=tuple(Pose.from_yaw(boxes.yaws[i]).quaternion),
                         velocity=tuple(boxes.velocities[i]),
                         num_pts=int(boxes.points[i]),
-                        detection_name=DETECTION_CLASSES[boxes.labels[i]],
+                        detection_name=DETECTED[boxes.labels[i]],
                         detection_score=float(boxes.scores[i]),
                         attribute_name=str(boxes.attributes[i]),
                     )

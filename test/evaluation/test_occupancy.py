@@ -10,17 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lss_bev_ros.errors import EvaluationError
-from lss_bev_ros.evaluation.occupancy import FREE_VOXEL, NOT_KNOWN, VOXEL_CLASSES, RayScore, VoxelScore
+from lss_bev_ros.evaluation.occupancy import NOT_KNOWN, RayScore, VoxelScore
 from lss_bev_ros.evaluation.rays import MOST_ORIGINS, VoxelGrid, cast, lidar_directions, ray_origins
 from lss_bev_ros.geometry import BevGrid, Pose
+from lss_bev_ros.geometry.classes import FREE, OCCUPIED
 
 SMALL = VoxelGrid(BevGrid(-4, 4, -3, 3, 0.5), -1.0, 2.2, 8)
-CAR, ROAD, WALL = (VOXEL_CLASSES.index(name) for name in ("car", "driveable_surface", "manmade"))
+CAR, ROAD, WALL = (OCCUPIED.index(name) for name in ("car", "driveable_surface", "manmade"))
 ORIGIN = np.array([0.1, 0.05, 0.9])
 
 
 def empty(grid=SMALL):
-    return np.full(grid.shape, FREE_VOXEL, np.uint8)
+    return np.full(grid.shape, FREE, np.uint8)
 
 
 def volumes(seed, share=0.05, kinds=3):
@@ -28,7 +29,7 @@ def volumes(seed, share=0.05, kinds=3):
     voxels = empty()
     filled = rng.random(SMALL.shape) < share
     voxels[filled] = rng.integers(0, kinds, int(filled.sum()))
-    voxels[tuple(np.floor((ORIGIN - SMALL.low) / SMALL.size).astype(int))] = FREE_VOXEL
+    voxels[tuple(np.floor((ORIGIN - SMALL.low) / SMALL.size).astype(int))] = FREE
     return voxels
 
 
@@ -90,7 +91,7 @@ def test_mean_iou_equals_the_plain_one(one, other):
     predicted, truth = volumes(one), volumes(other)
     plain = [
         ((predicted == k) & (truth == k)).sum() / ((predicted == k) | (truth == k)).sum()
-        for k in range(FREE_VOXEL)
+        for k in range(FREE)
         if ((predicted == k) | (truth == k)).any()
     ]
     assert VoxelScore(SMALL).update(predicted, truth)["miou"] == pytest.approx(np.mean(plain))
@@ -204,7 +205,7 @@ def test_rays_through_what_equals_the_truth_score_one():
 
 def test_what_no_ray_sees_is_of_no_account():
     behind = scene()
-    behind[13, 5:7, 1:3] = FREE_VOXEL  # the far half of the car, below its roof
+    behind[13, 5:7, 1:3] = FREE  # the far half of the car, below its roof
     assert RayScore(SMALL).update(behind, scene(), ORIGIN)["rayiou"] == 1.0
 
 
@@ -247,14 +248,14 @@ def test_ray_iou_equals_the_plain_one(seed):
     score._directions = lidar_directions()[::97]
     rows = []
     for direction in score._directions:
-        ours = walk(predicted < FREE_VOXEL, SMALL, ORIGIN, direction)
-        true = walk(truth < FREE_VOXEL, SMALL, ORIGIN, direction)
+        ours = walk(predicted < FREE, SMALL, ORIGIN, direction)
+        true = walk(truth < FREE, SMALL, ORIGIN, direction)
         if true[2]:
             rows.append((predicted.ravel()[ours[0]], truth.ravel()[true[0]], abs(ours[1] - true[1])))
     said, kind, apart = np.array(rows).T
     ious = []
     for limit in (1, 2, 4):
-        for k in range(FREE_VOXEL):
+        for k in range(FREE):
             right = ((said == k) & (kind == k) & (apart < limit)).sum()
             if union := (said == k).sum() + (kind == k).sum() - right:
                 ious.append(right / union)
@@ -282,6 +283,6 @@ def test_impossible_grids_are_refused():
 
 def test_the_classes_are_those_that_the_network_answers():
     senses = pytest.importorskip("lss_bev_ros.model.senses")
-    assert senses.OCCUPIED == VOXEL_CLASSES
+    assert senses.OCCUPIED == OCCUPIED
     config = senses.SensesConfig()
     assert VoxelGrid() == VoxelGrid(BevGrid(), config.voxel_z_min, config.voxel_z_max, config.heights)

@@ -9,8 +9,9 @@ import pytest
 
 from lss_bev_ros.errors import EvaluationError
 from lss_bev_ros.evaluation import AnnotationScore
-from lss_bev_ros.evaluation.segmentation import AREA_LAYERS, LINE_LAYERS, SegmentationScore
+from lss_bev_ros.evaluation.segmentation import AREAS, SegmentationScore
 from lss_bev_ros.geometry import BevGrid
+from lss_bev_ros.geometry.classes import LINES
 
 GRID = BevGrid()
 
@@ -88,4 +89,4 @@ def test_unknown_layers_are_named():
 
 def test_the_layers_are_those_that_the_network_answers():
     senses = pytest.importorskip("lss_bev_ros.model.senses")
-    assert set(senses.SEGMENTS) == {*AREA_LAYERS, *LINE_LAYERS}
+    assert set(senses.SEGMENTS) == {*AREAS, *LINES}

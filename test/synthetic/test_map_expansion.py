@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from lss_bev_ros.dataset.street_map import AREAS, LINES, read_street_map
+from lss_bev_ros.dataset.street_map import read_street_map
 from lss_bev_ros.geometry import BevGrid, Pose
+from lss_bev_ros.geometry.classes import LINES, STREET_AREAS
 from lss_bev_ros.synthetic.config import WorldConfig
 from lss_bev_ros.synthetic.map_expansion import map_expansion
 from lss_bev_ros.synthetic.map_layers import MapLayers
@@ -67,8 +68,8 @@ def test_what_is_read_is_what_was_drawn(root, layers, places):
     street = read_street_map(root / "maps" / "expansion" / f"{LOCATION}.json")
     for ego in places:
         drawn, found = layers.raster(ego, GRID), street.raster(ego, GRID)
-        assert list(found) == list(drawn) == [*AREAS, *LINES]
-        for name in (*AREAS, "lane_boundary"):
+        assert list(found) == list(drawn) == [*STREET_AREAS, *LINES]
+        for name in (*STREET_AREAS, "lane_boundary"):
             # Sides of roads have fewer points than kerbs, which lie millimetres beside them in bends.
             assert (found[name] != drawn[name]).sum() <= (5 if name == "drivable" else 0), name
             assert drawn[name].any(), name

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lss_bev_ros.geometry.classes import DETECTED_OF_CATEGORY
 from lss_bev_ros.model.senses import DETECTED, OCCUPIED
 from lss_bev_ros.synthetic.mesh import joined
-from lss_bev_ros.synthetic.taxonomy import CATEGORIES, DETECTION
+from lss_bev_ros.synthetic.taxonomy import CATEGORIES
 from lss_bev_ros.synthetic.things import NUMBER, THINGS, occupied_classes
 from lss_bev_ros.synthetic.world import World
 
@@ -48,7 +49,7 @@ def test_what_is_annotated_is_the_thing_that_its_category_says(worlds):
 def test_a_thing_of_nuscenes_has_the_occupied_class_of_its_detection_class(worlds):
     for actor in (a for world in worlds for a in world.actors):
         occupied = OCCUPIED[occupied_classes()[actor.postures[0].thing[0]]]
-        assert occupied == DETECTION[actor.category]
+        assert occupied == DETECTED_OF_CATEGORY[actor.category]
 
 
 def test_only_the_country_and_what_lies_within_houses_has_no_name(worlds):
@@ -100,5 +101,5 @@ def test_a_mesh_keeps_its_names_when_it_is_moved_and_joined(world):
 
 
 def test_classes_of_the_detection_task_are_nuscenes_own():
-    assert set(DETECTION.values()) == set(DETECTED)
-    assert set(DETECTION) <= set(CATEGORIES)
+    assert set(DETECTED_OF_CATEGORY.values()) == set(DETECTED)
+    assert set(DETECTED_OF_CATEGORY) <= set(CATEGORIES)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 
 import torch
 
+from ...geometry.classes import LINES, STREET_AREAS
+
 BOXES = 160
 """Rows for annotated things; a sample with more keeps the nearest ones."""
 BOX_COLUMNS = (
@@ -13,8 +15,9 @@ BOX_COLUMNS = (
 )  # fmt: skip
 """Columns of `Pairs.boxes`: index in `senses.DETECTED` (-1: no box), centre and size in metres, radians and
 metres a second, all in base_link now; LiDAR returns counted."""
-DRIVABLE, CROSSING, WALKWAY, LANE_BOUNDARY, ROAD_BOUNDARY, PERSON, TWO_WHEELER = (1 << k for k in range(7))
-"""Bits of `Pairs.maps`. A person or two-wheeler is marked where it has a return, as vehicles are scored."""
+MAP_BITS = {name: 1 << k for k, name in enumerate((*STREET_AREAS, *LINES, "person", "two_wheeler"))}
+"""Bits of `Pairs.maps` by layer. A person or two-wheeler is marked where it has a return, as a vehicle is
+scored."""
 FUTURE_STEPS, FUTURE_STEP = 6, 0.5
 """Places of `Pairs.future`: so many, so many seconds apart."""
 

@@ -10,29 +10,10 @@ from ...geometry import BevGrid
 from ...model.heads import BOX_NUMBERS
 from ...model.senses import DETECTED, SEGMENTS
 from ...synthetic.things import occupied_classes, priorities
-from .pair import (
-    BOX_COLUMNS,
-    CROSSING,
-    DRIVABLE,
-    LANE_BOUNDARY,
-    PERSON,
-    ROAD_BOUNDARY,
-    TWO_WHEELER,
-    WALKWAY,
-    Pairs,
-)
+from .pair import BOX_COLUMNS, MAP_BITS, Pairs
 from .sight import Sight
 from .templates import nearest_template
 
-_BITS = {
-    "person": PERSON,
-    "two_wheeler": TWO_WHEELER,
-    "drivable": DRIVABLE,
-    "crossing": CROSSING,
-    "walkway": WALKWAY,
-    "lane_boundary": LANE_BOUNDARY,
-    "road_boundary": ROAD_BOUNDARY,
-}
 _SEEN_VEHICLE = 129
 """Least value of `Pairs.raster` in a cell of a vehicle with a return."""
 OVERLAP = 0.1
@@ -114,7 +95,7 @@ class TargetMaker:
 
 def segments(pairs: Pairs) -> torch.Tensor:
     """(B, 8, nx, ny) bool."""
-    maps = {name: (pairs.maps & bit) > 0 for name, bit in _BITS.items()}
+    maps = {name: (pairs.maps & bit) > 0 for name, bit in MAP_BITS.items()}
     maps["vehicle"] = pairs.raster >= _SEEN_VEHICLE
     return torch.stack([maps[name] for name in SEGMENTS], 1)
 

@@ -9,42 +9,20 @@ import numpy as np
 import torch
 
 from ...geometry import BevGrid, Pose
-from ...geometry.category import PERSON as PERSON_KIND
-from ...geometry.category import TWO_WHEELER as TWO_WHEELER_KIND
-from ...geometry.category import kind_of
-from ...model.senses import DETECTED
+from ...geometry.category import PERSON, TWO_WHEELER, kind_of
+from ...geometry.classes import DETECTED, DETECTED_OF_CATEGORY
 from ...synthetic.actor import STEP, Actor
 from ...synthetic.map_layers import MapLayers
 from ...synthetic.parcel import covered
 from ...synthetic.stream import BOX_RADIUS
-from ...synthetic.taxonomy import DETECTION
 from ...synthetic.world import World
-from .pair import (
-    BOX_COLUMNS,
-    BOXES,
-    CROSSING,
-    DRIVABLE,
-    FUTURE_STEP,
-    FUTURE_STEPS,
-    LANE_BOUNDARY,
-    PERSON,
-    ROAD_BOUNDARY,
-    TWO_WHEELER,
-    WALKWAY,
-)
+from .pair import BOX_COLUMNS, BOXES, FUTURE_STEP, FUTURE_STEPS, MAP_BITS
 
 RETURNS = BOX_COLUMNS.index("returns")
 LOOK = 0.1
 """A velocity is the way from so many seconds before to so many after, over the time between."""
 
-_LAYERS = {
-    "drivable": DRIVABLE,
-    "crossing": CROSSING,
-    "walkway": WALKWAY,
-    "lane_boundary": LANE_BOUNDARY,
-    "road_boundary": ROAD_BOUNDARY,
-}
-_KINDS = {PERSON_KIND: PERSON, TWO_WHEELER_KIND: TWO_WHEELER}
+_KINDS = {PERSON: MAP_BITS["person"], TWO_WHEELER: MAP_BITS["two_wheeler"]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +74,7 @@ class TruthTeller:
         ]
         maps = np.zeros(self._grid.shape, np.uint8)
         for name, cells in self._map.raster(ego, self._grid).items():
-            maps |= cells * np.uint8(_LAYERS[name])
+            maps |= cells * np.uint8(MAP_BITS[name])
         return InstantTruth(
             maps.ravel(),
             *self._spots(actors, time, to_ego),
@@ -123,7 +101,7 @@ class TruthTeller:
     def _boxes(self, actors: list[Actor], time: float, to_ego: Pose) -> tuple[np.ndarray, np.ndarray]:
         grid, rows = self._grid, []
         for actor in actors:
-            name = DETECTION.get(actor.category)
+            name = DETECTED_OF_CATEGORY.get(actor.category)
             if name is None:
                 continue
             box = actor.box(time)
@@ -181,7 +159,7 @@ def with_returns(
     cell, owner, bit, instant = (part.long() for part in spots)
     seen = hits[instant, owner] > 0
     maps = maps.clone()
-    for each in (PERSON, TWO_WHEELER):
+    for each in _KINDS.values():
         mine = seen & (bit == each)
         marked = torch.zeros(maps.shape, dtype=torch.bool, device=maps.device)
         marked[instant[mine], cell[mine]] = True

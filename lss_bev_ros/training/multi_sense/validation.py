@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from ...geometry.classes import DETECTED, LINES, OCCUPIED, SEGMENTS
 from ...model.heads import BOX_NUMBERS, going_on
 from ...model.multi_sense import Sensed
-from ...model.senses import DETECTED, OCCUPIED, SEGMENTS, SensesConfig
+from ...model.senses import SensesConfig
 from ..augmentation import Augmentation
 from .losses import split_boxes
 from .network import PairNetwork
@@ -28,7 +29,6 @@ MODES = {
     "cameras_lidar": ("cameras", "lidar"),
     "all": ("cameras", "lidar", "memory"),
 }
-LINES = ("lane_boundary", "road_boundary")
 NEAR = 4
 """Cells within which a peak is at a centre: 2 m on the default grid."""
 PEAK = 0.3

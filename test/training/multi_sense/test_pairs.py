@@ -173,7 +173,10 @@ def test_boxes_come_nearest_first_and_empty_rows_last(pairs):
 
 def test_people_and_two_wheelers_are_marked_where_they_have_returns(pairs):
     for k in range(2):
-        for names, value in ((("pedestrian",), pair.PERSON), (("bicycle", "motorcycle"), pair.TWO_WHEELER)):
+        for names, value in (
+            (("pedestrian",), pair.MAP_BITS["person"]),
+            (("bicycle", "motorcycle"), pair.MAP_BITS["two_wheeler"]),
+        ):
             marked = bit(pairs, k, value)
             for number, box, returns in boxes_of(pairs, k):
                 index, inside = GRID.cells(box.pose.translation)
@@ -188,16 +191,16 @@ def test_people_and_two_wheelers_are_marked_where_they_have_returns(pairs):
 def test_the_map_says_what_the_ground_is_made_of(pairs):
     ground = pairs.things[:, :, :, 2].numpy()
     for k in range(2):
-        drivable = bit(pairs, k, pair.DRIVABLE)
+        drivable = bit(pairs, k, pair.MAP_BITS["drivable"])
         for name, expected in (("lane marking", True), ("grass", False)):
             mine = ground[k] == NUMBER[name]
             assert (drivable[mine] == expected).mean() > 0.93
-        kerbs = bit(pairs, k, pair.ROAD_BOUNDARY)
+        kerbs = bit(pairs, k, pair.MAP_BITS["road_boundary"])
         # A kerb's cell that nothing else fills is on the boundary.
         assert kerbs[ground[k] == NUMBER["kerb"]].mean() > 0.9
-        walked = ground[k][bit(pairs, k, pair.WALKWAY)]
+        walked = ground[k][bit(pairs, k, pair.MAP_BITS["walkway"])]
         assert np.isin(walked, [NUMBER["road"], NUMBER["lane marking"], NUMBER["grass"]]).mean() < 0.07
-        crossed = ground[k][bit(pairs, k, pair.CROSSING)]
+        crossed = ground[k][bit(pairs, k, pair.MAP_BITS["crossing"])]
         assert (crossed == NUMBER["zebra crossing"]).mean() > 0.85
 
 
