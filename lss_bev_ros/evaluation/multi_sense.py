@@ -168,10 +168,11 @@ def evaluate_settings(
             image or its scan cannot be read, and for each map and labels that cannot be scored against.
 
     Returns:
-        By the settings' names the metrics of `AnswersScore.running`.
+        By the settings' names the metrics of `AnswersScore.running`. Settings with LiDAR are left out where
+        no keyframe has a scan.
 
     Raises:
-        EvaluationError: there is no keyframe that can be read.
+        EvaluationError: there is no keyframe that can be read, or none has what any setting needs.
     """
     names = list(scenes or reader.scenes)
     total = sum(reader.count_keyframes(name) for name in names)
@@ -183,7 +184,7 @@ def evaluate_settings(
     prompter = Prompter(vocabulary.prompts) if vocabulary.prompts else None
     askers = {name: Asker(engine, senses, prompter=prompter) for name, senses in used.items()}
     scores = {name: AnswersScore(grid, vocabulary.unknown_prompts) for name in used}
-    done = read = 0
+    done = read = scans = 0
     fault = ""
     for name in names:
         keyframes = list(reader.keyframes(name))
@@ -197,6 +198,7 @@ def evaluate_settings(
             else:
                 known = scene[place]
                 read += 1
+                scans += frame.points is not None
                 for setting, ask in askers.items():
                     scores[setting].update(ask(frame), known)
             done += 1
@@ -207,6 +209,13 @@ def evaluate_settings(
             f"{reader.dataroot}: no keyframe of {', '.join(names) or 'no scene'} can be read with all its "
             f"sensors{f' ({fault})' if fault else ''}: copy the data set's files again"
         )
+    if not scans:  # a network without its sense is no setting
+        scores = {name: score for name, score in scores.items() if "lidar" not in used[name]}
+        if not scores:
+            raise EvaluationError(
+                f"{reader.dataroot}: no keyframe has a LiDAR scan, which {', '.join(used)} cannot do "
+                f"without; use weights that look at cameras"
+            )
     understood = {f"prompts.{name}": value for name, value in vocabulary.understood.items()}
     return {name: score.running | understood for name, score in scores.items()}
 

@@ -13,9 +13,9 @@ from ..dataset.frame import FUTURE_STEP, FUTURE_STEPS
 from ..dataset.voxels import Voxels
 from ..errors import DatasetError
 from ..geometry import BevGrid, Box, vehicle_raster
-from ..geometry.category import PERSON, TWO_WHEELER, kind_of
+from ..geometry.category import PERSON, TWO_WHEELER, detected_class, kind_of
 from .answers import FrameTruth
-from .detection import BoxSet, detection_class
+from .detection import BoxSet
 from .planning import Surroundings
 from .rays import VoxelGrid, ray_origins
 
@@ -155,7 +155,7 @@ class SceneTruth:
                 tuple(
                     replace(box, pose=moved @ box.pose)
                     for box in then.boxes
-                    if detection_class(box.category) is not None
+                    if detected_class(box.category) is not None
                 )
             )
         return found

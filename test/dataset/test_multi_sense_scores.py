@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -86,6 +87,18 @@ def test_keyframes_that_are_left_out_are_named_with_the_reason(street, engine, t
         evaluate_settings(NuScenesReader(root), engine, limit=1, settings={}, told=told.append)
     assert len(told) == 1
     assert "JPEG is truncated" in told[0]
+
+
+def test_a_setting_with_lidar_is_none_where_nothing_was_scanned(street, engine, tmp_path):
+    root = shutil.copytree(street, tmp_path / "street")
+    table = next(root.glob("v1.0-*/sample_data.json"))
+    images = [record for record in json.loads(table.read_text()) if record["fileformat"] == "jpg"]
+    table.write_text(json.dumps(images))
+    blind = NuScenesReader(root)
+    settings = {name: SETTINGS[name] for name in ("cameras", "LiDAR", "both", "both, memory")}
+    assert set(evaluate_settings(blind, engine, limit=1, settings=settings)) == {"cameras"}
+    with pytest.raises(EvaluationError, match="no keyframe has a LiDAR scan"):
+        evaluate_settings(blind, engine, limit=1, settings={"LiDAR": SETTINGS["LiDAR"]})
 
 
 def test_without_a_sense_the_others_answer_and_without_any_nothing_is_found(engine, frame):
