@@ -79,7 +79,8 @@ def evaluate(
     from ..visualization.study import write_study_pictures
 
     reader = NuScenesReader(dataroot, version, tuple(scenes or ()), listed(vehicle_categories))
-    for notice in reader.notices:
+    notices = reader.notices
+    for notice in notices:
         console.print(f"note        {notice}", soft_wrap=True)
     if split:
         scenes = [name for name in scenes_of_split(reader, split) if not scenes or name in scenes]
@@ -103,21 +104,36 @@ def evaluate(
         report["study"] = found
         console.print(study_table(found))
     multi = engine if isinstance(engine, MultiSenseEngine) else None
+    faults: dict[str, None] = {}
     if multi and not unscored:
         with progress("all answers") as bar:
             settings = evaluate_settings(
-                reader, multi, scenes, limit, progress=bar, vocabulary=_vocabulary(multi)
+                reader,
+                multi,
+                scenes,
+                limit,
+                progress=bar,
+                vocabulary=_vocabulary(multi),
+                told=faults.setdefault,
             )
         report["settings"] = to_json(settings)
         console.print(settings_table(settings))
     if robustness and not unscored:
-        judge = judge_of(reader, multi) if multi else lambda: VehicleJudge(engine, threshold)
+        judge = (
+            judge_of(reader, multi, faults.setdefault) if multi else lambda: VehicleJudge(engine, threshold)
+        )
         lidar = multi is not None and "lidar" in multi.config.senses
         with progress("spoiling") as bar:
             spoiled = evaluate_robustness(reader, judge, scenes, limit, lidar, progress=bar)
         report["robustness"] = to_json(spoiled)
         console.print(robustness_table(spoiled))
     engine.close()
+    for notice in reader.notices[len(notices) :]:  # of maps and labels, which were not asked for before
+        console.print(f"note        {notice}", soft_wrap=True)
+    for line in list(faults)[:_SHOWN]:
+        console.print(f"unreadable  {line}", soft_wrap=True, markup=False)
+    if faults:
+        report["unscored"] = list(faults)
     if output:
         console.print(f"report      {write_report(output, report)}")
     if study and closer:

@@ -350,7 +350,9 @@ class DashboardServer:
         if self._read_only:
             return refuse(403, _READ_ONLY)
         try:
-            texts = json.loads(await request.text())
+            # As bytes: JSON is UTF-8, whatever the request calls it (RFC 8259, section 8.1).
+            texts = json.loads(await request.read())
+            json.dumps(texts, ensure_ascii=False).encode()  # half of a surrogate pair can go into no message
         except (ValueError, RecursionError):
             texts = None
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):

@@ -122,10 +122,12 @@ class Asker:
 
 
 class KnownFrames:
-    """What is known of the keyframes of a data set, asked for one after the other."""
+    """What is known of keyframes, asked for one after the other; `told` as in `SceneTruth`."""
 
-    def __init__(self, reader: NuScenesReader, grid: VoxelGrid) -> None:
-        self._reader, self._grid = reader, grid
+    def __init__(
+        self, reader: NuScenesReader, grid: VoxelGrid, told: Callable[[str], None] | None = None
+    ) -> None:
+        self._reader, self._grid, self._told = reader, grid, told
         self._scene: tuple[str, SceneTruth] | None = None
         self._last: tuple[str, FrameTruth] | None = None
 
@@ -133,7 +135,7 @@ class KnownFrames:
         """What is known of a keyframe."""
         if self._scene is None or self._scene[0] != keyframe.scene:
             frames = list(self._reader.keyframes(keyframe.scene))
-            self._scene = (keyframe.scene, SceneTruth(frames, self._grid))
+            self._scene = (keyframe.scene, SceneTruth(frames, self._grid, told=self._told))
         if self._last is None or self._last[0] != keyframe.token:
             scene = self._scene[1]
             place = next(k for k, each in enumerate(scene.keyframes) if each.token == keyframe.token)
@@ -149,6 +151,7 @@ def evaluate_settings(
     settings: Mapping[str, Collection[str]] | None = None,
     progress: Callable[[int, int], None] | None = None,
     vocabulary: Vocabulary | None = None,
+    told: Callable[[str], None] = lambda line: None,
 ) -> dict[str, dict[str, float]]:
     """Score every answer in each setting of the senses.
 
@@ -161,12 +164,15 @@ def evaluate_settings(
         progress: called with the number of keyframes done and of all.
         vocabulary: what to ask for in words, where the data set names things and the weights have an
             embedding; nothing where None.
+        told: called with one line, maybe the same several times, for each keyframe that is left out since an
+            image or its scan cannot be read, and for each map and labels that cannot be scored against.
 
     Returns:
-        By the settings' names the metrics of `AnswersScore.running`.
+        By the settings' names the metrics of `AnswersScore.running`. Settings with LiDAR are left out where
+        no keyframe has a scan.
 
     Raises:
-        EvaluationError: there is no keyframe that can be read.
+        EvaluationError: there is no keyframe that can be read, or none has what any setting needs.
     """
     names = list(scenes or reader.scenes)
     total = sum(reader.count_keyframes(name) for name in names)
@@ -178,18 +184,21 @@ def evaluate_settings(
     prompter = Prompter(vocabulary.prompts) if vocabulary.prompts else None
     askers = {name: Asker(engine, senses, prompter=prompter) for name, senses in used.items()}
     scores = {name: AnswersScore(grid, vocabulary.unknown_prompts) for name in used}
-    done = read = 0
+    done = read = scans = 0
+    fault = ""
     for name in names:
         keyframes = list(reader.keyframes(name))
-        scene = SceneTruth(keyframes, grid, prompts=vocabulary.prompts, ranks=vocabulary.ranks)
+        scene = SceneTruth(keyframes, grid, prompts=vocabulary.prompts, ranks=vocabulary.ranks, told=told)
         for place, keyframe in enumerate(scene.keyframes[: total - done]):
             try:
                 frame = sensed(keyframe, scene.twist(place), lidar=True)
+            except (DatasetError, PictureError) as error:
+                fault = f"{name}: keyframe {keyframe.token} is left out: {error}"
+                told(fault)
+            else:
                 known = scene[place]
-            except (DatasetError, PictureError):
-                frame = None
-            if frame is not None:
                 read += 1
+                scans += frame.points is not None
                 for setting, ask in askers.items():
                     scores[setting].update(ask(frame), known)
             done += 1
@@ -197,16 +206,26 @@ def evaluate_settings(
                 progress(done, total)
     if not read:
         raise EvaluationError(
-            f"{reader.dataroot}: no keyframe of {', '.join(names) or 'no scene'} can be read; "
-            f"`lss-bev evaluate` with other weights says why"
+            f"{reader.dataroot}: no keyframe of {', '.join(names) or 'no scene'} can be read with all its "
+            f"sensors{f' ({fault})' if fault else ''}: copy the data set's files again"
         )
+    if not scans:  # a network without its sense is no setting
+        scores = {name: score for name, score in scores.items() if "lidar" not in used[name]}
+        if not scores:
+            raise EvaluationError(
+                f"{reader.dataroot}: no keyframe has a LiDAR scan, which {', '.join(used)} cannot do "
+                f"without; use weights that look at cameras"
+            )
     understood = {f"prompts.{name}": value for name, value in vocabulary.understood.items()}
     return {name: score.running | understood for name, score in scores.items()}
 
 
-def judge_of(reader: NuScenesReader, engine: MultiSenseEngine) -> Callable[[], AnswersJudge]:
-    """Makes judges of a network with all its senses, see `robustness`."""
-    known, grid = KnownFrames(reader, voxel_grid(engine)), voxel_grid(engine)
+def judge_of(
+    reader: NuScenesReader, engine: MultiSenseEngine, told: Callable[[str], None] = lambda line: None
+) -> Callable[[], AnswersJudge]:
+    """Makes judges of a network with all its senses, see `robustness`; `told` as in `SceneTruth`."""
+    grid = voxel_grid(engine)
+    known = KnownFrames(reader, grid, told)
     return lambda: AnswersJudge(Asker(engine, engine.config.senses), known, grid)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from lss_bev_ros.errors import ModelError
 from lss_bev_ros.geometry import BevGrid
@@ -51,6 +55,39 @@ def test_what_is_no_such_file_is_named(tmp_path):
     broken.write_bytes(b"not one")
     with pytest.raises(ModelError, match="truncated"):
         load_multi_sense(broken)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("senses", "heads", ["segmentation", "radar"]),
+        ("model", "channels", 10**9),
+        ("model", "channels", 8.5),
+        ("model", "image_height", 32 * 10**9),
+        ("model", "depth_max", 1e12),
+        ("model", "depth_max", float("inf")),
+        ("model", "widths", None),
+        ("model", "widths", [1]),
+        ("grid", "resolution", -1.0),
+        ("grid", "resolution", 1e-4),
+    ],
+)
+def test_a_header_that_makes_no_network_is_told_with_its_file(tmp_path, part, name, value):
+    values = asdict(CONFIG)
+    {"senses": values, "model": values["model"], "grid": values["model"]["grid"]}[part][name] = value
+    path = tmp_path / "header.safetensors"
+    save_file({"weight": torch.zeros(1)}, path, {"senses": json.dumps(values)})
+    with pytest.raises(ModelError, match=r"header\.safetensors: ") as told:
+        load_multi_sense(path)
+    assert "\n" not in str(told.value)
+    assert "the version" in str(told.value)
+
+
+def test_a_header_without_end_is_told(tmp_path):
+    path = tmp_path / "deep.safetensors"
+    save_file({"weight": torch.zeros(1)}, path, {"senses": "[" * 100_000})
+    with pytest.raises(ModelError, match=r"deep\.safetensors: .* cannot be read"):
+        load_multi_sense(path)
 
 
 def test_the_whole_network_ships_in_thirty_megabytes(tmp_path):
