@@ -51,6 +51,12 @@ def evaluate(
             help="Also lose, move and spoil sensors one at a time: some forty runs a keyframe.",
         ),
     ] = False,
+    workers: Annotated[
+        int,
+        typer.Option(
+            help="Processes that score all answers, a scene at a time each; GPUs are dealt out in turn."
+        ),
+    ] = 1,
 ) -> None:
     """Score the network on a data set, with the same metrics as the evaluation node.
 
@@ -72,8 +78,9 @@ def evaluate(
         study_table,
         write_report,
     )
-    from ..evaluation.multi_sense import judge_of
+    from ..evaluation.multi_sense import judge_of, told_metrics
     from ..evaluation.robustness import VehicleJudge
+    from ..evaluation.workers import Job, evaluate_scenes
     from ..runtime import create_engine
     from ..runtime.multi_sense.engine import MultiSenseEngine
     from ..visualization.study import write_study_pictures
@@ -105,7 +112,29 @@ def evaluate(
         console.print(study_table(found))
     multi = engine if isinstance(engine, MultiSenseEngine) else None
     faults: dict[str, None] = {}
-    if multi and not unscored:
+    if multi and not unscored and workers > 1 and limit is None:
+        job = Job(
+            dataroot,
+            version,
+            listed(vehicle_categories),
+            backend,
+            weights,
+            precision,
+            threads,
+            _vocabulary(multi),
+            robustness,
+        )
+        with progress("all answers") as bar:
+            found = evaluate_scenes(job, list(scenes or reader.scenes), workers, bar)
+        faults |= found.told
+        settings = told_metrics(found.settings, dataroot, job.vocabulary)
+        report["settings"] = to_json(settings)
+        console.print(settings_table(settings))
+        if found.spoiled is not None:
+            report["robustness"] = to_json(spoiled := found.spoiled.report(dataroot))
+            console.print(robustness_table(spoiled))
+        robustness = False
+    elif multi and not unscored:
         with progress("all answers") as bar:
             settings = evaluate_settings(
                 reader,

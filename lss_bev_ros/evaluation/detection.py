@@ -235,6 +235,15 @@ class DetectionScore:
         self._last: list[list[_Matches]] = [[] for _ in DETECTED]
         self._last_annotated = self._annotated
 
+    def merge(self, later: DetectionScore) -> None:
+        """Count the frames of a score of the same ranges too, as if they came after these."""
+        if later.frames:
+            self._last, self._last_annotated = later._last, later._last_annotated
+            self._annotated = self._annotated + later._annotated
+            for matches, more in zip(self._matches, later._matches, strict=True):
+                matches += more
+            self.frames += later.frames
+
     def update(
         self,
         detected: BoxSet,

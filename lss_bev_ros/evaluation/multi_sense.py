@@ -143,6 +143,56 @@ class KnownFrames:
         return self._last[1]
 
 
+@dataclass(eq=False)
+class SettingsScore:
+    """Scores of several settings of the senses over the same keyframes.
+
+    Attributes:
+        settings: name to the senses that are used.
+        scores: of each.
+        read: keyframes that were scored.
+        scans: how many of them had a scan.
+        fault: why the newest one was left out; empty where none was.
+    """
+
+    settings: Mapping[str, Collection[str]]
+    scores: dict[str, AnswersScore]
+    read: int = 0
+    scans: int = 0
+    fault: str = ""
+
+    def merge(self, later: SettingsScore) -> None:
+        """Count another one's keyframes too, as if they came after these."""
+        for name, score in self.scores.items():
+            score.merge(later.scores[name])
+        self.read += later.read
+        self.scans += later.scans
+        self.fault = later.fault or self.fault
+
+    def metrics(self, dataroot: object) -> dict[str, dict[str, float]]:
+        """By the settings' names the metrics of `AnswersScore.running`.
+
+        Settings with LiDAR are left out where no keyframe has a scan.
+
+        Raises:
+            EvaluationError: no keyframe could be read, or none has what any setting needs.
+        """
+        if not self.read:
+            raise EvaluationError(
+                f"{dataroot}: no keyframe can be read with all its sensors"
+                f"{f' ({self.fault})' if self.fault else ''}: copy the data set's files again"
+            )
+        scores = self.scores
+        if not self.scans:  # a network without its sense is no setting
+            scores = {name: score for name, score in scores.items() if "lidar" not in self.settings[name]}
+            if not scores:
+                raise EvaluationError(
+                    f"{dataroot}: no keyframe has a LiDAR scan, which {', '.join(self.settings)} cannot do "
+                    f"without; use weights that look at cameras"
+                )
+        return {name: score.running for name, score in scores.items()}
+
+
 def evaluate_settings(
     reader: NuScenesReader,
     engine: MultiSenseEngine,
@@ -174,6 +224,31 @@ def evaluate_settings(
     Raises:
         EvaluationError: there is no keyframe that can be read, or none has what any setting needs.
     """
+    score = score_settings(reader, engine, scenes, limit, settings, progress, vocabulary, told)
+    return told_metrics(score, reader.dataroot, vocabulary if "embedding" in engine.config.heads else None)
+
+
+def told_metrics(
+    score: SettingsScore, dataroot: object, vocabulary: Vocabulary | None
+) -> dict[str, dict[str, float]]:
+    """`SettingsScore.metrics`, and in every setting what is understood of phrases alone."""
+    understood = {
+        f"prompts.{name}": value for name, value in (vocabulary or Vocabulary({})).understood.items()
+    }
+    return {name: metrics | understood for name, metrics in score.metrics(dataroot).items()}
+
+
+def score_settings(
+    reader: NuScenesReader,
+    engine: MultiSenseEngine,
+    scenes: Sequence[str] | None = None,
+    limit: int | None = None,
+    settings: Mapping[str, Collection[str]] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    vocabulary: Vocabulary | None = None,
+    told: Callable[[str], None] = lambda line: None,
+) -> SettingsScore:
+    """The scores behind `evaluate_settings`, which takes the same."""
     names = list(scenes or reader.scenes)
     total = sum(reader.count_keyframes(name) for name in names)
     total = total if limit is None else min(total, limit)
@@ -183,9 +258,8 @@ def evaluate_settings(
     vocabulary = vocabulary if vocabulary and "embedding" in engine.config.heads else Vocabulary({})
     prompter = Prompter(vocabulary.prompts) if vocabulary.prompts else None
     askers = {name: Asker(engine, senses, prompter=prompter) for name, senses in used.items()}
-    scores = {name: AnswersScore(grid, vocabulary.unknown_prompts) for name in used}
-    done = read = scans = 0
-    fault = ""
+    found = SettingsScore(used, {name: AnswersScore(grid, vocabulary.unknown_prompts) for name in used})
+    done = 0
     for name in names:
         keyframes = list(reader.keyframes(name))
         scene = SceneTruth(keyframes, grid, prompts=vocabulary.prompts, ranks=vocabulary.ranks, told=told)
@@ -193,31 +267,18 @@ def evaluate_settings(
             try:
                 frame = sensed(keyframe, scene.twist(place), lidar=True)
             except (DatasetError, PictureError) as error:
-                fault = f"{name}: keyframe {keyframe.token} is left out: {error}"
-                told(fault)
+                found.fault = f"{name}: keyframe {keyframe.token} is left out: {error}"
+                told(found.fault)
             else:
                 known = scene[place]
-                read += 1
-                scans += frame.points is not None
+                found.read += 1
+                found.scans += frame.points is not None
                 for setting, ask in askers.items():
-                    scores[setting].update(ask(frame), known)
+                    found.scores[setting].update(ask(frame), known)
             done += 1
             if progress:
                 progress(done, total)
-    if not read:
-        raise EvaluationError(
-            f"{reader.dataroot}: no keyframe of {', '.join(names) or 'no scene'} can be read with all its "
-            f"sensors{f' ({fault})' if fault else ''}: copy the data set's files again"
-        )
-    if not scans:  # a network without its sense is no setting
-        scores = {name: score for name, score in scores.items() if "lidar" not in used[name]}
-        if not scores:
-            raise EvaluationError(
-                f"{reader.dataroot}: no keyframe has a LiDAR scan, which {', '.join(used)} cannot do "
-                f"without; use weights that look at cameras"
-            )
-    understood = {f"prompts.{name}": value for name, value in vocabulary.understood.items()}
-    return {name: score.running | understood for name, score in scores.items()}
+    return found
 
 
 def judge_of(

@@ -18,11 +18,13 @@ from lss_bev_ros.evaluation.multi_sense import (
     Vocabulary,
     frame_answers,
     judge_of,
+    score_settings,
     voxel_grid,
 )
 from lss_bev_ros.evaluation.planning import PlanScore
 from lss_bev_ros.evaluation.robustness import sensed
 from lss_bev_ros.evaluation.truth import SceneTruth
+from lss_bev_ros.evaluation.workers import Job, evaluate_scenes
 from lss_bev_ros.geometry.classes import DETECTED
 from lss_bev_ros.runtime import create_engine
 
@@ -58,6 +60,18 @@ def test_every_setting_is_scored_by_every_answer(reader, engine):
         assert {name.partition(".")[0] for name in running} == PARTS
     cameras, both = scores["cameras"]["layers.iou_drivable"], scores["both"]["layers.iou_drivable"]
     assert cameras != both
+
+
+def test_processes_find_what_one_finds(street, reader, engine):
+    settings = {"LiDAR": SETTINGS["LiDAR"]}
+    job = Job(street, backend="torch", weights="multi-seed:0", precision="fp32", threads=1, settings=settings)
+    found = evaluate_scenes(job, list(reader.scenes), 2)
+    alone = score_settings(reader, engine, settings=settings)
+    assert found.settings.read == alone.read > 1
+    ours, theirs = (each.metrics(street)["LiDAR"] for each in (found.settings, alone))
+    assert ours == pytest.approx(theirs, nan_ok=True, abs=1e-3)
+    with pytest.raises(EvaluationError, match="no scene"):
+        evaluate_scenes(job, [], 2)
 
 
 def test_damaged_maps_and_labels_cost_their_own_scores_alone_and_are_named(street, engine, tmp_path):
