@@ -32,6 +32,7 @@ class Store(Protocol):
     """Samples on a device; `pool.Ring` is one."""
 
     added: int
+    capacity: int
 
     def __len__(self) -> int: ...
 
@@ -210,8 +211,8 @@ class TrainingLoop(ABC, Generic[M]):
         """Validate, tell the journal, and return the scores."""
 
     def _fill(self, enough: int) -> None:
-        """Take all samples of a finite source, or so many of an endless one."""
-        endless = self._source.endless
+        """Take all samples of a finite source, or so many of an endless one as do and as there is room for."""
+        endless, enough = self._source.endless, min(enough, self._pool.capacity)
         while not (endless and len(self._pool) >= enough):
             if not self._take(1.0) and not endless:
                 return

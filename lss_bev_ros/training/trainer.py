@@ -145,7 +145,7 @@ class Trainer(TrainingLoop[LiftSplatShoot]):
         if self._feed is not None or self._validated < self._source.validation_samples:
             self._load_indexed()
             return
-        self._fill(min(START_SAMPLES, self._pool.capacity))
+        self._fill(START_SAMPLES)
         if not self._source.endless and self._pool.added > self._pool.capacity:
             raise TrainingError(
                 f"{self._pool.added} training samples arrived, but there is room for {self._pool.capacity}: "
