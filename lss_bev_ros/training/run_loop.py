@@ -211,7 +211,7 @@ class TrainingLoop(ABC, Generic[M]):
         """Validate, tell the journal, and return the scores."""
 
     def _fill(self, enough: int) -> None:
-        """Take all samples of a finite source, or so many of an endless one as do and as there is room for."""
+        """Take all samples of a finite source, or enough of an endless one: so many, or as many as fit."""
         endless, enough = self._source.endless, min(enough, self._pool.capacity)
         while not (endless and len(self._pool) >= enough):
             if not self._take(1.0) and not endless:
