@@ -45,7 +45,7 @@ def test_an_exported_network_is_compared(street, tmp_path, capsys):
 
 
 def test_live_cameras_become_a_grid(street, monkeypatch):
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(os.getpid() % 90 + 10))
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     import rclpy
     from nav_msgs.msg import OccupancyGrid
     from rclpy.executors import SingleThreadedExecutor
