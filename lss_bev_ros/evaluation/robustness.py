@@ -120,7 +120,7 @@ def evaluate_robustness(
         judge: makes a judge without scores.
         scenes: names of the scenes, all of the reader's where None.
         limit: keyframes in all, evenly spread over the scenes' own; no limit where None.
-        lidar: whether the network looks at the LiDAR.
+        lidar: whether the network looks at the LiDAR; nothing is lost with it where no keyframe has a scan.
         only: which corruptions to try; the clean frame is always scored.
         progress: called with the number of keyframes done and of all.
 
@@ -134,6 +134,7 @@ def evaluate_robustness(
     names = [name for name in scenes or reader.scenes if reader.annotated(name)]
     wanted = _spread(sum(reader.count_keyframes(name) for name in names), limit)
     cameras = list(dict.fromkeys(name for scene in names for name in reader.first_rig(scene).names))
+    lidar = lidar and any(each.lidar is not None for name in names for each in reader.keyframes(name))
     tried = [each for each in corruptions(cameras, lidar) if each.name == CLEAN or only is None or only(each)]
     judges = {each.name: judge() for each in tried}
     frames = skipped = 0

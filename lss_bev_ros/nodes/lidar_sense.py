@@ -146,7 +146,8 @@ class LidarSense:
         """Note what a user should know of a cloud."""
         notes = []
         if not len(read):
-            notes.append(f"{self._topic}: the cloud is empty: check the driver, its range and its filters")
+            which = f"none of {self._points} points is finite" if self._points else "the cloud is empty"
+            notes.append(f"{self._topic}: {which}: check the driver, its range and its filters")
         elif np.isnan(read[:, 3]).all():
             notes.append(
                 f"{self._topic}: the cloud has no field `intensity`: set the driver to publish it; until "
