@@ -105,28 +105,35 @@ def evaluate(
         console.print(study_table(found))
     multi = engine if isinstance(engine, MultiSenseEngine) else None
     faults: dict[str, None] = {}
+    failures: list[EvaluationError] = []  # of parts: what the others scored is kept
     if multi and not unscored:
-        with progress("all answers") as bar:
-            settings = evaluate_settings(
-                reader,
-                multi,
-                scenes,
-                limit,
-                progress=bar,
-                vocabulary=_vocabulary(multi),
-                told=faults.setdefault,
-            )
-        report["settings"] = to_json(settings)
-        console.print(settings_table(settings))
+        try:
+            with progress("all answers") as bar:
+                settings = evaluate_settings(
+                    reader,
+                    multi,
+                    scenes,
+                    limit,
+                    progress=bar,
+                    vocabulary=_vocabulary(multi),
+                    told=faults.setdefault,
+                )
+            report["settings"] = to_json(settings)
+            console.print(settings_table(settings))
+        except EvaluationError as error:
+            failures.append(error)
     if robustness and not unscored:
         judge = (
             judge_of(reader, multi, faults.setdefault) if multi else lambda: VehicleJudge(engine, threshold)
         )
         lidar = multi is not None and "lidar" in multi.config.senses
-        with progress("spoiling") as bar:
-            spoiled = evaluate_robustness(reader, judge, scenes, limit, lidar, progress=bar)
-        report["robustness"] = to_json(spoiled)
-        console.print(robustness_table(spoiled))
+        try:
+            with progress("spoiling") as bar:
+                spoiled = evaluate_robustness(reader, judge, scenes, limit, lidar, progress=bar)
+            report["robustness"] = to_json(spoiled)
+            console.print(robustness_table(spoiled))
+        except EvaluationError as error:
+            failures.append(error)
     engine.close()
     for notice in reader.notices[len(notices) :]:  # of maps and labels, which were not asked for before
         console.print(f"note        {notice}", soft_wrap=True)
@@ -141,6 +148,8 @@ def evaluate(
             console.print(f"picture     {path}")
     if unscored:
         raise EvaluationError(f"{dataroot}: {unscored}")
+    if failures:
+        raise failures[0]
 
 
 def _vocabulary(engine: MultiSenseEngine) -> Vocabulary | None:

@@ -12,9 +12,11 @@ from tf2_ros import Buffer, TransformException
 from .. import messages
 from ..errors import GeometryError
 from ..geometry import Pose
-from ..runtime.camera_clock import duration
+from ..runtime.camera_clock import duration, stamp_apart
 from ..runtime.multi_sense.track import REACH, EgoTrack
 from .qos import sensor_qos
+
+_REMEDY = "synchronise the clocks (PTP), or publish it at 10 Hz or more"
 
 _FIXED = ("odom", "map")
 """Frames that stand still (REP 105), the continuous one first."""
@@ -126,12 +128,8 @@ class OdometrySense:
         if found is None and self._jumped and oldest is not None and stamp < oldest:
             self._problem = f"{self._topic}: {self._jumped}"
         elif found is None and not self._fault:
-            apart = (stamp - (self.track.newest or 0)) / 1e9
-            why = f"{duration(abs(apart))} {'behind' if apart > 0 else 'ahead of'}"
-            self._problem = (
-                f"{self._topic}: the newest odometry's stamp is {why} that of the images, so nothing is "
-                f"remembered: synchronise the clocks, or publish it at 10 Hz or more"
-            )
+            told = stamp_apart(self.track.newest or 0, stamp, _REMEDY)
+            self._problem = f"{self._topic}: the newest odometry's {told}; until then nothing is remembered"
         return found
 
     def _by_transforms(self, frame: str, stamp: int) -> Pose | None:
