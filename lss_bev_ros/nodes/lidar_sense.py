@@ -144,7 +144,7 @@ class LidarSense:
         """Note what a user should know of a cloud."""
         notes = []
         if not len(read):
-            which = f"none of {self._points} points is finite" if self._points else "the cloud is empty"
+            which = f"none of its {self._points} points is a return" if self._points else "the cloud is empty"
             notes.append(f"{self._topic}: {which}: check the driver, its range and its filters")
         elif np.isnan(read[:, 3]).all():
             notes.append(

@@ -270,7 +270,7 @@ def test_transforms_are_an_odometry_too(rover, listener, start):
     ("wrong", "line"),
     [
         ("empty", "the cloud is empty"),
-        ("nowhere", "none of 3000 points is finite"),
+        ("nowhere", "none of its 3000 points is a return"),
         ("no intensity", "no field `intensity`"),
         ("high", "the road lies 1.20 m above base_link"),
         ("many", "of 400000 points a cloud 300000 are read"),
