@@ -344,9 +344,7 @@ class TestTrack:
         assert track.newest == 0
         assert track.pose(SECOND // 2) is None
 
-    @pytest.mark.parametrize(
-        ("aside", "turn", "far"), [(3.0, 0.0, "3.0 m"), (0.0, np.pi / 2, "90 degrees"), (1e9, 0.0, " m")]
-    )
+    @pytest.mark.parametrize(("aside", "turn", "far"), [(3.0, 0.0, "3.0 m"), (0.0, 1.5, "87 degrees")])
     def test_between_the_poses_of_a_jump_nothing_was_driven(self, aside, turn, far):
         track, offset = self.circle(), Pose.from_yaw(turn, (0.0, aside, 0.0))
         for second in (1.02, 1.2):
@@ -367,7 +365,7 @@ class TestTrack:
     def test_driving_is_no_jump(self):
         track = EgoTrack()
         for second in np.arange(0, 2, 0.01):
-            noise = 0.2 * (-1) ** round(second * 100)
+            noise = 0.1 * (-1) ** round(second * 100)
             pose = Pose.from_yaw(2.5 * second + noise, (55 * second, noise, 0.0))
             assert track.add(round(second * SECOND), pose) == ""
 
