@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -112,6 +112,7 @@ def evaluate(
         console.print(study_table(found))
     multi = engine if isinstance(engine, MultiSenseEngine) else None
     faults: dict[str, None] = {}
+    failures: list[EvaluationError] = []  # of parts: what the others scored is kept
     if multi and not unscored and workers > 1 and limit is None:
         job = Job(
             dataroot,
@@ -127,35 +128,39 @@ def evaluate(
         with progress("all answers") as bar:
             found = evaluate_scenes(job, list(scenes or reader.scenes), workers, bar)
         faults |= found.told
-        settings = told_metrics(found.settings, dataroot, job.vocabulary)
-        report["settings"] = to_json(settings)
-        console.print(settings_table(settings))
+        with _kept(failures):
+            settings = told_metrics(found.settings, dataroot, job.vocabulary)
+            report["settings"] = to_json(settings)
+            console.print(settings_table(settings))
         if found.spoiled is not None:
-            report["robustness"] = to_json(spoiled := found.spoiled.report(dataroot))
-            console.print(robustness_table(spoiled))
+            with _kept(failures):
+                report["robustness"] = to_json(spoiled := found.spoiled.report(dataroot))
+                console.print(robustness_table(spoiled))
         robustness = False
     elif multi and not unscored:
-        with progress("all answers") as bar:
-            settings = evaluate_settings(
-                reader,
-                multi,
-                scenes,
-                limit,
-                progress=bar,
-                vocabulary=_vocabulary(multi),
-                told=faults.setdefault,
-            )
-        report["settings"] = to_json(settings)
-        console.print(settings_table(settings))
+        with _kept(failures):
+            with progress("all answers") as bar:
+                settings = evaluate_settings(
+                    reader,
+                    multi,
+                    scenes,
+                    limit,
+                    progress=bar,
+                    vocabulary=_vocabulary(multi),
+                    told=faults.setdefault,
+                )
+            report["settings"] = to_json(settings)
+            console.print(settings_table(settings))
     if robustness and not unscored:
         judge = (
             judge_of(reader, multi, faults.setdefault) if multi else lambda: VehicleJudge(engine, threshold)
         )
         lidar = multi is not None and "lidar" in multi.config.senses
-        with progress("spoiling") as bar:
-            spoiled = evaluate_robustness(reader, judge, scenes, limit, lidar, progress=bar)
-        report["robustness"] = to_json(spoiled)
-        console.print(robustness_table(spoiled))
+        with _kept(failures):
+            with progress("spoiling") as bar:
+                spoiled = evaluate_robustness(reader, judge, scenes, limit, lidar, progress=bar)
+            report["robustness"] = to_json(spoiled)
+            console.print(robustness_table(spoiled))
     engine.close()
     for notice in reader.notices[len(notices) :]:  # of maps and labels, which were not asked for before
         console.print(f"note        {notice}", soft_wrap=True)
@@ -170,6 +175,17 @@ def evaluate(
             console.print(f"picture     {path}")
     if unscored:
         raise EvaluationError(f"{dataroot}: {unscored}")
+    if failures:
+        raise failures[0]
+
+
+@contextmanager
+def _kept(failures: list[EvaluationError]) -> Iterator[None]:
+    """Keep the failure of a part for the end."""
+    try:
+        yield
+    except EvaluationError as error:
+        failures.append(error)
 
 
 def _vocabulary(engine: MultiSenseEngine) -> Vocabulary | None:

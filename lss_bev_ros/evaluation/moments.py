@@ -9,6 +9,7 @@ import numpy as np
 from ..dataset import Keyframe
 from ..geometry import Pose
 from ..geometry.intensity import intensity_shares
+from ..geometry.returns import returned
 from ..runtime import FrameSet
 from ..runtime.multi_sense.moment import Moment
 from ..runtime.multi_sense.track import EgoTrack
@@ -74,8 +75,10 @@ def placed_returns(points: np.ndarray, lidar: Pose) -> np.ndarray:
         lidar: the LiDAR to base_link.
 
     Returns:
-        (N, 3 or 4) float32 x, y and z in base_link, and intensities from 0 to 1 where there are any.
+        (R, 3 or 4) float32 x, y and z in base_link of the returns among them, and intensities from 0 to 1
+        where there are any.
     """
+    points = points[returned(points)]
     places = lidar.apply(points[:, :3].astype(np.float64))
     if points.shape[1] < 4:
         return places.astype(np.float32)

@@ -26,6 +26,7 @@ from ..errors import GeometryError
 from ..geometry import BevGrid, Box, Camera, Pose
 from ..geometry.category import PERSON, TWO_WHEELER, VEHICLE, kind_of
 from ..geometry.intensity import intensity_shares
+from ..geometry.returns import returned
 
 __all__ = [
     "POINT_DTYPE",
@@ -203,12 +204,12 @@ def xyz_from_cloud(message: PointCloud2) -> np.ndarray:
 
 
 def returns_from_cloud(message: PointCloud2, most: int | None = None) -> np.ndarray:
-    """(N, 5) float32 finite returns of a cloud: x, y, z in its own frame, intensity and age.
+    """(N, 5) float32 returns of a cloud: x, y, z in its own frame, intensity and age.
 
-    Places are read as by `xyz_from_cloud`. Intensity is 0 to 1, whatever it counts to (a byte's 255, 16 bits,
-    or 1); NaN where the cloud has none. The age is in seconds before the cloud's stamp, by a field of a time
-    for each point that drivers are known to give, below 0 after the stamp; 0 where there is none, or none
-    that makes sense.
+    Places are read as by `xyz_from_cloud`; what is no return goes, see `geometry.returns`. Intensity is 0 to
+    1, whatever it counts to (a byte's 255, 16 bits, or 1); NaN where the cloud has none. The age is in
+    seconds before the cloud's stamp, by a field of a time for each point that drivers are known to give,
+    below 0 after the stamp; 0 where there is none, or none that makes sense.
 
     Args:
         message: the cloud.
@@ -226,15 +227,15 @@ def returns_from_cloud(message: PointCloud2, most: int | None = None) -> np.ndar
     full = np.zeros((len(columns["x"]), 5), np.float32)
     for column, name in enumerate("xyz"):
         full[:, column] = columns[name]
-    finite = np.isfinite(full[:, :3]).all(axis=1)
+    known = returned(full)
     if intensity is not None:
         # Of points without a return, it may be anything.
-        full[:, 3] = intensity_shares(np.where(finite, columns[intensity], np.nan))
+        full[:, 3] = intensity_shares(np.where(known, columns[intensity], np.nan))
     else:
         full[:, 3] = np.nan
     if moment is not None:
-        full[:, 4] = _ages(columns[moment], from_stamp(message.header.stamp), finite)
-    return full if finite.all() else full[finite]
+        full[:, 4] = _ages(columns[moment], from_stamp(message.header.stamp), known)
+    return full if known.all() else full[known]
 
 
 def _read(

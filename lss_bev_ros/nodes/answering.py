@@ -98,6 +98,9 @@ class Answering:
         """
         track = None if self.odometry is None else self.odometry.track
         pose = None if self.odometry is None else self.odometry.pose(stamp)
+        if self.odometry is not None and (why := self.odometry.parted()):
+            self._engine.memory.forget(why)  # its maps lie where the car was by other poses
+            pose = self.odometry.pose(stamp)
         moment = Moment(
             stamp,
             frame_set,

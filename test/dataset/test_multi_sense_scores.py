@@ -113,6 +113,10 @@ def test_a_setting_with_lidar_is_none_where_nothing_was_scanned(street, engine, 
     assert set(evaluate_settings(blind, engine, limit=1, settings=settings)) == {"cameras"}
     with pytest.raises(EvaluationError, match="no keyframe has a LiDAR scan"):
         evaluate_settings(blind, engine, limit=1, settings={"LiDAR": SETTINGS["LiDAR"]})
+    lost = evaluate_robustness(
+        blind, judge_of(blind, engine), limit=1, lidar=True, only=lambda each: "lidar" in each.name
+    )
+    assert [row["name"] for row in lost["rows"]] == ["clean"]
 
 
 def test_without_a_sense_the_others_answer_and_without_any_nothing_is_found(engine, frame):
