@@ -136,9 +136,16 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
 
 
 def demo_weights() -> str:
-    """The weights that ship and keep up here with two frames a second: the pruned ones without a GPU."""
+    """The weights that ship and show the most here.
+
+    Those of the multi-sense network, where this installation has them. Without, those that keep up with two
+    frames a second: the pruned ones where there is no GPU.
+    """
+    from ..model.multi_sense_names import BUILTIN, SHIPPED
     from ..runtime.backends import REGISTRY  # loads PyTorch
 
+    if SHIPPED.is_file():
+        return BUILTIN
     return "builtin" if REGISTRY["cuda"].unusable() is None else "builtin-pruned"
 
 
