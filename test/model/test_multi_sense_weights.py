@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,8 +12,9 @@ from safetensors.torch import save_file
 
 from lss_bev_ros.errors import ModelError
 from lss_bev_ros.geometry import BevGrid
-from lss_bev_ros.model import ModelConfig
+from lss_bev_ros.model import ModelConfig, describe_weights, multi_sense_names
 from lss_bev_ros.model.multi_sense import MultiSense
+from lss_bev_ros.model.multi_sense_names import BUILTIN, SHIPPED, multi_sense_path
 from lss_bev_ros.model.multi_sense_weights import load_multi_sense, read_config, write_multi_sense
 from lss_bev_ros.model.senses import SensesConfig
 
@@ -88,6 +90,25 @@ def test_a_header_without_end_is_told(tmp_path):
     save_file({"weight": torch.zeros(1)}, path, {"senses": "[" * 100_000})
     with pytest.raises(ModelError, match=r"deep\.safetensors: .* cannot be read"):
         load_multi_sense(path)
+
+
+def test_the_name_of_those_that_ship_means_their_file(tmp_path, monkeypatch):
+    there = tmp_path / "lss_multi.safetensors"
+    monkeypatch.setattr(multi_sense_names, "SHIPPED", there)
+    with pytest.raises(ModelError, match=r"builtin-multi: this installation lacks .*lss_multi.safetensors"):
+        multi_sense_path(BUILTIN)
+    there.touch()
+    assert multi_sense_path(BUILTIN) == there
+    assert multi_sense_path("own.safetensors") == Path("own.safetensors")
+    assert "synthetic" in describe_weights(BUILTIN)
+    assert "untrained" in describe_weights("multi-seed:0")
+
+
+@pytest.mark.skipif(not SHIPPED.is_file(), reason="an installation may be without them")
+def test_what_ships_has_every_sense_and_head():
+    config = load_multi_sense(multi_sense_path(BUILTIN)).config
+    assert (config.senses, config.heads) == (SensesConfig().senses, SensesConfig().heads)
+    assert SHIPPED.stat().st_size <= 30_000_000
 
 
 def test_the_whole_network_ships_in_thirty_megabytes(tmp_path):

