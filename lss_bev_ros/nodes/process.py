@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
 from ..errors import LssBevError
+from .exit_code import FAILURE, MISTAKE
 
 N = TypeVar("N", bound=Node)
 
@@ -37,7 +39,8 @@ def run(kind: Callable[[], N], args: list[str] | None = None) -> int:
         args: command line, sys.argv when None.
 
     Returns:
-        0, the node's `exit_code`, or 1 where the node could not start.
+        0, the node's `exit_code`, `MISTAKE` where the node could not start, or `FAILURE` where it failed, whose
+        traceback is on stderr.
     """
     node: N | None = None
     started = False
@@ -59,9 +62,12 @@ def run(kind: Callable[[], N], args: list[str] | None = None) -> int:
         if isinstance(error, LssBevError) or not started or rclpy.ok():
             line = _explanation(error)
             if line is None:
-                raise
+                if isinstance(error, ImportError):  # told in one line at exit
+                    raise
+                traceback.print_exc()
+                return FAILURE
             print(f"error: {line}", file=sys.stderr, flush=True)
-            return 1
+            return MISTAKE
     finally:
         interrupt.wanted = False
         if node is not None:
@@ -77,7 +83,7 @@ def guard(node: Node, report: Callable[[str], None]) -> Iterator[None]:
     """Around work on a thread of a node's own, where no caller could see an error.
 
     What the user can mend is reported and the thread goes on. Anything else is our mistake: it ends the node
-    with `exit_code` 1 and is raised, except after the end, when a message that is on its way cannot arrive.
+    with `exit_code` FAILURE and is raised, except after the end, when a message that is on its way cannot arrive.
 
     Args:
         node: whose thread it is.
@@ -89,7 +95,7 @@ def guard(node: Node, report: Callable[[str], None]) -> Iterator[None]:
         report(str(error))
     except Exception:
         if rclpy.ok():
-            node.exit_code = 1
+            node.exit_code = FAILURE
             rclpy.try_shutdown()
             raise
 
