@@ -1,9 +1,9 @@
 """Replay, inference, evaluation and dashboard: `ros2 launch lss_bev_ros demo.launch.py dataroot:=DIR`.
 
-The launch ends with the replay, or with the first node that cannot start; one that is killed or fails is started
-again, see `respawn`. The page is at http://127.0.0.1:8080;
-`dashboard:=false` leaves it out. `rviz:=true` shows it in RViz2. Several run at once in one domain with a
-`namespace`, `port` and `report` each.
+The launch ends with the replay, or with the first node that cannot start; one that is killed or fails is
+started again, see `respawn`. The page is at http://127.0.0.1:8080; `dashboard:=false` leaves it out.
+`rviz:=true` shows it in RViz2. Several run at once in one domain, each with a `namespace`, `port` and
+`report` of its own.
 """
 
 from launch import LaunchContext, LaunchDescription

@@ -158,6 +158,13 @@ class InferenceParameters:
     stale_after: float = parameter(
         2.0, "seconds without a frame set before diagnostics report it", 0.1, 3600.0
     )
+    engine_timeout: float = parameter(
+        15.0,
+        "seconds that a frame may take in the engine before it counts as stuck and the processor's takes its "
+        "place",
+        0.5,
+        3600.0,
+    )
     leave_out_misplaced: bool = parameter(
         True,
         "leave out cameras whose transform cannot belong to a camera on this car; false: only warn",
