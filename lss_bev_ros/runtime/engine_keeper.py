@@ -68,7 +68,7 @@ class EngineKeeper:
         self.engine = make()
 
     def run(self, work: Callable[[Engine], T]) -> T:
-        """Do some work with the engine; where the engine fails, again with another of its kind, then the spare.
+        """Do some work with the engine; where it fails, again with another of its kind, then with the spare.
 
         Raises:
             LssBevError: of the work; the engine is good.

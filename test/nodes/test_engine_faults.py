@@ -110,7 +110,7 @@ def test_frames_go_on_with_another_engine_and_the_diagnostics_say_which(run):
     assert level == DiagnosticStatus.ERROR, "it has only just happened"
     assert "cuda failed (CUDA error: device-side assert triggered)" in line
     assert "torch-cpu runs in its place" in line
-    running.node._problem = ("", -100.0)
+    running.node._problem, running.node._last_set = ("", -100.0), time.monotonic()
     assert running.status()[0] == DiagnosticStatus.WARN, "and it stays so"
 
 
