@@ -215,11 +215,21 @@ class EvaluationParameters:
 class DashboardParameters:
     """Parameters of the dashboard node."""
 
-    host: str = parameter("127.0.0.1", "address to listen on; 0.0.0.0 allows access from other machines")
+    host: str = parameter(
+        "127.0.0.1",
+        "address to listen on; 0.0.0.0 allows access from other machines, to those who have the token",
+    )
     port: int = parameter(8080, "port of the page; 0: any free port", 0, 65535)
     allowed_hosts: list[str] = parameter(
         [""], "host names under which the page may be opened, besides IP addresses and localhost"
     )
+    token_file: str = parameter(
+        "",
+        "file with the token that opens the page; empty: none on this machine alone, and beyond it one that "
+        "is made once and printed at each start",
+    )
+    tls_certificate: str = parameter("", "PEM file of the certificate, to serve by https; empty: http")
+    tls_key: str = parameter("", "PEM file of its key; empty: it is in tls_certificate")
     cameras: list[str] = parameter(list(CAMERA_NAMES), "camera namespaces in display order, three per row")
     image_transport: str = parameter(
         "compressed",

@@ -98,7 +98,7 @@ class StorageOptions:
 
     @property
     def file_size(self) -> int:
-        """Bytes after which a new file is begun, 0 for never; a part of a ring, so that little goes at once."""
+        """Bytes after which a new file is begun, 0 for never; a part of a ring, as it goes by files."""
         if not self.ring or self.max_size or self.max_duration:
             return self.max_size
         return self.max_total // _RING_FILES if self.max_total else _RING_FILE
