@@ -86,6 +86,12 @@ def build_model(weights: str | Path = "seed:0", config: ModelConfig | None = Non
     return model.eval().requires_grad_(False)
 
 
+def checkpoint_file(weights: str | Path) -> Path | None:
+    """The file that `build_model` reads these weights from; None where it draws them from a seed."""
+    spec = str(weights)
+    return None if spec.startswith("seed:") else BUILTIN.get(spec, Path(spec))
+
+
 def describe_weights(weights: str | Path) -> str:
     """Say in a few words which weights those are, for logs and tables."""
     spec = str(weights)

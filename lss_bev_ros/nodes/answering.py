@@ -9,7 +9,7 @@ from rclpy.node import Node
 from tf2_ros import Buffer
 
 from ..errors import RuntimeBackendError, WordsError
-from ..runtime import FrameSet
+from ..runtime import Engine, FrameSet
 from ..runtime.multi_sense.answers import ANSWERS, Answers
 from ..runtime.multi_sense.engine import MultiSenseEngine
 from ..runtime.multi_sense.moment import Moment
@@ -85,6 +85,11 @@ class Answering:
         self._memory_age: float | None = None
         for line in self._lacking:
             node.get_logger().warning(line)
+
+    def use(self, engine: Engine) -> None:
+        """Go on with another engine of the same network, which remembers nothing yet."""
+        assert isinstance(engine, MultiSenseEngine), engine
+        self._engine = engine
 
     def answer(self, stamp: int, frame_set: FrameSet | None) -> Answers:
         """Answer what somebody listens to, and publish all but the vehicles.

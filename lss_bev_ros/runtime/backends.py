@@ -8,8 +8,11 @@ from pathlib import Path
 
 from ..errors import RuntimeBackendError
 from ..geometry import BevGrid
+from ..model import LiftSplatShoot
 from ..model.multi_sense_names import is_multi_sense
-from .cpu.engine import TorchEngine, has_bfloat16
+from ..model.weights import checkpoint_file
+from .cpu.engine import DTYPES, TorchEngine, has_bfloat16
+from .cpu.kept_network import FoldedNetwork, kept
 from .engine import Engine
 from .onnx.session import why_unusable as onnxruntime_missing
 from .options import EngineOptions
@@ -44,7 +47,12 @@ def _make_torch(options: EngineOptions, reason: str) -> Engine:
         raise RuntimeBackendError("precision 'bf16' is emulated on this processor: use 'fp32' or 'auto'")
     else:
         why = f"{precision}: as asked"
-    return TorchEngine(options.model(), options.description, precision, options.threads, f"{reason}; {why}")
+    path = checkpoint_file(options.weights)
+    if path is None:  # of a seed
+        network: LiftSplatShoot | FoldedNetwork = options.model()
+    else:
+        network = kept(path, DTYPES[precision], options.config, options.model)
+    return TorchEngine(network, options.description, precision, options.threads, f"{reason}; {why}")
 
 
 def _make_cuda(options: EngineOptions, reason: str) -> Engine:
