@@ -182,6 +182,7 @@ def test_without_a_motion_plans_are_scored_by_their_cost_alone(network, model, m
 # --- the whole --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(cuda_missing() is None, reason="there is a GPU, on which an engine compares itself")
 @pytest.mark.parametrize("senses", [set(SENSES), {"lidar"}], ids="+".join)
 def test_the_network_is_the_plain_one(network, model, senses):
     from lss_bev_ros.runtime.calibration_tables import CalibrationTables
@@ -296,11 +297,11 @@ def test_only_what_is_asked_for_is_launched_and_it_is_the_same(engine):
     engine.memory.forget("another test")
     (moment,) = moments(1)
     whole = engine.answer(moment, HEADS)
-    alone = engine.answer(moment, ("boxes",))
-    assert alone.segmentation is None
-    np.testing.assert_allclose(alone.boxes.scores, whole.boxes.scores, atol=1e-2)
-    few = engine.network.heads({"boxes"}).launches
-    assert len(few) < len(engine.network.heads(HEADS).launches)
+    assert whole.segmentation is not None
+    assert engine.answer(moment, ("boxes",)).segmentation is None
+    few, every = engine.network.heads({"boxes"}), engine.network.heads(HEADS)
+    assert differences(few.outputs, {"boxes": every.outputs["boxes"]})["boxes"] < 0.01
+    assert len(few.launches) < len(every.launches)
     assert engine.answer(moment, ()).segmentation is None
 
 

@@ -11,7 +11,7 @@ def align_kernel(
     memory,  # (NX, NY, CHANNELS)
     motion,  # (5,) float32: cosine and sine of the car's turn, its way along x and y, age in seconds
     out,  # (NX, NY, CHANNELS), 0 where the memory does not reach
-    ages,  # (NX, NY) float32: the age where it reaches, else 0
+    ages,  # (NX, NY): the age where it reaches, else 0
     x_min,
     y_min,
     resolution,
@@ -36,7 +36,8 @@ def align_kernel(
     along = (cos * x - sin * y + tl.load(motion + 2) - x_min) / resolution
     across = (sin * x + cos * y + tl.load(motion + 3) - y_min) / resolution
     reached = inside & (along >= 0) & (along <= NX) & (across >= 0) & (across <= NY)
-    tl.store(ages + p, tl.where(reached, tl.load(motion + 4), 0.0), mask=inside)
+    age = tl.where(reached, tl.load(motion + 4), 0.0)
+    tl.store(ages + p, age.to(ages.dtype.element_ty), mask=inside)
     top = tl.floor(along - 0.5)
     left = tl.floor(across - 0.5)
     low = along - 0.5 - top

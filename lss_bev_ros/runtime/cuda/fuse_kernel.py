@@ -15,11 +15,11 @@ def fuse_kernel(
     cameras,  # (rows, columns, CHANNELS), as the two others
     lidar,
     memory,
-    ages,  # (rows, columns) float32: the memory's, 0 where it does not reach
+    ages,  # (rows, columns): the memory's, 0 where it does not reach
     camera_weight,  # (9 * CHANNELS, CHANNELS), as the two others
     lidar_weight,
     memory_weight,
-    age_weight,  # (9, CHANNELS) float32
+    age_weight,  # (9, CHANNELS)
     bias,  # (CHANNELS,) float32
     out,  # (rows, columns, CHANNELS)
     remembered,  # (rows, columns, CHANNELS), written with a memory; without one it is `out`
@@ -66,13 +66,16 @@ def fuse_kernel(
         sums = _convolve(
             sums, memory, memory_weight, m, n, row, column, rows, columns, CHANNELS, BLOCK_K, STAGES
         )
-        for tap in tl.static_range(9):
-            down = row + (tap // 3 - 1)
-            right = column + (tap % 3 - 1)
-            there = m_inside & (down >= 0) & (down < rows) & (right >= 0) & (right < columns)
-            age = tl.load(ages + down * columns + right, mask=there, other=0.0)
-            share = tl.load(age_weight + tap * CHANNELS + n, mask=n < CHANNELS, other=0.0)
-            sums += age[:, None] * share[None, :]
+        # The ages are one more input; its nine taps are one step of the product.
+        tap = tl.arange(0, 16)
+        down = (tap // 3 - 1)[None, :]
+        right = (tap % 3 - 1)[None, :]
+        there = (row[:, None] + down >= 0) & (row[:, None] + down < rows) & (tap < 9)[None, :]
+        there = there & (column[:, None] + right >= 0) & (column[:, None] + right < columns)
+        a = tl.load(ages + m[:, None] + down * columns + right, mask=there, other=0.0)
+        b_mask = (tap < 9)[:, None] & (n < CHANNELS)[None, :]
+        b = tl.load(age_weight + tap[:, None] * CHANNELS + n[None, :], mask=b_mask, other=0.0)
+        sums = tl.dot(a, b, sums, input_precision="ieee")
         value = sums / (1.0 + tl.exp(-sums))
         if CAMERAS:
             value += tl.load(cameras + place, mask=mask, other=0.0).to(tl.float32)

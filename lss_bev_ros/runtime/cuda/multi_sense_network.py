@@ -26,11 +26,11 @@ from .planner import Planner
 from .splat_tables import CameraTables, DeviceTables
 from .tiles import power_of_two
 
-POINTS = 32
-"""LiDAR returns that one program takes at a time."""
+PILLARS = (16, 4, 8, None)
+"""LiDAR returns that one program takes at a time, its warps, programs a multiprocessor, registers at most."""
 
-FUSE = (128, 64, 8, 3)
-"""Cells and inputs of one program of the fuser, its warps, and the steps that it loads ahead."""
+FUSE = (128, 64, 8, 3, None)
+"""Cells and inputs of one program of the fuser, its warps, steps that it loads ahead, registers at most."""
 
 ANSWER = (64, 64, 4)
 """Cells and outputs of one program of the heads' last convolution, and its warps."""
@@ -132,7 +132,7 @@ class MultiSenseNetwork:
         cells = config.grid.shape[0] * config.grid.shape[1]
         self._maps = {name: planner.map(*shape, channels) for name in ("cameras", "lidar", "memory")}
         self._memory, self._fused, self._remembered = (planner.map(*shape, channels) for _ in range(3))
-        self._ages = planner.map(cells, dtype=torch.float32)
+        self._ages = planner.map(cells)
         self.cameras, self.lidar = (self._maps[name].tensor[0] for name in ("cameras", "lidar"))
         self.memory = self._memory.tensor[0]
         self.points = planner.map(room, 5, dtype=torch.float32).tensor
@@ -237,10 +237,11 @@ class MultiSenseNetwork:
         assert norm.running_var is not None, "it keeps statistics"
         scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
         highest = planner.map(cells, channels, dtype=torch.int32)
+        taken, warps, programs, registers = PILLARS
         planner.launch(
             "pillars",
             pillar_kernel,
-            (8 * planner.processors,),
+            (programs * planner.processors,),
             operations=18.0 * channels * len(self.points),
             traffic=float(self.points.nbytes + highest.tensor.nbytes),
             # What goes on beside it is no kernel before it.
@@ -259,8 +260,9 @@ class MultiSenseNetwork:
             NY=grid.shape[1],
             CHANNELS=channels,
             BLOCK_C=power_of_two(channels),
-            BLOCK_P=POINTS,
-            num_warps=4,
+            BLOCK_P=taken,
+            num_warps=warps,
+            maxnreg=registers,
         )
         block = 1024
         values = cells * channels
@@ -320,7 +322,7 @@ class MultiSenseNetwork:
             if planner.dtype == torch.float16:
                 own = rounded_taps(own)
             given[name] = planner.constant(own.permute(2, 3, 1, 0).reshape(-1, channels))
-        cells, (block, inputs, warps, stages) = self._fused.pixels, FUSE
+        cells, (block, inputs, warps, stages, registers) = self._fused.pixels, FUSE
         planner.launch(
             "fuser",
             fuse_kernel,
@@ -334,7 +336,7 @@ class MultiSenseNetwork:
             camera_weight=given["cameras"],
             lidar_weight=given["lidar"],
             memory_weight=given["memory"],
-            age_weight=planner.constant(ages, torch.float32),
+            age_weight=planner.constant(ages),
             bias=planner.constant(bias, torch.float32),
             out=self._fused,
             remembered=self._remembered,
@@ -349,6 +351,7 @@ class MultiSenseNetwork:
             BLOCK_K=min(inputs, power_of_two(channels)),
             STAGES=stages,
             num_warps=warps,
+            maxnreg=registers,
         )
         return planner.taken()
 
