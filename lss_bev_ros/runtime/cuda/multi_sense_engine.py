@@ -17,7 +17,7 @@ from ...model.multi_sense import MultiSense, Sensed
 from ..calibration_tables import KEPT
 from ..frame_set import FrameSet, Prediction
 from ..multi_sense.answers import Answers
-from ..multi_sense.engine import MultiSenseEngine
+from ..multi_sense.engine import MultiSenseEngine, Reach
 from ..multi_sense.memory import Memory
 from ..multi_sense.moment import MOST_POINTS, Moment
 from ..stopwatch import Stopwatch
@@ -145,6 +145,8 @@ class CudaMultiSenseEngine(MultiSenseEngine):
 
     def _prepare(self, model: MultiSense, threads: int) -> None:
         self._model = model
+        self._aside = torch.cuda.Stream(self._device)
+        self._uploaded = torch.cuda.Event()
         self._gpu = torch.cuda.get_device_name(self._device)
         self._stream = torch.cuda.Stream(self._device)
         self._host = ThreadPoolExecutor(min(6, os.cpu_count() or 1), thread_name_prefix="decode")
@@ -254,6 +256,7 @@ class CudaMultiSenseEngine(MultiSenseEngine):
     ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         senses = [name for name in self.config.senses if getattr(sensed, name) is not None]
         self._tell(self._recalled if sensed.memory is not None else None, moment)
+        self._uploaded.record()
         self.graph(self._cameras, senses, needed).replay()
         outputs: dict[str, torch.Tensor] = {}
         if needed:
@@ -264,6 +267,14 @@ class CudaMultiSenseEngine(MultiSenseEngine):
             outputs["embedding"] = outputs["embedding"].clone()
         watch.stage("network")
         return outputs, _as_map(self._fused.remembered(senses).clone())
+
+    def _beside(self, reach: Reach) -> tuple[torch.Tensor, torch.Tensor]:
+        """While the network runs: many small operations that would keep it waiting."""
+        self._aside.wait_event(self._uploaded)
+        with torch.cuda.stream(self._aside):
+            found = reach()
+        self._stream.wait_stream(self._aside)
+        return found
 
     def _scores(self, cost: torch.Tensor, moment: Moment) -> torch.Tensor:
         assert self._scored is not None, "there is a cost"

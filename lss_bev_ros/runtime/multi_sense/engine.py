@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
@@ -31,6 +31,11 @@ from .reach import lidar_reach
 MOST_LINE = 0.15
 """Share of a map that can be lines of one cell's width. A network that sees lines everywhere has none, and to
 follow them would take seconds."""
+
+
+Reach = Callable[[], tuple[torch.Tensor, torch.Tensor]]
+"""Tells the cells that a sense reaches now, and those that one does or did when the memory was made: (nx, ny)
+bool, both."""
 
 
 class MultiSenseEngine(Engine):
@@ -82,9 +87,13 @@ class MultiSenseEngine(Engine):
             )
         with torch.inference_mode():
             watch = Stopwatch()
-            cameras, reached = self._see(frame_set, watch)
+            cameras, seen = self._see(frame_set, watch)
             return self._answer(
-                Moment(frame_set.stamp), Sensed(cameras=cameras), reached, ("segmentation",), watch
+                Moment(frame_set.stamp),
+                Sensed(cameras=cameras),
+                lambda: (seen, seen),
+                ("segmentation",),
+                watch,
             ).prediction
 
     def answer(
@@ -105,14 +114,13 @@ class MultiSenseEngine(Engine):
         with torch.inference_mode():
             watch = Stopwatch()
             maps: dict[str, torch.Tensor] = {}
-            reached = torch.zeros(self.grid.shape, dtype=torch.bool, device=self._device)
+            seen = points = None
             problems: dict[str, str] = {}
             fault: ImageError | None = None
             frame_set = moment.cameras
             while "cameras" in used and frame_set is not None and frame_set.images:
                 try:
                     maps["cameras"], seen = self._see(frame_set, watch)
-                    reached |= seen
                     break
                 except ImageError as error:
                     problems[error.camera], fault = str(error), error
@@ -122,7 +130,6 @@ class MultiSenseEngine(Engine):
                 points = self._upload(returns(moment.points))
                 if len(points):
                     maps["lidar"] = self._feel(points)
-                    reached |= lidar_reach(points, self.grid)
                     watch.stage("lidar_encoder")
             memory = self.memory.recall(moment.stamp, moment.pose) if "memory" in used else None
             if not maps and memory is None:
@@ -132,11 +139,17 @@ class MultiSenseEngine(Engine):
                     "nothing was sensed and nothing is remembered: check that the cameras or the LiDAR "
                     "publish"
                 )
-            now = reached
-            if memory is not None:
-                reached = now | self._reached_then(memory)
             sensed = Sensed(**maps, **self._remembered(memory))
-            found = self._answer(moment, sensed, reached, wanted, watch, keep=now if maps else None)
+
+            def reach() -> tuple[torch.Tensor, torch.Tensor]:
+                now = torch.zeros(self.grid.shape, dtype=torch.bool, device=self._device)
+                if seen is not None:
+                    now |= seen
+                if points is not None and len(points):
+                    now |= lidar_reach(points, self.grid)
+                return now, now if memory is None else now | self._reached_then(memory)
+
+            found = self._answer(moment, sensed, reach, wanted, watch, keep=bool(maps))
         names = (*maps, *(("memory",) if memory is not None else ()))
         return replace(
             found, senses=names, problems=problems, memory_age=None if memory is None else memory.age
@@ -271,17 +284,18 @@ class MultiSenseEngine(Engine):
         self,
         moment: Moment,
         sensed: Sensed,
-        reached: torch.Tensor,
+        reach: Reach,
         wanted: Collection[str],
         watch: Stopwatch,
-        keep: torch.Tensor | None = None,
+        keep: bool = False,
     ) -> Answers:
-        """Fuse, remember, and run the heads of what is wanted; `keep` is where was sensed what is kept."""
+        """Fuse, remember if there is something to `keep`, and run the heads of what is wanted."""
         asked = [name for name in ANSWERS if name in wanted and ANSWERS[name] in self.config.heads]
         needed = [name for name in self.config.heads if any(ANSWERS[answer] == name for answer in asked)]
         heads, remembered = self._network(moment, sensed, needed, watch)
-        if keep is not None:
-            self.memory.keep(moment.stamp, moment.pose, remembered, keep)
+        now, reached = self._beside(reach)
+        if keep:
+            self.memory.keep(moment.stamp, moment.pose, remembered, now)
         found: dict[str, object] = {}
         if "segmentation" in needed:
             found["segmentation"] = maps = segmentation.decode(heads["segmentation"], self.grid, reached)
@@ -317,6 +331,10 @@ class MultiSenseEngine(Engine):
                 heads = {name: self._model.heads[name](bev)[0] for name in needed}
                 watch.stage("heads")
         return heads, remembered
+
+    def _beside(self, reach: Reach) -> tuple[torch.Tensor, torch.Tensor]:
+        """What `reach` tells, which needs nothing of the network."""
+        return reach()
 
     def _scores(self, cost: torch.Tensor, moment: Moment) -> torch.Tensor:
         """(templates,) float32 of a plan's cost (1, nx, ny)."""
