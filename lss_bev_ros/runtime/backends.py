@@ -181,16 +181,19 @@ def _make_multi_sense(backend: str, options: EngineOptions) -> Engine:
         )
     reason = f"{device}: {'as asked' if backend != 'auto' else missing or 'the fastest that runs here'}"
     if device == "cuda" and precision == "fp16":
-        from .cuda.engine import can_be_exact
+        from .cuda.splat import has_triton
 
-        try:
+        if not has_triton():
+            reason = f"{reason}; by PyTorch's kernels: Triton is not installed"
+        else:
+            from .cuda.engine import can_be_exact
             from .cuda.multi_sense_engine import CudaMultiSenseEngine
 
             exact = options.precision == "auto" and can_be_exact()
-            return CudaMultiSenseEngine(model, options.description, exact, reason)
-        except (ImportError, RuntimeBackendError) as error:
-            why = "Triton is not installed" if isinstance(error, ImportError) else str(error)
-            reason = f"{reason}; PyTorch's kernels: {why}"
+            try:
+                return CudaMultiSenseEngine(model, options.description, exact, reason)
+            except RuntimeBackendError as error:
+                reason = f"{reason}; by PyTorch's kernels: {error}"
     return MultiSenseEngine(model, options.description, precision, options.threads, reason, device)
 
 

@@ -339,7 +339,7 @@ def test_kernels_that_compute_something_else_are_not_used(monkeypatch):
         CudaMultiSenseEngine(untrained(0), "seed", gpu_jpeg=False)
     with create_engine("auto", "multi-seed:0") as instead:
         assert not isinstance(instead, CudaMultiSenseEngine)
-        assert "PyTorch's kernels: our own kernels do not work" in instead.reason
+        assert "by PyTorch's kernels: our own kernels do not work" in instead.reason
 
 
 @needs_gpu

@@ -26,8 +26,9 @@ from .planner import Planner
 from .splat_tables import CameraTables, DeviceTables
 from .tiles import power_of_two
 
-PILLARS = (16, 4, 8, None)
-"""LiDAR returns that one program takes at a time, its warps, programs a multiprocessor, registers at most."""
+PILLARS = (16, 4, 8, None, False)
+"""LiDAR returns that one program takes at a time, its warps, programs a multiprocessor, registers at most,
+and whether matrix units do the layer."""
 
 FUSE = (128, 64, 8, 3, None)
 """Cells and inputs of one program of the fuser, its warps, steps that it loads ahead, registers at most."""
@@ -237,7 +238,10 @@ class MultiSenseNetwork:
         assert norm.running_var is not None, "it keeps statistics"
         scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
         highest = planner.map(cells, channels, dtype=torch.int32)
-        taken, warps, programs, registers = PILLARS
+        taken, warps, programs, registers, dot = PILLARS
+        matrix = torch.zeros(16, channels)
+        matrix[:9] = (encoder.linear.weight * scale[:, None]).t()
+        matrix[9] = norm.bias - norm.running_mean * scale
         planner.launch(
             "pillars",
             pillar_kernel,
@@ -248,8 +252,7 @@ class MultiSenseNetwork:
             overlap=False,
             points=self.points,
             count=self.count,
-            weight=planner.constant((encoder.linear.weight * scale[:, None]).t(), torch.float32),
-            bias=planner.constant(norm.bias - norm.running_mean * scale, torch.float32),
+            weight=planner.constant(matrix, torch.float32),
             highest=highest,
             x_min=grid.x_min,
             y_min=grid.y_min,
@@ -261,6 +264,7 @@ class MultiSenseNetwork:
             CHANNELS=channels,
             BLOCK_C=power_of_two(channels),
             BLOCK_P=taken,
+            DOT=dot,
             num_warps=warps,
             maxnreg=registers,
         )
