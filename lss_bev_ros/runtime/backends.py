@@ -166,7 +166,7 @@ def create_engine(
 
 
 def _make_multi_sense(backend: str, options: EngineOptions) -> Engine:
-    """The engine of the multi-sense network, which PyTorch runs on the processor and on GPUs."""
+    """The engine of the multi-sense network: our own kernels on a GPU in half precision, else PyTorch."""
     from .multi_sense.engine import MultiSenseEngine
     from .multi_sense.weights import read_multi_sense
 
@@ -188,6 +188,20 @@ def _make_multi_sense(backend: str, options: EngineOptions) -> Engine:
             f"weights {str(options.weights)!r} are of {model.config.model.grid}: leave grid out"
         )
     reason = f"{device}: {'as asked' if backend != 'auto' else missing or 'the fastest that runs here'}"
+    if device == "cuda" and precision == "fp16":
+        from .cuda.splat import has_triton
+
+        if not has_triton():
+            reason = f"{reason}; by PyTorch's kernels: Triton is not installed"
+        else:
+            from .cuda.engine import can_be_exact
+            from .cuda.multi_sense_engine import CudaMultiSenseEngine
+
+            exact = options.precision == "auto" and can_be_exact()
+            try:
+                return CudaMultiSenseEngine(model, options.description, exact, reason)
+            except RuntimeBackendError as error:
+                reason = f"{reason}; by PyTorch's kernels: {error}"
     return MultiSenseEngine(model, options.description, precision, options.threads, reason, device)
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -230,6 +232,27 @@ def test_which_weights_are_of_such_a_network(tmp_path):
         create_engine("torch", "multi-seed:x")
     with pytest.raises(RuntimeBackendError, match="'auto', 'cuda' or 'torch'"):
         create_engine("onnxruntime", "multi-seed:0")
+
+
+def refused(*_):
+    raise RuntimeBackendError("our own kernels do not work here")
+
+
+@pytest.mark.parametrize(
+    ("triton", "reason"),
+    [(True, "cuda: as asked; by PyTorch's kernels: our own kernels do not work here"),
+     (False, "cuda: as asked; by PyTorch's kernels: Triton is not installed")],
+)  # fmt: skip
+def test_a_gpu_that_our_kernels_do_not_work_on_is_run_by_pytorch_s_with_the_reason(
+    triton, reason, monkeypatch
+):
+    monkeypatch.setattr("lss_bev_ros.runtime.backends._cuda_missing", lambda: None)
+    monkeypatch.setattr("lss_bev_ros.runtime.cuda.splat.has_triton", lambda: triton)
+    own = SimpleNamespace(CudaMultiSenseEngine=refused)
+    monkeypatch.setitem(sys.modules, "lss_bev_ros.runtime.cuda.multi_sense_engine", own)
+    monkeypatch.setattr("lss_bev_ros.runtime.multi_sense.engine.MultiSenseEngine", lambda *given: given)
+    _, _, precision, _, why, device = create_engine("cuda", "multi-seed:0")
+    assert (precision, why, device) == ("fp16", reason, "cuda")
 
 
 class TestMemory:
