@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 
 from ...errors import ModelError
-from ...model import build_model
+from ...model import LiftSplatShoot, build_model
 from ...model.heads import PLAN_STEP, PLAN_STEPS, PlanHead
 from ...model.multi_sense import MultiSense
-from ...model.multi_sense_names import BUILTIN, SEED
+from ...model.multi_sense_names import BUILTIN, SEED, is_multi_sense
 from ...model.multi_sense_weights import load_multi_sense
 from ...model.senses import SensesConfig
 
@@ -37,6 +37,15 @@ def read_multi_sense(weights: str | Path) -> MultiSense:
         return untrained(int(number))
     path = SHIPPED if spec == BUILTIN else Path(spec)
     return load_multi_sense(path)
+
+
+def read_network(weights: str | Path) -> LiftSplatShoot | MultiSense:
+    """Make the network of any weights, published or multi-sense, in evaluation mode on the CPU.
+
+    Raises:
+        ModelError: the weights cannot be had.
+    """
+    return read_multi_sense(weights) if is_multi_sense(weights) else build_model(weights)
 
 
 def untrained(seed: int, config: SensesConfig | None = None) -> MultiSense:
