@@ -121,6 +121,15 @@ class PlanHead(_Head):
         self.register_buffer("templates", torch.zeros(TEMPLATES, PLAN_STEPS, 2))
         self.prior = nn.Parameter(torch.zeros(PLAN_STEPS, 2))
 
+    @property
+    def cells(self) -> torch.Tensor:
+        """(1000, 6) int64: the cell x * ny + y that each place of a template lies in, or the nearest one."""
+        grid = self._grid
+        nx, ny = grid.shape
+        x = ((self.templates[..., 0] - grid.x_min) / grid.resolution).long().clamp(0, nx - 1)
+        y = ((self.templates[..., 1] - grid.y_min) / grid.resolution).long().clamp(0, ny - 1)
+        return x * ny + y
+
     def scores(self, cost: torch.Tensor, motion: torch.Tensor | None = None) -> torch.Tensor:
         """How good each template is (paper, equation 2): the softmax over them is the plan's distribution.
 
@@ -131,12 +140,9 @@ class PlanHead(_Head):
         Returns:
             (B, 1000) float32; the larger, the better.
         """
-        grid = self._grid
-        nx, ny = grid.shape
-        x = ((self.templates[..., 0] - grid.x_min) / grid.resolution).long().clamp(0, nx - 1)
-        y = ((self.templates[..., 1] - grid.y_min) / grid.resolution).long().clamp(0, ny - 1)
-        cells = (x * ny + y).flatten().expand(len(cost), -1)
-        scores: torch.Tensor = -cost.float().flatten(1).gather(1, cells).unflatten(1, x.shape).sum(-1)
+        cells = self.cells
+        chosen = cost.float().flatten(1).gather(1, cells.flatten().expand(len(cost), -1))
+        scores: torch.Tensor = -chosen.unflatten(1, cells.shape).sum(-1)
         if motion is None:
             return scores
         known = motion.isfinite().all(1)

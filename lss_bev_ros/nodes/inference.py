@@ -19,7 +19,6 @@ from tf2_ros import Buffer, TransformListener
 
 from .. import messages
 from ..errors import GeometryError, ImageError
-from ..model.multi_sense_names import is_multi_sense
 from ..runtime import FrameSet, Prediction, create_engine
 from ..runtime.camera_clock import CameraFault, summary
 from ..runtime.synchronizer import CameraSet, CameraSynchronizer
@@ -106,7 +105,7 @@ class InferenceNode(Node):
         self._transforms = TransformListener(self._buffer, self)
         self._answering: Answering | None = None
         self._last_images, self._pause = -np.inf, _ALONE
-        if is_multi_sense(self.config.weights):
+        if self._engine.answers_moments:
             # Of messages and modules that the published network does without.
             from ..runtime.multi_sense.engine import MultiSenseEngine
             from .answering import Answering

@@ -13,7 +13,6 @@ import torch
 
 from ...answers import boxes, lanes, plan, segmentation, voxels
 from ...errors import ImageError, RuntimeBackendError
-from ...model.heads import PlanHead
 from ...model.memory import align
 from ...model.multi_sense import MultiSense, Sensed
 from ...model.splat import SplatTable, splat
@@ -52,6 +51,8 @@ class MultiSenseEngine(Engine):
         memory: what it remembers.
     """
 
+    answers_moments = True
+
     def __init__(
         self,
         model: MultiSense,
@@ -61,14 +62,6 @@ class MultiSenseEngine(Engine):
         reason: str = "",
         device: str = "cpu",
     ):
-        known = ("fp32", "bf16") if device == "cpu" else ("fp32", "fp16")
-        if precision not in known:
-            raise RuntimeBackendError(
-                f"precision {precision!r} is none of the multi-sense network on {device}: use "
-                f"{' or '.join(known)}"
-            )
-        if threads:
-            torch.set_num_threads(threads)
         self.config = model.config
         self.grid = model.config.model.grid
         self.weights = weights
@@ -76,21 +69,10 @@ class MultiSenseEngine(Engine):
         self.reason = reason
         self.memory = MemoryKeeper()
         self._device = torch.device(device)
-        self._half = torch.bfloat16 if precision == "bf16" else torch.float16
         self._precision = precision
-        self._folded: FoldedCameraEncoder | None = None
-        self._folded_bev: FoldedBevEncoder | None = None
-        if "cameras" in self.config.senses:
-            self._input = NetworkInput(self.config.model, threads=threads or min(6, os.cpu_count() or 1))
-        if device == "cpu":
-            with torch.inference_mode():
-                self._folded_bev = FoldedBevEncoder(model.bevencode, self.config.model, DTYPES[precision])
-                if "cameras" in self.config.senses:
-                    self._folded = FoldedCameraEncoder(model.camencode, self.config.model, DTYPES[precision])
-        self._model = model.to(self._device)
-        self._model = self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._calibrations = CalibrationCache(self.config.model)
-        self._splats: OrderedDict[str, tuple[SplatTable, torch.Tensor]] = OrderedDict()
+        self._templates = None if model.plan is None else model.plan.templates.to(self._device)
+        self._prepare(model, threads)
         self._warm_up()
 
     def infer(self, frame_set: FrameSet) -> Prediction:
@@ -139,7 +121,7 @@ class MultiSenseEngine(Engine):
                     left = {name: each for name, each in frame_set.images.items() if name != error.camera}
                     frame_set = FrameSet(frame_set.stamp, frame_set.rig, left)
             if "lidar" in used and moment.points is not None:
-                points = torch.from_numpy(returns(moment.points)).to(self._device)
+                points = self._upload(returns(moment.points))
                 if len(points):
                     maps["lidar"] = self._feel(points)
                     reached |= lidar_reach(points, self.grid)
@@ -174,6 +156,31 @@ class MultiSenseEngine(Engine):
         self._splats.clear()
 
     # -- senses ---------------------------------------------------------------------------------------
+
+    def _prepare(self, model: MultiSense, threads: int) -> None:
+        """Make ready what runs the network."""
+        precision, device = self._precision, self._device
+        known = ("fp32", "bf16") if device.type == "cpu" else ("fp32", "fp16")
+        if precision not in known:
+            raise RuntimeBackendError(
+                f"precision {precision!r} is none of the multi-sense network on {device}: use "
+                f"{' or '.join(known)}"
+            )
+        if threads:
+            torch.set_num_threads(threads)
+        self._half = torch.bfloat16 if precision == "bf16" else torch.float16
+        self._folded: FoldedCameraEncoder | None = None
+        self._folded_bev: FoldedBevEncoder | None = None
+        if "cameras" in self.config.senses:
+            self._input = NetworkInput(self.config.model, threads=threads or min(6, os.cpu_count() or 1))
+        if device.type == "cpu":
+            with torch.inference_mode():
+                self._folded_bev = FoldedBevEncoder(model.bevencode, self.config.model, DTYPES[precision])
+                if "cameras" in self.config.senses:
+                    self._folded = FoldedCameraEncoder(model.camencode, self.config.model, DTYPES[precision])
+        self._model = model.to(device)
+        self._model = self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._splats: OrderedDict[str, tuple[SplatTable, torch.Tensor]] = OrderedDict()
 
     def _see(self, frame_set: FrameSet, watch: Stopwatch) -> tuple[torch.Tensor, torch.Tensor]:
         """Camera features (1, C, nx, ny), and (nx, ny) bool where a camera sees."""
@@ -229,6 +236,10 @@ class MultiSenseEngine(Engine):
         self._splats.move_to_end(key)
         return self._splats[key]
 
+    def _upload(self, points: np.ndarray) -> torch.Tensor:
+        """LiDAR returns (N, 5) on the device."""
+        return torch.from_numpy(points).to(self._device)
+
     def _feel(self, points: torch.Tensor) -> torch.Tensor:
         """LiDAR features (1, C, nx, ny)."""
         sample = torch.zeros(len(points), dtype=torch.int64, device=self._device)
@@ -270,17 +281,9 @@ class MultiSenseEngine(Engine):
         """Fuse, remember, and run the heads of what is wanted; `keep` is where was sensed what is kept."""
         asked = [name for name in ANSWERS if name in wanted and ANSWERS[name] in self.config.heads]
         needed = [name for name in self.config.heads if any(ANSWERS[answer] == name for answer in asked)]
-        with self._autocast():
-            fused, remembered = self._model.fused(sensed)
-            if keep is not None:
-                self.memory.keep(moment.stamp, moment.pose, remembered, keep)
-            watch.stage("fuse")
-            heads: dict[str, torch.Tensor] = {}
-            if needed:
-                bev = self._encode(fused.contiguous(memory_format=torch.channels_last))
-                watch.stage("bev_encoder")
-                heads = {name: self._model.heads[name](bev)[0] for name in needed}
-                watch.stage("heads")
+        heads, remembered = self._network(moment, sensed, needed, watch)
+        if keep is not None:
+            self.memory.keep(moment.stamp, moment.pose, remembered, keep)
         found: dict[str, object] = {}
         if "segmentation" in needed:
             found["segmentation"] = maps = segmentation.decode(heads["segmentation"], self.grid, reached)
@@ -293,15 +296,35 @@ class MultiSenseEngine(Engine):
         if "embedding" in asked:
             found["embedding"] = heads["embedding"].float()
         if "plan" in asked:
-            head = self._model.heads["plan"]
-            assert isinstance(head, PlanHead), head
-            scores = head.scores(heads["plan"][None], self._motion(moment))[0]
+            assert self._templates is not None, "there is a cost"
+            scores = self._scores(heads["plan"], moment)
             found["plan"] = plan.decode(
-                heads["plan"], scores, head.templates, self.grid, whole=TEMPLATES in wanted
+                heads["plan"], scores, self._templates, self.grid, whole=TEMPLATES in wanted
             )
         where = reached.cpu().numpy()
         watch.stage("postprocess")
         return Answers(moment.stamp, self.grid, (), where, timings=watch.timings(), **found)  # type: ignore[arg-type]
+
+    def _network(
+        self, moment: Moment, sensed: Sensed, needed: Collection[str], watch: Stopwatch
+    ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """What each head that is needed gives, without the batch's axis, and what is to be remembered."""
+        with self._autocast():
+            fused, remembered = self._model.fused(sensed)
+            watch.stage("fuse")
+            heads: dict[str, torch.Tensor] = {}
+            if needed:
+                bev = self._encode(fused.contiguous(memory_format=torch.channels_last))
+                watch.stage("bev_encoder")
+                heads = {name: self._model.heads[name](bev)[0] for name in needed}
+                watch.stage("heads")
+        return heads, remembered
+
+    def _scores(self, cost: torch.Tensor, moment: Moment) -> torch.Tensor:
+        """(templates,) float32 of a plan's cost (1, nx, ny)."""
+        head = self._model.plan
+        assert head is not None, "there is a cost"
+        return head.scores(cost[None], self._motion(moment))[0]
 
     def _encode(self, fused: torch.Tensor) -> torch.Tensor:
         """What the heads read of (1, C, nx, ny), channels last."""
