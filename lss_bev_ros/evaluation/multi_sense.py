@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -178,23 +178,14 @@ def evaluate_settings(
     prompter = Prompter(vocabulary.prompts) if vocabulary.prompts else None
     askers = {name: Asker(engine, senses, prompter=prompter) for name, senses in used.items()}
     scores = {name: AnswersScore(grid, vocabulary.unknown_prompts) for name in used}
-    done = read = 0
-    for name in names:
-        keyframes = list(reader.keyframes(name))
-        scene = SceneTruth(keyframes, grid, prompts=vocabulary.prompts, ranks=vocabulary.ranks)
-        for place, keyframe in enumerate(scene.keyframes[: total - done]):
-            try:
-                frame = sensed(keyframe, scene.twist(place), lidar=True)
-                known = scene[place]
-            except (DatasetError, PictureError):
-                frame = None
-            if frame is not None:
-                read += 1
-                for setting, ask in askers.items():
-                    scores[setting].update(ask(frame), known)
-            done += 1
-            if progress:
-                progress(done, total)
+    read = 0
+    for done, pair in enumerate(known_frames(reader, grid, names, total, vocabulary), 1):
+        if pair is not None:
+            read += 1
+            for setting, ask in askers.items():
+                scores[setting].update(ask(pair[0]), pair[1])
+        if progress:
+            progress(done, total)
     if not read:
         raise EvaluationError(
             f"{reader.dataroot}: no keyframe of {', '.join(names) or 'no scene'} can be read; "
@@ -202,6 +193,37 @@ def evaluate_settings(
         )
     understood = {f"prompts.{name}": value for name, value in vocabulary.understood.items()}
     return {name: score.running | understood for name, score in scores.items()}
+
+
+def known_frames(
+    reader: NuScenesReader,
+    grid: VoxelGrid,
+    scenes: Sequence[str],
+    limit: int,
+    vocabulary: Vocabulary | None = None,
+) -> Iterator[tuple[SensedFrame, FrameTruth] | None]:
+    """Keyframes with what is known of them, scene after scene.
+
+    Args:
+        reader: the data set.
+        grid: of the voxels.
+        scenes: names.
+        limit: keyframes in all, the first ones.
+        vocabulary: what is asked for in words.
+
+    Yields:
+        What was sensed, and the truth; None for a keyframe that cannot be read.
+    """
+    vocabulary, left = vocabulary or Vocabulary({}), limit
+    for name in scenes:
+        keyframes = list(reader.keyframes(name))
+        scene = SceneTruth(keyframes, grid, prompts=vocabulary.prompts, ranks=vocabulary.ranks)
+        for place, keyframe in enumerate(scene.keyframes[:left]):
+            left -= 1
+            try:
+                yield sensed(keyframe, scene.twist(place), lidar=True), scene[place]
+            except (DatasetError, PictureError):
+                yield None
 
 
 def judge_of(reader: NuScenesReader, engine: MultiSenseEngine) -> Callable[[], AnswersJudge]:

@@ -53,9 +53,8 @@ def file(model, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def engines(model, file):
-    with MultiSenseEngine(untrained(1, SMALL), "seed 1") as torch_engine:
-        with create_engine(weights=file) as onnx_engine:
-            yield torch_engine, onnx_engine
+    with MultiSenseEngine(untrained(1, SMALL), "seed 1") as ours, create_engine(weights=file) as theirs:
+        yield ours, theirs
 
 
 @pytest.fixture

@@ -49,7 +49,11 @@ class MultiSenseEngine(Engine):
     Attributes:
         config: of the network.
         memory: what it remembers.
+        raw: what each head that ran gave of the last moment, without the batch's axis, and `remembered`; the
+            next moment may write over it.
     """
+
+    raw: dict[str, torch.Tensor]
 
     answers_moments = True
 
@@ -282,6 +286,7 @@ class MultiSenseEngine(Engine):
         asked = [name for name in ANSWERS if name in wanted and ANSWERS[name] in self.config.heads]
         needed = [name for name in self.config.heads if any(ANSWERS[answer] == name for answer in asked)]
         heads, remembered = self._network(moment, sensed, needed, watch)
+        self.raw = {**heads, "remembered": remembered}
         if keep is not None:
             self.memory.keep(moment.stamp, moment.pose, remembered, keep)
         found: dict[str, object] = {}
