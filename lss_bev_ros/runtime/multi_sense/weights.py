@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ...errors import ModelError
+from ...errors import LssBevError, ModelError
 from ...model import LiftSplatShoot, build_model
 from ...model.heads import PLAN_STEP, PLAN_STEPS, PlanHead
 from ...model.multi_sense import MultiSense
@@ -46,6 +46,21 @@ def read_network(weights: str | Path) -> LiftSplatShoot | MultiSense:
         ModelError: the weights cannot be had.
     """
     return read_multi_sense(weights) if is_multi_sense(weights) else build_model(weights)
+
+
+def means_multi_sense(weights: str | Path) -> bool:
+    """Whether weights, or an exported file, are a multi-sense network's; of what is no such file, no."""
+    path = Path(weights)
+    if path.suffix != ".onnx" or not path.is_file():
+        return is_multi_sense(weights)
+    from ..onnx.description import OnnxDescription
+    from ..onnx.session import OnnxSession
+
+    try:
+        session = OnnxSession(path)
+        return OnnxDescription.read(session.metadata, str(path)).senses is not None
+    except LssBevError:
+        return False  # whoever runs it says what is wrong with it
 
 
 def untrained(seed: int, config: SensesConfig | None = None) -> MultiSense:

@@ -52,6 +52,8 @@ class OnnxMultiSenseEngine(MultiSenseEngine):
         RuntimeBackendError: the file is one part alone, or of the published network.
     """
 
+    whole = True
+
     def __init__(
         self, session: OnnxSession, description: OnnxDescription, threads: int = 0, reason: str = ""
     ):
