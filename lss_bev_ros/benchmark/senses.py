@@ -185,7 +185,7 @@ def _moments(dataroot: Path, count: int) -> list[Moment]:
 def _remembering(engine: MultiSenseEngine, recorded: Sequence[Moment]) -> list[_Known]:
     """Each moment but the first with a memory of the one before; that one alone where there is no other."""
     found = []
-    for before, moment in zip(recorded, recorded[1:], strict=False):
+    for before, moment in pairwise(recorded):
         engine.memory = MemoryKeeper()
         engine.answer(before, ())
         found.append(_Known(moment, engine.memory))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 import numpy as np
 import torch
@@ -48,11 +48,15 @@ class OnnxMultiSenseEngine(MultiSenseEngine):
         threads: for decoding; 0 for as many as there are cameras.
         reason: why this engine was chosen.
 
+    Attributes:
+        fed: what the file was given of the last moment, by the names of its inputs.
+
     Raises:
         RuntimeBackendError: the file is one part alone, or of the published network.
     """
 
     whole = True
+    fed: dict[str, np.ndarray]
 
     def __init__(
         self, session: OnnxSession, description: OnnxDescription, threads: int = 0, reason: str = ""
@@ -105,10 +109,6 @@ class OnnxMultiSenseEngine(MultiSenseEngine):
             fed["age"] = sensed.age.numpy()
         return {name: fed[name].astype(dtype, copy=False) for name, dtype in self._session.dtypes.items()}
 
-    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The file's outputs by name, with the batch's axis, of what `inputs` gave."""
-        return self._session.run(inputs)
-
     def close(self) -> None:
         """See `Engine.close`."""
         if self._feeder is not None:
@@ -131,7 +131,8 @@ class OnnxMultiSenseEngine(MultiSenseEngine):
     def _network(
         self, moment: Moment, sensed: Sensed, needed: Collection[str], watch: Stopwatch
     ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        found = {name: torch.from_numpy(value) for name, value in self.run(self.inputs(sensed)).items()}
+        self.fed = self.inputs(sensed)
+        found = {name: torch.from_numpy(value) for name, value in self._session.run(self.fed).items()}
         watch.stage("network")
         # Without memory among its senses the file tells none.
         remembered = found.get("remembered", _THERE)
@@ -142,7 +143,7 @@ class OnnxMultiSenseEngine(MultiSenseEngine):
         return self._plan.scores(cost[None], self._motion(moment))[0]
 
     def _warm_up(self) -> None:
-        self.run({name: self._nothing[name] for name in self._session.dtypes})
+        self._session.run(self._nothing)
 
     def _empty(self) -> dict[str, np.ndarray]:
         """Inputs of every sense that say nothing, each in the file's type."""
