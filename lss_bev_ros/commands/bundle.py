@@ -36,9 +36,10 @@ def create(
     import tempfile
 
     from ..demo.scene import synthetic_scene
-    from ..deploy.bundle import create_bundle, recorded_moments
+    from ..deploy.bundle import create_bundle
     from ..deploy.export import export_network, file_name
     from ..evaluation.frames import dataset_frames
+    from ..evaluation.moments import recorded_moments
     from ..model.multi_sense_names import is_multi_sense
     from ..runtime.multi_sense.weights import read_network
 

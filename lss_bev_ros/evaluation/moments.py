@@ -87,7 +87,9 @@ def recorded_moments(dataroot: Path, count: int) -> RecordedMoments:
     for scene in reader.scenes:
         annotated = reader.annotated(scene)
         for keyframe, moment in moments(reader.keyframes(scene)):
-            if moment.cameras is None or len(found) >= count:
+            if len(found) >= count:
+                break
+            if moment.cameras is None:
                 continue
             found.append(moment)
             if annotated:

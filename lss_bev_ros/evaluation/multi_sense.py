@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ from .truth import SceneTruth
 if TYPE_CHECKING:
     from ..runtime.multi_sense.answers import Answers
     from ..runtime.multi_sense.engine import MultiSenseEngine
+    from ..runtime.multi_sense.moment import Moment
 
 SETTINGS: dict[str, tuple[str, ...]] = {
     "cameras": ("cameras",),
@@ -224,6 +226,27 @@ def known_frames(
                 yield sensed(keyframe, scene.twist(place), lidar=True), scene[place]
             except (DatasetError, PictureError):
                 yield None
+
+
+def annotated_moments(
+    dataroot: Path, engine: MultiSenseEngine, count: int
+) -> list[tuple[Moment, FrameTruth]]:
+    """Keyframes of all scenes alike, the first ones of each, as an engine takes them, with their truth.
+
+    Raises:
+        DatasetError: the data set is missing or damaged, or no keyframe of it can be read.
+    """
+    from .moments import moment_of  # with it comes torch
+
+    reader, found = NuScenesReader(dataroot, version=""), []
+    each = -(-count // max(1, len(reader.scenes)))
+    for scene in reader.scenes:
+        for pair in known_frames(reader, voxel_grid(engine), [scene], min(each, count - len(found))):
+            if pair is not None:
+                found.append((moment_of(pair[0]), pair[1]))
+    if not found:
+        raise DatasetError(f"no keyframe of {dataroot} can be read: `lss-bev evaluate` says why")
+    return found
 
 
 def judge_of(reader: NuScenesReader, engine: MultiSenseEngine) -> Callable[[], AnswersJudge]:

@@ -37,6 +37,10 @@ SMALL = SensesConfig(
 )
 
 
+def cloud(draw, count):
+    return np.column_stack([draw.uniform(-15, 15, (count, 2)), draw.random((count, 2))])
+
+
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
     from lss_bev_ros.deploy.export import export_network
@@ -57,7 +61,9 @@ def bundle(tmp_path_factory):
         Moment(
             index * 500_000_000,
             frame,
-            np.column_stack([draw.uniform(-15, 15, (800 + 90 * index, 2)), draw.random((800 + 90 * index, 2))]),
+            np.column_stack(
+                [draw.uniform(-15, 15, (800 + 90 * index, 2)), draw.random((800 + 90 * index, 2))]
+            ),
             Pose.from_yaw(0.02 * index, (float(index), 0.0, 0.0)),
         )
         for index in range(3)

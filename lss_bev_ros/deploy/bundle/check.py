@@ -26,8 +26,8 @@ class DeviceResult:
         precision: fp32, fp16 or int8.
         refused: why it did not run there, or empty; then everything below is NaN.
         runtime: library, version and provider or GPU.
-        heads: by the output's name the difference of the device's to PyTorch's in fp32 at home; of voxels that
-            of their classes.
+        heads: by the output's name the difference of the device's to PyTorch's in fp32 at home; of voxels
+            that of their classes.
         agreement: share of visible cells on the same side of one half.
         iou: against annotations, NaN where there are none.
         home_iou: of PyTorch in fp32 on the same frames.

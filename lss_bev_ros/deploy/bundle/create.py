@@ -17,6 +17,7 @@ from ... import __version__, errors
 from ... import files as whole_files
 from ...errors import DeployError
 from ...evaluation.frames import BenchmarkFrames
+from ...evaluation.moments import RecordedMoments
 from ...geometry import Rig
 from ...model import IMAGE_MEAN, IMAGE_STD, LiftSplatShoot, ModelConfig, build_model, describe_weights
 from ...runtime.calibration_tables import CalibrationCache
@@ -27,7 +28,7 @@ from ...runtime.preprocess import NetworkInput
 from ...runtime.segment_tables import SegmentSizes, SegmentTables
 from ...runtime.tensorrt import builder
 from .contents import BundledModel, add_images, frame_entry, packed
-from .moments import RecordedMoments, add_moments
+from .moments import add_moments
 from .runner.archive import FORMAT, MANIFEST, VERSION
 
 RUNNER = Path(__file__).with_name("runner")
@@ -77,7 +78,7 @@ def create_bundle(
         raise DeployError(f"two models have the same file name among {', '.join(names)}")
     if isinstance(frames, RecordedMoments) != any(model.description.senses for model in opened):
         raise DeployError(
-            "a bundle is of the published network or of the multi-sense one: give models of one"
+            "a bundle is of the published network or of the multi-sense one: name its --weights"
         )
     files: dict[str, bytes] = {f"models/{model.name}.onnx": model.content for model in opened}
     files["__main__.py"] = MAIN.encode()

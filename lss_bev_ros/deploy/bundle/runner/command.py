@@ -178,7 +178,7 @@ def _measure(
             from .tensorrt_session import TensorRtSession
 
             session: TensorRtSession | OnnxRuntimeSession = TensorRtSession(
-                model["name"], content, model["precision"], options, _shapes(model, frames)
+                model["name"], content, model["precision"], options, shapes=_shapes(model, frames)
             )
         else:
             from .onnxruntime_session import OnnxRuntimeSession

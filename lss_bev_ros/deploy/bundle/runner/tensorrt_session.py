@@ -25,9 +25,9 @@ class TensorRtSession:
         model: the ONNX file.
         precision: `fp32`, `fp16` or `int8`.
         options: `dla`, `workspace` and `engines` of the command line.
-        shapes: smallest, usual and largest shape of each input with free sizes.
         memory: of the GPU; None for that of the CUDA runtime.
         trt: the module tensorrt; None imports it.
+        shapes: smallest, usual and largest shape of each input with free sizes.
 
     Attributes:
         name: library and version.
@@ -39,9 +39,9 @@ class TensorRtSession:
         model: bytes,
         precision: str,
         options: argparse.Namespace,
-        shapes: dict[str, list[list[int]]] | None = None,
         memory: CudaMemory | None = None,
         trt: Any = None,
+        shapes: dict[str, list[list[int]]] | None = None,
     ) -> None:
         # It lies beside this file in a bundle alone.
         from . import builder  # type: ignore[attr-defined]
