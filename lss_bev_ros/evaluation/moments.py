@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from ..dataset import Keyframe
-from ..geometry import Pose
+from ..dataset import Keyframe, NuScenesReader
+from ..errors import DatasetError
+from ..geometry import BevGrid, Pose, vehicle_raster
 from ..geometry.intensity import intensity_shares
 from ..geometry.returns import returned
 from ..runtime import FrameSet
@@ -51,6 +54,53 @@ def moments(keyframes: Iterable[Keyframe]) -> Iterator[tuple[Keyframe, Moment]]:
                 track.motion(keyframe.stamp),
             ),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedMoments:
+    """Moments of one scene, in their order.
+
+    Attributes:
+        source: where they come from, in a few words.
+        moments: with cameras.
+        truth: (nx, ny) bool, annotated vehicles over the published grid, for each; or nothing.
+    """
+
+    source: str
+    moments: Sequence[Moment]
+    truth: Sequence[np.ndarray] = ()
+
+    @property
+    def sets(self) -> list[FrameSet]:
+        """The cameras' part of each moment."""
+        return [moment.cameras for moment in self.moments if moment.cameras is not None]
+
+
+def recorded_moments(dataroot: Path, count: int) -> RecordedMoments:
+    """The first keyframes of a data set that have all their cameras.
+
+    Raises:
+        DatasetError: it is missing, damaged, or has no such keyframe.
+    """
+    reader = NuScenesReader(dataroot, version="")
+    found: list[Moment] = []
+    truth = []
+    for scene in reader.scenes:
+        annotated = reader.annotated(scene)
+        for keyframe, moment in moments(reader.keyframes(scene)):
+            if len(found) >= count:
+                break
+            if moment.cameras is None:
+                continue
+            found.append(moment)
+            if annotated:
+                truth.append(vehicle_raster(keyframe.boxes, BevGrid()))
+        if len(found) >= count:
+            break
+    if not found:
+        raise DatasetError(f"{dataroot} has no keyframe: make one with `lss-bev synthesize {dataroot}`")
+    source = f"the first {len(found)} keyframes of {Path(dataroot).name}"
+    return RecordedMoments(source, found, truth if len(truth) == len(found) else ())
 
 
 def moment_of(frame: SensedFrame) -> Moment:

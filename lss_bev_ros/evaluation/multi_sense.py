@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ from .truth import SceneTruth
 if TYPE_CHECKING:
     from ..runtime.multi_sense.answers import Answers
     from ..runtime.multi_sense.engine import MultiSenseEngine
+    from ..runtime.multi_sense.moment import Moment
 
 SETTINGS: dict[str, tuple[str, ...]] = {
     "cameras": ("cameras",),
@@ -259,25 +261,75 @@ def score_settings(
     prompter = Prompter(vocabulary.prompts) if vocabulary.prompts else None
     askers = {name: Asker(engine, senses, prompter=prompter) for name, senses in used.items()}
     found = SettingsScore(used, {name: AnswersScore(grid, vocabulary.unknown_prompts) for name in used})
-    done = 0
-    for name in names:
+    for done, pair in enumerate(known_frames(reader, grid, names, total, vocabulary, told), 1):
+        if isinstance(pair, str):
+            found.fault = pair
+            told(pair)
+        else:
+            frame, known = pair
+            found.read += 1
+            found.scans += frame.points is not None
+            for setting, ask in askers.items():
+                found.scores[setting].update(ask(frame), known)
+        if progress:
+            progress(done, total)
+    return found
+
+
+def known_frames(
+    reader: NuScenesReader,
+    grid: VoxelGrid,
+    scenes: Sequence[str],
+    limit: int,
+    vocabulary: Vocabulary | None = None,
+    told: Callable[[str], None] | None = None,
+) -> Iterator[tuple[SensedFrame, FrameTruth] | str]:
+    """Keyframes with what is known of them, scene after scene.
+
+    Args:
+        reader: the data set.
+        grid: of the voxels.
+        scenes: names.
+        limit: keyframes in all, the first ones.
+        vocabulary: what is asked for in words.
+        told: as in `SceneTruth`.
+
+    Yields:
+        What was sensed, and the truth; of a keyframe that is left out since an image or its scan cannot be
+        read, one line that says so.
+    """
+    vocabulary, left = vocabulary or Vocabulary({}), limit
+    for name in scenes:
         keyframes = list(reader.keyframes(name))
         scene = SceneTruth(keyframes, grid, prompts=vocabulary.prompts, ranks=vocabulary.ranks, told=told)
-        for place, keyframe in enumerate(scene.keyframes[: total - done]):
+        for place, keyframe in enumerate(scene.keyframes[:left]):
+            left -= 1
             try:
                 frame = sensed(keyframe, scene.twist(place), lidar=True)
             except (DatasetError, PictureError) as error:
-                found.fault = f"{name}: keyframe {keyframe.token} is left out: {error}"
-                told(found.fault)
+                yield f"{name}: keyframe {keyframe.token} is left out: {error}"
             else:
-                known = scene[place]
-                found.read += 1
-                found.scans += frame.points is not None
-                for setting, ask in askers.items():
-                    found.scores[setting].update(ask(frame), known)
-            done += 1
-            if progress:
-                progress(done, total)
+                yield frame, scene[place]
+
+
+def annotated_moments(
+    dataroot: Path, engine: MultiSenseEngine, count: int
+) -> list[tuple[Moment, FrameTruth]]:
+    """Keyframes of all scenes alike, the first ones of each, as an engine takes them, with their truth.
+
+    Raises:
+        DatasetError: the data set is missing or damaged, or no keyframe of it can be read.
+    """
+    from .moments import moment_of  # with it comes torch
+
+    reader, found = NuScenesReader(dataroot, version=""), []
+    each = -(-count // max(1, len(reader.scenes)))
+    for scene in reader.scenes:
+        for pair in known_frames(reader, voxel_grid(engine), [scene], min(each, count - len(found))):
+            if not isinstance(pair, str):
+                found.append((moment_of(pair[0]), pair[1]))
+    if not found:
+        raise DatasetError(f"no keyframe of {dataroot} can be read: `lss-bev evaluate` says why")
     return found
 
 

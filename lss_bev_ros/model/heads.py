@@ -73,16 +73,20 @@ class BoxesHead(_Head):
 
 
 class OccupancyHead(_Head):
-    """(B, heights, 18, nx, ny) logits of `OCCUPIED` and free: channels to height (Yu et al., "FlashOcc")."""
+    """(B, heights, 18, nx, ny) logits of `OCCUPIED` and free: channels to height (Yu et al., "FlashOcc").
+
+    Attributes:
+        shape: heights and classes.
+    """
 
     def __init__(self, inputs: int, config: SensesConfig):
         self_classes = len(OCCUPIED) + 1
         super().__init__(inputs, 128, config.heights * self_classes)
-        self._shape = (config.heights, self_classes)
+        self.shape = (config.heights, self_classes)
 
     def forward(self, bev: torch.Tensor) -> torch.Tensor:
         """(B, inputs, nx, ny) to (B, heights, 18, nx, ny); the lowest layer first, free the last class."""
-        logits: torch.Tensor = super().forward(bev).unflatten(1, self._shape)
+        logits: torch.Tensor = super().forward(bev).unflatten(1, self.shape)
         return logits
 
 

@@ -105,11 +105,15 @@ def read_config(path: Path) -> SensesConfig | None:
 
 def config_of(values: Mapping[str, Any]) -> SensesConfig:
     """The configuration from what `asdict` made of one, through JSON or not."""
-    model = dict(values["model"])
-    widths = {name: _tupled(value) for name, value in model["widths"].items()}
-    model |= {"grid": BevGrid(**model["grid"]), "widths": Widths(**widths)}
     rest = {name: _tupled(value) for name, value in values.items() if name != "model"}
-    return SensesConfig(model=ModelConfig(**model), **rest)
+    return SensesConfig(model=model_config_of(values["model"]), **rest)
+
+
+def model_config_of(values: Mapping[str, Any]) -> ModelConfig:
+    """A published network's configuration, likewise."""
+    rest = dict(values)
+    widths = Widths(**{name: _tupled(value) for name, value in rest.pop("widths").items()})
+    return ModelConfig(grid=BevGrid(**rest.pop("grid")), widths=widths, **rest)
 
 
 def _tupled(value: Any) -> Any:

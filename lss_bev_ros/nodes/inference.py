@@ -117,12 +117,11 @@ class InferenceNode(Node):
         # Before the engine: the middleware brings publishers and subscribers together while it is made.
         if not self.config.senses or "cameras" in self.config.senses:
             self._subscribe()
-        from ..model.multi_sense_names import is_multi_sense  # brings PyTorch
         from ..runtime.engine_keeper import EngineKeeper
 
         self._keeper = EngineKeeper(self._make_engine, self._make_spare_engine, self._on_other_engine)
         self.get_logger().info(f"{self._engine.name}: {self._engine.reason}; weights: {self._engine.weights}")
-        if is_multi_sense(self.config.weights):
+        if self._engine.answers_moments:
             # Of messages and modules that the published network does without.
             from ..runtime.multi_sense.engine import MultiSenseEngine
             from .answering import Answering

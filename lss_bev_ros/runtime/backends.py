@@ -170,10 +170,12 @@ def _make_multi_sense(backend: str, options: EngineOptions) -> Engine:
     from .multi_sense.engine import MultiSenseEngine
     from .multi_sense.weights import read_multi_sense
 
+    if backend == "onnxruntime":
+        return _make_onnxruntime(options, f"{backend} as asked")
     if backend not in ("auto", "cuda", "torch"):
         raise RuntimeBackendError(
             f"backend {backend!r} runs no multi-sense network such as {str(options.weights)!r}: use 'auto', "
-            f"'cuda' or 'torch'"
+            f"'cuda', 'torch' or 'onnxruntime'"
         )
     missing = _cuda_missing() if backend != "torch" else "not asked for"
     if backend == "cuda" and missing is not None:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -54,7 +55,15 @@ class MultiSenseEngine(Engine):
     Attributes:
         config: of the network.
         memory: what it remembers.
+        raw: what each head that ran gave of the last moment, without the batch's axis, and `remembered`; the
+            next moment may write over it.
+        whole: whether the network runs in one piece, so that there are no `parts` to measure.
     """
+
+    raw: dict[str, torch.Tensor]
+
+    answers_moments = True
+    whole = False
 
     def __init__(
         self,
@@ -154,6 +163,48 @@ class MultiSenseEngine(Engine):
         return replace(
             found, senses=names, problems=problems, memory_age=None if memory is None else memory.age
         )
+
+    def parts(self, moment: Moment) -> dict[str, Callable[[], object]]:
+        """Each part of the network as a function that runs it once, on what a moment gives, for benchmarks.
+
+        What follows on a part reads what that part gave here; memory is of the moment itself, half a second
+        old and two metres behind.
+        """
+        runs: dict[str, Callable[[], object]] = {}
+        maps: dict[str, torch.Tensor] = {}
+        model = self._model
+        with torch.inference_mode():
+            if "cameras" in self.config.senses and moment.cameras is not None:
+                images = self._input(moment.cameras)
+                table, _ = self._splat_of(moment.cameras)
+                depth, features = self._lift(images)
+                maps["cameras"] = splat(depth, features, table).permute(2, 0, 1)[None]
+                runs["camera encoder"] = partial(self._lift, images)
+                runs["splat"] = partial(splat, depth, features, table)
+            if "lidar" in self.config.senses and moment.points is not None:
+                points = self._upload(returns(moment.points))
+                maps["lidar"] = self._feel(points)
+                runs["LiDAR encoder"] = partial(self._feel, points)
+            now = Sensed(**maps)
+            with self._autocast():
+                fused, remembered = model.fused(now)
+            if model.fuse is not None:
+                runs["fuser"] = partial(model.fused, now)
+            if "memory" in self.config.senses:
+                motion = torch.tensor([[2.0, 0.0, 0.05]], device=self._device)
+                age = torch.tensor([0.5], device=self._device)
+                past = replace(now, memory=remembered, motion=motion, age=age)
+                runs["fuser with memory"] = partial(model.fused, past)
+            fused = fused.contiguous(memory_format=torch.channels_last)
+            with self._autocast():
+                bev = self._encode(fused)
+            runs["BEV encoder"] = partial(self._encode, fused)
+            runs |= {f"head {name}": partial(head, bev) for name, head in model.heads.items()}
+        return {name: partial(self._alone, run) for name, run in runs.items()}
+
+    def _alone(self, run: Callable[[], object]) -> object:
+        with torch.inference_mode(), self._autocast():
+            return run()
 
     def tables(self, frame_set: FrameSet) -> CalibrationTables:
         """What the calibration of the cameras with an image means, from the cache where it is known."""
@@ -293,6 +344,7 @@ class MultiSenseEngine(Engine):
         asked = [name for name in ANSWERS if name in wanted and ANSWERS[name] in self.config.heads]
         needed = [name for name in self.config.heads if any(ANSWERS[answer] == name for answer in asked)]
         heads, remembered = self._network(moment, sensed, needed, watch)
+        self.raw = {**heads, "remembered": remembered}
         now, reached = self._beside(reach)
         if keep:
             self.memory.keep(moment.stamp, moment.pose, remembered, now)
