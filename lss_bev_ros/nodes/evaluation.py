@@ -17,7 +17,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import OccupancyGrid
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
-from rclpy.node import Node
 from rclpy.time import Time
 from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Float32
@@ -32,8 +31,9 @@ from ..topics import BOXES_TOPIC, OBJECTS_TOPIC
 from .configuration import EvaluationParameters
 from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Status, is_of_another_car
 from .parameters import declare
-from .process import guard, run
+from .process import Stumbles, guard, run
 from .qos import RELIABLE, latched_qos, sensor_qos
+from .receiver import Receiver
 from .stamp_age import StampAges
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ _BACKLOG = 32
 
 _REPORT_PERIOD = 2.0
 
+_MOST_STUMBLES = 20
+"""Matches in a row that fail as nobody foresaw; then it is not the messages."""
+
 
 _Grid = tuple[OccupancyGrid, float | None]
 """A prediction, and how old it was when it came, in milliseconds."""
@@ -51,7 +54,7 @@ _Match = Match[_Grid, OccupancyGrid, PointCloud2]
 _ObjectsMatch = Match[Any, MarkerArray, PointCloud2]
 
 
-class EvaluationNode(Node):
+class EvaluationNode(Receiver):
     """Publishes the newest frame's metrics, and in /diagnostics the running ones against their thresholds.
 
     Callbacks only match messages by their stamps; scoring runs on a thread of its own.
@@ -187,8 +190,9 @@ class EvaluationNode(Node):
 
     def _work(self) -> None:
         written = time.monotonic()
+        stumbles = Stumbles(_MOST_STUMBLES)
         while (match := self._backlog.get()) is not None:
-            with guard(self, self._report_problem):
+            with guard(self, self._report_problem, stumbles):
                 if isinstance(match.prediction, tuple):
                     self._score(match)
                 else:
@@ -199,7 +203,7 @@ class EvaluationNode(Node):
 
     def _score(self, match: _Match) -> None:
         message, latency_ms = match.prediction
-        known = match.truth is not None and any(value >= 0 for value in match.truth.data)
+        known = match.truth is not None and messages.cells_from_grid(match.truth)[0].max() >= 0
         if not known and match.scan is None:
             self._evaluator.miss("references")
             return
@@ -271,7 +275,7 @@ class EvaluationNode(Node):
             found.append(
                 Status("objects", OK, f"{frames} frames", {"frames": frames, **self._objects.running})
             )
-        return found
+        return [*found, self.refusal_status()]
 
     def _running_status(self) -> Status:
         values: dict[str, object] = {
