@@ -27,6 +27,7 @@ from .. import messages
 from ..errors import EvaluationError, GeometryError
 from ..evaluation import Evaluator, FrameScore, Thresholds
 from ..evaluation.matching import Match, ReferenceMatcher
+from ..geometry import BevGrid
 from ..topics import BOXES_TOPIC, OBJECTS_TOPIC
 from .configuration import EvaluationParameters
 from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Status, is_of_another_car
@@ -43,6 +44,8 @@ _BACKLOG = 32
 """Matches that wait to be scored, at most; more means that scoring is too slow, and the oldest goes."""
 
 _REPORT_PERIOD = 2.0
+_REPORT_RATE = 32_768
+"""Seconds between two writings of the report, at least, and bytes a second, at most: disks wear."""
 
 _MOST_STUMBLES = 20
 """Matches in a row that fail as nobody foresaw; then it is not the messages."""
@@ -79,7 +82,8 @@ class EvaluationNode(Receiver):
             if name.startswith("min_")
         }
         self._thresholds = Thresholds.from_mapping(thresholds)
-        self._evaluator = Evaluator(threshold=self.config.threshold, thresholds=self._thresholds)
+        self._evaluator = self._start(None)
+        self._next_report = 0.0
         self._engine: dict[str, str] = {}
         self._skipped = 0
         self._last_grid = time.monotonic()
@@ -189,7 +193,6 @@ class EvaluationNode(Receiver):
     # -- the scoring thread -------------------------------------------------------------------------
 
     def _work(self) -> None:
-        written = time.monotonic()
         stumbles = Stumbles(_MOST_STUMBLES)
         while (match := self._backlog.get()) is not None:
             with guard(self, self._report_problem, stumbles):
@@ -197,9 +200,8 @@ class EvaluationNode(Receiver):
                     self._score(match)
                 else:
                     self._score_objects(match)
-                if self.config.report and time.monotonic() - written > _REPORT_PERIOD:
+                if self.config.report and time.monotonic() > self._next_report:
                     self._write_report()
-                    written = time.monotonic()
 
     def _score(self, match: _Match) -> None:
         message, latency_ms = match.prediction
@@ -213,7 +215,7 @@ class EvaluationNode(Receiver):
                 raise EvaluationError(
                     f"bev/occupancy: the grid changed from {self._evaluator.grid} to {grid}; restart the node"
                 )
-            self._evaluator = Evaluator(grid, self.config.threshold, self._thresholds)
+            self._evaluator = self._start(grid)
         truth = None
         if known:
             cells, truth_grid = messages.cells_from_grid(match.truth)
@@ -260,7 +262,12 @@ class EvaluationNode(Receiver):
         facts: dict[str, object] = {"engine": self._engine, "skipped": self._skipped}
         if self._objects is not None and self._objects.frames:
             facts["objects"] = {"frames": self._objects.frames, **self._objects.running}
-        self._evaluator.write(Path(self.config.report), **facts)
+        written = self._evaluator.write(Path(self.config.report), **facts)
+        pause = max(_REPORT_PERIOD, written.stat().st_size / _REPORT_RATE)
+        self._next_report = time.monotonic() + pause
+
+    def _start(self, grid: BevGrid | None) -> Evaluator:
+        return Evaluator(grid, self.config.threshold, self._thresholds, frames_kept=self.config.report_frames)
 
     def _report_problem(self, problem: str) -> None:
         self._problem = problem
