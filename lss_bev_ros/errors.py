@@ -19,6 +19,10 @@ class PictureError(LssBevError):
     """Bytes that make no picture; it names no camera and no file, which whoever asked for it adds."""
 
 
+class MessageError(LssBevError):
+    """A message that nobody can have meant; it names the field, and no topic, which whoever took it adds."""
+
+
 class DatasetError(LssBevError):
     """A data set that is missing, incomplete or damaged."""
 

@@ -19,6 +19,9 @@ _PLOTTED = 120.0
 _FORGOTTEN = 10.0
 """Seconds without a word after which a node's diagnostics count as stale."""
 
+_MOST_STATUSES = 500
+"""Statuses that are kept; of more, the one that has been silent for longest is forgotten."""
+
 BUCKETS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
 """Upper bounds of the latency histogram, seconds."""
 
@@ -124,6 +127,9 @@ class Vitals:
         known = level if 0 <= level < len(LEVELS) else len(LEVELS) - 1
         with self._lock:
             self._diagnostics[name] = Diagnostic(name, known, message, dict(values), self._clock())
+            if len(self._diagnostics) > _MOST_STATUSES:
+                oldest = min(self._diagnostics.values(), key=lambda status: status.heard)
+                del self._diagnostics[oldest.name]
 
     def sample_rates(self, groups: Mapping[str, Sequence[str]]) -> None:
         """Add a point to the rate plot: for each group the mean rate of its topics that have spoken."""

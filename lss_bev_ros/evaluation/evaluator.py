@@ -19,7 +19,7 @@ from .report import REPORT_VERSION, write_report
 from .thresholds import Thresholds, Verdict
 
 _FRAMES_KEPT = 10_000
-"""Frames whose scores a report lists, the newest ones: a node may run for days."""
+"""Frames whose scores a report lists, the newest ones, where nothing else is asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +50,7 @@ class Evaluator:
         thresholds: Thresholds | None = None,
         annotation: AnnotationScore | None = None,
         reference: LidarReference | None = None,
+        frames_kept: int = _FRAMES_KEPT,
     ) -> None:
         """Prepare for a grid.
 
@@ -59,7 +60,9 @@ class Evaluator:
             thresholds: what the metrics must reach.
             annotation: score against annotations, where its parameters differ from the defaults.
             reference: LiDAR reference, where its parameters differ from the defaults.
+            frames_kept: newest frames whose own scores a report lists; the running scores are of all.
         """
+        self.frames_kept = frames_kept
         self.grid = grid or BevGrid()
         self.threshold = threshold
         self.thresholds = thresholds or Thresholds()
@@ -78,7 +81,7 @@ class Evaluator:
         self.annotation.reset()
         self.agreement.reset()
         self.frames = 0
-        self.scores: deque[FrameScore] = deque(maxlen=_FRAMES_KEPT)
+        self.scores: deque[FrameScore] = deque(maxlen=self.frames_kept)
         self.missing: Counter[str] = Counter()
 
     def update(

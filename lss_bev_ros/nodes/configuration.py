@@ -186,6 +186,9 @@ class EvaluationParameters:
     """Parameters of the evaluation node."""
 
     report: str = parameter("", "file for the JSON report, kept up to date; empty: no report")
+    report_frames: int = parameter(
+        1000, "newest frames whose own scores the report lists; its running scores are of all", 1, 1000000
+    )
     threshold: float = parameter(0.5, "lowest probability at which a cell counts as predicted", 0.01, 1.0)
     match_slop: float = parameter(
         0.04,

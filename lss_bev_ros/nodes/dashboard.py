@@ -40,6 +40,7 @@ from .diagnostics import OK, WARN, DiagnosticsPublisher, Status, is_of_another_c
 from .parameters import declare
 from .process import run
 from .qos import RELIABLE, latched_qos, sensor_qos
+from .receiver import Receiver
 from .stamp_age import StampAges
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ _REFUSAL_SHOWN = 5.0
 """Seconds that a message which cannot be shown stays in the diagnostics, since the next one may be good."""
 
 
-class DashboardNode(Node):
+class DashboardNode(Receiver):
     """Keeps the newest of what the others publish; a web server on a thread of its own shows it.
 
     Without a page, since its port is taken or aiohttp is not installed, the node says so in /diagnostics and
@@ -229,8 +230,11 @@ class DashboardNode(Node):
         )
 
     def _statuses(self) -> list[Status]:
+        return [self._page_status(), self.refusal_status()]
+
+    def _page_status(self) -> Status:
         if self._serving.problem:
-            return [Status("page", WARN, self._serving.problem)]
+            return Status("page", WARN, self._serving.problem)
         server = self._serving.server
         line, when = self._refused
         problem = (server.problem if server is not None else "") or (
@@ -241,8 +245,8 @@ class DashboardNode(Node):
         values |= {f"{channel.name}_clients": channel.clients for channel in channels}
         values |= {f"{channel.name}_skipped": channel.skipped for channel in channels}
         if problem:
-            return [Status("page", WARN, problem, values)]
-        return [Status("page", OK, self._serving.address, values)]
+            return Status("page", WARN, problem, values)
+        return Status("page", OK, self._serving.address, values)
 
 
 class _ReplayServices(ReplayControl):

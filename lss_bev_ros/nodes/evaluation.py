@@ -17,7 +17,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import OccupancyGrid
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
-from rclpy.node import Node
 from rclpy.time import Time
 from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Float32
@@ -28,12 +27,14 @@ from .. import messages
 from ..errors import EvaluationError, GeometryError
 from ..evaluation import Evaluator, FrameScore, Thresholds
 from ..evaluation.matching import Match, ReferenceMatcher
+from ..geometry import BevGrid
 from ..topics import BOXES_TOPIC, OBJECTS_TOPIC
 from .configuration import EvaluationParameters
 from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Status, is_of_another_car
 from .parameters import declare
-from .process import guard, run
+from .process import Stumbles, guard, run
 from .qos import RELIABLE, latched_qos, sensor_qos
+from .receiver import Receiver
 from .stamp_age import StampAges
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ _BACKLOG = 128
 the oldest goes."""
 
 _REPORT_PERIOD = 2.0
+_REPORT_RATE = 32_768
+"""Seconds between two writings of the report, at least, and bytes a second, at most: disks wear."""
+
+_MOST_STUMBLES = 20
+"""Matches in a row that fail as nobody foresaw; then it is not the messages."""
 
 
 _Grid = tuple[OccupancyGrid, float | None]
@@ -53,7 +59,7 @@ _Match = Match[_Grid, OccupancyGrid, PointCloud2]
 _ObjectsMatch = Match[Any, MarkerArray, PointCloud2]
 
 
-class EvaluationNode(Node):
+class EvaluationNode(Receiver):
     """Publishes the newest frame's metrics, and in /diagnostics the running ones against their thresholds.
 
     Callbacks only match messages by their stamps; scoring runs on a thread of its own.
@@ -78,7 +84,8 @@ class EvaluationNode(Node):
             if name.startswith("min_")
         }
         self._thresholds = Thresholds.from_mapping(thresholds)
-        self._evaluator = Evaluator(threshold=self.config.threshold, thresholds=self._thresholds)
+        self._evaluator = self._start(None)
+        self._next_report = 0.0
         self._engine: dict[str, str] = {}
         self._skipped = 0
         self._last_grid = time.monotonic()
@@ -210,22 +217,21 @@ class EvaluationNode(Node):
     # -- the scoring thread -------------------------------------------------------------------------
 
     def _work(self) -> None:
-        written = time.monotonic()
+        stumbles = Stumbles(_MOST_STUMBLES)
         while (match := self._backlog.get()) is not None:
-            with guard(self, self._report_problem):
+            with guard(self, self._report_problem, stumbles):
                 if callable(match):
                     match()
                 elif isinstance(match.prediction, tuple):
                     self._score(match)
                 else:
                     self._score_objects(match)
-                if self.config.report and time.monotonic() - written > _REPORT_PERIOD:
+                if self.config.report and time.monotonic() > self._next_report:
                     self._write_report()
-                    written = time.monotonic()
 
     def _score(self, match: _Match) -> None:
         message, latency_ms = match.prediction
-        known = match.truth is not None and any(value >= 0 for value in match.truth.data)
+        known = match.truth is not None and messages.cells_from_grid(match.truth)[0].max() >= 0
         if not known and match.scan is None:
             self._evaluator.miss("references")
             return
@@ -235,7 +241,7 @@ class EvaluationNode(Node):
                 raise EvaluationError(
                     f"bev/occupancy: the grid changed from {self._evaluator.grid} to {grid}; restart the node"
                 )
-            self._evaluator = Evaluator(grid, self.config.threshold, self._thresholds)
+            self._evaluator = self._start(grid)
         truth = None
         if known:
             cells, truth_grid = messages.cells_from_grid(match.truth)
@@ -284,7 +290,12 @@ class EvaluationNode(Node):
             facts["objects"] = {"frames": self._objects.frames, **self._objects.running}
         if self._answers is not None and (frames := self._answers.frames):
             facts["answers"] = {"frames": frames, **self._answers.running}
-        self._evaluator.write(Path(self.config.report), **facts)
+        written = self._evaluator.write(Path(self.config.report), **facts)
+        pause = max(_REPORT_PERIOD, written.stat().st_size / _REPORT_RATE)
+        self._next_report = time.monotonic() + pause
+
+    def _start(self, grid: BevGrid | None) -> Evaluator:
+        return Evaluator(grid, self.config.threshold, self._thresholds, frames_kept=self.config.report_frames)
 
     def _report_problem(self, problem: str) -> None:
         self._problem = problem
@@ -302,7 +313,7 @@ class EvaluationNode(Node):
         if self._answers is not None and (counts := self._answers.frames):
             told = ", ".join(f"{topic}: {count} frames" for topic, count in counts.items())
             found.append(Status("answers", OK, told, self._answers.running))
-        return found
+        return [*found, self.refusal_status()]
 
     def _running_status(self) -> Status:
         values: dict[str, object] = {

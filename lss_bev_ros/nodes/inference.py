@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 from nav_msgs.msg import OccupancyGrid
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -33,8 +32,9 @@ from .exit_code import FAILURE
 from .latest import LatestSlot
 from .lidar_watch import LidarWatch
 from .parameters import declare
-from .process import guard, run
+from .process import Stumbles, guard, run
 from .qos import RELIABLE, latched_qos, sensor_qos
+from .receiver import Receiver
 from .rig_watch import RigWatch
 from .service_manager import ServiceManager
 from .stamp_age import StampAges
@@ -54,8 +54,11 @@ _WATCH_PERIOD = 0.5
 _PROBLEM_SHOWN = 5.0
 """Seconds that a frame's failure stays in the diagnostics, since the next one may be good."""
 
+_MOST_STUMBLES = 20
+"""Frames in a row that fail as nobody foresaw; then it is not the frames."""
 
-class InferenceNode(Node):
+
+class InferenceNode(Receiver):
     """Brings the cameras together, runs the engine on the newest set and publishes what it sees.
 
     Callbacks only store; the network runs on a thread of its own, always on the newest set, and sets that
@@ -276,11 +279,12 @@ class InferenceNode(Node):
     # -- the network's thread -----------------------------------------------------------------------
 
     def _work(self, stuck: bool) -> None:
+        stumbles = Stumbles(_MOST_STUMBLES)
         if stuck:
-            with guard(self, self._report):
+            with guard(self, self._report, stumbles):
                 self._keeper.recover("it was stuck", stuck=True)
         while self._is_current() and (camera_set := self._slot.take()) is not None:
-            with guard(self, self._report):
+            with guard(self, self._report, stumbles):
                 self._serve(camera_set)
 
     def _is_current(self) -> bool:
@@ -413,6 +417,7 @@ class InferenceNode(Node):
         statuses = [self._network_status(obstacle), self._clock_status()]
         if not self._blind:
             statuses.insert(1, self._camera_status(faults))
+        statuses.append(self.refusal_status())
         return statuses if self._answering is None else [*statuses, *self._answering.statuses()]
 
     def _obstacle(self, faults: Mapping[str, CameraFault]) -> str:

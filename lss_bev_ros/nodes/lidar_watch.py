@@ -13,7 +13,7 @@ from rclpy.node import Node
 from rclpy.subscription import Subscription
 from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage, Image, PointCloud2
-from tf2_ros import Buffer, TransformException
+from tf2_ros import Buffer
 
 from .. import images, messages
 from ..doctor.watch import FitWatch
@@ -21,6 +21,7 @@ from ..errors import LssBevError
 from ..geometry import Rig
 from .latest import LatestSlot
 from .qos import sensor_qos
+from .receiver import one_line
 
 _APART = 100_000_000
 """Nanoseconds between a scan and a picture that are compared, at most."""
@@ -105,8 +106,10 @@ class LidarWatch:
                 continue
             try:
                 self._compare(cloud)
-            except (LssBevError, TransformException) as error:
-                self._node.get_logger().warning(f"{self._topic}: {error}", throttle_duration_sec=60.0)
+            except Exception as error:  # whatever a cloud holds, the next one may be good
+                self._node.get_logger().warning(
+                    f"{self._topic}: {one_line(error)}", throttle_duration_sec=60.0
+                )
 
     def _compare(self, cloud: PointCloud2) -> None:
         stamp = messages.from_stamp(cloud.header.stamp)

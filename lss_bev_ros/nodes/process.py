@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import sys
+import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -17,6 +20,7 @@ from rclpy.node import Node
 
 from ..errors import LssBevError
 from .exit_code import FAILURE, MISTAKE
+from .receiver import one_line
 from .service_manager import ServiceManager
 
 N = TypeVar("N", bound=Node)
@@ -24,6 +28,9 @@ N = TypeVar("N", bound=Node)
 # At a signal rclpy wakes its executor first and shuts down after that. An executor back at its wait in
 # between sleeps on (seen in 7.1.6 and 9.1.2, at up to one SIGTERM in ten), so a node looks again this often.
 _LOOK_FOR_SHUTDOWN = 0.5  # seconds
+
+_MOST_STUMBLES, _STUMBLING = 100, 10.0
+"""Errors of callbacks within so many seconds that a node survives; more are not of chance."""
 
 
 def run(kind: Callable[[], N], args: list[str] | None = None, manager: ServiceManager | None = None) -> int:
@@ -58,7 +65,7 @@ def run(kind: Callable[[], N], args: list[str] | None = None, manager: ServiceMa
         node.create_timer(_LOOK_FOR_SHUTDOWN, lambda: None, clock=steady)
         if manager is not None:
             _tell(manager, node)
-        executor.spin()
+        _spin(executor, node)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except Exception as error:
@@ -91,8 +98,28 @@ def _tell(manager: ServiceManager, node: Node) -> None:
         node.create_timer(manager.period, lambda: manager.alive() if is_alive() else None, clock=steady)
 
 
+class Stumbles:
+    """How many errors nobody foresaw are survived: one message's are, those of every message are not."""
+
+    def __init__(self, most: int, seconds: float = math.inf) -> None:
+        """Survive `most` errors within some seconds, or in a row where work that goes well is told of."""
+        self._seconds = seconds
+        self._times: deque[float] = deque(maxlen=most)
+
+    def survives(self) -> bool:
+        """Note an error; whether the work is to go on."""
+        now = time.monotonic()
+        full = len(self._times) == self._times.maxlen and now - self._times[0] <= self._seconds
+        self._times.append(now)
+        return not full
+
+    def passed(self) -> None:
+        """Note that something went well."""
+        self._times.clear()
+
+
 @contextlib.contextmanager
-def guard(node: Node, report: Callable[[str], None]) -> Iterator[None]:
+def guard(node: Node, report: Callable[[str], None], stumbles: Stumbles | None = None) -> Iterator[None]:
     """Around work on a thread of a node's own, where no caller could see an error.
 
     What the user can mend is reported and the thread goes on. Anything else is our mistake: it ends the node
@@ -101,16 +128,39 @@ def guard(node: Node, report: Callable[[str], None]) -> Iterator[None]:
     Args:
         node: whose thread it is.
         report: takes the one line of an LssBevError.
+        stumbles: where the work is on one message after the other, which mistakes are only reported too.
     """
     try:
         yield
     except LssBevError as error:
         report(str(error))
-    except Exception:
-        if rclpy.ok():
-            node.exit_code = FAILURE
-            rclpy.try_shutdown()
+    except Exception as error:
+        if not rclpy.ok():
+            return
+        if stumbles is not None and stumbles.survives():
+            report(one_line(error))
+            return
+        node.exit_code = FAILURE
+        rclpy.try_shutdown()
+        raise
+    else:
+        if stumbles is not None:
+            stumbles.passed()
+
+
+def _spin(executor: SingleThreadedExecutor, node: Node) -> None:
+    """Run callbacks until the end; what one raises that no message brought, such as a timer's, is told."""
+    stumbles = Stumbles(_MOST_STUMBLES, _STUMBLING)
+    while True:
+        try:
+            executor.spin()
+            return
+        except (LssBevError, ExternalShutdownException):
             raise
+        except Exception as error:
+            if not rclpy.ok() or not stumbles.survives():
+                raise
+            node.get_logger().error(f"unexpected, and survived: {one_line(error)}", throttle_duration_sec=5.0)
 
 
 class _Interrupt:

@@ -270,5 +270,6 @@ def _read_string(view: memoryview, at: int) -> tuple[str, int]:
     end = at + length
     if end > len(view):
         raise IndexError(f"a string would end at byte {end} of {len(view)}")
-    # The terminating zero counts; some writers give an empty string no bytes at all.
-    return str(view[at : end - 1 if length else end], "utf-8"), end
+    # The terminating zero counts; some writers give an empty string no bytes at all. As in rosidl's Python, a
+    # text ends at the first zero, and bytes that are no UTF-8 are replaced.
+    return bytes(view[at : end - 1 if length else end]).partition(b"\0")[0].decode("utf-8", "replace"), end

@@ -18,6 +18,7 @@ from cyclonedds.qos import Policy
 
 from pipros import cdr, idl
 from pipros.endpoint_qos import EndpointQos
+from pipros.errors import PiprosError
 from pipros.interfaces import type_hash
 from pipros.message import Message, message_class
 from pipros.transport import (
@@ -170,9 +171,15 @@ class Graph:
         """Take in what others told since; participants that left are forgotten with their writer."""
         kind = message_class(_INFO)
         while (sample := self._reader.take()) is not None:
-            info: Any = cdr.deserialize(sample.data, kind)
-            self._remote[info.gid.data.tobytes()] = info
-            self._writer_of[info.gid.data.tobytes()] = sample.writer
+            try:
+                info: Any = cdr.deserialize(sample.data, kind)
+            except PiprosError:
+                continue  # whoever wrote that is none of ROS 2's nodes
+            gid = info.gid.data.tobytes()
+            # A participant tells of itself alone, so that one that tells of many takes no more room.
+            for other in [each for each, writer in self._writer_of.items() if writer == sample.writer]:
+                del self._remote[other], self._writer_of[other]
+            self._remote[gid], self._writer_of[gid] = info, sample.writer
         alive = set(self._reader.matched())
         self._ask_again(alive)
         for gid in [gid for gid, writer in self._writer_of.items() if writer not in alive]:

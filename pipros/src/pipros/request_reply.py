@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from pipros import cdr, idl
 from pipros.endpoint_qos import EndpointQos
+from pipros.errors import PiprosError
 from pipros.graph import REPLY, REQUEST, dds_topic_name
 from pipros.interfaces import type_hash
 from pipros.message import Message
@@ -71,15 +72,18 @@ class Channel:
 
     def take(self) -> tuple[RequestId, Message] | None:
         """The next request or reply, or None."""
-        sample = self.reader.take()
-        while sample is not None and self._foreign(self.reader, sample.writer):
-            self._on_foreign_sample()
-            sample = self.reader.take()
-        if sample is None:
-            return None
-        client, number = _HEADER.unpack_from(sample.data, len(cdr.HEADER))
-        message, _ = cdr.deserialize_from(sample.data, self.received_class, _HEADER.size)
-        return RequestId(client, number, sample.writer), message
+        while (sample := self.reader.take()) is not None:
+            if self._foreign(self.reader, sample.writer):
+                self._on_foreign_sample()
+                continue
+            try:
+                client, number = _HEADER.unpack_from(sample.data, len(cdr.HEADER))
+                message, _ = cdr.deserialize_from(sample.data, self.received_class, _HEADER.size)
+            except (struct.error, PiprosError) as error:
+                self._on_malformed_sample(str(error))
+                continue
+            return RequestId(client, number, sample.writer), message
+        return None
 
     def send(self, client: int, number: int, message: Message) -> None:
         """Send a request or reply."""
@@ -93,6 +97,9 @@ class Channel:
 
     def _on_foreign_sample(self) -> None:
         """Called for each request or reply that was dropped since it came from Fast DDS."""
+
+    def _on_malformed_sample(self, problem: str) -> None:
+        """Called for each request or reply that was dropped since it is none."""
 
     def _foreign(self, endpoint: Reader | Writer, handle: int) -> bool:
         """Whether a matched endpoint is Fast DDS'."""
@@ -123,6 +130,7 @@ class ServerChannel(Channel):
         )
         self.refused: list[str] = []
         self._has_refused = False
+        self._has_malformed = False
 
     def reply(self, request: RequestId, message: Message) -> None:
         """Answer a request, once the client's reader is matched; one that has gone gets nothing."""
@@ -144,6 +152,11 @@ class ServerChannel(Channel):
                 f"service {self.name}: a node on Fast DDS called it and will get no answer, since Fast DDS "
                 f"tells otherwise than Cyclone DDS which answer is for which request: {_REMEDY}"
             )
+
+    def _on_malformed_sample(self, problem: str) -> None:
+        if not self._has_malformed:
+            self._has_malformed = True
+            self.refused.append(f"service {self.name}: a request of wrong form is dropped: {problem}")
 
     def _hears(self, client: str) -> bool:
         return any(

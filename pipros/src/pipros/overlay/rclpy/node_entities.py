@@ -166,7 +166,7 @@ class EntityOwner:
             f"typehash={type_hash(type_name)};",
         )
         group = self._group(callback_group)
-        subscription = Subscription(reader, msg_type, name, callback, group, profile, raw)
+        subscription = Subscription(reader, msg_type, name, callback, group, profile, raw, self._logger)
         subscription.topic = topic  # as given
         self._add(self._subscriptions, subscription)
         self.__watch(subscription, reader, event_callbacks or SubscriptionEventCallbacks(), group)

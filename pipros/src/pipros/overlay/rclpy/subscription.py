@@ -8,17 +8,20 @@ from collections.abc import Callable
 from functools import partial
 
 from pipros import cdr
+from pipros.errors import PiprosError
 from pipros.message import Message
 from pipros.transport import Reader
 from rclpy.callback_groups import CallbackGroup
 from rclpy.event_handler import EventHandler
+from rclpy.logging import RcutilsLogger
 from rclpy.qos import QoSProfile
 
 
 class Subscription:
     """Calls back with each message of a topic, or with its serialised bytes where `raw`.
 
-    A callback with a second parameter gets a dictionary with `source_timestamp` (ns) as well.
+    A callback with a second parameter gets a dictionary with `source_timestamp` (ns) as well. Samples that
+    hold no message are dropped, as by rmw, told in the log and counted in `malformed`, not part of rclpy.
     """
 
     def __init__(
@@ -30,6 +33,7 @@ class Subscription:
         callback_group: CallbackGroup,
         qos_profile: QoSProfile,
         raw: bool,
+        logger: RcutilsLogger,
     ) -> None:
         self.source: Reader | None = reader
         self.msg_type = msg_type
@@ -40,6 +44,8 @@ class Subscription:
         self.qos_profile = qos_profile
         self.raw = raw
         self.event_handlers: list[EventHandler] = []
+        self.malformed = 0
+        self._logger = logger
         self.callback = callback
 
     @property
@@ -58,10 +64,19 @@ class Subscription:
         sample = reader.take() if reader is not None else None
         if sample is None:
             return None
-        message = sample.data if self.raw else cdr.deserialize(sample.data, self.msg_type)
+        try:
+            message = sample.data if self.raw else cdr.deserialize(sample.data, self.msg_type)
+        except PiprosError as error:  # as rmw takes nothing where a sample holds no message
+            self._drop(str(error))
+            return None
         if self._wants_info:
             return partial(self._callback, message, {"source_timestamp": sample.written})
         return partial(self._callback, message)
+
+    def _drop(self, problem: str) -> None:
+        self.malformed += 1
+        line = f"{self.topic_name}: sample {self.malformed} of wrong form is dropped: {problem}"
+        self._logger.warning(line, throttle_duration_sec=5.0)
 
     def destroy(self) -> None:
         """Stop listening. Use `Node.destroy_subscription`."""
