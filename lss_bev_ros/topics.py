@@ -23,8 +23,8 @@ from .errors import DatasetError, PictureError
 from .geometry import CAMERA_NAMES, BevGrid, Pose, vehicle_raster
 from .geometry.category import PERSON, TWO_WHEELER, kind_of
 from .geometry.classes import LINES, SEGMENTS, STREET_AREAS
+from .messages.lines import line_markers
 from .messages.maps import label_image
-from .messages.paths import line_markers
 
 LIDAR_TOPIC = "lidar_top/points"
 TRUTH_TOPIC = "ground_truth/occupancy"

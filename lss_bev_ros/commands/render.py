@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DatasetError, EvaluationError, ImageError
-from .asker import Asker
 from .console import console, progress
 from .left_out import LeftOut
+from .moment_asker import MomentAsker
 
 if TYPE_CHECKING:
     import numpy as np
@@ -127,16 +127,19 @@ def _engine(backend: str, weights: str) -> Engine | None:
     return create_engine(backend, weights)
 
 
-def _asker(engine: Engine | None, weights: str, prompts: tuple[str, ...], left_out: LeftOut) -> Asker | None:
+def _asker(
+    engine: Engine | None, weights: str, prompts: tuple[str, ...], left_out: LeftOut
+) -> MomentAsker | None:
     """What asks a multi-sense network about an instant; None for other networks.
 
     Raises:
         EvaluationError: another network is asked for words.
     """
-    from ..runtime.multi_sense.engine import MultiSenseEngine
+    if engine is not None:
+        from ..runtime.multi_sense.engine import MultiSenseEngine
 
-    if isinstance(engine, MultiSenseEngine):
-        return Asker(engine, prompts, left_out)
+        if isinstance(engine, MultiSenseEngine):
+            return MomentAsker(engine, prompts, left_out)
     if prompts:
         raise EvaluationError(
             f"--prompt needs a multi-sense network, which {weights!r} is not: add --weights builtin-multi"
@@ -162,7 +165,7 @@ def _is_bag(source: Path) -> bool:
 def _of_bag(
     source: Path,
     engine: Engine | None,
-    ask: Asker | None,
+    ask: MomentAsker | None,
     first: int | None,
     left_out: LeftOut,
     namespace: str | None,
@@ -173,18 +176,20 @@ def _of_bag(
     def warn(line: str) -> None:
         console.print(f"warning     {line}", soft_wrap=True, markup=False)
 
-    def answer(instant: SensedInstant) -> ShownMoment | None:
-        assert ask is not None
-        return ask(instant.stamp, instant.rig, instant.images, instant.returns, instant.ego)
-
     predict = None if engine is None or ask is not None else partial(_predict, engine, left_out)
-    asked = None if ask is None else answer
-    count, _ = film_frames(source, predict, namespace=namespace, answer=asked)
+    if ask is None:
+        count, _ = film_frames(source, predict, namespace=namespace)
+        return film_frames(source, predict, _chosen(first, count, source), namespace, base_frame, warn)
+    asked = itertools.count()
+
+    def answer(instant: SensedInstant) -> ShownMoment | None:
+        shown = next(asked) >= chosen - begin
+        return ask(instant.stamp, instant.rig, instant.images, instant.returns, instant.ego, shown)
+
+    count, _ = film_frames(source, namespace=namespace, answer=answer)
     chosen = _chosen(first, count, source)
-    # Memory needs the instants before.
-    begin = chosen if ask is None else max(0, chosen - _REMEMBERED)
-    _, frames = film_frames(source, predict, begin, namespace, base_frame, warn, asked)
-    return count, itertools.islice(frames, chosen - begin, None)
+    begin = max(0, chosen - _REMEMBERED)
+    return film_frames(source, None, begin, namespace, base_frame, warn, answer)
 
 
 def _predict(
@@ -221,7 +226,7 @@ def _of_dataset(
     reader: NuScenesReader,
     scene: str,
     engine: Engine,
-    ask: Asker | None,
+    ask: MomentAsker | None,
     first: int | None,
     left_out: LeftOut,
 ) -> tuple[int, Iterator[FilmFrame]]:
@@ -235,8 +240,7 @@ def _of_dataset(
     count = reader.count_keyframes(scene)
     begin = _chosen(first, count, reader.dataroot)
     if ask is not None:
-        chosen, begin = begin, max(0, begin - _REMEMBERED)
-        return count, itertools.islice(_asked(reader, scene, ask, begin, left_out), chosen - begin, None)
+        return count, _asked(reader, scene, ask, begin, left_out)
 
     def frames() -> Iterator[FilmFrame]:
         for keyframe in itertools.islice(reader.keyframes(scene), begin, None):
@@ -277,25 +281,29 @@ def _of_dataset(
 
 
 def _asked(
-    reader: NuScenesReader, scene: str, ask: Asker, begin: int, left_out: LeftOut
+    reader: NuScenesReader, scene: str, ask: MomentAsker, begin: int, left_out: LeftOut
 ) -> Iterator[FilmFrame]:
     """Every answer of each keyframe, from one on."""
     from ..evaluation.moments import placed_returns
     from ..visualization.film import FilmFrame
 
-    for keyframe in itertools.islice(reader.keyframes(scene), begin, None):
+    first = max(0, begin - _REMEMBERED)
+    for place, keyframe in enumerate(itertools.islice(reader.keyframes(scene), first, None), first):
+        shown = place >= begin
         images, returns = {}, None
         for name, shot in keyframe.cameras.items():
             try:
                 images[name] = shot.encoded()
             except DatasetError as error:
-                left_out.item(error)
+                if shown:
+                    left_out.item(error)
         try:
             if keyframe.lidar is not None:
                 returns = placed_returns(keyframe.lidar.points(), keyframe.lidar.pose)
         except DatasetError as error:
-            left_out.item(error)
-        moment = ask(keyframe.stamp, keyframe.rig, images, returns, keyframe.ego)
+            if shown:
+                left_out.item(error)
+        moment = ask(keyframe.stamp, keyframe.rig, images, returns, keyframe.ego, shown)
         if moment is not None:
             yield FilmFrame(
                 keyframe.stamp, keyframe.rig, images, moment.vehicles, moment.grid, title=scene, moment=moment

@@ -6,22 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from geometry_msgs.msg import Point, PoseStamped
+from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Path
-from std_msgs.msg import ColorRGBA
-from visualization_msgs.msg import Marker, MarkerArray
+from visualization_msgs.msg import MarkerArray
 
 from ..geometry.path import headings
 from . import header
+from .lines import line_markers, point_of
 from .received import lines_from_markers as lines_from_markers
 from .received import points_from_path as points_from_path
 
 if TYPE_CHECKING:
     from ..answers.lanes import TracedLine
     from ..answers.plan import PathPlan
-
-_COLORS = {"lane_boundary": (0.98, 0.80, 0.36), "road_boundary": (0.93, 0.35, 0.35)}
-_WIDTH = 0.15
 
 
 def path(points: np.ndarray, stamp: int, frame: str = "base_link", step: float = 0.0) -> Path:
@@ -43,7 +40,7 @@ def path(points: np.ndarray, stamp: int, frame: str = "base_link", step: float =
     poses = []
     for index, (point, yaw) in enumerate(zip(points, yaws, strict=True)):
         pose = PoseStamped(header=header(stamp + round((index + 1) * step * 1e9), frame))
-        pose.pose.position = _point(point)
+        pose.pose.position = point_of(point)
         pose.pose.orientation.z, pose.pose.orientation.w = float(np.sin(yaw / 2)), float(np.cos(yaw / 2))
         poses.append(pose)
     return Path(header=header(stamp, frame), poses=poses)
@@ -63,25 +60,3 @@ def lane_markers(
     return line_markers(
         {layer: [line.points for line in lines] for layer, lines in lanes.items()}, stamp, frame
     )
-
-
-def line_markers(
-    lanes: Mapping[str, Sequence[np.ndarray]], stamp: int, frame: str = "base_link"
-) -> MarkerArray:
-    """The same of lines (N, 2 or 3), metres."""
-    markers = [Marker(header=header(stamp, frame), action=Marker.DELETEALL)]
-    for layer, lines in lanes.items():
-        for index, line in enumerate(lines):
-            strip = Marker(header=header(stamp, frame), ns=layer, id=index, type=Marker.LINE_STRIP)
-            strip.points = [_point(place) for place in line]
-            strip.pose.orientation.w = 1.0
-            strip.scale.x = _WIDTH
-            red, green, blue = _COLORS.get(layer, (0.9, 0.9, 0.9))
-            strip.color = ColorRGBA(r=red, g=green, b=blue, a=1.0)
-            markers.append(strip)
-    return MarkerArray(markers=markers)
-
-
-def _point(place: np.ndarray) -> Point:
-    x, y, *z = map(float, place)
-    return Point(x=x, y=y, z=z[0] if z else 0.0)

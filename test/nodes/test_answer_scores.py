@@ -14,9 +14,10 @@ from lss_bev_ros.errors import EvaluationError
 from lss_bev_ros.evaluation.rays import VoxelGrid
 from lss_bev_ros.geometry import BevGrid, Box, Pose
 from lss_bev_ros.geometry.classes import FREE, OCCUPIED
+from lss_bev_ros.messages.lines import line_markers
 from lss_bev_ros.messages.maps import label_image, labels_from_image
 from lss_bev_ros.messages.objects import object_markers
-from lss_bev_ros.messages.paths import line_markers, path
+from lss_bev_ros.messages.paths import path
 from lss_bev_ros.messages.voxels import voxel_cloud
 from lss_bev_ros.nodes import answer_scores
 from lss_bev_ros.nodes.answer_scores import AnswerScores

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _PROMPT = "zebra crossing"
 
 
-class Asker:
+class MomentAsker:
     """Asks a multi-sense network for all answers of one instant after the other.
 
     Args:
@@ -46,6 +46,7 @@ class Asker:
         images: Mapping[str, bytes | np.ndarray],
         returns: np.ndarray | None,
         ego: Pose | None,
+        shown: bool = True,
     ) -> ShownMoment | None:
         """What to draw of an instant; None, which is counted, where nothing of it can be used.
 
@@ -55,6 +56,7 @@ class Asker:
             images: camera name to a file or a picture.
             returns: (N, 3 to 5) x, y, z in base_link, intensity and age; None without LiDAR.
             ego: base_link in a frame that stands still.
+            shown: whether it is drawn; where not, it is only remembered, nothing is counted, and None comes.
         """
         from ..runtime import FrameSet
         from ..runtime.multi_sense.answers import ANSWERS
@@ -68,9 +70,12 @@ class Asker:
         moment = Moment(stamp, FrameSet(stamp, rig, known) if known else None, returns, ego, motion)
         wanted = set(ANSWERS) if self._prompts else set(ANSWERS) - {"embedding"}
         try:
-            answers = self._engine.answer(moment, wanted)
+            answers = self._engine.answer(moment, wanted if shown else ())
         except (ImageError, RuntimeBackendError) as error:
-            self._left_out.frame(stamp, error)
+            if shown:
+                self._left_out.frame(stamp, error)
+            return None
+        if not shown:
             return None
         for problem in answers.problems.values():
             self._left_out.item(problem)
