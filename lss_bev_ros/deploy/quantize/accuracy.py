@@ -15,7 +15,7 @@ from .network import LabelledInput
 
 def run_frames(session: OnnxSession, frames: Sequence[LabelledInput]) -> np.ndarray:
     """(frames, nx, ny) float32 vehicle logits."""
-    return np.stack([session.run(frame.inputs)["logits"][0, 0] for frame in frames])
+    return np.stack([session.run(frame.of(session))["logits"][0, 0] for frame in frames])
 
 
 def intersection_over_union(logits: np.ndarray, frames: Sequence[LabelledInput], grid: BevGrid) -> float:

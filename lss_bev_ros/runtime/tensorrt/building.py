@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 from ... import files
 from ...errors import RuntimeBackendError
 from ..onnx import OnnxDescription
-from .builder import BuildOptions, TensorRtError, build_plan, import_tensorrt
+from ..onnx.graph import OPSET
+from .builder import (
+    BuildOptions,
+    TensorRtError,
+    build_plan,
+    import_tensorrt,
+    is_rtx,
+    library_name,
+    library_version,
+    rtx_targets,
+)
 from .engine_file import EngineNote, Machine, engine_name, read_engine, sha256, write_engine
 
 if TYPE_CHECKING:
@@ -43,7 +53,21 @@ def this_machine(trt: Any) -> Machine:
     if not torch.cuda.is_available():
         raise RuntimeBackendError("TensorRT needs an NVIDIA GPU, and PyTorch finds none: see `nvidia-smi`")
     major, minor = torch.cuda.get_device_capability()
-    return Machine(str(trt.__version__), torch.cuda.get_device_name(), f"{major}.{minor}")
+    machine = Machine(library_version(trt), torch.cuda.get_device_name(), f"{major}.{minor}")
+    problem = unknown_to_rtx(trt, machine.capability)
+    if problem:
+        raise RuntimeBackendError(f"{machine.gpu}: {problem}")
+    return machine
+
+
+def unknown_to_rtx(trt: Any, capability: str) -> str:
+    """Why TensorRT for RTX does not serve a GPU, or nothing; TensorRT itself is not asked."""
+    if not is_rtx(trt) or capability in rtx_targets(trt):
+        return ""
+    return (
+        f"{library_name(library_version(trt))} serves GPUs of compute capability "
+        f"{', '.join(rtx_targets(trt))}, and this one has {capability}: install TensorRT itself"
+    )
 
 
 def ensure_engine(
@@ -74,11 +98,14 @@ def ensure_engine(
     metadata = _metadata(content, onnx)
     description = OnnxDescription.read(metadata, str(onnx))
     asked = asdict(options or BuildOptions())
-    chosen = BuildOptions(**{**asked, "precision": description.precision})
-    recorded = asdict(chosen)
     try:
         trt = trt or import_tensorrt()
         machine = machine or this_machine(trt)
+        if is_rtx(trt) and not asked["target"]:
+            asked["target"] = machine.capability
+        chosen = BuildOptions(**{**asked, "precision": description.precision})
+        # Empty where there is no choice; notes of before say nothing of it.
+        recorded = {name: value for name, value in asdict(chosen).items() if name != "target" or value}
         folder = folder or onnx.parent
         path = folder / engine_name(onnx, machine, chosen.dla)
         reason = "asked for"
@@ -90,6 +117,7 @@ def ensure_engine(
             reason = "there is none yet"
         cache = folder / f"timing_trt{machine.tensorrt}_{machine.capability}.cache"
         known = cache.read_bytes() if cache.is_file() else b""
+        _check_opset(trt, content, description)
         plan, grown = build_plan(content, chosen, known, progress, trt)
     except TensorRtError as error:
         raise RuntimeBackendError(f"{onnx}: {error}") from error
@@ -97,8 +125,21 @@ def ensure_engine(
         machine, onnx.name, sha256(content), sha256(plan), description.weights_sha256, metadata, recorded
     )
     write_engine(path, plan, note)
-    _keep(cache, grown)
+    if not is_rtx(trt):  # which times nothing
+        _keep(cache, grown)
     return BuiltEngine(path, reason, True)
+
+
+def _check_opset(trt: Any, content: bytes, description: OnnxDescription) -> None:
+    """Refuse a file of an opset that TensorRT 8 does not know, before its parser does in other words."""
+    import onnx
+
+    opset = onnx.load_from_string(content).opset_import[0].version if content else 0
+    if str(trt.__version__).startswith("8.") and opset > OPSET:
+        raise TensorRtError(
+            f"it is {description.precision} of opset {opset}, and TensorRT {trt.__version__} reads up to "
+            f"{OPSET}: use TensorRT 10 or newer, or the fp16 file"
+        )
 
 
 def _problem(path: Path, machine: Machine, onnx_sha256: str, options: dict[str, object]) -> str:
