@@ -3,8 +3,8 @@
 TensorRT takes 8 bits from Q/DQ alone, and everything else in the types of the file. So weights are stored as
 int8 with DQ, biases are in float, and what is not quantised is fp16. By its rules ("Working with Quantized
 Types" in its documentation) Q/DQ is before a convolution and on the shortcut of a sum, and not between a
-convolution and its rectifier, swish or sum; activations are signed, without zero point; each output channel of
-a weight has a scale.
+convolution and its rectifier, swish or sum; activations are signed, without zero point; each output channel
+of a weight has a scale.
 
 What is left in fp16 and why, read off the engines that TensorRT for RTX 1.7 builds (docs/tensorrt.md):
 

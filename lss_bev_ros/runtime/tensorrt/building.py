@@ -11,6 +11,7 @@ from ... import files
 from ...errors import RuntimeBackendError
 from ..onnx import OnnxDescription
 from ..onnx.graph import OPSET
+from ..segment_tables import SegmentSizes
 from .builder import (
     BuildOptions,
     TensorRtError,
@@ -24,6 +25,8 @@ from .builder import (
 from .engine_file import EngineNote, Machine, engine_name, read_engine, sha256, write_engine
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from .builder import Progress
 
 
@@ -94,8 +97,7 @@ def ensure_engine(
         RuntimeBackendError: TensorRT is missing or refuses, or the file cannot be read or written.
         ModelError: the file does not say what it is.
     """
-    content = _read(onnx)
-    metadata = _metadata(content, onnx)
+    content, metadata = read_model(onnx)
     description = OnnxDescription.read(metadata, str(onnx))
     asked = asdict(options or BuildOptions())
     try:
@@ -103,6 +105,7 @@ def ensure_engine(
         machine = machine or this_machine(trt)
         if is_rtx(trt) and not asked["target"]:
             asked["target"] = machine.capability
+        asked["shapes"] = with_tables(content, description, asked["shapes"])
         chosen = BuildOptions(**{**asked, "precision": description.precision})
         # Empty where there is no choice; notes of before say nothing of it.
         recorded = {name: value for name, value in asdict(chosen).items() if name != "target" or value}
@@ -130,6 +133,39 @@ def ensure_engine(
     return BuiltEngine(path, reason, True)
 
 
+def with_tables(
+    content: bytes, description: OnnxDescription, shapes: Mapping[str, Sequence[Sequence[int]]]
+) -> dict[str, Sequence[Sequence[int]]]:
+    """Shapes of inputs with free sizes, those of the splat's tables added: room for any usual rig.
+
+    Args:
+        content: of an ONNX file.
+        description: of it.
+        shapes: that are known; those of the images say how many cameras there may be where that is free.
+    """
+    import onnx
+
+    known = dict(shapes)
+    inputs = {
+        value.name: [dim.dim_value or -1 for dim in value.type.tensor_type.shape.dim]
+        for value in onnx.load_from_string(content).graph.input
+    }
+    images = known["images"][-1] if len(known.get("images", ())) == 3 else inputs.get("images", ())
+    if description.part != "network" or len(images) < 2 or min(images[:2]) < 1:
+        return known
+    roomy = SegmentSizes.roomy(description.config, images[0] * images[1])
+    for name, free, largest in (
+        ("points", 1, (roomy.segments,)),
+        ("pixels", 1, (roomy.segments,)),
+        ("segments", 2, (roomy.hits, roomy.width)),
+    ):
+        given = inputs.get(name, [1])
+        if min(given) < 0 and name not in known:
+            usual = [*largest, *given[free:]]
+            known[name] = [[1] * free + given[free:], usual, usual]
+    return known
+
+
 def _check_opset(trt: Any, content: bytes, description: OnnxDescription) -> None:
     """Refuse a file of an opset that TensorRT 8 does not know, before its parser does in other words."""
     import onnx
@@ -147,6 +183,16 @@ def _problem(path: Path, machine: Machine, onnx_sha256: str, options: dict[str, 
         return read_engine(path)[1].problem(machine, onnx_sha256, options)
     except RuntimeBackendError as error:
         return str(error)
+
+
+def read_model(onnx: Path) -> tuple[bytes, dict[str, str]]:
+    """An ONNX file and its metadata.
+
+    Raises:
+        RuntimeBackendError: it is missing or no ONNX model, or the package onnx is missing.
+    """
+    content = _read(onnx)
+    return content, _metadata(content, onnx)
 
 
 def _read(onnx: Path) -> bytes:

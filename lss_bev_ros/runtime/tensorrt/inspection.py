@@ -86,7 +86,7 @@ class Inspection:
 
 
 def _of_line(line: str) -> Layer:
-    """`Name: N, LayerType: T, Inputs: [..], Constants: [..], Outputs: [..], .., Metadata: [ONNX Layer: A]..`."""
+    """`Name: N, LayerType: T, Inputs: [..], Constants: [], Outputs: [], .., Metadata: [ONNX Layer: A]`."""
     name = line[len("Name: ") :].split(",", 1)[0]
     kind = _between(line, "LayerType: ", ",")
     reads = _between(line, "Inputs: [", "], Constants:") or _between(line, "Inputs: [", "], Outputs:")
