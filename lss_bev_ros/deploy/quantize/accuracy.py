@@ -57,7 +57,7 @@ class Outcome:
 
 def run_frames(session: OnnxSession, frames: Sequence[LabelledInput]) -> Outcome:
     """What a network answers, without scores."""
-    return Outcome([_answers(session.run(frame.inputs)) for frame in frames])
+    return Outcome([_answers(session.run(frame.of(session))) for frame in frames])
 
 
 def judged(session: OnnxSession, description: OnnxDescription, frames: Sequence[LabelledInput]) -> Outcome:

@@ -136,6 +136,10 @@ class LabelledInput:
     moment: Moment | None = None
     known: FrameTruth | None = None
 
+    def of(self, session: OnnxSession) -> dict[str, np.ndarray]:
+        """The inputs in the types of a session's file."""
+        return {name: value.astype(session.dtypes[name], copy=False) for name, value in self.inputs.items()}
+
 
 def labelled_inputs(network: FloatNetwork, dataroot: Path, count: int) -> list[LabelledInput]:
     """Keyframes of a nuScenes data set, evenly spread, as the inputs of a network.

@@ -15,6 +15,7 @@ from ...benchmark.turns import take_turns, times_faster
 from ...errors import DeployError
 from ...runtime.onnx.session import OnnxSession
 from .equalization import channel_factors, equalized
+from .explicit import heavy_layers
 from .network import FloatNetwork, labelled_inputs
 from .ranges import METHODS, measure_ranges
 from .rewrite import QuantizationScheme, quantized
@@ -132,6 +133,8 @@ def quantize(
     kept = network.find(options.keep)
     frames = labelled_inputs(network, dataroot, options.frames)
     scheme = options.scheme
+    if scheme.runtime == "tensorrt":
+        network = replace(network, layers=heavy_layers(network))
     if options.equalize:
         factors = channel_factors(
             network,
@@ -168,8 +171,8 @@ def quantize(
     milliseconds = np.zeros((2, 0))
     if options.turns:
         sessions = [OnnxSession(path, threads=options.threads) for path in (source, out)]
-        inputs = [frame.inputs for frame in frames]
-        runs = [lambda turn, run=session.run: run(inputs[turn % len(inputs)]) for session in sessions]
+        fed = [(session.run, [frame.of(session) for frame in frames]) for session in sessions]
+        runs = [lambda turn, run=run, inputs=inputs: run(inputs[turn % len(inputs)]) for run, inputs in fed]
         milliseconds = take_turns(runs, options.turns)
     iou = before.iou
     annotated = not np.isnan(iou)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...errors import DeployError
-from .network import OPERATORS, SWISH, FloatNetwork
+from .explicit import explicit
+from .network import OPERATORS, FloatNetwork
 
 if TYPE_CHECKING:
     import onnx
@@ -23,8 +24,8 @@ class QuantizationScheme:
     """How numbers become 8 bits.
 
     Attributes:
-        runtime: `onnxruntime` for unsigned activations with a zero point, `tensorrt` for signed ones without,
-            the only kind that it takes.
+        runtime: `onnxruntime` for unsigned activations with a zero point, the rest in fp32; `tensorrt` for
+            signed ones without, the rest in fp16, see `explicit`, which onnxruntime reads too.
         reduced: whether weights take 7 bits. Processors without VNNI add two 16 bit products with saturation,
             which 8 bit weights can reach.
     """
@@ -60,26 +61,24 @@ def quantized(
     from onnxruntime.quantization import QuantType
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
-    tensorrt = scheme.runtime == "tensorrt"
-    model = copy.deepcopy(network.model)
     description = replace(network.description, precision="int8")
-    if layers:
+    if layers and scheme.runtime == "tensorrt":
+        model = explicit(network, ranges, layers)
+    elif layers:
+        model = copy.deepcopy(network.model)
         quantizer = QDQQuantizer(
             model,
             per_channel=True,
             reduce_range=scheme.reduced,
             weight_qType=QuantType.QInt8,
-            activation_qType=QuantType.QInt8 if tensorrt else QuantType.QUInt8,
+            activation_qType=QuantType.QUInt8,
             tensors_range=ranges,
-            nodes_to_quantize=[*layers, *_between(network, layers, scheme)],
+            nodes_to_quantize=[*layers, *_between(network, layers)],
             nodes_to_exclude=[],
             op_types_to_quantize=list(OPERATORS),
             extra_options={
-                "ActivationSymmetric": tensorrt,
+                "ActivationSymmetric": False,
                 "WeightSymmetric": True,
-                # TensorRT wants its biases in float and its weights with Q as well as DQ.
-                "QuantizeBias": not tensorrt,
-                "AddQDQPairToWeight": tensorrt,
                 # Convolution and rectifier become one operator, whose output alone is quantised.
                 "QDQKeepRemovableActivations": False,
             },
@@ -92,24 +91,24 @@ def quantized(
             model = quantizer.model.model
         finally:
             root.setLevel(before)
+    else:
+        model = copy.deepcopy(network.model)
     del model.metadata_props[:]
     helper.set_model_props(model, description.metadata())
     return model
 
 
-def _between(network: FloatNetwork, layers: Collection[str], scheme: QuantizationScheme) -> list[str]:
+def _between(network: FloatNetwork, layers: Collection[str]) -> list[str]:
     """Operators whose inputs come, over others of their kind, from quantised convolutions.
 
     All of an operator's inputs must, but of a product only one: what a gate steers is quantised, and the
     gate itself where it is applied.
     """
     made = {output: node for node in network.model.graph.node for output in node.output}
-    # onnxruntime looks sigmoids up in a table of 256 numbers; TensorRT has no 8 bit kernel for them.
-    left_out = SWISH if scheme.runtime == "tensorrt" else ()
     others, known = set(network.others), set(layers)
     chosen = []
     for node in network.model.graph.node:
-        if node.name not in others or node.op_type in left_out:
+        if node.name not in others:
             continue
         sources = [made.get(name) for name in node.input if name and not _is_constant(network, name)]
         quantised = [source is not None and source.name in known for source in sources]

@@ -3,11 +3,14 @@
 This file imports nothing but the standard library, numpy and tensorrt, and runs on Python 3.8: it also
 travels to a Jetson inside a bundle. It knows TensorRT 8.6 to 11, whose differences are all in here:
 
-| | 8.6 | 10 | 11 |
+| | 8.6 | 10 | 11, RTX 1 |
 |---|---|---|---|
 | explicit batch | flag | the only way | the only way, the flag is gone |
 | precision | builder flags FP16, INT8 | of the ONNX (STRONGLY_TYPED) | of the ONNX; the flags are gone |
 | progress | - | IProgressMonitor | IProgressMonitor |
+
+TensorRT for RTX (`tensorrt_rtx`) has the API of 11. It times nothing while it builds and so needs no GPU; the
+kernels are compiled when an engine is opened. One is for a compute capability, or for all.
 """
 
 from __future__ import annotations
@@ -41,6 +44,8 @@ class BuildOptions:
         workspace_mib: memory that tactics may use; 0 leaves TensorRT's limit, all of the GPU.
         dla: core of the deep-learning accelerator to run on; the GPU runs what it cannot. None for none.
         level: how long to search, 0 to 5; None leaves TensorRT's 3.
+        target: compute capability that TensorRT for RTX builds for, such as `8.9`; empty for one that runs on
+            any GPU it knows. TensorRT itself builds for the GPU that it runs on.
     """
 
     precision: str = "fp32"
@@ -48,6 +53,7 @@ class BuildOptions:
     workspace_mib: int = 0
     dla: int | None = None
     level: int | None = None
+    target: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,19 +76,53 @@ class TensorInfo:
 
 
 def import_tensorrt() -> Any:
-    """The module tensorrt.
+    """The module tensorrt, or tensorrt_rtx where that alone is installed.
 
     Raises:
-        TensorRtError: it is not installed, or its libraries cannot be loaded.
+        TensorRtError: neither is installed, or its libraries cannot be loaded.
     """
     try:
         import tensorrt
     except (ImportError, OSError) as error:
-        raise TensorRtError(
-            f"TensorRT cannot be loaded ({' '.join(str(error).split())}): on a Jetson `sudo apt install "
-            f"python3-libnvinfer`, elsewhere `pip install tensorrt` from NVIDIA's index"
-        ) from error
+        try:
+            import tensorrt_rtx
+        except (ImportError, OSError) as other:
+            # What is installed and broken says more than what is not there.
+            broken = other if isinstance(error, ModuleNotFoundError) and error.name == "tensorrt" else error
+            if isinstance(other, ModuleNotFoundError) and other.name == "tensorrt_rtx":
+                broken = error
+            raise TensorRtError(
+                f"TensorRT cannot be loaded ({' '.join(str(broken).split())}): on a Jetson `sudo apt install "
+                f"python3-libnvinfer`, on an RTX desktop `pip install tensorrt-rtx`, elsewhere `pip install "
+                f"tensorrt` from NVIDIA's index"
+            ) from broken
+        return tensorrt_rtx
     return tensorrt
+
+
+def is_rtx(trt: Any) -> bool:
+    """Whether a module is TensorRT for RTX."""
+    return str(getattr(trt, "__name__", "")).startswith("tensorrt_rtx")
+
+
+def library_version(trt: Any) -> str:
+    """What tells libraries apart whose engines do not run in one another: `10.3.0`, or `rtx1.7.1.116`."""
+    return f"{'rtx' if is_rtx(trt) else ''}{trt.__version__}"
+
+
+def library_name(version: str) -> str:
+    """A `library_version` for people."""
+    return f"TensorRT for RTX {version[3:]}" if version.startswith("rtx") else f"TensorRT {version}"
+
+
+def _name(trt: Any) -> str:
+    return library_name(library_version(trt))
+
+
+def rtx_targets(trt: Any) -> tuple[str, ...]:
+    """Compute capabilities that TensorRT for RTX builds for, such as `8.9`; none for TensorRT itself."""
+    members = getattr(getattr(trt, "ComputeCapability", None), "__members__", {})
+    return tuple(f"{name[2:-1]}.{name[-1]}" for name in members if name.startswith("SM"))
 
 
 def build_plan(
@@ -91,6 +131,7 @@ def build_plan(
     timing_cache: bytes = b"",
     progress: Progress | None = None,
     trt: Any = None,
+    layers: Callable[[str], None] | None = None,
 ) -> tuple[bytes, bytes]:
     """Build an engine.
 
@@ -98,30 +139,37 @@ def build_plan(
         onnx: the model.
         options: what is asked.
         timing_cache: of an earlier build, or nothing; one of another GPU is ignored.
-        progress: where TensorRT tells of it, from version 10.
+        progress: where TensorRT tells of it, from version 10. What it raises, or Ctrl-C, ends the build.
         trt: the module tensorrt; None imports it.
+        layers: told what TensorRT says of the layers of the finished engine, see `inspection`; the engine
+            then describes itself in detail.
 
     Returns:
         The serialised engine and the timing cache, which has grown.
 
     Raises:
-        TensorRtError: an operator is not known, memory is short, or a size is missing.
+        TensorRtError: an operator is not known, memory is short, a size is missing, or there is no CUDA.
     """
     trt = trt or import_tensorrt()
-    logger, said = _logger(trt)
-    builder = trt.Builder(logger)
+    listener = _Listener(progress, layers)
+    logger, said = _logger(trt, listener)
+    builder = _first_object(trt, said, lambda: trt.Builder(logger))
     network = builder.create_network(_network_flags(trt, options))
     _parse(trt, network, logger, onnx, said)
     config = builder.create_builder_config()
     _configure(trt, builder, config, network, options)
+    if listener.layers is not None:
+        config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
     cache = config.create_timing_cache(timing_cache)
     if not config.set_timing_cache(cache, True):
         config.set_timing_cache(config.create_timing_cache(b""), True)
-    if progress is not None and hasattr(trt, "IProgressMonitor"):
-        config.progress_monitor = _monitor(trt, progress)
+    if hasattr(trt, "IProgressMonitor"):
+        config.progress_monitor = _monitor(trt, listener)
+    said.clear()
     plan = builder.build_serialized_network(network, config)
+    listener.raise_what_stopped_it()
     if plan is None:
-        raise TensorRtError(_why_no_engine(said, options))
+        raise TensorRtError(_why_no_engine(trt, said, options))
     return bytes(plan), bytes(config.get_timing_cache().serialize())
 
 
@@ -132,16 +180,17 @@ def open_engine(plan: bytes, dla: int | None = None, trt: Any = None) -> Any:
         TensorRtError: it is damaged, or of another TensorRT or GPU.
     """
     trt = trt or import_tensorrt()
-    logger, said = _logger(trt)
-    runtime = trt.Runtime(logger)
+    logger, said = _logger(trt, _Listener())
+    runtime = _first_object(trt, said, lambda: trt.Runtime(logger))
     if dla is not None:
         if dla >= runtime.num_DLA_cores:
             raise TensorRtError(f"this machine has {runtime.num_DLA_cores} DLA cores, not core {dla}")
         runtime.DLA_core = dla
     engine = runtime.deserialize_cuda_engine(plan)
     if engine is None:
+        _refuse_missing_cuda(trt, said)
         raise TensorRtError(
-            f"TensorRT {trt.__version__} does not take the engine: {_last(said) or 'it is damaged'}; "
+            f"{_name(trt)} does not take the engine: {_first(said) or 'it is damaged'}; "
             f"build it again with `lss-bev build`"
         )
     return engine
@@ -187,8 +236,8 @@ def _parse(trt: Any, network: Any, logger: Any, onnx: bytes, said: list[str]) ->
         if hasattr(error, "node_operator"):  # from 10.0
             where = f"{error.node_operator()} ({error.node_name()}): "
         reasons.append(where + " ".join(error.desc().split()))
-    reason = reasons[0] if reasons else _last(said) or "no reason given"
-    raise TensorRtError(f"TensorRT {trt.__version__} cannot read the ONNX model: {reason[:300]}")
+    reason = reasons[0] if reasons else _first(said) or "no reason given"
+    raise TensorRtError(f"{_name(trt)} cannot read the ONNX model: {reason[:300]}")
 
 
 def _configure(trt: Any, builder: Any, config: Any, network: Any, options: BuildOptions) -> None:
@@ -216,17 +265,39 @@ def _configure(trt: Any, builder: Any, config: Any, network: Any, options: Build
         config.default_device_type = trt.DeviceType.DLA
         config.DLA_core = options.dla
         config.set_flag(trt.BuilderFlag.GPU_FALLBACK)
+    if options.target:
+        _set_target(trt, config, options.target)
     _set_shapes(builder, config, network, options)
 
 
+def _set_target(trt: Any, config: Any, target: str) -> None:
+    known = rtx_targets(trt)
+    if not known:
+        raise TensorRtError(
+            f"TensorRT {trt.__version__} builds for the GPU that it runs on, not for a target: only "
+            f"TensorRT for RTX does (pip install tensorrt-rtx)"
+        )
+    if target not in known:
+        raise TensorRtError(
+            f"{_name(trt)} builds for the compute capabilities {', '.join(known)}, not for {target}"
+        )
+    config.num_compute_capabilities = 1
+    config.set_compute_capability(getattr(trt.ComputeCapability, "SM" + target.replace(".", "")), 0)
+
+
 def _set_shapes(builder: Any, config: Any, network: Any, options: BuildOptions) -> None:
-    inputs = [network.get_input(index) for index in range(network.num_inputs)]
-    free = [tensor.name for tensor in inputs if any(size < 0 for size in tensor.shape)]
+    inputs = {}
+    for index in range(network.num_inputs):
+        tensor = network.get_input(index)
+        inputs[tensor.name] = tuple(int(size) for size in tensor.shape)
+    for name, shapes in options.shapes.items():
+        _check_shapes(inputs, name, shapes)
+    free = [name for name, shape in inputs.items() if min(shape, default=1) < 0]
     missing = [name for name in free if name not in options.shapes]
     if missing:
         raise TensorRtError(
-            f"{missing[0]} has free sizes: give its smallest, usual and largest shape, such as "
-            f"--shape {missing[0]}=1x3x128x352,6x3x128x352,8x3x128x352"
+            f"{missing[0]} has free sizes, {_written(inputs[missing[0]])}: give its smallest, usual and "
+            f"largest shape, such as {shape_hint(missing[0], inputs[missing[0]])}"
         )
     if free:
         profile = builder.create_optimization_profile()
@@ -237,23 +308,93 @@ def _set_shapes(builder: Any, config: Any, network: Any, options: BuildOptions) 
             raise TensorRtError(f"TensorRT refuses the shapes of {', '.join(free)}")
 
 
-def _logger(trt: Any) -> tuple[Any, list[str]]:
+def _check_shapes(inputs: Mapping[str, Sequence[int]], name: str, shapes: Sequence[Sequence[int]]) -> None:
+    """Refuse shapes that an input cannot have, before TensorRT does it in other words or not at all."""
+    if name not in inputs:
+        raise TensorRtError(f"--shape {name}: the model has no such input, but {', '.join(inputs)}")
+    known = inputs[name]
+    if min(known, default=1) > 0:
+        raise TensorRtError(f"--shape {name}: its size is fixed, {_written(known)}: leave it out")
+    for shape in shapes:
+        fits = len(shape) == len(known) and all(known[i] in (size, -1) for i, size in enumerate(shape))
+        if not fits:
+            raise TensorRtError(
+                f"--shape {name}: {'x'.join(map(str, shape))} does not fit {_written(known)}; it can be "
+                f"{shape_hint(name, known)}"
+            )
+    if any(not low <= shapes[1][axis] <= shapes[2][axis] for axis, low in enumerate(shapes[0])):
+        raise TensorRtError(
+            f"--shape {name}: no size of the usual shape may be below the smallest's or above the largest's, "
+            f"such as {shape_hint(name, known)}"
+        )
+
+
+def shape_hint(name: str, shape: Sequence[int]) -> str:
+    """A `--shape` that an input with free sizes could be given."""
+    each = ["x".join(str(size if size > 0 else free) for size in shape) for free in (1, 6, 8)]
+    return f"--shape {name}={','.join(each)}"
+
+
+def _written(shape: Sequence[int]) -> str:
+    return "x".join("?" if size < 0 else str(size) for size in shape)
+
+
+class _Listener:
+    """What hears of a build.
+
+    TensorRT prints what its callbacks raise and goes on: what came up is kept here, ends the build at its
+    next step, and is raised when TensorRT returns. So is Ctrl-C, which comes up in a callback.
+
+    Args:
+        progress, layers: see `build_plan`.
+    """
+
+    def __init__(self, progress: Progress | None = None, layers: Callable[[str], None] | None = None) -> None:
+        self.layers = layers
+        self._progress = progress
+        self._stopped_by: BaseException | None = None
+
+    def tell(self, phase: str, done: int, total: int) -> bool:
+        """Tell of a step; whether to go on."""
+        return self.guard(lambda: self._progress and self._progress(phase, done, total))
+
+    def guard(self, act: Callable[[], object]) -> bool:
+        """Do something within a callback; whether to go on."""
+        try:
+            if self._stopped_by is None:
+                act()
+        except BaseException as error:  # KeyboardInterrupt above all
+            self._stopped_by = error
+        return self._stopped_by is None
+
+    def raise_what_stopped_it(self) -> None:
+        """Raise what came up in a callback, if anything did."""
+        if self._stopped_by is not None:
+            raise self._stopped_by
+
+
+def _logger(trt: Any, listener: _Listener) -> tuple[Any, list[str]]:
     """A logger that keeps errors instead of printing everything."""
     said: list[str] = []
+
+    def keep(severity: Any, msg: str) -> None:
+        if int(severity) <= int(trt.ILogger.Severity.ERROR):
+            said.append(" ".join(msg.split()))
+        elif listener.layers is not None and "LayerType: " in msg:
+            listener.layers(msg)
 
     class Logger(trt.ILogger):
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
 
         def log(self, severity: Any, msg: str) -> None:
-            if int(severity) <= int(trt.ILogger.Severity.ERROR):
-                said.append(" ".join(msg.split()))
+            listener.guard(lambda: keep(severity, msg))
 
     return Logger(), said
 
 
-def _monitor(trt: Any, progress: Progress) -> Any:
-    """TensorRT's nested phases as calls of `progress`, for the outermost one that is under way."""
+def _monitor(trt: Any, listener: _Listener) -> Any:
+    """TensorRT's nested phases as calls of the listener."""
 
     class _BuildMonitor(trt.IProgressMonitor):
         def __init__(self) -> None:
@@ -262,29 +403,54 @@ def _monitor(trt: Any, progress: Progress) -> Any:
 
         def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
             self.steps[phase_name] = num_steps
-            progress(phase_name, 0, num_steps)
+            listener.tell(phase_name, 0, num_steps)
 
         def step_complete(self, phase_name: str, step: int) -> bool:
-            progress(phase_name, step + 1, self.steps.get(phase_name, step + 1))
-            return True
+            return listener.tell(phase_name, step + 1, self.steps.get(phase_name, step + 1))
 
         def phase_finish(self, phase_name: str) -> None:
             steps = self.steps.pop(phase_name, 1)
-            progress(phase_name, steps, steps)
+            listener.tell(phase_name, steps, steps)
 
     return _BuildMonitor()
 
 
-def _why_no_engine(said: list[str], options: BuildOptions) -> str:
+def _first_object(trt: Any, said: list[str], make: Callable[[], Any]) -> Any:
+    """The builder or the runtime, whose constructor fails where CUDA does."""
+    try:
+        return make()
+    except (TypeError, RuntimeError) as error:
+        said.append(" ".join(str(error).split()))
+        _refuse_missing_cuda(trt, said)
+        raise TensorRtError(f"{_name(trt)} does not start: {_first(said)}") from error
+
+
+NO_CUDA = ("cudaerror", "cuda initialization failure", "cuda driver", "no cuda-capable device")
+"""Words of TensorRT's where CUDA itself does not work, in small letters."""
+
+
+def _refuse_missing_cuda(trt: Any, said: list[str]) -> None:
+    """Raise where what was said means that there is no working CUDA."""
+    found = [line for line in said if any(word in line.lower() for word in NO_CUDA)]
+    if found and "out of memory" not in found[0].lower():
+        raise TensorRtError(
+            f"CUDA does not work here, which {_name(trt)} needs: see what `nvidia-smi` says, and install or "
+            f"update NVIDIA's driver ({_first(found)})"
+        )
+
+
+def _why_no_engine(trt: Any, said: list[str], options: BuildOptions) -> str:
     words = " ".join(said).lower()
     if "out of memory" in words or "outofmemory" in words or "insufficient memory" in words:
         limit = f" within {options.workspace_mib} MiB of workspace" if options.workspace_mib else ""
         return f"too little GPU memory to build{limit}: close other programs that use it, or set --workspace"
-    return f"TensorRT built no engine: {_last(said) or 'it gave no reason'}"
+    _refuse_missing_cuda(trt, said)
+    return f"{_name(trt)} built no engine: {_first(said) or 'it gave no reason'}"
 
 
-def _last(said: list[str]) -> str:
-    return said[-1][:300] if said else ""
+def _first(said: list[str]) -> str:
+    """The first error, which is the cause; later ones say where it was noticed."""
+    return said[0][:300] if said else ""
 
 
 def _numpy_name(trt: Any, dtype: Any) -> str:

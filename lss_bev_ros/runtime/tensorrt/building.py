@@ -10,10 +10,23 @@ from typing import TYPE_CHECKING, Any
 from ... import files
 from ...errors import RuntimeBackendError
 from ..onnx import OnnxDescription
-from .builder import BuildOptions, TensorRtError, build_plan, import_tensorrt
+from ..onnx.graph import OPSET
+from ..segment_tables import SegmentSizes
+from .builder import (
+    BuildOptions,
+    TensorRtError,
+    build_plan,
+    import_tensorrt,
+    is_rtx,
+    library_name,
+    library_version,
+    rtx_targets,
+)
 from .engine_file import EngineNote, Machine, engine_name, read_engine, sha256, write_engine
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from .builder import Progress
 
 
@@ -43,7 +56,21 @@ def this_machine(trt: Any) -> Machine:
     if not torch.cuda.is_available():
         raise RuntimeBackendError("TensorRT needs an NVIDIA GPU, and PyTorch finds none: see `nvidia-smi`")
     major, minor = torch.cuda.get_device_capability()
-    return Machine(str(trt.__version__), torch.cuda.get_device_name(), f"{major}.{minor}")
+    machine = Machine(library_version(trt), torch.cuda.get_device_name(), f"{major}.{minor}")
+    problem = unknown_to_rtx(trt, machine.capability)
+    if problem:
+        raise RuntimeBackendError(f"{machine.gpu}: {problem}")
+    return machine
+
+
+def unknown_to_rtx(trt: Any, capability: str) -> str:
+    """Why TensorRT for RTX does not serve a GPU, or nothing; TensorRT itself is not asked."""
+    if not is_rtx(trt) or capability in rtx_targets(trt):
+        return ""
+    return (
+        f"{library_name(library_version(trt))} serves GPUs of compute capability "
+        f"{', '.join(rtx_targets(trt))}, and this one has {capability}: install TensorRT itself"
+    )
 
 
 def ensure_engine(
@@ -70,15 +97,18 @@ def ensure_engine(
         RuntimeBackendError: TensorRT is missing or refuses, or the file cannot be read or written.
         ModelError: the file does not say what it is.
     """
-    content = _read(onnx)
-    metadata = _metadata(content, onnx)
+    content, metadata = read_model(onnx)
     description = OnnxDescription.read(metadata, str(onnx))
     asked = asdict(options or BuildOptions())
-    chosen = BuildOptions(**{**asked, "precision": description.precision})
-    recorded = asdict(chosen)
     try:
         trt = trt or import_tensorrt()
         machine = machine or this_machine(trt)
+        if is_rtx(trt) and not asked["target"]:
+            asked["target"] = machine.capability
+        asked["shapes"] = with_tables(content, description, asked["shapes"])
+        chosen = BuildOptions(**{**asked, "precision": description.precision})
+        # Empty where there is no choice; notes of before say nothing of it.
+        recorded = {name: value for name, value in asdict(chosen).items() if name != "target" or value}
         folder = folder or onnx.parent
         path = folder / engine_name(onnx, machine, chosen.dla)
         reason = "asked for"
@@ -90,6 +120,7 @@ def ensure_engine(
             reason = "there is none yet"
         cache = folder / f"timing_trt{machine.tensorrt}_{machine.capability}.cache"
         known = cache.read_bytes() if cache.is_file() else b""
+        _check_opset(trt, content, description)
         plan, grown = build_plan(content, chosen, known, progress, trt)
     except TensorRtError as error:
         raise RuntimeBackendError(f"{onnx}: {error}") from error
@@ -97,8 +128,54 @@ def ensure_engine(
         machine, onnx.name, sha256(content), sha256(plan), description.weights_sha256, metadata, recorded
     )
     write_engine(path, plan, note)
-    _keep(cache, grown)
+    if not is_rtx(trt):  # which times nothing
+        _keep(cache, grown)
     return BuiltEngine(path, reason, True)
+
+
+def with_tables(
+    content: bytes, description: OnnxDescription, shapes: Mapping[str, Sequence[Sequence[int]]]
+) -> dict[str, Sequence[Sequence[int]]]:
+    """Shapes of inputs with free sizes, those of the splat's tables added: room for any usual rig.
+
+    Args:
+        content: of an ONNX file.
+        description: of it.
+        shapes: that are known; those of the images say how many cameras there may be where that is free.
+    """
+    import onnx
+
+    known = dict(shapes)
+    inputs = {
+        value.name: [dim.dim_value or -1 for dim in value.type.tensor_type.shape.dim]
+        for value in onnx.load_from_string(content).graph.input
+    }
+    images = known["images"][-1] if len(known.get("images", ())) == 3 else inputs.get("images", ())
+    if description.part != "network" or len(images) < 2 or min(images[:2]) < 1:
+        return known
+    roomy = SegmentSizes.roomy(description.config, images[0] * images[1])
+    for name, free, largest in (
+        ("points", 1, (roomy.segments,)),
+        ("pixels", 1, (roomy.segments,)),
+        ("segments", 2, (roomy.hits, roomy.width)),
+    ):
+        given = inputs.get(name, [1])
+        if min(given) < 0 and name not in known:
+            usual = [*largest, *given[free:]]
+            known[name] = [[1] * free + given[free:], usual, usual]
+    return known
+
+
+def _check_opset(trt: Any, content: bytes, description: OnnxDescription) -> None:
+    """Refuse a file of an opset that TensorRT 8 does not know, before its parser does in other words."""
+    import onnx
+
+    opset = onnx.load_from_string(content).opset_import[0].version if content else 0
+    if str(trt.__version__).startswith("8.") and opset > OPSET:
+        raise TensorRtError(
+            f"it is {description.precision} of opset {opset}, and TensorRT {trt.__version__} reads up to "
+            f"{OPSET}: use TensorRT 10 or newer, or the fp16 file"
+        )
 
 
 def _problem(path: Path, machine: Machine, onnx_sha256: str, options: dict[str, object]) -> str:
@@ -106,6 +183,16 @@ def _problem(path: Path, machine: Machine, onnx_sha256: str, options: dict[str, 
         return read_engine(path)[1].problem(machine, onnx_sha256, options)
     except RuntimeBackendError as error:
         return str(error)
+
+
+def read_model(onnx: Path) -> tuple[bytes, dict[str, str]]:
+    """An ONNX file and its metadata.
+
+    Raises:
+        RuntimeBackendError: it is missing or no ONNX model, or the package onnx is missing.
+    """
+    content = _read(onnx)
+    return content, _metadata(content, onnx)
 
 
 def _read(onnx: Path) -> bytes:

@@ -19,9 +19,9 @@ from ..engine import Engine
 from ..frame_set import FrameSet
 from ..onnx import OnnxDescription, OnnxOptions, write_network
 from ..options import EngineOptions
-from .builder import BuildOptions, TensorRtError, import_tensorrt
-from .building import ensure_engine, this_machine
-from .engine_file import SUFFIX, EngineNote, read_engine
+from .builder import BuildOptions, TensorRtError, import_tensorrt, library_name, library_version
+from .building import ensure_engine, this_machine, unknown_to_rtx
+from .engine_file import SUFFIX, EngineNote, jit_cache_of, read_engine
 from .layout import CAMERAS, EngineLayout, EnginePart, in_order
 from .module import TensorRtModule
 from .network import assemble
@@ -73,33 +73,44 @@ class TensorRtEngine(CudaEngine):
             self._session(self._layout.usual)
         else:
             super()._warm_up()
+        for module in self._loaded:
+            module.keep_jit_cache()
 
     def _usual_cameras(self) -> int:
         return self._layout.usual
 
     def _load(self) -> list[TensorRtModule]:
         device = this_gpu()
-        return [
-            TensorRtModule(part.plan, part.path.name, part.dla, device, self._trt) for part in self._parts
+        self._loaded = [
+            TensorRtModule(part.plan, part.path.name, part.dla, device, self._trt, jit_cache_of(part.path))
+            for part in self._parts
         ]
+        return self._loaded
 
     def _build(self, cameras: int) -> tuple[Network, DeviceTables]:
         self._layout.check_cameras(cameras)
         return assemble(self._load(), self._layout, cameras, self._device)
 
     def _about(self) -> str:
-        version = getattr(self._trt or import_tensorrt(), "__version__", "")
+        library = library_name(library_version(self._trt or import_tensorrt()))
         files = " + ".join(part.path.name for part in self._parts)
-        return f"TensorRT {version} on {torch.cuda.get_device_name(self._device)}: {files}"
+        return f"{library} on {torch.cuda.get_device_name(self._device)}: {files}"
 
 
 def tensorrt_missing() -> str | None:
     """Why TensorRT cannot run here, in a few words, or None where it can."""
     from importlib.util import find_spec
 
-    if find_spec("tensorrt") is None:
+    if find_spec("tensorrt") is None and find_spec("tensorrt_rtx") is None:
         return "TensorRT is not installed"
-    return cuda_missing()
+    missing = cuda_missing()
+    if missing is not None or find_spec("tensorrt") is not None:
+        return missing
+    try:
+        trt = import_tensorrt()
+    except TensorRtError as error:
+        return str(error)
+    return unknown_to_rtx(trt, ".".join(map(str, torch.cuda.get_device_capability()))) or None
 
 
 def make_tensorrt(options: EngineOptions, reason: str) -> Engine:

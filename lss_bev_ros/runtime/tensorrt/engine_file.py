@@ -2,6 +2,9 @@
 
 TensorRT engines are good for one version of TensorRT and one kind of GPU, and nothing in them says which
 weights they hold. So none is loaded without its note (`NAME.engine.json`), and none whose note does not fit.
+
+Engines of TensorRT for RTX hold the source of each kernel that it generated, with the same 100 kB of
+declarations every time: their files are deflated, which takes half of an INT8 engine away.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -16,6 +20,7 @@ from typing import Any
 
 from ... import files
 from ...errors import RuntimeBackendError
+from .builder import library_name
 
 SUFFIX = ".engine"
 FORMAT = 1
@@ -23,7 +28,13 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Machine:
-    """Where an engine is built or run: version of TensorRT, name and compute capability of the GPU."""
+    """Where an engine is built or run.
+
+    Attributes:
+        tensorrt: see `builder.library_version`.
+        gpu: its name.
+        capability: its compute capability.
+    """
 
     tensorrt: str
     gpu: str
@@ -66,7 +77,7 @@ class EngineNote:
         """
         there = self.machine
         if there.tensorrt != here.tensorrt:
-            return f"it was built by TensorRT {there.tensorrt}, but this machine has {here.tensorrt}"
+            return f"it was built by {library_name(there.tensorrt)}, but this machine has {_library(here)}"
         if (there.gpu, there.capability) != (here.gpu, here.capability):
             return (
                 f"it was built for {there.gpu} ({there.capability}), "
@@ -80,15 +91,21 @@ class EngineNote:
 
 
 def engine_name(onnx: Path, machine: Machine, dla: int | None = None) -> str:
-    """A name that carries all: `lss_camera_fp16_1x6_trt10.3.0_orin.engine`."""
+    """A name that carries all: `lss_camera_fp16_1x6_trt10.3.0_orin.engine`, or `..._rtx1.7.1.116_...`."""
     gpu = re.sub(r"[^a-z0-9]+", "-", machine.gpu.lower().replace("nvidia", "")).strip("-")
     core = "" if dla is None else f"_dla{dla}"
-    return f"{onnx.stem}_trt{machine.tensorrt}_{gpu or 'gpu'}{core}{SUFFIX}"
+    library = machine.tensorrt if machine.tensorrt.startswith("rtx") else f"trt{machine.tensorrt}"
+    return f"{onnx.stem}_{library}_{gpu or 'gpu'}{core}{SUFFIX}"
 
 
 def note_path(engine: Path) -> Path:
     """The note beside an engine."""
     return engine.with_name(engine.name + ".json")
+
+
+def jit_cache_of(engine: Path) -> Path:
+    """The file beside an engine of what TensorRT for RTX compiled of it on this machine."""
+    return engine.with_name(engine.name + ".jit")
 
 
 def sha256(data: bytes) -> str:
@@ -103,6 +120,8 @@ def write_engine(path: Path, plan: bytes, note: EngineNote) -> None:
         RuntimeBackendError: they cannot be written there.
     """
     text = (json.dumps(asdict(note), indent=2) + "\n").encode()
+    if _is_deflated(note):
+        plan = zlib.compress(plan)
     for target, data in ((note_path(path), text), (path, plan)):
         files.write(target, data, RuntimeBackendError)
 
@@ -131,8 +150,22 @@ def read_engine(path: Path) -> tuple[bytes, EngineNote]:
         raise RuntimeBackendError(f"{beside} is damaged, so {path.name} is not loaded: {remedy}") from error
     if note.format != FORMAT:
         raise RuntimeBackendError(f"{beside} is of format {note.format}, not {FORMAT}: {remedy}")
+    if _is_deflated(note):
+        try:
+            plan = zlib.decompress(plan)
+        except zlib.error:
+            plan = b""  # which is not the engine of its note
     if note.plan_sha256 != sha256(plan):
         raise RuntimeBackendError(
             f"{path} is damaged or not the engine of its note, and not loaded: {remedy}"
         )
     return plan, note
+
+
+def _is_deflated(note: EngineNote) -> bool:
+    return note.machine.tensorrt.startswith("rtx")
+
+
+def _library(here: Machine) -> str:
+    """Its version, or its name too where that is another one."""
+    return library_name(here.tensorrt) if here.tensorrt.startswith("rtx") else here.tensorrt

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from ... import files
 from ...errors import RuntimeBackendError
 from .builder import TensorInfo, TensorRtError, open_engine, tensors_of
 
@@ -20,6 +23,8 @@ class TensorRtModule:
         dla: core that it was built for, or None.
         device: of the tensors.
         trt: the module tensorrt; None imports it.
+        jit_cache: file of the kernels that TensorRT for RTX compiled of the engine before; one that is
+            missing, damaged or of another driver only makes the start longer.
 
     Attributes:
         tensors: every input and output by name, allocated here; `bind` replaces them.
@@ -36,6 +41,7 @@ class TensorRtModule:
         dla: int | None = None,
         device: torch.device | str = "cuda",
         trt: Any = None,
+        jit_cache: Path | None = None,
     ):
         self.name = name
         try:
@@ -44,11 +50,8 @@ class TensorRtModule:
         except TensorRtError as error:
             raise RuntimeBackendError(f"{name}: {error}") from error
         self.info: Mapping[str, TensorInfo] = {info.name: info for info in infos}
-        self._context = self._engine.create_execution_context()
-        if self._context is None:
-            raise RuntimeBackendError(
-                f"{name}: too little GPU memory to run it; close other programs that use the GPU"
-            )
+        self._context: Any = None
+        self._cache, self._cache_file = None, jit_cache
         self._device = torch.device(device)
         self.tensors: dict[str, torch.Tensor] = {}
 
@@ -61,6 +64,7 @@ class TensorRtModule:
         Raises:
             RuntimeBackendError: a shape is missing, or outside of what the engine was built for.
         """
+        self._context = self._make_context()
         for info in self.info.values():
             if info.is_input:
                 shape = tuple((shapes or {}).get(info.name, info.shape))
@@ -87,6 +91,32 @@ class TensorRtModule:
         """Run on PyTorch's current stream, without waiting; inside a capture it becomes part of the graph."""
         if not self._context.execute_async_v3(torch.cuda.current_stream(self._device).cuda_stream):
             raise RuntimeBackendError(f"{self.name}: TensorRT could not run the engine")
+
+    def keep_jit_cache(self) -> None:
+        """Write the kernels that were compiled since the start, where there is a file for them."""
+        if self._cache is not None and self._cache_file is not None:
+            content = bytes(self._cache.serialize())
+            # The next start compiles them again, so an error here is none.
+            with contextlib.suppress(RuntimeBackendError):
+                if not self._cache_file.is_file() or self._cache_file.read_bytes() != content:
+                    files.write(self._cache_file, content, RuntimeBackendError)
+
+    def _make_context(self) -> Any:
+        if hasattr(self._engine, "create_runtime_config"):  # TensorRT for RTX alone
+            config = self._engine.create_runtime_config()
+            if hasattr(config, "create_runtime_cache"):
+                self._cache = config.create_runtime_cache()
+                if self._cache_file is not None and self._cache_file.is_file():
+                    self._cache.deserialize(self._cache_file.read_bytes())
+                config.set_runtime_cache(self._cache)
+            context = self._engine.create_execution_context(config)
+        else:
+            context = self._engine.create_execution_context()
+        if context is None:
+            raise RuntimeBackendError(
+                f"{self.name}: too little GPU memory to run it; close other programs that use the GPU"
+            )
+        return context
 
     def _empty(self, info: TensorInfo, shape: tuple[int, ...]) -> torch.Tensor:
         return torch.zeros(shape, dtype=getattr(torch, info.dtype), device=self._device)

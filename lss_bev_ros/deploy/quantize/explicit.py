@@ -1,0 +1,187 @@
+"""Q/DQ where TensorRT fuses it, around a network in fp16, which onnxruntime reads too.
+
+TensorRT takes 8 bits from Q/DQ alone, and everything else in the types of the file. So weights are stored as
+int8 with DQ, biases are in float, and what is not quantised is fp16. By its rules ("Working with Quantized
+Types" in its documentation) Q/DQ is before a convolution and on the shortcut of a sum, and not between a
+convolution and its rectifier, swish or sum; activations are signed, without zero point; each output channel
+of a weight has a scale.
+
+What is left in fp16 and why, read off the engines that TensorRT for RTX 1.7 builds (docs/tensorrt.md):
+
+- Depthwise convolutions. They become dense groups of four channels, three of which are zeros, and the engine
+  keeps these zeros, three times the size of the input: 43 MB of 70.
+- Convolutions of few weights (LIGHT): each costs a kernel of its own for Q, and saves less than that.
+  EfficientNet's first twelve blocks are 4 % of the multiplications and most of the kernels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .half import in_half
+from .network import FloatNetwork
+
+if TYPE_CHECKING:
+    import onnx
+    from onnxruntime.quantization.calibrate import TensorsData
+
+OPSET, IR_VERSION = 19, 9
+"""The first in which Q/DQ take fp16, read by TensorRT from 10 and by onnxruntime from 1.16."""
+
+LIGHT = {1: 1 << 17, 3: 1 << 15}
+"""Weights below which a convolution stays in fp16, by the size of its kernel; larger ones are as 3."""
+
+STEP = 127
+"""Steps of int8 on each side of 0; -128 is left out, so that both sides are alike."""
+
+SMALLEST = 2.0**-14
+"""Scale of an activation at least: the smallest normal number of fp16, whose inverse is one too."""
+
+
+def heavy_layers(network: FloatNetwork) -> tuple[str, ...]:
+    """The convolutions that are worth 8 bits, and those that read what is in 8 bits anyway; see the module.
+
+    Of a network of few weights throughout, all but the depthwise ones.
+    """
+    shapes = {constant.name: tuple(constant.dims) for constant in network.model.graph.initializer}
+    convolutions = {node.name: node for node in network.model.graph.node if node.name in network.layers}
+    dense = [name for name, node in convolutions.items() if _groups(node) == 1]
+    heavy = {
+        name
+        for name in dense
+        if math.prod(shape := shapes[convolutions[name].input[1]]) >= LIGHT[min(shape[2], 3)]
+    }
+    read = {convolutions[name].input[0] for name in heavy}
+    chosen = [n for n in network.layers if n in heavy or (n in dense and convolutions[n].input[0] in read)]
+    return tuple(chosen or dense)
+
+
+def explicit(network: FloatNetwork, ranges: TensorsData, layers: Collection[str]) -> onnx.ModelProto:
+    """The network in fp16 with some of its convolutions in 8 bits.
+
+    Args:
+        network: in fp32; left as it is.
+        ranges: of its tensors.
+        layers: names of convolutions.
+    """
+    model = in_half(network.model)
+    model.opset_import[0].version, model.ir_version = OPSET, IR_VERSION
+    _Rewriter(model, ranges, layers).rewrite()
+    return model
+
+
+class _Rewriter:
+    """Writes the nodes of a model again, with Q/DQ between them."""
+
+    def __init__(self, model: onnx.ModelProto, ranges: TensorsData, layers: Collection[str]):
+        self._graph, self._ranges, self._layers = model.graph, ranges, set(layers)
+        self._constants = {constant.name: constant for constant in model.graph.initializer}
+        self._made = {name: node for node in model.graph.node for name in node.output}
+        self._readers: dict[str, int] = {}
+        for node in model.graph.node:
+            for name in node.input:
+                self._readers[name] = self._readers.get(name, 0) + 1
+        self._nodes: list[onnx.NodeProto] = []
+        self._quantized: dict[str, str] = {}
+
+    def rewrite(self) -> None:
+        """Write them."""
+        for node in list(self._graph.node):
+            if node.op_type == "Conv" and node.name in self._layers:
+                node.input[0] = self._activation(node.input[0])
+                node.input[1] = self._weight(node.input[1])
+            elif node.op_type == "Add":
+                self._shortcut(node)
+            elif node.op_type == "ReduceMean":
+                self._move_axes(node)
+            self._nodes.append(node)
+        del self._graph.node[:]
+        self._graph.node.extend(self._nodes)
+        del self._graph.initializer[:]
+        self._graph.initializer.extend(self._constants.values())
+
+    def _shortcut(self, node: onnx.NodeProto) -> None:
+        """Quantise the branch of a sum that a convolution in 8 bits can add while it writes."""
+        sums = [name for name in node.input if self._is_sum(name)]
+        if not sums:
+            return
+        main = sums[0] if len(sums) == 1 else max(sums, key=self._place)
+        for index, name in enumerate(node.input):
+            if name != main and (name in self._quantized or self._is_sum(name)):
+                node.input[index] = self._activation(name)
+
+    def _is_sum(self, name: str) -> bool:
+        """Whether a tensor is read by this operator alone and comes from a convolution in 8 bits."""
+        made = self._made.get(name)
+        return made is not None and made.name in self._layers and self._readers[name] == 1
+
+    def _place(self, name: str) -> tuple[bool, int]:
+        """What tells the main branch: it ends in the larger convolution, the shortcut in a 1x1 at most."""
+        shape = self._constants_shape(self._made[name])
+        return shape[2] > 1, math.prod(shape)
+
+    def _constants_shape(self, node: onnx.NodeProto) -> tuple[int, ...]:
+        name = node.input[1].removesuffix(".dq")
+        return tuple(self._constants[name].dims)
+
+    def _activation(self, name: str) -> str:
+        """A tensor in 8 bits and back, once for all that read it."""
+        if name not in self._quantized:
+            low, high = self._ranges.data[name].range_value
+            reach = max(abs(float(np.min(low))), abs(float(np.max(high))))
+            scale = np.array(max(reach / STEP, SMALLEST), np.float16)
+            self._quantized[name] = self._dequantized(name, scale, quantize=True)
+        return self._quantized[name]
+
+    def _weight(self, name: str) -> str:
+        """A weight as int8 and DQ, with a scale for each output channel."""
+        from onnx import numpy_helper
+
+        value = numpy_helper.to_array(self._constants[name]).astype(np.float32)
+        reach = np.abs(value).reshape(len(value), -1).max(axis=1)
+        # A channel of smaller weights than any scale of fp16 is one of zeros.
+        scale = np.maximum((reach / STEP).astype(np.float16), np.finfo(np.float16).smallest_subnormal)
+        steps = np.rint(value / scale.astype(np.float32)[:, None, None, None])
+        whole = np.clip(steps, -STEP, STEP).astype(np.int8)
+        self._constants[name] = numpy_helper.from_array(whole, name)
+        return self._dequantized(name, scale)
+
+    def _dequantized(self, name: str, scale: np.ndarray, quantize: bool = False) -> str:
+        from onnx import helper, numpy_helper
+
+        parameters = [f"{name}.scale", f"{name}.zero"]
+        zero = np.zeros(scale.shape, np.int8)
+        for key, value in zip(parameters, (scale, zero), strict=True):
+            self._constants[key] = numpy_helper.from_array(value, key)
+        axis = {"axis": 0} if scale.ndim else {}
+        source = name
+        if quantize:
+            source = f"{name}.q"
+            made = helper.make_node("QuantizeLinear", [name, *parameters], [source], name=source, **axis)
+            self._nodes.append(made)
+        result = f"{name}.dq"
+        self._nodes.append(
+            helper.make_node("DequantizeLinear", [source, *parameters], [result], name=result, **axis)
+        )
+        return result
+
+    def _move_axes(self, node: onnx.NodeProto) -> None:
+        """From opset 18 the axes of a mean are an input."""
+        from onnx import numpy_helper
+
+        attributes = [one for one in node.attribute if one.name != "axes"]
+        axes = [list(one.ints) for one in node.attribute if one.name == "axes"]
+        if axes:
+            name = "axes." + ".".join(map(str, axes[0]))
+            self._constants[name] = numpy_helper.from_array(np.array(axes[0], np.int64), name)
+            node.input.append(name)
+            del node.attribute[:]
+            node.attribute.extend(attributes)
+
+
+def _groups(node: onnx.NodeProto) -> int:
+    return next((int(one.i) for one in node.attribute if one.name == "group"), 1)
