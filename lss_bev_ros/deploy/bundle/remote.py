@@ -48,7 +48,8 @@ def run_remote(
     same = f'test "$(sha256sum {where} 2>/dev/null | cut -d" " -f1)" = {digest or "none"} && echo same'
     found = _ssh(host, ssh, f"mkdir -p {FOLDER}; {same}; true", "reach the device", capture=True)
     if "same" not in found.split():
-        _scp(ssh, str(bundle), f"{host}:{there}.part", "copy the bundle")
+        # absolute: scp takes what is before a colon for a host
+        _scp(ssh, str(bundle.absolute()), f"{host}:{there}.part", "copy the bundle")
         _ssh(host, ssh, f"mv {where}.part {where}", "put the bundle in place")
     words = shlex.join(["run", "--output", results, *arguments])
     _ssh(host, ssh, f"rm -f {quoted}; {shlex.quote(python)} {where} {words}", "run the bundle")
