@@ -94,5 +94,7 @@ def decode(head: torch.Tensor, grid: BevGrid, reached: torch.Tensor | None = Non
     )
     classes = torch.where(known.any(0), 1, 0).to(torch.uint8)
     for layer in PRIORITY:
-        classes[percents[SEGMENTS.index(layer)] >= THRESHOLD * 100] = CLASSES.index(layer)
+        # An assignment by index would wait for a GPU to count the cells.
+        shown = percents[SEGMENTS.index(layer)] >= THRESHOLD * 100
+        classes = torch.where(shown, CLASSES.index(layer), classes)
     return Segmentation(grid, logits.cpu().numpy(), percents.cpu().numpy(), classes.cpu().numpy())

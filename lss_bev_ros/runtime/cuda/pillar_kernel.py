@@ -15,6 +15,7 @@ def pillar_kernel(
     points,  # (room, 5) float32: x, y, z, intensity or NaN, age
     count,  # (1,) int32: rows of them that are returns
     weight,  # (16, CHANNELS) float32: 9 rows in the order of `LidarEncoder.describe`, the bias, zeros
+    order,  # (BLOCK_C,) int32: 0, 1, 2 and so on
     highest,  # (NX * NY, CHANNELS) int32: bits of a float32 each, 0 before
     x_min,
     y_min,
@@ -26,11 +27,16 @@ def pillar_kernel(
     CHANNELS: tl.constexpr,
     BLOCK_C: tl.constexpr,
     BLOCK_P: tl.constexpr,
+    SPREAD: tl.constexpr,  # whether neighbouring threads take neighbouring channels
     DOT: tl.constexpr,  # whether the layer is a product on the matrix units, in three parts of 11 bits
     PDL: tl.constexpr,
 ):
     """One program takes BLOCK_P returns, and others many programs further on, until all are done."""
     c = tl.arange(0, BLOCK_C)
+    if SPREAD:
+        # The compiler gives four channels that it knows to follow each other to one thread, and an atomic
+        # operation of a warp would touch every line of a cell four times.
+        c = tl.load(order + c)
     own = c < CHANNELS
     if DOT:
         k = tl.arange(0, 16)
