@@ -57,6 +57,6 @@ def test_a_bound_that_cannot_be_met_leaves_no_file(network, street, tmp_path, mo
     from lss_bev_ros.deploy.quantize import accuracy
 
     monkeypatch.setattr(accuracy.Outcome, "loss", lambda *_: 1.0)
-    with pytest.raises(DeployError, match="loss of 1.0000 is above"):
+    with pytest.raises(DeployError, match=r"loss of 1\.0000 is above"):
         quantize(network, tmp_path / "int8.onnx", street, QuantizeOptions(frames=1, sensitivity_frames=0))
     assert not any(tmp_path.iterdir())
