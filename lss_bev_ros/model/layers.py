@@ -45,12 +45,12 @@ _HEAD = (Layer("conv", "norm", "relu"), Layer("last"))
 
 def layers(model: LiftSplatShoot | MultiSense) -> Iterator[Layer]:
     """Every convolution that runs, in the order of execution; the classification head does not."""
-    multi = not isinstance(model, LiftSplatShoot)
-    if not multi or "cameras" in model.config.senses:
+    multi = None if isinstance(model, LiftSplatShoot) else model
+    if multi is None or "cameras" in multi.config.senses:
         yield from _camera_layers(model.camencode)
-    if multi and model.fuse is not None:
+    if multi is not None and multi.fuse is not None:
         yield Layer("fuse.conv", "fuse.norm")
-        if "memory" in model.config.senses:
+        if "memory" in multi.config.senses:
             yield Layer("fuse.recall")
     bev = model.bevencode
     stem, *ends, logits = _BEV_ENDS
@@ -60,10 +60,10 @@ def layers(model: LiftSplatShoot | MultiSense) -> Iterator[Layer]:
             shortcut = [] if residual.downsample is None else [_SHORTCUT]
             yield from _below(f"bevencode.{stage}.{index}", [*shortcut, *_RESIDUAL])
     yield from _below("bevencode", [*_below("up1", _UP), *ends])
-    if not multi:
+    if multi is None:
         yield from _below("bevencode", [logits])
         return
-    for name, head in model.heads.items():
+    for name, head in multi.heads.items():
         yield from _below(f"heads.{name}", _HEAD if hasattr(head, "conv") else _HEAD[1:])
 
 

@@ -31,7 +31,7 @@ def axes_of(model: LiftSplatShoot | MultiSense) -> dict[str, tuple[Axis, ...]]:
     return axes(model.config if isinstance(model, MultiSense) else None)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def axes(senses: SensesConfig | None = None) -> dict[str, tuple[Axis, ...]]:
     """For each parameter and buffer what its axes are; of the multi-sense network where its senses are given.
 
