@@ -85,6 +85,19 @@ def benchmark(
     from ..runtime.multi_sense.weights import means_multi_sense
 
     multi = means_multi_sense(weights)
+    if multi:
+        for option, given in (
+            ("--frames", frames),
+            ("--save-frames", save_frames),
+            ("--scaling", scaling),
+            ("--profile", profile),
+            ("--nodes", nodes),
+            ("--datasheet", datasheet),
+        ):
+            if given:
+                raise LssBevError(
+                    f"{option} measures the published network alone: leave it out for weights {weights}"
+                )
     wanted = tuple(word.strip() for word in modes.split(",") if word.strip())
     check_modes((*wanted, *filter(None, [scaling])))
     if profile:
@@ -97,18 +110,6 @@ def benchmark(
         _dashboard(dataroot, output)
         return
     if multi:
-        for option, given in (
-            ("--frames", frames),
-            ("--save-frames", save_frames),
-            ("--scaling", scaling),
-            ("--profile", profile),
-            ("--nodes", nodes),
-            ("--datasheet", datasheet),
-        ):
-            if given:
-                raise LssBevError(
-                    f"{option} measures the published network alone: leave it out, or --weights"
-                )
         assert dataroot is not None
         _multi_sense(dataroot, count, wanted, weights, repetitions, threads, commit, output)
         return

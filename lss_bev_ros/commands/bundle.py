@@ -43,13 +43,13 @@ def create(
     from ..model.multi_sense_names import is_multi_sense
     from ..runtime.multi_sense.weights import read_network
 
-    data = data or synthetic_scene(Path("runs") / "data", console)
     multi = is_multi_sense(weights)
+    network = read_network(weights)
+    data = data or synthetic_scene(Path("runs") / "data", console)
     taken = recorded_moments(data, frames) if multi else dataset_frames(data, frames)
     with tempfile.TemporaryDirectory() as folder:
         models = list(model or ())
         if not models:
-            network = read_network(weights)
             for precision in ("fp32", "fp16"):
                 path = Path(folder, file_name("network", precision, 1, 6, (), False, () if multi else None))
                 with console.status(f"exporting {path.name}"):

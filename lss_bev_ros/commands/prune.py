@@ -15,7 +15,7 @@ def prune(
     out: Annotated[Path, typer.Argument(help="Weights to write, .safetensors.")] = Path(
         "runs/prune/pruned.safetensors"
     ),
-    weights: Annotated[str, typer.Option(help="builtin, a checkpoint, or seed:N.")] = "builtin",
+    weights: Annotated[str, typer.Option(help="builtin[-multi], a checkpoint, or seed:N.")] = "builtin",
     speedup: Annotated[
         float, typer.Option(help="Wanted speedup of the network alone, on this device.")
     ] = 2.0,
@@ -47,10 +47,16 @@ def prune(
     from ..deploy.prune import prune as run
     from ..deploy.prune.tuning import tune
     from ..errors import DeployError
-    from ..model.multi_sense_names import refuse_multi_sense
+    from ..model.lift_splat import LiftSplatShoot
+    from ..model.multi_sense_names import is_multi_sense
+    from ..model.multi_sense_weights import write_multi_sense
     from ..model.weights import write_weights
 
-    refuse_multi_sense(weights, "`lss-bev prune`")
+    if is_multi_sense(weights) and minutes > 0:
+        raise DeployError(
+            f"weights {weights} are of the multi-sense network, which is not fine-tuned after pruning yet: "
+            f"give --minutes 0 for the pruned network with its scores"
+        )
     options = PruneOptions(speedup, device, precision, multiple, frames, threads)
     dataroot = dataroot or synthetic_scene(Path("runs") / "data", console)
     with progress("pruning") as bar:
@@ -60,7 +66,7 @@ def prune(
         # Before the minutes of fine-tuning, for whoever would rather try again.
         console.print(pruned.missed, soft_wrap=True)
     model = pruned.model
-    if minutes > 0:
+    if minutes > 0 and isinstance(model, LiftSplatShoot):
         model, scores = tune(
             model,
             weights,
@@ -73,7 +79,10 @@ def prune(
         )
         pruned.report["fine_tuning"] = {"minutes": minutes, "data": data, "rate": rate, **scores}
     facts = {"licence": "Apache-2.0", "pruned_from": str(pruned.report["weights"])}
-    write_weights(model.state_dict(), out, facts, DeployError)
+    if isinstance(model, LiftSplatShoot):
+        write_weights(model.state_dict(), out, facts, DeployError)
+    else:
+        write_multi_sense(model, out, facts, DeployError)
     files.write_json(out.with_suffix(".json"), pruned.report, DeployError)
     console.print(f"weights     {out}\nreport      {out.with_suffix('.json')}")
     if pruned.missed:

@@ -300,6 +300,8 @@ def known_frames(
     """
     vocabulary, left = vocabulary or Vocabulary({}), limit
     for name in scenes:
+        if left <= 0:
+            return
         keyframes = list(reader.keyframes(name))
         scene = SceneTruth(keyframes, grid, prompts=vocabulary.prompts, ranks=vocabulary.ranks, told=told)
         for place, keyframe in enumerate(scene.keyframes[:left]):

@@ -52,19 +52,17 @@ def is_multi_sense(weights: str | Path) -> bool:
         return False  # whoever reads it says what is wrong with it
 
 
-def refuse_multi_sense(weights: str | Path, what: str = "this") -> None:
-    """Say of a multi-sense network's weights that they are not supported yet.
+def refuse_multi_sense(weights: str | Path) -> None:
+    """Say of a multi-sense network's weights that the published network is asked for.
 
     Args:
         weights: any; of other weights nothing is said.
-        what: that does not support them, such as a command.
 
     Raises:
         ModelError: they are a multi-sense network's.
     """
     if is_multi_sense(weights):
         raise ModelError(
-            f"weights {weights} are of the multi-sense network, which {what} does not support yet: give "
-            f"weights of the published network, such as builtin; these run in `lss-bev evaluate` and in the "
-            f"inference node"
+            f"weights {weights} are of the multi-sense network, and this takes the published one: give such "
+            f"as builtin; these run in the inference node and in `lss-bev evaluate`, `export` and `compare`"
         )

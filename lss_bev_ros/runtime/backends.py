@@ -82,8 +82,15 @@ def _make_onnxruntime(options: EngineOptions, reason: str) -> Engine:
 
 
 def _make_tensorrt(options: EngineOptions, reason: str) -> Engine:
+    from .multi_sense.weights import means_multi_sense
     from .tensorrt.engine import make_tensorrt
 
+    # Before minutes of building.
+    if means_multi_sense(options.weights):
+        raise RuntimeBackendError(
+            f"backend 'tensorrt' runs no multi-sense network such as {str(options.weights)!r}: use "
+            f"'onnxruntime', or a bundle, which runs it on TensorRT"
+        )
     return make_tensorrt(options, reason)
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from typing import TypeVar
 
 import torch
 
 from ...errors import DeployError
 from ...model import LiftSplatShoot, ModelConfig, Widths
+from ...model.multi_sense import MultiSense
+from ...model.senses import SensesConfig
+
+N = TypeVar("N", LiftSplatShoot, MultiSense)
 
 JOINED = (("stages.4", "stages.6"), ("bev.0", "bev.2"))
 """Widths that lie one behind the other where `Up` joins the fine map and the coarse one."""
@@ -21,9 +26,14 @@ Axis = tuple[str, ...]
 """The widths that make up one axis, in order; none for an axis that never changes."""
 
 
-@lru_cache(maxsize=1)
-def axes() -> dict[str, tuple[Axis, ...]]:
-    """For each parameter and buffer what its axes are.
+def axes_of(model: LiftSplatShoot | MultiSense) -> dict[str, tuple[Axis, ...]]:
+    """`axes` of a network's kind."""
+    return axes(model.config if isinstance(model, MultiSense) else None)
+
+
+@lru_cache(maxsize=4)
+def axes(senses: SensesConfig | None = None) -> dict[str, tuple[Axis, ...]]:
+    """For each parameter and buffer what its axes are; of the multi-sense network where its senses are given.
 
     Nothing is written down twice: a network whose widths are all different, and that has shapes but no
     memory, says by its shapes which width each axis is.
@@ -32,12 +42,17 @@ def axes() -> dict[str, tuple[Axis, ...]]:
     probe = {name: PROBE + index for index, name in enumerate(names)}
     known: dict[int, Axis] = {width: (name,) for name, width in probe.items()}
     known |= {probe[fine] + probe[coarse]: (fine, coarse) for fine, coarse in JOINED}
+    widths = Widths().with_named(probe)
+    model: LiftSplatShoot | MultiSense
     with torch.device("meta"):
-        model = LiftSplatShoot(ModelConfig(widths=Widths().with_named(probe)))
+        if senses is None:
+            model = LiftSplatShoot(ModelConfig(widths=widths))
+        else:
+            model = MultiSense(replace(senses, model=replace(senses.model, widths=widths)))
     return {name: tuple(known.get(n, ()) for n in t.shape) for name, t in model.state_dict().items()}
 
 
-def narrow(model: LiftSplatShoot, kept: Mapping[str, torch.Tensor]) -> LiftSplatShoot:
+def narrow(model: N, kept: Mapping[str, torch.Tensor]) -> N:
     """Take channels out of a network.
 
     Args:
@@ -50,7 +65,8 @@ def narrow(model: LiftSplatShoot, kept: Mapping[str, torch.Tensor]) -> LiftSplat
     Raises:
         DeployError: a width or channel that the network does not have.
     """
-    widths = model.config.widths.named()
+    sizes = sizes_of(model)
+    widths = sizes.widths.named()
     for name, channels in kept.items():
         if name not in widths:
             raise DeployError(f"no width is called {name!r}: use one of {', '.join(widths)}")
@@ -60,14 +76,23 @@ def narrow(model: LiftSplatShoot, kept: Mapping[str, torch.Tensor]) -> LiftSplat
             )
     state = {}
     for name, tensor in model.state_dict().items():
-        for position, axis in enumerate(axes()[name]):
+        for position, axis in enumerate(axes_of(model)[name]):
             if any(width in kept for width in axis):
                 tensor = tensor.index_select(position, joined(axis, kept, widths))
         state[name] = tensor
-    smaller = model.config.widths.with_named({name: len(channels) for name, channels in kept.items()})
-    narrowed = LiftSplatShoot(replace(model.config, widths=smaller))
+    smaller = replace(sizes, widths=sizes.widths.with_named({n: len(kept[n]) for n in kept}))
+    narrowed: LiftSplatShoot | MultiSense
+    if isinstance(model, MultiSense):
+        narrowed = MultiSense(replace(model.config, model=smaller))
+    else:
+        narrowed = LiftSplatShoot(smaller)
     narrowed.load_state_dict(state, strict=True)
-    return narrowed.eval().requires_grad_(False)
+    return narrowed.eval().requires_grad_(False)  # type: ignore[return-value]  # of the kind that was given
+
+
+def sizes_of(model: LiftSplatShoot | MultiSense) -> ModelConfig:
+    """The sizes that both kinds of network have."""
+    return model.config.model if isinstance(model, MultiSense) else model.config
 
 
 def joined(axis: Axis, kept: Mapping[str, torch.Tensor], widths: Mapping[str, int]) -> torch.Tensor:

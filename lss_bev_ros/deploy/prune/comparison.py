@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,15 @@ import torch
 from ...benchmark.turns import take_turns, times_faster
 from ...evaluation.frames import random_frames
 from ...model import LiftSplatShoot
+from ...model.multi_sense import MultiSense
 from ...runtime.cpu.engine import TorchEngine
 from ...runtime.engine import Engine
 from ...runtime.frame_set import FrameSet
+from ...runtime.multi_sense.engine import MultiSenseEngine
+from ...runtime.multi_sense.moment import Moment
+
+RETURNS = 34_000
+"""Of a sweep of 32 beams."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +40,8 @@ class Speed:
 
 
 def compare_speed(
-    before: LiftSplatShoot,
-    after: LiftSplatShoot,
+    before: LiftSplatShoot | MultiSense,
+    after: LiftSplatShoot | MultiSense,
     precision: str = "fp32",
     turns: int = 10,
     frames: Sequence[FrameSet] = (),
@@ -50,6 +58,10 @@ def compare_speed(
         device: `cpu` or `cuda`.
     """
     frame = frames[0] if frames else random_frames(1).sets[0]
+    if isinstance(before, MultiSense) and isinstance(after, MultiSense):
+        return _compare_parts(before, after, precision, turns, usual_moment(frame), device)
+    assert isinstance(before, LiftSplatShoot), before
+    assert isinstance(after, LiftSplatShoot), after
     engines: list[Any] = []
     try:
         for model in (before, after):
@@ -62,6 +74,45 @@ def compare_speed(
         for engine in engines:
             engine.close()
     return Speed(float(np.median(dense)), float(np.median(pruned)), times_faster(dense, pruned))
+
+
+def usual_moment(frame: FrameSet) -> Moment:
+    """A frame with as many LiDAR returns as one sweep has, which lie as one's do: the nearer, the denser."""
+    draw = np.random.default_rng(0)
+    away, where = 50.0 * draw.random(RETURNS), draw.uniform(0.0, 2 * np.pi, RETURNS)
+    points = np.column_stack([away * np.cos(where), away * np.sin(where), draw.random((RETURNS, 2))])
+    return Moment(frame.stamp, frame, points)
+
+
+def parts_of(engine: MultiSenseEngine, moment: Moment) -> dict[str, Callable[[], object]]:
+    """The parts of a network that run for a moment, each once."""
+    parts = engine.parts(moment)
+    if "fuser with memory" in parts:
+        del parts["fuser"]
+    return parts
+
+
+def _compare_parts(
+    before: MultiSense, after: MultiSense, precision: str, turns: int, moment: Moment, device: str
+) -> Speed:
+    """The same of multi-sense networks: all parts one behind the other."""
+    engines = [
+        MultiSenseEngine(copy.deepcopy(model), "", precision, device=device) for model in (before, after)
+    ]
+    try:
+        runs = [partial(_each, parts_of(engine, moment), device) for engine in engines]
+        dense, pruned = take_turns(runs, turns)
+    finally:
+        for engine in engines:
+            engine.close()
+    return Speed(float(np.median(dense)), float(np.median(pruned)), times_faster(dense, pruned))
+
+
+def _each(parts: Mapping[str, Callable[[], object]], device: str, _: int) -> None:
+    for part in parts.values():
+        part()
+    if device == "cuda":
+        torch.cuda.synchronize()
 
 
 def _engine(model: LiftSplatShoot, precision: str, device: str) -> Engine:

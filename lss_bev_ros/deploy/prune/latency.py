@@ -13,7 +13,7 @@ import torch
 from ...errors import DeployError
 from ...model import ModelConfig, Widths
 from .execution import executable
-from .parts import NetworkPart, network_parts
+from .parts import CAMERA, NetworkPart, network_parts
 
 LEVELS = (0.25, 0.5, 1.0)
 """Shares of its channels at which a width is measured."""
@@ -91,6 +91,8 @@ def measure_latency(
     precision: str = "fp32",
     multiple: int = 8,
     progress: Callable[[int, int], None] | None = None,
+    cameras: bool = True,
+    fixed: float = 0.0,
 ) -> LatencyTable:
     """Measure every part alone, at all combinations of a few of its widths.
 
@@ -103,6 +105,8 @@ def measure_latency(
         precision: of the CPU engine.
         multiple: widths measured are multiples of this.
         progress: told of measurements done and all.
+        cameras: whether the network has any.
+        fixed: milliseconds of what no width changes.
 
     Raises:
         DeployError: no such device here.
@@ -113,7 +117,7 @@ def measure_latency(
         raise DeployError(
             "device cuda: PyTorch finds no GPU here; use cpu, or prune on the machine with the GPU"
         )
-    parts = network_parts(config)
+    parts = [part for part in network_parts(config) if cameras or not part.name.startswith(CAMERA)]
     full = config.widths.named()
     jobs: dict[tuple[str, tuple[int, ...]], tuple[NetworkPart, Widths]] = {}
     levels = {part.name: _levels(part, full, multiple) for part in parts}
@@ -137,7 +141,8 @@ def measure_latency(
             grid = np.maximum.accumulate(grid, axis=axis)
         table.append(MeasuredPart(part.name, part.widths, levels[part.name], grid))
     how = f"cpu {precision}, {torch.get_num_threads()} threads"
-    return LatencyTable(how if device == "cpu" else f"{torch.cuda.get_device_name()} fp16", tuple(table))
+    where = how if device == "cpu" else f"{torch.cuda.get_device_name()} fp16"
+    return LatencyTable(where, tuple(table), fixed)
 
 
 def fastest(run: Callable[[], object], device: str) -> float:

@@ -17,6 +17,9 @@ from ...model.upsampling import Up
 
 CAMERAS = 6
 
+CAMERA = ("camera", "depth")
+"""How the names of the camera encoder's parts begin."""
+
 Shape = tuple[int, ...]
 M = TypeVar("M", bound=nn.Module)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,18 +11,29 @@ from typing import Any
 import torch
 
 from ...errors import DeployError
+from ...evaluation.answers import HEADLINE, AnswersScore
+from ...evaluation.frames import random_frames
+from ...evaluation.multi_sense import annotated_moments, frame_answers, voxel_grid
 from ...model import LiftSplatShoot, build_model, describe_weights
+from ...model.multi_sense import MultiSense
+from ...model.multi_sense_names import is_multi_sense
 from ...runtime.cpu.engine import DTYPES, has_bfloat16
+from ...runtime.multi_sense.answers import ANSWERS
+from ...runtime.multi_sense.engine import MultiSenseEngine
+from ...runtime.multi_sense.weights import read_multi_sense
 from .allocation import allocate
-from .channels import narrow
-from .comparison import Speed, compare_speed
-from .examples import read_examples
+from .channels import N, narrow, sizes_of
+from .comparison import Speed, compare_speed, parts_of, usual_moment
+from .examples import read_examples, read_moments
 from .importance import Example, channel_importance
-from .latency import LatencyTable, measure_latency
+from .latency import LatencyTable, fastest, measure_latency
 from .reconstruction import reconstruct
 
 HEAD = 8
 """Channels that are left of the classification head, which never runs: it is half of a small file."""
+
+MEASURED = ("camera encoder", "BEV encoder")
+"""Parts of a multi-sense network that are measured width by width."""
 
 ATTEMPTS = 4
 """Allocations tried until the whole network, and not only the sum of its parts, is as fast as asked."""
@@ -49,6 +61,13 @@ class PruneOptions:
     frames: int = 32
     threads: int = 0
 
+    @property
+    def chosen_precision(self) -> str:
+        """Of the CPU engine, decided."""
+        if self.precision != "auto":
+            return self.precision
+        return "bf16" if has_bfloat16() else "fp32"
+
     def __post_init__(self) -> None:
         if not self.speedup >= 1:
             raise DeployError(f"speedup {self.speedup:g} must be at least 1 (times faster than before)")
@@ -72,7 +91,7 @@ class Pruned:
         report: everything for the report file.
     """
 
-    model: LiftSplatShoot
+    model: LiftSplatShoot | MultiSense
     table: LatencyTable
     speed: Speed
     goal: float
@@ -113,11 +132,11 @@ def prune(
     tell = progress or (lambda *_: None)
     if options.threads:
         torch.set_num_threads(options.threads)
+    if is_multi_sense(weights):
+        return _prune_multi_sense(weights, dataroot, options, tell)
     model = build_model(weights)
     examples = read_examples(dataroot, options.frames, model.config)
-    precision = options.precision
-    if precision == "auto":
-        precision = "bf16" if has_bfloat16() else "fp32"
+    precision = options.chosen_precision
     table = measure_latency(
         model.config,
         options.device,
@@ -130,8 +149,51 @@ def prune(
     return pruned
 
 
+def _prune_multi_sense(weights: str | Path, dataroot: Path, options: PruneOptions, tell: Progress) -> Pruned:
+    """The same of the multi-sense network: its camera trunk and BEV encoder become narrower.
+
+    The report has the scores of every answer before and after.
+    """
+    model = read_multi_sense(weights)
+    precision = options.chosen_precision
+    gpu = "fp16" if options.device == "cuda" else precision
+    with MultiSenseEngine(copy.deepcopy(model), str(weights), gpu, device=options.device) as engine:
+        examples = read_moments(dataroot, options.frames, engine)
+        parts = parts_of(engine, usual_moment(random_frames(1).sets[0]))
+        fixed = sum(fastest(run, options.device) for name, run in parts.items() if name not in MEASURED)
+        before = scores(engine, dataroot, options.frames)
+    table = measure_latency(
+        model.config.model,
+        options.device,
+        precision,
+        options.multiple,
+        lambda done, total: tell("latency of every part", done, total),
+        "cameras" in model.config.senses,
+        fixed,
+    )
+    pruned = shrink(model, examples, table, options, precision, tell)
+    assert isinstance(pruned.model, MultiSense), pruned.model
+    with MultiSenseEngine(copy.deepcopy(pruned.model), "pruned", gpu, device=options.device) as engine:
+        after = scores(engine, dataroot, options.frames)
+    pruned.report.update(
+        weights=describe_weights(weights),
+        data=Path(dataroot).name,
+        scores={name: [value, after.get(name)] for name, value in before.items()},
+    )
+    return pruned
+
+
+def scores(engine: MultiSenseEngine, dataroot: Path, frames: int) -> dict[str, float]:
+    """How every answer scores on some keyframes, as `lss-bev evaluate` counts it."""
+    grid = voxel_grid(engine)
+    score = AnswersScore(grid)
+    for moment, known in annotated_moments(dataroot, engine, frames):
+        score.update(frame_answers(engine.answer(moment, ANSWERS), grid), known)
+    return {name: score.running[name] for name in HEADLINE if name in score.running}
+
+
 def shrink(
-    model: LiftSplatShoot,
+    model: N,
     examples: Sequence[Example],
     table: LatencyTable,
     options: PruneOptions,
@@ -142,7 +204,7 @@ def shrink(
     # Impossible wishes are said before the minutes that scoring takes.
     flat = {
         name: torch.ones(width)
-        for name, width in model.config.widths.named().items()
+        for name, width in sizes_of(model).widths.named().items()
         if name in _timed(table)
     }
     allocate(flat, table, options.speedup, options.multiple)
@@ -151,7 +213,7 @@ def shrink(
     )
     kept, smaller, speed = _fastest(model, importance, table, options, precision, tell)
     reconstruct(model, smaller, kept, examples, lambda done, total: tell("least squares", done, total))
-    before, after = model.config.widths.named(), smaller.config.widths.named()
+    before, after = (sizes_of(each).widths.named() for each in (model, smaller))
     report: dict[str, object] = {
         "options": asdict(options),
         "device": table.device,
@@ -167,13 +229,13 @@ def shrink(
 
 
 def _fastest(
-    model: LiftSplatShoot,
+    model: N,
     importance: Mapping[str, torch.Tensor],
     table: LatencyTable,
     options: PruneOptions,
     precision: str,
     tell: Progress,
-) -> tuple[dict[str, torch.Tensor], LiftSplatShoot, Speed]:
+) -> tuple[dict[str, torch.Tensor], N, Speed]:
     """The first network that is as fast as asked when it runs whole, or the fastest of all attempts."""
     goal, best = options.speedup, None
     for attempt in range(ATTEMPTS):
@@ -199,16 +261,16 @@ def _timed(table: LatencyTable) -> set[str]:
     return {name for part in table.parts for name in part.widths}
 
 
-def _head(model: LiftSplatShoot) -> dict[str, torch.Tensor]:
+def _head(model: N) -> dict[str, torch.Tensor]:
     """The first few channels of the head."""
-    widths = model.config.widths
+    widths = sizes_of(model).widths
     return {
         "head.0": torch.arange(min(HEAD, widths.head[0])),
         "classes.0": torch.arange(min(HEAD, widths.classes[0])),
     }
 
 
-def _parameters(model: LiftSplatShoot) -> int:
+def _parameters(model: torch.nn.Module) -> int:
     """Parameters that run."""
     unused = ("trunk._conv_head.", "trunk._bn1.", "trunk._fc.")
     return sum(p.numel() for name, p in model.named_parameters() if not any(part in name for part in unused))

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ...model import LiftSplatShoot, layers
-from ...training.splat import splat_batch
-from .channels import axes, joined
+from ...model import layers
+from .channels import Axis, N, axes_of, joined, sizes_of
 from .importance import Example
+from .running import answers
 
 ROWS = 500
 """Pixels of a frame that each layer is fitted on, drawn at random."""
@@ -65,8 +65,8 @@ class _Moments:
 
 
 def reconstruct(
-    model: LiftSplatShoot,
-    smaller: LiftSplatShoot,
+    model: N,
+    smaller: N,
     kept: Mapping[str, torch.Tensor],
     examples: Sequence[Example],
     progress: Callable[[int, int], None] | None = None,
@@ -82,18 +82,18 @@ def reconstruct(
         progress: told of frames done and all.
         rounds: over all layers.
     """
-    widths = model.config.widths.named()
+    widths, known = sizes_of(model).widths.named(), axes_of(model)
     fitted = {
         name: conv
         for name, conv in model.named_modules()
-        if isinstance(conv, nn.Conv2d) and conv.groups == 1 and _lost_inputs(name, kept)
+        if isinstance(conv, nn.Conv2d) and conv.groups == 1 and _lost_inputs(name, kept, known)
     }
     for round_ in range(rounds):
         # At first from the old inputs, which are right; then from what the layers before really give now.
         reader = smaller if round_ else model
         moments = {}
         for name, conv in fitted.items():
-            written, read, *_ = axes()[f"{name}.weight"]
+            written, read, *_ = known[f"{name}.weight"]
             left = smaller.get_parameter(f"{name}.weight").shape
             inputs = torch.arange(left[1]) if round_ or not read else joined(read, kept, widths)
             outputs = joined(written, kept, widths) if written else torch.arange(left[0])
@@ -111,9 +111,7 @@ def reconstruct(
                     for sums in moments.values():
                         sums.generator.manual_seed(done)
                     for network in (model,) if reader is model else (model, smaller):
-                        depth, features = network.camencode(example.images)
-                        shape = network.config.grid.shape
-                        network.bevencode(splat_batch(depth, features, example.cells[None], shape))
+                        answers(network, example)
                     if progress:
                         progress(round_ * len(examples) + done + 1, rounds * len(examples))
         finally:
@@ -155,7 +153,7 @@ class _Sums:
         self.moments.add(torch.stack(taps, dim=-1).flatten(1), self.wanted)
 
 
-def _fit(model: LiftSplatShoot, smaller: LiftSplatShoot, name: str, sums: _Sums) -> None:
+def _fit(model: N, smaller: N, name: str, sums: _Sums) -> None:
     """Give one convolution its new weights, and the normalisation behind it, or its bias, the rest."""
     conv = smaller.get_submodule(name)
     assert isinstance(conv, nn.Conv2d)
@@ -170,6 +168,6 @@ def _fit(model: LiftSplatShoot, smaller: LiftSplatShoot, name: str, sums: _Sums)
     smaller.get_buffer(norm).copy_(old - shift.to(old))
 
 
-def _lost_inputs(name: str, kept: Mapping[str, torch.Tensor]) -> bool:
+def _lost_inputs(name: str, kept: Mapping[str, torch.Tensor], known: Mapping[str, tuple[Axis, ...]]) -> bool:
     # The head never runs.
-    return "_conv_head" not in name and any(width in kept for width in axes()[f"{name}.weight"][1])
+    return "_conv_head" not in name and any(width in kept for width in known[f"{name}.weight"][1])

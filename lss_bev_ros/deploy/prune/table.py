@@ -23,6 +23,8 @@ def prune_table(pruned: Pruned) -> Table:
     total = report["table_ms"]
     table.add_section()
     table.add_row("sum of parts", f"{total[0]:.0f}", f"{total[1]:.0f}", f"{total[0] / total[1]:.2f} times")
+    if (fixed := pruned.table.fixed) > 0:
+        table.add_row("of it, what no width changes", f"{fixed:.1f}", f"{fixed:.1f}", "")
     speed = pruned.speed
     table.add_row(
         "whole network",
@@ -30,4 +32,8 @@ def prune_table(pruned: Pruned) -> Table:
         f"{speed.after:.1f}",
         f"{speed.speedup:.2f} times, alternating",
     )
+    if report.get("scores"):
+        table.add_section()
+    for name, (before, after) in report.get("scores", {}).items():
+        table.add_row(name, f"{before:.4f}", "-" if after is None else f"{after:.4f}", "score, before tuning")
     return table

@@ -93,7 +93,12 @@ class OnnxMultiSenseEngine(MultiSenseEngine):
         written = write_network(
             model, OnnxOptions(precision=precision, dynamic=dynamic, weights=options.description)
         )
-        session = OnnxSession(written.SerializeToString(), options.description, options.threads)
+        session = OnnxSession(
+            written.SerializeToString(),
+            options.description,
+            options.threads or torch.get_num_threads(),
+            device="auto",
+        )
         description = OnnxDescription.read(session.metadata, session.name)
         return cls(session, description, options.threads, reason)
 

@@ -82,6 +82,11 @@ class EngineLayout:
             raise RuntimeBackendError(
                 "the engines are of different weights or sizes: build both of one export"
             )
+        if any(one.senses is not None for one in described):
+            raise RuntimeBackendError(
+                f"{parts[0].path} is of the multi-sense network, which backend 'tensorrt' does not run: run "
+                f"its ONNX file with backend 'onnxruntime', or on TensorRT by a bundle"
+            )
         images = _first_input(infos[0])
         # The batch of the camera encoder, or the second axis of (1, N, 3, H, W).
         axis = 1 if len(parts) == 1 else 0
