@@ -114,7 +114,7 @@ def as_map(cells):
 def test_pillars_are_those_of_the_encoder_and_leave_nothing_behind(network, model):
     for points in (cloud(), cloud(77, seed=1), cloud(0)):
         fill(network, points)
-        launch(network.beside["lidar"])
+        launch(network.lidar_launches)
         sample = torch.zeros(len(points), dtype=torch.int64)
         expected = model.lidarencode(torch.from_numpy(points), sample, 1)
         torch.testing.assert_close(as_map(network.lidar), expected, rtol=1e-4, atol=1e-4)
@@ -125,7 +125,7 @@ def test_a_memory_is_moved_as_the_network_moves_it(network, motion):
     then = draw(1, 16, *GRID.shape)
     network.memory.copy_(then[0].permute(1, 2, 0))
     network.numbers.copy_(motion_numbers(motion, 0.7, None))
-    launch(network.beside["memory"])
+    launch(network.memory_launches)
     moved, known = align(then, torch.tensor([motion]), GRID)
     torch.testing.assert_close(as_map(network._maps["memory"].tensor[0]), moved, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(network._ages.tensor.cpu().view(GRID.shape), known[0, 0] * 0.7)
@@ -140,9 +140,7 @@ def test_senses_are_fused_as_the_network_fuses_them(network, model, senses):
     network.memory.copy_(maps["memory"][0].permute(1, 2, 0))
     motion, age = (1.5, 0.2, -0.1), 0.6
     network.numbers.copy_(motion_numbers(motion, age, None))
-    for name in senses & {"lidar", "memory"}:
-        # Of the LiDAR only what stands behind its encoder, whose map is drawn.
-        launch(network.beside[name][-1:] if name == "lidar" else network.beside[name])
+    launch(network.memory_launches)
     launch(network.fusion(senses))
     sensed = {name: maps[name] for name in senses}
     if "memory" in senses:
@@ -327,7 +325,7 @@ def test_pillars_of_most_returns_are_those_of_the_encoder(engine, plain):
     points = returns(np.random.default_rng(4).normal(0, (15, 15, 1, 1, 1), (300_000, 5)))
     with torch.inference_mode(), torch.cuda.stream(engine._stream):
         engine._feel(engine._upload(points))
-        launch(engine.network.beside["lidar"])
+        launch(engine.network.lidar_launches)
         engine._stream.synchronize()
         sample = torch.zeros(len(points), dtype=torch.int64, device=DEVICE)
         expected = plain._model.lidarencode(torch.from_numpy(points).to(DEVICE), sample, 1)
@@ -341,7 +339,7 @@ def test_kernels_that_compute_something_else_are_not_used(monkeypatch):
         CudaMultiSenseEngine(untrained(0), "seed", gpu_jpeg=False)
     with create_engine("auto", "multi-seed:0") as instead:
         assert not isinstance(instead, CudaMultiSenseEngine)
-        assert "by PyTorch's kernels: our own kernels do not work" in instead.reason
+        assert "PyTorch's kernels: our own kernels do not work" in instead.reason
 
 
 @needs_gpu

@@ -1,74 +1,59 @@
-"""Triton kernels of what heads end with: 1x1 convolutions to planes of a channel each, and plans' scores."""
+"""Triton kernels of what heads end with: a 1x1 convolution to planes of a channel each, and plans' scores."""
 
 from __future__ import annotations
 
 import triton
 import triton.language as tl
 
-NUMBERS = tl.constexpr(7)
-
 
 @triton.jit
-def answers_kernel(
-    features,  # (pixels, FEATURES)
-    hidden,  # (pixels, HIDDEN)
-    table,  # (heads, NUMBERS) int32, see below
-    weight,  # (BLOCK_K, COLUMNS): every head's columns, zeros up to a multiple of BLOCK_N
+def answer_kernel(
+    x,  # (pixels, X_STRIDE), channels X_START on are read
+    weight,  # (INPUTS, OUTPUTS)
     weight_low,  # as weight: what half precision rounds away
-    bias,  # (COLUMNS,) float32
-    planes,  # (planes, pixels) float32
-    voxels,  # (planes, pixels)
+    bias,  # (OUTPUTS,) float32
+    out,  # (OUTPUTS, pixels)
     pixels,
-    FEATURES: tl.constexpr,
-    HIDDEN: tl.constexpr,
-    COLUMNS: tl.constexpr,
-    WEIGHT_LOW: tl.constexpr,  # whether there is one; voxels do without
+    X_STRIDE: tl.constexpr,
+    X_START: tl.constexpr,
+    INPUTS: tl.constexpr,
+    OUTPUTS: tl.constexpr,
+    WEIGHT_LOW: tl.constexpr,
+    UNIT: tl.constexpr,  # whether each pixel's answer is a vector of length one
     BLOCK_M: tl.constexpr,
-    BLOCK_N: tl.constexpr,
-    BLOCK_K: tl.constexpr,
-    STAGES: tl.constexpr,
+    BLOCK_N: tl.constexpr,  # all outputs where UNIT
+    BLOCK_K: tl.constexpr,  # all inputs
     PDL: tl.constexpr,
 ):
-    """One program makes all outputs of one head for BLOCK_M pixels."""
-    blocks = tl.cdiv(pixels, BLOCK_M)
-    row = table + (tl.program_id(0) // blocks) * NUMBERS
-    inner = tl.load(row) > 0  # whether the head reads hidden channels
-    start = tl.multiple_of(tl.load(row + 1), 16)  # the first of them
-    inputs = tl.load(row + 2)  # how many
-    outputs = tl.load(row + 3)
-    place = tl.load(row + 4)  # of the first plane
-    column = tl.multiple_of(tl.load(row + 5), 16)  # the first of the weight
-    kind = tl.load(row + 6)  # 0, 1 for vectors of length one, 2 for voxels
-    m = (tl.program_id(0) % blocks) * BLOCK_M + tl.arange(0, BLOCK_M)
+    """One program makes all outputs of BLOCK_M pixels."""
+    m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)
     k = tl.arange(0, BLOCK_K)
     m_inside = m < pixels
-    mask = m_inside[:, None] & (k < inputs)[None, :]
     if PDL:
         tl.extra.cuda.gdc_wait()
         tl.extra.cuda.gdc_launch_dependents()
-    if inner:
-        a = tl.load(hidden + m[:, None] * HIDDEN + start + k[None, :], mask=mask, other=0.0)
-    else:
-        a = tl.load(features + m[:, None] * FEATURES + start + k[None, :], mask=mask, other=0.0)
-    for first in tl.range(0, outputs, BLOCK_N, num_stages=STAGES):
+    a = tl.load(
+        x + m[:, None] * X_STRIDE + X_START + k[None, :],
+        mask=m_inside[:, None] & (k < INPUTS)[None, :],
+        other=0.0,
+    )
+    for first in tl.static_range(0, OUTPUTS, BLOCK_N):
         n = first + tl.arange(0, BLOCK_N)
-        source = k[:, None] * COLUMNS + column + n[None, :]
-        b = tl.load(weight + source)
+        n_inside = n < OUTPUTS
+        b_mask = (k < INPUTS)[:, None] & n_inside[None, :]
+        place = k[:, None] * OUTPUTS + n[None, :]
+        b = tl.load(weight + place, mask=b_mask, other=0.0)
+        if WEIGHT_LOW:
+            b_low = tl.load(weight_low + place, mask=b_mask, other=0.0)
         value = tl.dot(a, b, input_precision="ieee")
-        if WEIGHT_LOW:  # noqa: SIM102 (this one is decided when the kernel is compiled)
-            if kind < 2:
-                b_low = tl.load(weight_low + source)
-                value = tl.dot(a, b_low, value, input_precision="ieee")
-        value += tl.load(bias + column + n)[None, :]
-        target = (place + n)[None, :] * pixels + m[:, None]
-        wanted = m_inside[:, None] & (n < outputs)[None, :]
-        if kind == 2:
-            tl.store(voxels + target, value.to(voxels.dtype.element_ty), mask=wanted)
-        else:
-            if kind == 1:
-                length = tl.sqrt(tl.sum(value * value, axis=1))
-                value = value / tl.maximum(length, 1e-12)[:, None]
-            tl.store(planes + target, value, mask=wanted)
+        if WEIGHT_LOW:
+            value = tl.dot(a, b_low, value, input_precision="ieee")
+        value += tl.load(bias + n, mask=n_inside, other=0.0)[None, :]
+        if UNIT:
+            length = tl.sqrt(tl.sum(value * value, axis=1))
+            value = value / tl.maximum(length, 1e-12)[:, None]
+        target = out + n[None, :] * pixels + m[:, None]
+        tl.store(target, value.to(out.dtype.element_ty), mask=m_inside[:, None] & n_inside[None, :])
 
 
 @triton.jit

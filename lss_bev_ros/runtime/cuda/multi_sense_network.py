@@ -6,7 +6,7 @@ the senses that are there and of the heads that are asked for; what is missing i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ from ...model.heads import PLAN_STEPS, PlanHead, going_on
 from ...model.multi_sense import Fuser, MultiSense
 from ..cpu.convolution import fold
 from .align_kernel import align_kernel
-from .answer_kernel import NUMBERS, answers_kernel, plan_kernel
+from .answer_kernel import answer_kernel, plan_kernel
 from .fuse_kernel import fuse_kernel
 from .fused_network import camera_encoder, plan_splat, upsampled_map
 from .half_precision import convolution, fold_with_half_biases, rounded_taps
@@ -26,15 +26,14 @@ from .planner import Planner
 from .splat_tables import CameraTables, DeviceTables
 from .tiles import power_of_two
 
-PILLARS = (16, 4, 8, None, True, False)
-"""LiDAR returns that one program takes at a time, its warps, programs a multiprocessor, registers at most,
-whether channels are spread over threads, and whether matrix units do the layer."""
+PILLARS = (16, 4, 8, None)
+"""LiDAR returns that one program takes at a time, its warps, programs a multiprocessor, registers at most."""
 
-FUSE = (64, 64, 4, 3, 128)
+FUSE = (128, 64, 8, 3, None)
 """Cells and inputs of one program of the fuser, its warps, steps that it loads ahead, registers at most."""
 
-ANSWER = (64, 64, 4, 2)
-"""Cells of one program of the heads' last convolutions, outputs at a time, warps, steps loaded ahead."""
+ANSWER = (64, 64, 4)
+"""Cells and outputs of one program of the heads' last convolution, and its warps."""
 
 MOTION = 5
 """Numbers of a memory's motion, see `align_kernel`; behind them lie those of `plan_kernel`."""
@@ -93,16 +92,19 @@ class HeadsPart:
             weight = torch.cat([conv.weight for conv, _ in hidden.values()])
             bias = torch.cat([_bias(conv) for conv, _ in hidden.values()])
             inner = planner.convolve("heads first", features, convolution(first, weight, bias), None, "relu")
-        else:
-            inner = features
-        lasts = {}
+        start = 0
         for name, head in heads.items():
-            lasts[name] = hidden[name][1] if name in hidden else _scaled(head.last, scale)  # type: ignore
-        self.outputs = _answers(planner, features, inner, lasts, tuple(hidden))
+            if name in hidden:
+                last = hidden[name][1]
+                self.outputs[name] = _answer(planner, name, inner, start, last)
+                start += last.in_channels
+            else:
+                last = _scaled(head.last, scale)  # type: ignore[arg-type]
+                self.outputs[name] = _answer(planner, name, features, 0, last)
+            if isinstance(head, PlanHead):
+                self.scores = _plan(planner, head, self.outputs[name], ahead)
         if "occupancy" in self.outputs:
             self.outputs["occupancy"] = self.outputs["occupancy"].unflatten(0, (model.config.heights, -1))
-        if model.plan is not None and "plan" in heads:
-            self.scores = _plan(planner, model.plan, self.outputs["plan"], ahead)
         self.launches = planner.taken()
 
 
@@ -119,7 +121,6 @@ class MultiSenseNetwork:
         points, count: (room, 5) float32 LiDAR returns as `LidarEncoder` takes them, and how many they are,
             (1,) int32, to be filled before a run with LiDAR.
         lidar: (nx, ny, C) features.
-        beside: launches of LiDAR and memory, their share in the fuser's sum included.
         memory: (nx, ny, C) what is remembered, to be filled before a run with memory.
         numbers: float32 from `motion_numbers`, to be filled before a run with memory or a plan.
     """
@@ -132,9 +133,6 @@ class MultiSenseNetwork:
         self._maps = {name: planner.map(*shape, channels) for name in ("cameras", "lidar", "memory")}
         self._memory, self._fused, self._remembered = (planner.map(*shape, channels) for _ in range(3))
         self._ages = planner.map(cells)
-        self._shares = {
-            name: planner.map(*shape, channels, dtype=torch.float32) for name in ("lidar", "memory")
-        }
         self.cameras, self.lidar = (self._maps[name].tensor[0] for name in ("cameras", "lidar"))
         self.memory = self._memory.tensor[0]
         self.points = planner.map(room, 5, dtype=torch.float32).tensor
@@ -146,15 +144,8 @@ class MultiSenseNetwork:
         self._heads: dict[frozenset[str], HeadsPart] = {}
         self._current: CameraTables | None = None
         with torch.no_grad():
-            self.beside: dict[str, list[Launch]] = {}
-            if model.fuse is not None and "lidar" in model.config.senses:
-                weight, _ = fold(model.fuse.conv, model.fuse.norm)
-                place = model.fuse.now.index("lidar") * channels
-                share = self._share("lidar", weight[:, place : place + channels])
-                self.beside["lidar"] = self._encode_lidar(cells) + share
-            if model.fuse is not None and "memory" in model.config.senses:
-                share = self._share("memory", model.fuse.recall.weight[:, :channels])
-                self.beside["memory"] = self._align(cells) + share
+            self.lidar_launches = self._encode_lidar(cells) if "lidar" in model.config.senses else []
+            self.memory_launches = self._align(cells) if "memory" in model.config.senses else []
             source = self._maps["cameras"] if model.fuse is None else self._fused
             outputs = model.bevencode.last[0].out_channels
             unit = nn.Conv2d(outputs, outputs, 1)
@@ -216,7 +207,8 @@ class MultiSenseNetwork:
             heads: those that are asked for; without any there is no BEV encoder either.
         """
         names, asked = frozenset(senses), frozenset(heads)
-        beside = [each for name, launches in self.beside.items() if name in names for each in launches]
+        beside = [*self.lidar_launches] if "lidar" in names else []
+        beside += self.memory_launches if "memory" in names else []
         main = torch.cuda.current_stream()
         parallel = "cameras" in names and bool(beside)
         if parallel:
@@ -245,10 +237,7 @@ class MultiSenseNetwork:
         assert norm.running_var is not None, "it keeps statistics"
         scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
         highest = planner.map(cells, channels, dtype=torch.int32)
-        taken, warps, programs, registers, spread, dot = PILLARS
-        matrix = torch.zeros(16, channels)
-        matrix[:9] = (encoder.linear.weight * scale[:, None]).t()
-        matrix[9] = norm.bias - norm.running_mean * scale
+        taken, warps, programs, registers = PILLARS
         planner.launch(
             "pillars",
             pillar_kernel,
@@ -259,8 +248,8 @@ class MultiSenseNetwork:
             overlap=False,
             points=self.points,
             count=self.count,
-            weight=planner.constant(matrix, torch.float32),
-            order=torch.arange(power_of_two(channels), dtype=torch.int32, device=planner.device),
+            weight=planner.constant((encoder.linear.weight * scale[:, None]).t(), torch.float32),
+            bias=planner.constant(norm.bias - norm.running_mean * scale, torch.float32),
             highest=highest,
             x_min=grid.x_min,
             y_min=grid.y_min,
@@ -272,8 +261,6 @@ class MultiSenseNetwork:
             CHANNELS=channels,
             BLOCK_C=power_of_two(channels),
             BLOCK_P=taken,
-            SPREAD=spread,
-            DOT=dot,
             num_warps=warps,
             maxnreg=registers,
         )
@@ -319,40 +306,38 @@ class MultiSenseNetwork:
         )
         return planner.taken()
 
-    def _share(self, name: str, weight: torch.Tensor) -> list[Launch]:
-        """Plan what a sense beside the cameras adds to the fuser's sum."""
-        like = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
-        conv = convolution(like, weight, torch.zeros(len(weight)))
-        self._planner.convolve(f"{name} share", self._maps[name], conv, None, out=self._shares[name])
-        return self._planner.taken()
-
     def _fuse(self, fuse: Fuser, senses: frozenset[str]) -> list[Launch]:
         planner, config = self._planner, self.model.config.model
         channels = config.channels
         weight, bias = fold(fuse.conv, fuse.norm)
-        own, ages = torch.zeros(channels, channels, 3, 3), torch.zeros(9, channels)
-        if "cameras" in senses:
-            own = dict(zip(fuse.now, weight.split(channels, 1), strict=True))["cameras"]
+        weights = dict(zip(fuse.now, weight.split(channels, 1), strict=True))
+        ages = torch.zeros(9, channels)
+        if "memory" in self.model.config.senses:
+            recall = fuse.recall.weight.detach()
+            weights["memory"] = recall[:, :channels]
+            ages = recall[:, channels].flatten(1).t()
+        given = {}
+        for name in ("cameras", "lidar", "memory"):
+            own = weights[name] if name in senses else torch.zeros(channels, 1, 1, 1)
             if planner.dtype == torch.float16:
                 own = rounded_taps(own)
-        if "memory" in senses:
-            ages = fuse.recall.weight[:, channels].flatten(1).t()
+            given[name] = planner.constant(own.permute(2, 3, 1, 0).reshape(-1, channels))
         cells, (block, inputs, warps, stages, registers) = self._fused.pixels, FUSE
         planner.launch(
             "fuser",
             fuse_kernel,
             (-(-cells // block),),
-            operations=2.0 * cells * weight[:, :channels].numel() * ("cameras" in senses),
-            traffic=float(self._fused.tensor.nbytes * (2 * len(senses) + ("memory" in senses))),
+            operations=2.0 * cells * 9 * channels * channels * len(senses),
+            traffic=float(self._fused.tensor.nbytes * (len(senses) + 1 + ("memory" in senses))),
             # Several launches may lie before it.
             overlap=False,
-            cameras=self._maps["cameras"],
-            weight=planner.constant(own.permute(2, 3, 1, 0).reshape(-1, channels)),
-            bias=planner.constant(bias, torch.float32),
-            lidar=self._shares["lidar"],
-            memory=self._shares["memory"],
+            **self._maps,  # type: ignore[arg-type]
             ages=self._ages,
+            camera_weight=given["cameras"],
+            lidar_weight=given["lidar"],
+            memory_weight=given["memory"],
             age_weight=planner.constant(ages),
+            bias=planner.constant(bias, torch.float32),
             out=self._fused,
             remembered=self._remembered,
             rows=config.grid.shape[0],
@@ -394,84 +379,40 @@ def motion_numbers(
     return numbers
 
 
-def _answers(
-    planner: Planner, features: Map, hidden: Map, lasts: Mapping[str, nn.Conv2d], inner: Collection[str]
-) -> dict[str, torch.Tensor]:
-    """Plan the last convolutions of heads as one launch.
-
-    Args:
-        planner: makes it.
-        features: what the other heads read.
-        hidden: what the heads of `inner` read, one behind the other.
-        lasts: the convolutions by head.
-        inner: see above.
-
-    Returns:
-        (outputs, nx, ny) by head.
-    """
-    _, nx, ny, _ = features.shape
-    block, columns, warps, stages = ANSWER
-    depth = power_of_two(max(last.in_channels for last in lasts.values()))
-    if "embedding" in lasts:
-        # One step must hold a vector of which it makes one of length one.
-        columns = max(columns, power_of_two(lasts["embedding"].out_channels))
-    wide = {name: -(-last.out_channels // columns) * columns for name, last in lasts.items()}
-    weight, bias = torch.zeros(depth, sum(wide.values())), torch.zeros(sum(wide.values()))
-    rows = {}
+def _answer(planner: Planner, name: str, x: Map, start: int, last: nn.Conv2d) -> torch.Tensor:
+    """Plan a head's last convolution, (outputs, nx, ny)."""
+    _, nx, ny, _ = x.shape
+    weight = last.weight.flatten(1).t()
+    outputs, inputs = last.out_channels, last.in_channels
     # There are so many voxels that what they take is the time it takes to write them.
-    counts = {"voxels": 0, "planes": 0}
-    start = column = 0
-    for name, last in lasts.items():
-        where = "voxels" if name == "occupancy" else "planes"
-        kind = {"embedding": 1, "occupancy": 2}.get(name, 0)
-        reads = (1, start) if name in inner else (0, 0)
-        outputs, inputs = last.out_channels, last.in_channels
-        rows[name] = (*reads, inputs, outputs, counts[where], column, kind)
-        weight[:inputs, column : column + outputs] = last.weight.flatten(1).t()
-        bias[column : column + outputs] = _bias(last)
-        start += inputs if name in inner else 0
-        counts[where] += outputs
-        column += wide[name]
-    planes = planner.map(max(1, counts["planes"]), nx, ny, dtype=torch.float32)
-    voxels = planner.map(max(1, counts["voxels"]), nx, ny)
+    out = planner.map(outputs, nx, ny, dtype=None if name == "occupancy" else torch.float32)
+    block, columns, warps = ANSWER
+    unit = name == "embedding"
     matrix = planner.constant(weight)
-    # The longest programs first, so that short ones fill up what they leave.
-    table = sorted(rows.values(), key=lambda row: -row[3] * row[2])
-    assert all(len(row) == NUMBERS.value for row in table), "as the kernel reads them"
     planner.launch(
-        "heads last",
-        answers_kernel,
-        (-(-nx * ny // block) * len(lasts),),
-        operations=2.0 * nx * ny * sum(last.weight.numel() for last in lasts.values()),
-        traffic=float(
-            planes.tensor.nbytes
-            + voxels.tensor.nbytes
-            + nx * ny * planner.dtype.itemsize * sum(last.in_channels for last in lasts.values())
-        ),
-        features=features,
-        hidden=hidden,
-        table=torch.tensor(table, dtype=torch.int32, device=planner.device),
+        name,
+        answer_kernel,
+        (-(-nx * ny // block),),
+        operations=2.0 * nx * ny * weight.numel(),
+        traffic=float(out.tensor.nbytes + nx * ny * inputs * planner.dtype.itemsize),
+        x=x,
         weight=matrix,
         weight_low=planner.low(weight) if planner.halves else matrix,
-        bias=planner.constant(bias, torch.float32),
-        planes=planes,
-        voxels=voxels,
+        bias=planner.constant(_bias(last), torch.float32),
+        out=out,
         pixels=nx * ny,
-        FEATURES=features.stride,
-        HIDDEN=hidden.stride,
-        COLUMNS=weight.shape[1],
+        X_STRIDE=x.stride,
+        X_START=start,
+        INPUTS=inputs,
+        OUTPUTS=outputs,
         WEIGHT_LOW=planner.halves,
+        UNIT=unit,
         BLOCK_M=block,
-        BLOCK_N=columns,
-        BLOCK_K=depth,
-        STAGES=stages,
+        BLOCK_N=power_of_two(outputs) if unit else min(columns, power_of_two(outputs)),
+        BLOCK_K=power_of_two(inputs),
         num_warps=warps,
     )
-    found = {}
-    for name, (_, _, _, outputs, place, _, _) in rows.items():
-        source = voxels if name == "occupancy" else planes
-        found[name] = source.tensor[place : place + outputs]
-    return found
+    return out.tensor
 
 
 def _plan(planner: Planner, head: PlanHead, cost: torch.Tensor, ahead: torch.Tensor) -> torch.Tensor:

@@ -14,8 +14,8 @@ import triton.language as tl
 def pillar_kernel(
     points,  # (room, 5) float32: x, y, z, intensity or NaN, age
     count,  # (1,) int32: rows of them that are returns
-    weight,  # (16, CHANNELS) float32: 9 rows in the order of `LidarEncoder.describe`, the bias, zeros
-    order,  # (BLOCK_C,) int32: 0, 1, 2 and so on
+    weight,  # (9, CHANNELS) float32, in the order of `LidarEncoder.describe`, normalisation folded in
+    bias,  # (CHANNELS,) float32
     highest,  # (NX * NY, CHANNELS) int32: bits of a float32 each, 0 before
     x_min,
     y_min,
@@ -27,31 +27,21 @@ def pillar_kernel(
     CHANNELS: tl.constexpr,
     BLOCK_C: tl.constexpr,
     BLOCK_P: tl.constexpr,
-    SPREAD: tl.constexpr,  # whether neighbouring threads take neighbouring channels
-    DOT: tl.constexpr,  # whether the layer is a product on the matrix units, in three parts of 11 bits
     PDL: tl.constexpr,
 ):
     """One program takes BLOCK_P returns, and others many programs further on, until all are done."""
     c = tl.arange(0, BLOCK_C)
-    if SPREAD:
-        # The compiler gives four channels that it knows to follow each other to one thread, and an atomic
-        # operation of a warp would touch every line of a cell four times.
-        c = tl.load(order + c)
     own = c < CHANNELS
-    if DOT:
-        k = tl.arange(0, 16)
-        matrix = tl.load(weight + k[:, None] * CHANNELS + c[None, :], mask=own[None, :], other=0.0)
-    else:
-        w_x = tl.load(weight + c, mask=own, other=0.0)
-        w_y = tl.load(weight + CHANNELS + c, mask=own, other=0.0)
-        w_right = tl.load(weight + 2 * CHANNELS + c, mask=own, other=0.0)
-        w_up = tl.load(weight + 3 * CHANNELS + c, mask=own, other=0.0)
-        w_z = tl.load(weight + 4 * CHANNELS + c, mask=own, other=0.0)
-        w_intensity = tl.load(weight + 5 * CHANNELS + c, mask=own, other=0.0)
-        w_known = tl.load(weight + 6 * CHANNELS + c, mask=own, other=0.0)
-        w_age = tl.load(weight + 7 * CHANNELS + c, mask=own, other=0.0)
-        w_away = tl.load(weight + 8 * CHANNELS + c, mask=own, other=0.0)
-        shift = tl.load(weight + 9 * CHANNELS + c, mask=own, other=0.0)
+    w_x = tl.load(weight + c, mask=own, other=0.0)
+    w_y = tl.load(weight + CHANNELS + c, mask=own, other=0.0)
+    w_right = tl.load(weight + 2 * CHANNELS + c, mask=own, other=0.0)
+    w_up = tl.load(weight + 3 * CHANNELS + c, mask=own, other=0.0)
+    w_z = tl.load(weight + 4 * CHANNELS + c, mask=own, other=0.0)
+    w_intensity = tl.load(weight + 5 * CHANNELS + c, mask=own, other=0.0)
+    w_known = tl.load(weight + 6 * CHANNELS + c, mask=own, other=0.0)
+    w_age = tl.load(weight + 7 * CHANNELS + c, mask=own, other=0.0)
+    w_away = tl.load(weight + 8 * CHANNELS + c, mask=own, other=0.0)
+    shift = tl.load(bias + c, mask=own, other=0.0)
     if PDL:
         tl.extra.cuda.gdc_wait()
         tl.extra.cuda.gdc_launch_dependents()
@@ -75,25 +65,11 @@ def pillar_kernel(
         right = (x - (x_min + (row + 0.5) * resolution)) / half
         up = (y - (y_min + (column + 0.5) * resolution)) / half
         away = tl.sqrt(x * x + y * y) * 0.02
-        if DOT:
-            number = k[None, :]
-            told = tl.where(number == 9, 1.0, tl.zeros((BLOCK_P, 16), dtype=tl.float32))
-            told = tl.where(number == 0, (x * 0.02)[:, None], told)
-            told = tl.where(number == 1, (y * 0.02)[:, None], told)
-            told = tl.where(number == 2, right[:, None], told)
-            told = tl.where(number == 3, up[:, None], told)
-            told = tl.where(number == 4, (z / 3.0)[:, None], told)
-            told = tl.where(number == 5, level[:, None], told)
-            told = tl.where(number == 6, known.to(tl.float32)[:, None], told)
-            told = tl.where(number == 7, age[:, None], told)
-            told = tl.where(number == 8, away[:, None], told)
-            value = tl.dot(told, matrix, input_precision="tf32x3")
-        else:
-            value = shift[None, :] + (x * 0.02)[:, None] * w_x[None, :] + (y * 0.02)[:, None] * w_y[None, :]
-            value += right[:, None] * w_right[None, :] + up[:, None] * w_up[None, :]
-            value += (z / 3.0)[:, None] * w_z[None, :] + level[:, None] * w_intensity[None, :]
-            value += known.to(tl.float32)[:, None] * w_known[None, :] + age[:, None] * w_age[None, :]
-            value += away[:, None] * w_away[None, :]
+        value = shift[None, :] + (x * 0.02)[:, None] * w_x[None, :] + (y * 0.02)[:, None] * w_y[None, :]
+        value += right[:, None] * w_right[None, :] + up[:, None] * w_up[None, :]
+        value += (z / 3.0)[:, None] * w_z[None, :] + level[:, None] * w_intensity[None, :]
+        value += known.to(tl.float32)[:, None] * w_known[None, :] + age[:, None] * w_age[None, :]
+        value += away[:, None] * w_away[None, :]
         cell = tl.where(inside, row.to(tl.int32) * NY + column.to(tl.int32), 0)
         place = highest + cell[:, None] * CHANNELS + c[None, :]
         mask = inside[:, None] & own[None, :] & (value > 0.0)
