@@ -10,10 +10,13 @@ from tf2_ros import TransformException
 from lss_bev_ros import messages, topics
 from lss_bev_ros.answers.boxes import Detections
 from lss_bev_ros.answers.voxels import OccupiedVoxels
+from lss_bev_ros.dataset import NuScenesReader
 from lss_bev_ros.errors import EvaluationError
+from lss_bev_ros.evaluation import SceneTruth
 from lss_bev_ros.evaluation.rays import VoxelGrid
 from lss_bev_ros.geometry import BevGrid, Box, Pose
 from lss_bev_ros.geometry.classes import FREE, OCCUPIED
+from lss_bev_ros.messages import received
 from lss_bev_ros.messages.lines import line_markers
 from lss_bev_ros.messages.maps import label_image, labels_from_image
 from lss_bev_ros.messages.objects import object_markers
@@ -202,3 +205,25 @@ def test_what_waits_at_the_end_is_scored(car):
     car.hear("bev/plan", path(np.column_stack([np.arange(1, 7) * 4.0, np.zeros(6)]), STAMP, step=0.5))
     scores.flush()
     assert scores.running["plan.ade_1"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_replay_publishes_what_answers_of_a_data_set_are_scored_against(street):
+    keyframe = list(NuScenesReader(street).keyframes("scene-0001"))[1]
+    true = SceneTruth([keyframe])[0]
+    names = {topic.name for topic in topics.truth_topics(keyframe)}
+    made = dict(topics.truth(keyframe, STAMP, GRID, names))
+    assert made.keys() == names == set().union(*topics.TRUTHS)
+    for layer, topic in topics.TRUE_LAYER_TOPICS.items():
+        assert np.array_equal(messages.cells_from_grid(made[topic])[0] > 50, true.layers[layer]), layer
+    labels = labels_from_image(made["ground_truth/voxels"])
+    assert np.array_equal(labels != topics.NOT_KNOWN, true.voxel_mask)
+    assert np.array_equal(labels[true.voxel_mask], true.voxels[true.voxel_mask])
+    lines = received.lines_from_markers(made["ground_truth/lanes"])
+    assert {name: len(found) for name, found in lines.items()} == {
+        name: len(found) for name, found in true.lines.items() if found
+    }
+    boxes = messages.boxes_from_markers(
+        messages.box_markers(keyframe.boxes, STAMP), made["ground_truth/velocities"]
+    )
+    for box, same in zip(keyframe.boxes, boxes, strict=True):
+        np.testing.assert_allclose(same.velocity, box.velocity, atol=1e-9)
