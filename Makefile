@@ -15,6 +15,8 @@ ARGS ?=
 PIP_ARGS ?=
 BIN := $(VENV)/bin
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
+# Tests start hundreds of processes, each of which would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-jazzy test-kilted test-numpy2 coverage lint format docs clean
 .DEFAULT_GOAL := demo

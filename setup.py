@@ -51,7 +51,7 @@ CUDA = ["nvidia-nvimgcodec-cu13[nvjpeg]>=0.6"]
 TRAIN = [*SYNTHETIC, "numba-cuda[cu13]", "numpy<2.5", "tensorboard"]
 # ruff breaks long signatures of the API pages.
 DOCS = ["mkdocs-material>=9.6,<10", "mkdocstrings[python]>=0.27", "ruff"]
-DEMO = [*DATASET, *SYNTHETIC, *STANDALONE, *DASHBOARD]
+DEMO = [*DATASET, *SYNTHETIC, *STANDALONE, *DASHBOARD, *WORDS]
 
 setup(
     name=NAME,

@@ -1,8 +1,9 @@
 """Replay, inference, evaluation and dashboard: `ros2 launch lss_bev_ros demo.launch.py dataroot:=DIR`.
 
-The launch ends with the replay, or with the first node that fails. The page is at http://127.0.0.1:8080;
-`dashboard:=false` leaves it out. `rviz:=true` shows it in RViz2. Several run at once in one domain with a
-`namespace`, `port` and `report` each.
+The launch ends with the replay, or with the first node that cannot start; one that is killed or fails is
+started again, see `respawn`. The page is at http://127.0.0.1:8080; `dashboard:=false` leaves it out.
+`rviz:=true` shows it in RViz2. Several run at once in one domain, each with a `namespace`, `port` and
+`report` of its own.
 """
 
 from launch import LaunchContext, LaunchDescription
@@ -23,7 +24,8 @@ from launch.substitutions import LaunchConfiguration, PythonExpression
 from lss_bev_ros.dataset.contents import camera_names
 from lss_bev_ros.errors import DatasetError
 from lss_bev_ros.geometry import CAMERA_NAMES
-from lss_bev_ros.nodes.launching import include, rviz
+from lss_bev_ros.nodes.exit_code import is_worth_another
+from lss_bev_ros.nodes.launching import include, is_true, rviz
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -96,7 +98,9 @@ def _cameras(context: LaunchContext) -> list[Action]:
 
 
 def _stop(event: ProcessExited, context: LaunchContext) -> list[Action]:
-    """End the demo with any of its nodes; who only watches may leave."""
+    """End the demo with any of its nodes that does not come back; who only watches may leave."""
     if event.process_name.startswith(("rviz2", "dashboard_node")):
+        return []
+    if is_true(context, "respawn", "true") and is_worth_another(event.returncode):
         return []
     return [EmitEvent(event=Shutdown(reason="a node of the demo ended"))]

@@ -5,8 +5,8 @@ One place for both, so that a bag that was converted and one that was recorded h
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,17 @@ from .dataset import CameraShot, Keyframe, LidarScan
 from .dataset.timeline import Event, Mounting, mounted_at
 from .errors import DatasetError, PictureError
 from .geometry import CAMERA_NAMES, BevGrid, Pose, vehicle_raster
-from .geometry.classes import SEGMENTS
+from .geometry.category import PERSON, TWO_WHEELER, kind_of
+from .geometry.classes import LINES, SEGMENTS, STREET_AREAS
+from .messages.maps import label_image
+from .messages.paths import line_markers
 
 LIDAR_TOPIC = "lidar_top/points"
 TRUTH_TOPIC = "ground_truth/occupancy"
 BOXES_TOPIC = "ground_truth/boxes"
+VELOCITIES_TOPIC = "ground_truth/velocities"
+TRUE_LANES_TOPIC = "ground_truth/lanes"
+TRUE_VOXELS_TOPIC = "ground_truth/voxels"
 TF_TOPIC = "/tf"
 TF_STATIC_TOPIC = "/tf_static"
 CLOCK_TOPIC = "/clock"
@@ -41,8 +47,25 @@ PROMPTS_TOPIC = "bev/prompts"
 LAYER_TOPICS = {name: f"bev/{name}" for name in SEGMENTS if name != "vehicle"}
 """Topic of the grid of each layer of the segmentation, but for `vehicle`, whose grid is `bev/occupancy`."""
 
+TRUE_LAYER_TOPICS = {name: f"ground_truth/{name}" for name in LAYER_TOPICS}
+"""Of the truth of these layers."""
+
+TRUTHS = (
+    {TRUE_LAYER_TOPICS["person"], TRUE_LAYER_TOPICS["two_wheeler"], VELOCITIES_TOPIC},
+    {*(TRUE_LAYER_TOPICS[name] for name in (*STREET_AREAS, *LINES)), TRUE_LANES_TOPIC},
+    {TRUE_VOXELS_TOPIC},
+)
+"""Topics of truth besides boxes, together what one file tells."""
+
 LANE_TOPICS = tuple(f"{LANES_TOPIC}/path_{index}" for index in range(8))
 """Of the longest lane boundaries, one a topic."""
+
+
+NOT_KNOWN = 255
+"""Label of voxels that do not count."""
+
+_MOVING = {"person": PERSON, "two_wheeler": TWO_WHEELER}
+"""Layers of things besides vehicles, and their kind."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +138,71 @@ def all_topics(
     if clock:
         found.append(Topic(CLOCK_TOPIC, Clock, "rosgraph_msgs/msg/Clock"))
     return tuple(found)
+
+
+def truth_topics(keyframe: Keyframe) -> tuple[Topic, ...]:
+    """Topics of what a data set knows besides its boxes, told by a keyframe; nothing is read for it."""
+    layers = [*_MOVING] if keyframe.annotated else []
+    streets = keyframe.truth.street_map
+    if streets is not None and streets.is_file():
+        layers += [*STREET_AREAS, *LINES]
+    found = [
+        Topic(TRUE_LAYER_TOPICS[name], OccupancyGrid, "nav_msgs/msg/OccupancyGrid", latched=True, depth=1)
+        for name in layers
+    ]
+    markers = [VELOCITIES_TOPIC] if keyframe.annotated else []
+    markers += [TRUE_LANES_TOPIC] if "lane_boundary" in layers else []
+    found += [
+        Topic(name, MarkerArray, "visualization_msgs/msg/MarkerArray", latched=True, depth=1)
+        for name in markers
+    ]
+    if keyframe.truth.voxels is not None and keyframe.truth.voxels.is_dir():
+        found.append(Topic(TRUE_VOXELS_TOPIC, Image, "sensor_msgs/msg/Image", latched=True, depth=1))
+    return tuple(found)
+
+
+def truth(keyframe: Keyframe, stamp: int, grid: BevGrid, wanted: Collection[str]) -> list[tuple[str, Any]]:
+    """Messages of what a data set knows of a keyframe besides its boxes.
+
+    Args:
+        keyframe: whose truth it is.
+        stamp: nanoseconds, of every message.
+        grid: cells of the layers and voxels.
+        wanted: topic names, of `truth_topics`; what belongs to no other is not read.
+
+    Returns:
+        Topic names and messages. Layers are 0 and 100; things of a layer have a LiDAR return at least. Voxels
+        have Occ3D's classes, its number for what is free, and 255 where no camera sees.
+
+    Raises:
+        DatasetError: a map or labels are damaged.
+    """
+    made: list[tuple[str, Any]] = []
+
+    def layer(name: str, there: np.ndarray) -> None:
+        if TRUE_LAYER_TOPICS[name] in wanted:
+            cells = there.astype(np.int8) * 100
+            made.append((TRUE_LAYER_TOPICS[name], messages.occupancy_grid(cells, grid, stamp)))
+
+    if keyframe.annotated:
+        for name, kind in _MOVING.items():
+            things = [replace(box, vehicle=True) for box in keyframe.boxes if kind_of(box.category) == kind]
+            layer(name, vehicle_raster(things, grid, 1))
+        if VELOCITIES_TOPIC in wanted:
+            made.append((VELOCITIES_TOPIC, messages.velocity_markers(keyframe.boxes, stamp)))
+    if {TRUE_LAYER_TOPICS[name] for name in (*STREET_AREAS, *LINES)} & set(wanted):
+        for name, there in (keyframe.map_raster(grid) or {}).items():
+            layer(name, there)
+    if TRUE_LANES_TOPIC in wanted:
+        lines = keyframe.map_lines(grid)
+        if lines is not None:
+            made.append((TRUE_LANES_TOPIC, line_markers(lines, stamp)))
+    if TRUE_VOXELS_TOPIC in wanted:
+        voxels = keyframe.voxels(grid)
+        if voxels is not None:
+            labels = np.where(voxels.mask_camera, voxels.semantics, NOT_KNOWN).astype(np.uint8)
+            made.append((TRUE_VOXELS_TOPIC, label_image(labels, stamp)))
+    return made
 
 
 def mounting(events: Iterable[Event], stamp: int) -> TFMessage:

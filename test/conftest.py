@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
+import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -24,6 +27,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # No test asserts a time.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+DrawnOnce = Callable[[str, Callable[[Path], object]], Path]
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 # What may not be in the repository: real nuScenes frames, and outputs made from them.
@@ -88,9 +93,47 @@ def lss_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def _package() -> str:
+    """What a data set that is drawn depends on, beside NumPy."""
+    import cv2
+    import numba
+
+    digest = hashlib.sha256((numba.__version__ + cv2.__version__).encode())
+    for path in sorted((GOLDEN.parents[1] / "lss_bev_ros").rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 @pytest.fixture(scope="session")
-def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def drawn_once(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> DrawnOnce:
+    """Gives a copy of the folder that a function fills: `drawn_once(name, function)`.
+
+    It is filled once for all processes of a run, and for later runs until the package changes.
+    """
+
+    import numpy as np
+
+    def copied(name: str, draw: Callable[[Path], object]) -> Path:
+        path = tmp_path_factory.mktemp("data") / name
+        cache = getattr(request.config, "cache", None)
+        folder = cache.mkdir(name) if cache else tmp_path_factory.mktemp("drawn")
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            drawn = folder / f"{np.__version__}-{_package()}"
+            if not drawn.is_dir():
+                for former in folder.glob(f"{np.__version__}-*"):
+                    shutil.rmtree(former)
+                draw(folder / "unfinished")
+                (folder / "unfinished").replace(drawn)
+            shutil.copytree(drawn, path)
+        return path
+
+    return copied
+
+
+@pytest.fixture(scope="session")
+def street(drawn_once: DrawnOnce) -> Path:
     """Data root of a short synthetic scene, `scene-0001`. Copy it before changing it."""
     from lss_bev_ros.synthetic import synthesize
 
-    return synthesize(tmp_path_factory.mktemp("data") / "street", scenes=1, seconds=2.0, seed=3)
+    return drawn_once("street", lambda out: synthesize(out, scenes=1, seconds=2.0, seed=3))

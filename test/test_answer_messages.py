@@ -212,6 +212,12 @@ class TestReturns:
         np.testing.assert_allclose(read[:, 0], [1, 3])
         np.testing.assert_allclose(read[:, 3], [10 / 255, 200 / 255], rtol=1e-6)
 
+    @pytest.mark.parametrize("nothing", [0.0, 1e30, -1e6, np.inf, np.nan])
+    def test_what_drivers_write_where_nothing_came_back_goes(self, nothing):
+        x, z = np.array([5, nothing, 0], "<f4"), np.array([0, nothing, -1.8], "<f4")
+        cloud = self.cloud(x=x, y=np.array([0, nothing, 0], "<f4"), z=z)
+        np.testing.assert_array_equal(messages.returns_from_cloud(cloud)[:, 0], [5, 0])
+
     def test_of_many_points_some_are_read_evenly(self):
         cloud = self.cloud(x=np.arange(1000, dtype="<f4"))
         read = messages.returns_from_cloud(cloud, most=10)

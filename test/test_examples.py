@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from lss_bev_ros.model.multi_sense_names import BUILTIN, SHIPPED
 from pipros import child_environment
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -45,7 +46,7 @@ def test_an_exported_network_is_compared(street, tmp_path, capsys):
 
 
 def test_live_cameras_become_a_grid(street, monkeypatch):
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(os.getpid() % 90 + 10))
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     import rclpy
     from nav_msgs.msg import OccupancyGrid
     from rclpy.executors import SingleThreadedExecutor
@@ -105,12 +106,10 @@ def test_nav2_takes_the_grid_as_the_documentation_says():
     assert len(launched.entities) == 3
 
 
-def test_the_notebook_runs_from_top_to_bottom(street, tmp_path, monkeypatch, capsys):
-    pytest.importorskip("PIL")
-    notebook = json.loads((EXAMPLES / "quickstart.ipynb").read_text())
+def run_notebook(name: str) -> tuple[dict[str, object], list[object]]:
+    """What a notebook's cells leave and show."""
+    notebook = json.loads((EXAMPLES / name).read_text())
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(os.environ, "DATAROOT", str(street))
     names: dict[str, object] = {"__name__": "__main__"}
     shown = []
     for number, source in enumerate(cells):
@@ -119,6 +118,14 @@ def test_the_notebook_runs_from_top_to_bottom(street, tmp_path, monkeypatch, cap
         exec(compile(tree, f"cell {number}", "exec"), names)
         if last is not None:
             shown.append(eval(compile(ast.Expression(last.value), f"cell {number}", "eval"), names))
+    return names, shown
+
+
+def test_the_notebook_runs_from_top_to_bottom(street, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("PIL")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(os.environ, "DATAROOT", str(street))
+    names, shown = run_notebook("quickstart.ipynb")
     sizes = [value.size for value in shown if hasattr(value, "size")]
     assert sizes == [(1200, 450), (600, 600), (600, 600)]
     assert "iou" in capsys.readouterr().out
@@ -127,8 +134,25 @@ def test_the_notebook_runs_from_top_to_bottom(street, tmp_path, monkeypatch, cap
     assert 450 < ahead[1] < 900  # on the road, so below the middle
 
 
-def test_the_notebook_is_committed_without_its_output():
-    notebook = json.loads((EXAMPLES / "quickstart.ipynb").read_text())
+def test_the_notebook_of_all_answers_runs_from_top_to_bottom(street, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("PIL")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(os.environ, "DATAROOT", str(street))
+    monkeypatch.setitem(os.environ, "WEIGHTS", BUILTIN if SHIPPED.is_file() else "multi-seed:0")
+    names, shown = run_notebook("every_answer.ipynb")
+    answers = names["answers"]
+    assert answers.senses == ("cameras", "lidar", "memory")
+    sizes = [value.size for value in shown if hasattr(value, "size")]
+    assert sizes[:2] == [(1200, 600), (960, 540)]
+    assert sizes[2][0] == 1440
+    said = capsys.readouterr().out
+    assert "layers.iou_drivable" in said
+    assert "voxels.miou" in said
+
+
+@pytest.mark.parametrize("name", ["quickstart.ipynb", "every_answer.ipynb"])
+def test_a_notebook_is_committed_without_its_output(name):
+    notebook = json.loads((EXAMPLES / name).read_text())
     assert not any(cell.get("outputs") for cell in notebook["cells"])
     assert all(cell.get("execution_count") is None for cell in notebook["cells"] if "execution_count" in cell)
 

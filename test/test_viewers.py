@@ -41,7 +41,7 @@ def offers(tmp_path_factory):
     from lss_bev_ros.nodes.inference import InferenceNode
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROS_DOMAIN_ID", str(os.getpid() % 90 + 10))
+        patch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
         rclpy.init(args=[])
     nodes = [InferenceNode(weights="multi-seed:0", prompts=["zebra crossing"]), EvaluationNode()]
     found = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -84,19 +85,20 @@ class Car:
     cameras: tuple[str, ...] = CAMERA_NAMES
 
 
-def find_car(bag: Bag, namespace: str | None = None, needed: str = "") -> Car:
+def find_car(bag: Bag, namespace: str | None = None, needed: str = "", answers: Collection[str] = ()) -> Car:
     """The car of a bag whose topics make one picture.
 
     Args:
         bag: with the topics of the replay below any namespace.
         namespace: of the car, such as `/robot1`; None for the only one.
         needed: a relative name that the car must have, which may tell one car from others.
+        answers: relative names of topics beside bev/occupancy, which the car may have.
 
     Raises:
         RosError: several cars fit and none is asked for; the message names them.
     """
     cameras = _cameras(bag)
-    wanted = {PREDICTION_TOPIC}
+    wanted = {PREDICTION_TOPIC, *answers}
     wanted |= {topic.name.removeprefix("/") for topic in topics.all_topics(cameras=cameras)}
     found: dict[str, dict[str, str]] = {}
     for topic in bag.topics:
@@ -112,7 +114,9 @@ def find_car(bag: Bag, namespace: str | None = None, needed: str = "") -> Car:
             names.setdefault(name, found[""][name])
     below = [each for each in found if each.startswith(f"{chosen}/") and PREDICTION_TOPIC in found[each]]
     if PREDICTION_TOPIC not in names and len(below) == 1 and below[0] not in with_images:
-        names[PREDICTION_TOPIC] = found[below[0]][PREDICTION_TOPIC]
+        names |= {
+            name: topic for name, topic in found[below[0]].items() if name in (PREDICTION_TOPIC, *answers)
+        }
     return Car(chosen, names, cameras)
 
 
@@ -204,6 +208,15 @@ class RecordedMounting:
         except GeometryError as error:
             self._warn(f"{what} is not placed: {error}")
             return None
+
+    def ego(self, stamp: int) -> Pose | None:
+        """The car's pose in a frame that stands still, odom or map; None where nothing tells it."""
+        for frame in ("odom", "map"):
+            with contextlib.suppress(GeometryError):
+                return self._tree.lookup(self.base.removesuffix(BASE_FRAME) + frame, self.base, stamp)
+            with contextlib.suppress(GeometryError):
+                return self._tree.lookup(frame, self.base, stamp)
+        return None
 
     def camera(self, name: str, info: Any, stamp: int) -> Camera | None:
         """A camera as its camera_info and the transforms tell it; the same object while nothing changes."""

@@ -16,6 +16,7 @@ from .. import messages, topics
 from ..errors import GeometryError, RosError
 from ..geometry import BevGrid, Camera, Pose, Rig
 from ..visualization.film import FilmFrame
+from ..visualization.moment import ShownMoment
 from .car import PREDICTION_TOPIC, Car, RecordedMounting, Warn, decoded, find_car
 
 _NEAR_NS = 60_000_000
@@ -31,6 +32,30 @@ _T = TypeVar("_T")
 
 Predict = Callable[[int, Rig, dict[str, bytes | np.ndarray]], tuple[np.ndarray, BevGrid] | None]
 """Makes cells of a stamp, a rig and the cameras' images; None leaves the frame out."""
+
+
+@dataclass(frozen=True, eq=False)
+class SensedInstant:
+    """What the sensors gave of one instant.
+
+    Attributes:
+        stamp: nanoseconds.
+        rig: cameras that are placed.
+        images: camera name to a file, or (height, width, 3) uint8 RGB.
+        returns: (N, 5) float32 x, y, z in metres, base_link, intensity 0 to 1 and age in seconds; None
+            without a scan.
+        ego: base_link in a frame that stands still; None where nothing tells it.
+    """
+
+    stamp: int
+    rig: Rig
+    images: Mapping[str, bytes | np.ndarray]
+    returns: np.ndarray | None = None
+    ego: Pose | None = None
+
+
+Answer = Callable[[SensedInstant], ShownMoment | None]
+"""Asks a multi-sense network about an instant; None leaves the frame out."""
 
 
 @dataclass
@@ -79,16 +104,19 @@ def film_frames(
     namespace: str | None = None,
     base_frame: str = "",
     warn: Callable[[str], None] = lambda line: None,
+    answer: Answer | None = None,
 ) -> tuple[int, Iterator[FilmFrame]]:
     """Put the instants of a bag together: one a predicted grid, or one a keyframe where there is none.
 
     Args:
         path: bag folder or storage file, with the topics of the replay below any namespace.
-        predict: makes the grid of each instant; None takes the grids that were recorded.
+        predict: makes the grid of each instant; None takes the grids that were recorded, and with them every
+            answer of a multi-sense network.
         first: how many instants to pass over, without predicting them.
         namespace: of the car to show, where there are several; None for the only one.
         base_frame: the car's frame, in which grids are; by default that of the recorded grids, or base_link.
         warn: told of each camera or scan that cannot be placed, and why, and of what the bag has lost.
+        answer: in the place of `predict`, where a multi-sense network is to be asked.
 
     Returns:
         how many there are in the bag, and the frames; one whose cameras are not in the bag is left out.
@@ -97,10 +125,12 @@ def film_frames(
         RosError: no bag, one without images, or without grids where none are to be made; several
             cars and none chosen; no camera that can be placed.
     """
+    recorded = predict is None and answer is None
     with Bag(path) as bag:
-        car = find_car(bag, namespace, PREDICTION_TOPIC if predict is None else "")
+        answers = _answer_topics() if recorded else ()
+        car = find_car(bag, namespace, PREDICTION_TOPIC if recorded else "", answers)
         names = car.names
-        anchor = PREDICTION_TOPIC if predict is None else _anchor(car, path)
+        anchor = PREDICTION_TOPIC if recorded else _anchor(car, path)
         if anchor not in names:
             raise RosError(
                 f"bag {path} has no {PREDICTION_TOPIC}; give --weights to predict the grids from its images"
@@ -110,9 +140,18 @@ def film_frames(
         say = Warn(warn)
         headers = [message.header for _, message in decoded(bag, [names[anchor]], say)]
         stamps = sorted({messages.from_stamp(header.stamp) for header in headers})
-        if predict is None and headers:
+        if recorded and headers:
             base_frame = base_frame or headers[0].frame_id
-    return len(stamps), _frames(path, car, stamps[first:], predict, base_frame, say)
+    return len(stamps), _frames(path, car, stamps[first:], predict, answer, base_frame, say)
+
+
+def _answer_topics() -> tuple[str, ...]:
+    """Topics of a multi-sense network's answers; none where this ROS 2 has no vision_msgs to read them."""
+    try:
+        from .answers import ANSWER_TOPICS, LABELS_TOPIC, PROMPT_TOPICS
+    except ImportError:
+        return ()
+    return (*ANSWER_TOPICS, *PROMPT_TOPICS, LABELS_TOPIC)
 
 
 def _anchor(car: Car, path: Path) -> str:
@@ -124,11 +163,22 @@ def _anchor(car: Car, path: Path) -> str:
 
 
 def _frames(
-    path: Path, car: Car, stamps: list[int], predict: Predict | None, base_frame: str, warn: Warn
+    path: Path,
+    car: Car,
+    stamps: list[int],
+    predict: Predict | None,
+    answer: Answer | None,
+    base_frame: str,
+    warn: Warn,
 ) -> Iterator[FilmFrame]:
     instants = [_Instant(stamp) for stamp in stamps]
     relative = {full: name for name, full in car.names.items()}
     done = 0
+    texts: Any = None
+
+    def made(instant: _Instant) -> FilmFrame | None:
+        return _frame(instant, car, infos, mounting, predict, answer, texts, warn)
+
     with Bag(path) as bag:
         for line in bag.lost:
             warn(f"lost: {line}")
@@ -151,16 +201,19 @@ def _frames(
                     instant.settle([name], infos, mounting)
                 infos[name] = message
                 continue
+            if topic.endswith("/label_info"):
+                texts = message
+                continue
             first = bisect.bisect_left(stamps, stamp - _NEAR_NS)
             for instant in instants[first : bisect.bisect_right(stamps, stamp + _NEAR_NS)]:
                 instant.offer(topic, stamp, message)
             while done < len(instants) and stamps[done] < stamp - _LATE_NS:
-                if (frame := _frame(instants[done], car, infos, mounting, predict, warn)) is not None:
+                if (frame := made(instants[done])) is not None:
                     yield frame
                 instants[done].found.clear()
                 done += 1
     for instant in instants[done:]:
-        if (frame := _frame(instant, car, infos, mounting, predict, warn)) is not None:
+        if (frame := made(instant)) is not None:
             yield frame
         instant.found.clear()
 
@@ -200,6 +253,8 @@ def _frame(
     infos: dict[str, Any],
     mounting: RecordedMounting,
     predict: Predict | None,
+    answer: Answer | None,
+    texts: Any,
     warn: Warn,
 ) -> FilmFrame | None:
     images = {}
@@ -219,13 +274,24 @@ def _frame(
         return None
     rig = Rig(tuple(cameras))
     recorded = instant.message(PREDICTION_TOPIC)
-    if predict is not None:
+    moment = None
+    if answer is not None:
+        instant.settle((), infos, mounting)
+        returns = _readable(messages.returns_from_cloud, instant.message(topics.LIDAR_TOPIC), warn)
+        if returns is not None and instant.lidar is not None:
+            returns[:, :3] = instant.lidar.apply(returns[:, :3])
+        placed = None if instant.lidar is None else returns
+        moment = answer(SensedInstant(instant.stamp, rig, images, placed, mounting.ego(instant.stamp)))
+        predicted = None if moment is None else (moment.vehicles, moment.grid)
+    elif predict is not None:
         predicted = predict(instant.stamp, rig, images)
     else:
         predicted = _readable(messages.cells_from_grid, recorded, warn)
     if predicted is None:
         return None
     occupancy, grid = predicted
+    if predict is None and moment is None:
+        moment = _recorded(instant, texts, predicted, rig, images, warn)
     truth, scan = instant.message(topics.TRUTH_TOPIC), instant.message(topics.LIDAR_TOPIC)
     points, origin = None, np.zeros(3)
     if scan is not None:
@@ -248,7 +314,27 @@ def _frame(
         points=points,
         lidar_origin=origin,
         title="Lift-Splat-Shoot",
+        moment=moment,
     )
+
+
+def _recorded(
+    instant: _Instant,
+    texts: Any,
+    predicted: tuple[np.ndarray, BevGrid],
+    rig: Rig,
+    images: Mapping[str, bytes | np.ndarray],
+    warn: Warn,
+) -> ShownMoment | None:
+    """What was recorded of a multi-sense network; None where nothing was."""
+    if not set(_answer_topics()) & set(instant.found):
+        return None
+    from .answers import LABELS_TOPIC, recorded_moment
+
+    found = {topic: message for topic, (_, message) in instant.found.items()}
+    if texts is not None:
+        found[LABELS_TOPIC] = texts
+    return _readable(lambda all_of_it: recorded_moment(all_of_it, *predicted, rig, images), found, warn)
 
 
 def _readable(read: Callable[[Any], _T], message: Any, warn: Warn) -> _T | None:

@@ -95,6 +95,20 @@ def check_modes(wanted: Sequence[str]) -> None:
             raise LssBevError(f"mode {word!r}: {name} knows {', '.join(known)}")
 
 
+def backend_choices(wanted: Sequence[str]) -> list[tuple[str, str]]:
+    """Backends and precisions that some modes mean; without any, what each backend chooses by itself.
+
+    Raises:
+        LssBevError: no such mode, or one that is no backend.
+    """
+    check_modes(wanted)
+    pairs = [tuple(word.partition(":")[::2]) for word in wanted or REGISTRY]
+    for name, _ in pairs:
+        if name in REFERENCES:
+            raise LssBevError(f"mode {name!r} is the published network: use {', '.join(REGISTRY)}")
+    return [(name, precision or "auto") for name, precision in pairs]
+
+
 def open_modes(
     wanted: Sequence[str],
     model: Callable[[], LiftSplatShoot],

@@ -81,6 +81,16 @@ def times_faster(slow: npt.ArrayLike, fast: npt.ArrayLike) -> float:
     return float(np.median(np.asarray(slow) / np.maximum(fast, 1e-6)))
 
 
+def latency_report(milliseconds: npt.NDArray[np.float64]) -> dict[str, float | int]:
+    """Mean, deviation and median of one contender's runs, ready for JSON."""
+    return {
+        "mean": float(np.mean(milliseconds)),
+        "deviation": float(np.std(milliseconds)),
+        "median": float(np.median(milliseconds)),
+        "runs": len(milliseconds),
+    }
+
+
 def quantiles(milliseconds: Sequence[float]) -> dict[str, float]:
     """Those `QUANTILES` that there are enough runs for; NaN without any."""
     found = {name: q for name, (q, least) in QUANTILES.items() if len(milliseconds) >= least or least == 1}

@@ -99,6 +99,22 @@ def record(
     max_bag_duration: Annotated[
         float, typer.Option("--max-bag-duration", "-d", help="Longest file, in seconds; 0: no limit.")
     ] = 0.0,
+    max_total_size: Annotated[
+        int, typer.Option("--max-total-size", help="Largest bag, all files, in bytes; 0: no limit.")
+    ] = 0,
+    max_files: Annotated[
+        int, typer.Option("--max-bag-files", help="Most files of the bag; 0: no limit.")
+    ] = 0,
+    min_free_space: Annotated[
+        int, typer.Option("--min-free-space", help="Bytes of the disk that stay free.")
+    ] = 0,
+    ring: Annotated[
+        bool,
+        typer.Option("--ring", help="At a limit the oldest file goes, instead of the recording ending."),
+    ] = False,
+    ring_duration: Annotated[
+        float, typer.Option("--ring-duration", help="Seconds that a ring reaches back; 0: no limit.")
+    ] = 0.0,
     compression_mode: Annotated[
         CompressionMode, typer.Option("--compression-mode", help="What to compress.")
     ] = CompressionMode.none,
@@ -116,7 +132,7 @@ def record(
     duration: Annotated[float | None, typer.Option("--duration", help="Seconds to record.")] = None,
     qos_overrides: Overrides = None,
 ) -> None:
-    """Record topics until Ctrl-C."""
+    """Record topics until Ctrl-C or a limit; the bag is complete then."""
     from datetime import datetime
 
     from pipros import bag as bags
@@ -141,7 +157,17 @@ def record(
         selection=selection,
         hidden=hidden,
         duration=duration,
-        options=bags.StorageOptions(packed, max_bag_size, max_bag_duration, _depths(repeated or ())),
+        options=bags.StorageOptions(
+            packed,
+            max_bag_size,
+            max_bag_duration,
+            _depths(repeated or ()),
+            max_total=max_total_size,
+            max_files=max_files,
+            min_free=min_free_space,
+            ring=ring,
+            ring_duration=ring_duration,
+        ),
         qos_overrides={} if qos_overrides is None else bags.read_overrides(qos_overrides),
     )
     print(f"{folder}: {sum(counts.values())} messages of {len(counts)} topics")

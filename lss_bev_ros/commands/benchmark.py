@@ -35,7 +35,7 @@ def benchmark(
             help="serial, reference and backends, separated by commas; `torch:bf16` for one precision."
         ),
     ] = "",
-    weights: Annotated[str, typer.Option(help="builtin, a checkpoint, or seed:N.")] = "builtin",
+    weights: Annotated[str, typer.Option(help="builtin[-multi], a checkpoint, or seed:N.")] = "builtin",
     repetitions: Annotated[int, typer.Option(min=1, help="Number of timed rounds of each mode.")] = 20,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch decides.")] = 0,
     memory: Annotated[
@@ -81,9 +81,10 @@ def benchmark(
     from ..benchmark.profile import check_profile, profile_table, run_profile
     from ..benchmark.report import scaling_table
     from ..benchmark.scaling import run_scaling
-    from ..model.multi_sense_names import refuse_multi_sense
+    from ..errors import LssBevError
+    from ..runtime.multi_sense.weights import means_multi_sense
 
-    refuse_multi_sense(weights, "`lss-bev benchmark`")
+    multi = means_multi_sense(weights)
     wanted = tuple(word.strip() for word in modes.split(",") if word.strip())
     check_modes((*wanted, *filter(None, [scaling])))
     if profile:
@@ -94,6 +95,22 @@ def benchmark(
         dataroot = synthetic_scene(Path("runs") / "data", console)
     if dashboard:
         _dashboard(dataroot, output)
+        return
+    if multi:
+        for option, given in (
+            ("--frames", frames),
+            ("--save-frames", save_frames),
+            ("--scaling", scaling),
+            ("--profile", profile),
+            ("--nodes", nodes),
+            ("--datasheet", datasheet),
+        ):
+            if given:
+                raise LssBevError(
+                    f"{option} measures the published network alone: leave it out, or --weights"
+                )
+        assert dataroot is not None
+        _multi_sense(dataroot, count, wanted, weights, repetitions, threads, commit, output)
         return
     chosen = _frames(dataroot, frames, count)
     if save_frames is not None:
@@ -136,6 +153,29 @@ def benchmark(
         return
     for path in write_datasheet(report, datasheet):
         console.print(f"datasheet   {path}")
+
+
+def _multi_sense(
+    dataroot: Path,
+    count: int,
+    wanted: tuple[str, ...],
+    weights: str,
+    repetitions: int,
+    threads: int,
+    commit: str,
+    output: Path,
+) -> None:
+    from .. import files
+    from ..benchmark.senses import benchmark_senses, senses_tables
+
+    with progress("network") as bar:
+        report = benchmark_senses(dataroot, count, wanted, weights, repetitions, threads, commit, bar)
+    for table in senses_tables(report):
+        console.print(table)
+    for name, reason in report["skipped"].items():
+        console.print(f"not run     {name}: {reason}", markup=False)
+    files.write_json(output, report)
+    console.print(f"report      {output}")
 
 
 def _dashboard(dataroot: Path | None, output: Path) -> None:

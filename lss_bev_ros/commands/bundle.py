@@ -39,18 +39,19 @@ def create(
     from ..deploy.bundle import create_bundle
     from ..deploy.export import export_network, file_name
     from ..evaluation.frames import dataset_frames
-    from ..model import build_model
-    from ..model.multi_sense_names import refuse_multi_sense
+    from ..evaluation.moments import recorded_moments
+    from ..model.multi_sense_names import is_multi_sense
+    from ..runtime.multi_sense.weights import read_network
 
-    for each in (weights, *(model or ())):
-        refuse_multi_sense(each, "`lss-bev bundle create`")
-    taken = dataset_frames(data or synthetic_scene(Path("runs") / "data", console), frames)
+    data = data or synthetic_scene(Path("runs") / "data", console)
+    multi = is_multi_sense(weights)
+    taken = recorded_moments(data, frames) if multi else dataset_frames(data, frames)
     with tempfile.TemporaryDirectory() as folder:
         models = list(model or ())
         if not models:
-            network = build_model(weights)
+            network = read_network(weights)
             for precision in ("fp32", "fp16"):
-                path = Path(folder, file_name("network", precision, 1, 6, (), rig=False))
+                path = Path(folder, file_name("network", precision, 1, 6, (), False, () if multi else None))
                 with console.status(f"exporting {path.name}"):
                     models.append(export_network(network, path, precision=precision, weights=weights).path)
         with progress("frames") as bar:
@@ -117,8 +118,12 @@ def check(
             f"{verdict.difference.cosine:.6f}",
             f"{verdict.difference.max_error:.2g}",
             f"{verdict.median_ms:.2f} ± {verdict.deviation_ms:.2f}",
-            end_section=True,
+            end_section=len(verdict.heads) < 2,
         )
+        for name, difference in sorted(verdict.heads.items()) if len(verdict.heads) > 1 else ():
+            error = f"{difference.max_error:.2g}"
+            table.add_row("", name, "", "", f"{difference.cosine:.6f}", error, "")
+        table.add_section()
     console.print(table)
     for name, value in device.items():
         console.print(f"{name:14}{str(value).splitlines()[0]}", markup=False, highlight=False)

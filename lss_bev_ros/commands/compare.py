@@ -23,12 +23,15 @@ def compare(
     dataroot: Annotated[
         Path | None, typer.Option("--data", help="nuScenes data root; a synthetic scene by default.")
     ] = None,
-    frames: Annotated[int, typer.Option(help="Number of keyframes, spread over the data.")] = 20,
+    frames: Annotated[
+        int,
+        typer.Option(help="Number of keyframes, spread over the data; of multi-sense networks the first."),
+    ] = 20,
     cameras: Annotated[
         list[int] | None, typer.Option(help="Also compare with only this many cameras; repeatable.")
     ] = None,
     weights: Annotated[
-        str, typer.Option(help="Weights of backends: builtin, a checkpoint, or seed:N.")
+        str, typer.Option(help="Weights of backends: builtin[-multi], a checkpoint, or seed:N.")
     ] = "builtin",
     threads: Annotated[int, typer.Option(help="CPU threads; 0: the backend decides.")] = 0,
     threshold: Annotated[
@@ -51,13 +54,11 @@ def compare(
     """
     from .. import files
     from ..benchmark import compare as comparing
+    from ..dataset import NuScenesReader
     from ..demo.scene import synthetic_scene
     from ..errors import DeployError
     from ..evaluation.frames import dataset_frames
-    from ..model.multi_sense_names import refuse_multi_sense
 
-    for each in (first, second, weights):
-        refuse_multi_sense(each, "`lss-bev compare`")
     with console.status("opening"):
         a = comparing.open_subject(first, weights, threads)
         b = comparing.open_subject(second, weights, threads)
@@ -67,9 +68,19 @@ def compare(
         (a.precision, b.precision), tolerance_cosine, tolerance_iou, tolerance_agreement, tolerance_error
     )
     with progress("comparing") as bar:
-        report = comparing.compare(
-            a, b, dataset_frames(dataroot, frames), tolerances, cameras or (), threshold, progress=bar
-        )
+        if isinstance(a, comparing.MultiSenseSubject) and isinstance(b, comparing.MultiSenseSubject):
+            reader = NuScenesReader(dataroot, version="")
+            report = comparing.compare_multi_sense(
+                a, b, reader, frames, tolerances, cameras or (), threshold, progress=bar
+            )
+        elif isinstance(a, comparing.MultiSenseSubject) or isinstance(b, comparing.MultiSenseSubject):
+            raise DeployError(
+                f"{first} and {second} are of different networks, the published and the multi-sense one: "
+                f"compare two of one, and name the weights of backends with --weights"
+            )
+        else:
+            taken = dataset_frames(dataroot, frames)
+            report = comparing.compare(a, b, taken, tolerances, cameras or (), threshold, progress=bar)
     for subject in (a, b):
         subject.close()
     console.print(comparing.comparison_table(report))

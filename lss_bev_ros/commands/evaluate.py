@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,6 +51,12 @@ def evaluate(
             help="Also lose, move and spoil sensors one at a time: some forty runs a keyframe.",
         ),
     ] = False,
+    workers: Annotated[
+        int,
+        typer.Option(
+            help="Processes that score all answers, a scene at a time each; GPUs are dealt out in turn."
+        ),
+    ] = 1,
 ) -> None:
     """Score the network on a data set, with the same metrics as the evaluation node.
 
@@ -72,14 +78,16 @@ def evaluate(
         study_table,
         write_report,
     )
-    from ..evaluation.multi_sense import judge_of
+    from ..evaluation.multi_sense import judge_of, told_metrics
     from ..evaluation.robustness import VehicleJudge
+    from ..evaluation.workers import Job, evaluate_scenes
     from ..runtime import create_engine
     from ..runtime.multi_sense.engine import MultiSenseEngine
     from ..visualization.study import write_study_pictures
 
     reader = NuScenesReader(dataroot, version, tuple(scenes or ()), listed(vehicle_categories))
-    for notice in reader.notices:
+    notices = reader.notices
+    for notice in notices:
         console.print(f"note        {notice}", soft_wrap=True)
     if split:
         scenes = [name for name in scenes_of_split(reader, split) if not scenes or name in scenes]
@@ -103,21 +111,63 @@ def evaluate(
         report["study"] = found
         console.print(study_table(found))
     multi = engine if isinstance(engine, MultiSenseEngine) else None
-    if multi and not unscored:
+    faults: dict[str, None] = {}
+    failures: list[EvaluationError] = []  # of parts: what the others scored is kept
+    if multi and not unscored and workers > 1 and limit is None:
+        job = Job(
+            dataroot,
+            version,
+            listed(vehicle_categories),
+            backend,
+            weights,
+            precision,
+            threads,
+            _vocabulary(multi),
+            robustness,
+        )
         with progress("all answers") as bar:
-            settings = evaluate_settings(
-                reader, multi, scenes, limit, progress=bar, vocabulary=_vocabulary(multi)
-            )
-        report["settings"] = to_json(settings)
-        console.print(settings_table(settings))
+            found = evaluate_scenes(job, list(scenes or reader.scenes), workers, bar)
+        faults |= found.told
+        with _kept(failures):
+            settings = told_metrics(found.settings, dataroot, job.vocabulary)
+            report["settings"] = to_json(settings)
+            console.print(settings_table(settings))
+        if found.spoiled is not None:
+            with _kept(failures):
+                report["robustness"] = to_json(spoiled := found.spoiled.report(dataroot))
+                console.print(robustness_table(spoiled))
+        robustness = False
+    elif multi and not unscored:
+        with _kept(failures):
+            with progress("all answers") as bar:
+                settings = evaluate_settings(
+                    reader,
+                    multi,
+                    scenes,
+                    limit,
+                    progress=bar,
+                    vocabulary=_vocabulary(multi),
+                    told=faults.setdefault,
+                )
+            report["settings"] = to_json(settings)
+            console.print(settings_table(settings))
     if robustness and not unscored:
-        judge = judge_of(reader, multi) if multi else lambda: VehicleJudge(engine, threshold)
+        judge = (
+            judge_of(reader, multi, faults.setdefault) if multi else lambda: VehicleJudge(engine, threshold)
+        )
         lidar = multi is not None and "lidar" in multi.config.senses
-        with progress("spoiling") as bar:
-            spoiled = evaluate_robustness(reader, judge, scenes, limit, lidar, progress=bar)
-        report["robustness"] = to_json(spoiled)
-        console.print(robustness_table(spoiled))
+        with _kept(failures):
+            with progress("spoiling") as bar:
+                spoiled = evaluate_robustness(reader, judge, scenes, limit, lidar, progress=bar)
+            report["robustness"] = to_json(spoiled)
+            console.print(robustness_table(spoiled))
     engine.close()
+    for notice in reader.notices[len(notices) :]:  # of maps and labels, which were not asked for before
+        console.print(f"note        {notice}", soft_wrap=True)
+    for line in list(faults)[:_SHOWN]:
+        console.print(f"unreadable  {line}", soft_wrap=True, markup=False)
+    if faults:
+        report["unscored"] = list(faults)
     if output:
         console.print(f"report      {write_report(output, report)}")
     if study and closer:
@@ -125,6 +175,17 @@ def evaluate(
             console.print(f"picture     {path}")
     if unscored:
         raise EvaluationError(f"{dataroot}: {unscored}")
+    if failures:
+        raise failures[0]
+
+
+@contextmanager
+def _kept(failures: list[EvaluationError]) -> Iterator[None]:
+    """Keep the failure of a part for the end."""
+    try:
+        yield
+    except EvaluationError as error:
+        failures.append(error)
 
 
 def _vocabulary(engine: MultiSenseEngine) -> Vocabulary | None:

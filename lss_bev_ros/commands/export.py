@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from .console import console
+from .console import console, listed
 
 
 def export(
     out: Annotated[Path, typer.Argument(help="Folder, or an .onnx file if only one part is exported.")],
-    weights: Annotated[str, typer.Option(help="builtin, a checkpoint, or seed:N.")] = "builtin",
+    weights: Annotated[str, typer.Option(help="builtin[-multi], a checkpoint, or seed:N.")] = "builtin",
     part: Annotated[
         list[str] | None,
         typer.Option(
@@ -31,17 +31,31 @@ def export(
             help="nuScenes data root; the splat tables of its first rig go into the network's file."
         ),
     ] = None,
+    senses: Annotated[
+        list[str] | None,
+        typer.Option(help="Of multi-sense weights, the senses to export: A,B or repeated; by default all."),
+    ] = None,
+    heads: Annotated[
+        list[str] | None,
+        typer.Option(help="Of multi-sense weights, the heads to export: A,B or repeated; by default all."),
+    ] = None,
+    returns: Annotated[
+        int, typer.Option(help="LiDAR returns that the file has room for, unless tables are dynamic.")
+    ] = 65536,
     check: Annotated[bool, typer.Option(help="Compare each file in onnxruntime with PyTorch.")] = True,
 ) -> None:
     """Write the network and its encoders as ONNX, each compared with PyTorch before it is saved."""
     from ..deploy.export import export_network, export_table, file_name
     from ..errors import DeployError
-    from ..model import build_model, describe_weights
-    from ..model.multi_sense_names import refuse_multi_sense
+    from ..model import describe_weights
+    from ..model.multi_sense_names import is_multi_sense
+    from ..runtime.multi_sense.weights import read_network
     from ..runtime.onnx.description import PARTS
 
-    refuse_multi_sense(weights, "`lss-bev export`")
-    parts = tuple(part or PARTS)
+    multi = is_multi_sense(weights)
+    chosen, answers = listed(senses), listed(heads)
+    every = tuple(name for name in PARTS if name != "camera" or not chosen or "cameras" in chosen)
+    parts = tuple(part or every)
     single = out.suffix == ".onnx"
     if single and len(parts) != 1:
         raise DeployError(f"{out} is a single file: choose one --part for it, or give a folder")
@@ -51,11 +65,14 @@ def export(
 
         fixed = dataset_frames(rig, 1).sets[0].rig
         cameras = len(fixed)
-    model = build_model(weights)
+    model = read_network(weights)
     exported = []
     for name in parts:
         tables = fixed if name == "network" else None
-        file = out if single else out / file_name(name, precision, batch, cameras, free, tables is not None)
+        named = (*chosen, *answers) if multi else None
+        file = out
+        if not single:
+            file = out / file_name(name, precision, batch, cameras, free, tables is not None, named)
         with console.status(f"writing {file}"):
             exported.append(
                 export_network(
@@ -68,6 +85,9 @@ def export(
                     dynamic=free,
                     rig=tables,
                     weights=describe_weights(weights),
+                    senses=chosen,
+                    heads=answers,
+                    returns=returns,
                     check=check,
                 )
             )

@@ -26,7 +26,7 @@ def quantize(
     percentile: Annotated[float, typer.Option(help="Percentile, for that method.")] = 99.99,
     equalize: Annotated[bool, typer.Option(help="First equalize the ranges of the channels.")] = True,
     bound: Annotated[
-        float, typer.Option(help="Largest accepted loss of IoU on the calibration frames.")
+        float, typer.Option(help="Largest accepted loss of IoU, or of any score, on the calibration frames.")
     ] = 0.01,
     keep: Annotated[
         list[str] | None, typer.Option(help="Layers to keep in float, by name or prefix; repeatable.")
@@ -47,10 +47,7 @@ def quantize(
     from ..deploy.quantize import QuantizeOptions, quantize_table
     from ..deploy.quantize import quantize as run
     from ..errors import DeployError
-    from ..model.multi_sense_names import refuse_multi_sense
 
-    for each in (source, *(part or ())):
-        refuse_multi_sense(each, "`lss-bev quantize`")
     options = QuantizeOptions(
         frames,
         sensitivity_frames,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DatasetError, EvaluationError, ImageError
+from .asker import Asker
 from .console import console, progress
+from .left_out import LeftOut
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,40 +22,11 @@ if TYPE_CHECKING:
     from ..geometry import BevGrid, Rig
     from ..runtime import Engine
     from ..visualization.film import FilmFrame
+    from ..visualization.moment import ShownMoment
 
 _RECORDED = "recorded"
-_SHOWN = 20
-"""Lines of what was left out that are printed; the rest is counted."""
-
-
-@dataclass
-class _LeftOut:
-    """What of the source could not be read.
-
-    Attributes:
-        items: images, scans and frames.
-        frames: those of which no image could be used.
-    """
-
-    items: int = 0
-    frames: int = 0
-
-    def item(self, problem: object) -> None:
-        """An image or a scan, which the frame goes without."""
-        self.items += 1
-        if self.items <= _SHOWN:
-            console.print(f"left out    {problem}", soft_wrap=True, markup=False)
-
-    def frame(self, stamp: int, problem: object) -> None:
-        """A frame, which the film goes on without."""
-        self.frames += 1
-        self.item(f"the frame at {stamp / 1e9:.3f} s: none of its images can be used ({problem})")
-
-    def summary(self) -> str:
-        """One line, or nothing where nothing was left out."""
-        rest = self.items - self.frames
-        parts = [f"frames: {self.frames}"] * bool(self.frames) + [f"images or scans: {rest}"] * bool(rest)
-        return f"left out, since they cannot be read: {', '.join(parts)}" if parts else ""
+_REMEMBERED = 1
+"""Instants before the one to draw that a network sees first, so that it remembers."""
 
 
 def render(
@@ -66,15 +38,22 @@ def render(
     version: Annotated[str, typer.Option(help="Version of the data root.")] = "",
     weights: Annotated[
         str,
-        typer.Option(help="builtin, a checkpoint, seed:N, or 'recorded': the grids in the bag."),
+        typer.Option(help="builtin, builtin-multi, a checkpoint, seed:N, or 'recorded': what is in the bag."),
     ] = "",
     backend: Annotated[str, typer.Option(help="Engine that runs the network.")] = "auto",
     fps: Annotated[float, typer.Option(help="Frames per second; nuScenes has 2 keyframes per second.")] = 4.0,
     size: Annotated[int, typer.Option(help="Width in pixels; the height is 9/16 of it.")] = 1280,
     threshold: Annotated[
-        float, typer.Option(help="Lowest probability at which a cell is drawn into the images.")
+        float,
+        typer.Option(help="Lowest probability at which a cell is drawn into the images."),
     ] = 0.5,
-    boxes: Annotated[bool, typer.Option(help="Draw annotated vehicles into the images.")] = True,
+    boxes: Annotated[
+        bool, typer.Option(help="Draw annotated vehicles, or the objects of a multi-sense network.")
+    ] = True,
+    prompts: Annotated[
+        list[str] | None,
+        typer.Option("--prompt", help="Words for a multi-sense network to show; repeatable."),
+    ] = None,
     limit: Annotated[int, typer.Option(help="Largest number of frames; 0: all.")] = 0,
     frame: Annotated[
         int | None, typer.Option(help="Frame of a still image, from 0; by default the middle one.")
@@ -89,7 +68,8 @@ def render(
 ) -> None:
     """Make a video of a scene, or a still image: the cameras with the predictions, and the grid.
 
-    What cannot be read is left out and reported; the exit code is then 1.
+    With weights of a multi-sense network, or a bag with its answers, all of them are shown. What cannot be
+    read is left out and reported; the exit code is then 1.
     """
     from ..dataset import NuScenesReader
     from ..visualization.film import FilmPainter
@@ -108,12 +88,13 @@ def render(
     engine = _engine(backend, weights)
     still = kind in STILLS
     first = frame if still else 0
-    left_out = _LeftOut()
+    left_out = LeftOut()
+    ask = _asker(engine, weights, tuple(prompts or ()), left_out)
     if reader is None:
-        count, frames = _of_bag(source, engine, first, left_out, namespace, base_frame)
+        count, frames = _of_bag(source, engine, ask, first, left_out, namespace, base_frame)
     else:
         assert engine is not None, "a data set holds no predictions"
-        count, frames = _of_dataset(reader, scene, engine, first, left_out)
+        count, frames = _of_dataset(reader, scene, engine, ask, first, left_out)
     subtitle = "" if engine is None else f"weights: {engine.weights}"
     painter = FilmPainter(size, threshold, subtitle, boxes)
     try:
@@ -146,6 +127,23 @@ def _engine(backend: str, weights: str) -> Engine | None:
     return create_engine(backend, weights)
 
 
+def _asker(engine: Engine | None, weights: str, prompts: tuple[str, ...], left_out: LeftOut) -> Asker | None:
+    """What asks a multi-sense network about an instant; None for other networks.
+
+    Raises:
+        EvaluationError: another network is asked for words.
+    """
+    from ..runtime.multi_sense.engine import MultiSenseEngine
+
+    if isinstance(engine, MultiSenseEngine):
+        return Asker(engine, prompts, left_out)
+    if prompts:
+        raise EvaluationError(
+            f"--prompt needs a multi-sense network, which {weights!r} is not: add --weights builtin-multi"
+        )
+    return None
+
+
 def _first(frames: Iterable[FilmFrame], count: int, bar) -> Iterator[FilmFrame]:
     for done, one in enumerate(frames):
         if done == count:
@@ -164,23 +162,33 @@ def _is_bag(source: Path) -> bool:
 def _of_bag(
     source: Path,
     engine: Engine | None,
+    ask: Asker | None,
     first: int | None,
-    left_out: _LeftOut,
+    left_out: LeftOut,
     namespace: str | None,
     base_frame: str,
 ) -> tuple[int, Iterator[FilmFrame]]:
-    from ..bags.frames import film_frames
+    from ..bags.frames import SensedInstant, film_frames
 
     def warn(line: str) -> None:
         console.print(f"warning     {line}", soft_wrap=True, markup=False)
 
-    predict = None if engine is None else partial(_predict, engine, left_out)
-    count, _ = film_frames(source, predict, namespace=namespace)
-    return film_frames(source, predict, _chosen(first, count, source), namespace, base_frame, warn)
+    def answer(instant: SensedInstant) -> ShownMoment | None:
+        assert ask is not None
+        return ask(instant.stamp, instant.rig, instant.images, instant.returns, instant.ego)
+
+    predict = None if engine is None or ask is not None else partial(_predict, engine, left_out)
+    asked = None if ask is None else answer
+    count, _ = film_frames(source, predict, namespace=namespace, answer=asked)
+    chosen = _chosen(first, count, source)
+    # Memory needs the instants before.
+    begin = chosen if ask is None else max(0, chosen - _REMEMBERED)
+    _, frames = film_frames(source, predict, begin, namespace, base_frame, warn, asked)
+    return count, itertools.islice(frames, chosen - begin, None)
 
 
 def _predict(
-    engine: Engine, left_out: _LeftOut, stamp: int, rig: Rig, images: Mapping[str, bytes]
+    engine: Engine, left_out: LeftOut, stamp: int, rig: Rig, images: Mapping[str, bytes]
 ) -> tuple[np.ndarray, BevGrid] | None:
     """The grid of a frame; None where no image of it can be used."""
     from ..runtime import FrameSet
@@ -210,7 +218,12 @@ def _chosen(first: int | None, count: int, source: Path) -> int:
 
 
 def _of_dataset(
-    reader: NuScenesReader, scene: str, engine: Engine, first: int | None, left_out: _LeftOut
+    reader: NuScenesReader,
+    scene: str,
+    engine: Engine,
+    ask: Asker | None,
+    first: int | None,
+    left_out: LeftOut,
 ) -> tuple[int, Iterator[FilmFrame]]:
     from ..geometry import vehicle_raster
     from ..visualization.film import FilmFrame
@@ -221,6 +234,9 @@ def _of_dataset(
 
     count = reader.count_keyframes(scene)
     begin = _chosen(first, count, reader.dataroot)
+    if ask is not None:
+        chosen, begin = begin, max(0, begin - _REMEMBERED)
+        return count, itertools.islice(_asked(reader, scene, ask, begin, left_out), chosen - begin, None)
 
     def frames() -> Iterator[FilmFrame]:
         for keyframe in itertools.islice(reader.keyframes(scene), begin, None):
@@ -258,3 +274,29 @@ def _of_dataset(
             )
 
     return count, frames()
+
+
+def _asked(
+    reader: NuScenesReader, scene: str, ask: Asker, begin: int, left_out: LeftOut
+) -> Iterator[FilmFrame]:
+    """Every answer of each keyframe, from one on."""
+    from ..evaluation.moments import placed_returns
+    from ..visualization.film import FilmFrame
+
+    for keyframe in itertools.islice(reader.keyframes(scene), begin, None):
+        images, returns = {}, None
+        for name, shot in keyframe.cameras.items():
+            try:
+                images[name] = shot.encoded()
+            except DatasetError as error:
+                left_out.item(error)
+        try:
+            if keyframe.lidar is not None:
+                returns = placed_returns(keyframe.lidar.points(), keyframe.lidar.pose)
+        except DatasetError as error:
+            left_out.item(error)
+        moment = ask(keyframe.stamp, keyframe.rig, images, returns, keyframe.ego)
+        if moment is not None:
+            yield FilmFrame(
+                keyframe.stamp, keyframe.rig, images, moment.vehicles, moment.grid, title=scene, moment=moment
+            )

@@ -14,6 +14,7 @@ from aiohttp import WSMsgType, web
 from ..geometry.vehicle import RENAULT_ZOE
 from ..visualization import palette
 from ..visualization.layers import LAYER_COLORS, PLAN, PROMPT
+from .access import Access
 from .answers import LAYERS, AnswersControl, NoAnswers, asked_layers
 from .guard import add_headers, guard, refuse
 from .pictures import Pictures
@@ -59,6 +60,7 @@ class DashboardServer:
         patience: float = 10.0,
         answers: AnswersControl | None = None,
         read_only: bool = False,
+        access: Access | None = None,
     ) -> None:
         """Prepare the application; call within the event loop that is to run it.
 
@@ -73,6 +75,7 @@ class DashboardServer:
             patience: seconds that a client may take to take a payload before it is cut off.
             answers: where the layers of a multi-sense network come from.
             read_only: control nothing, whoever asks.
+            access: who is let in; None for everybody.
         """
         self._scene = scene
         self._vitals = vitals
@@ -103,7 +106,8 @@ class DashboardServer:
         self._tasks: list[asyncio.Task] = []
         self._streams: set[asyncio.Task] = set()
         self._files = _page_files()
-        self.app = web.Application(middlewares=[guard(allowed_hosts)], client_max_size=_MOST_ASKED)
+        checks = [guard(allowed_hosts), (access or Access()).middleware]
+        self.app = web.Application(middlewares=checks, client_max_size=_MOST_ASKED)
         self.app.on_response_prepare.append(add_headers)
         self._route()
 
@@ -350,7 +354,9 @@ class DashboardServer:
         if self._read_only:
             return refuse(403, _READ_ONLY)
         try:
-            texts = json.loads(await request.text())
+            # As bytes: JSON is UTF-8, whatever the request calls it (RFC 8259, section 8.1).
+            texts = json.loads(await request.read())
+            json.dumps(texts, ensure_ascii=False).encode()  # half of a surrogate pair can go into no message
         except (ValueError, RecursionError):
             texts = None
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):

@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import ipaddress
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -38,6 +39,7 @@ class Serving:
         port: int,
         report: Callable[[str, bool], None] = lambda line, good: None,
         patience: float = 10.0,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         """Start.
 
@@ -47,6 +49,7 @@ class Serving:
             port: 0 takes a free one.
             report: told each change as a line, and whether it is a good one; called on the thread.
             patience: seconds within which a connection must have asked for something.
+            context: of TLS; None to serve without.
         """
         self.address = ""
         self.problem = "starting"
@@ -55,6 +58,7 @@ class Serving:
         self._host, self._port = host, port
         self._report = report
         self._patience = patience
+        self._context = context
         self._end: Callable[[], object] | None = None
         self._thread: threading.Thread | None = None
         try:
@@ -109,7 +113,9 @@ class Serving:
         delay, loop = _FIRST_RETRY, asyncio.get_running_loop()
         while not closing.is_set():
             try:
-                listener = await loop.create_server(protocols, self._host, self._port, backlog=64)
+                listener = await loop.create_server(
+                    protocols, self._host, self._port, backlog=64, ssl=self._context
+                )
             except (OSError, OverflowError, UnicodeError) as error:
                 reason = (getattr(error, "strerror", "") or str(error)).lower()
                 self._fail(f"no page: cannot listen on {self._host}:{self._port} ({reason}); retrying")
@@ -118,7 +124,8 @@ class Serving:
                 delay = min(2 * delay, _LAST_RETRY)
                 continue
             port = listener.sockets[0].getsockname()[1]
-            self.address, self.problem = f"http://{_readable(self._host)}:{port}", ""
+            scheme = "http" if self._context is None else "https"
+            self.address, self.problem = f"{scheme}://{_readable(self._host)}:{port}", ""
             self._report(f"open {self.address}{_exposure(self._host)}", True)
             return listener
         return None
@@ -220,4 +227,4 @@ def _exposure(host: str) -> str:
         alone = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         alone = False
-    return "" if alone else f" (listening on {host}: anyone who reaches it can watch and control)"
+    return "" if alone else f" (listening on {host}: whoever has the token can watch and control)"

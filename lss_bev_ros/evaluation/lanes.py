@@ -30,6 +30,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -38,6 +39,9 @@ from ..errors import EvaluationError
 from ..geometry import BevGrid
 from .counting import FrameCounts
 from .metrics import check_shape, check_threshold, predicted_cells, ratio
+
+if TYPE_CHECKING:
+    from typing_extensions import Self  # of `typing` from Python 3.11 on
 
 LIMITS = (0.5, 1.0, 1.5)
 """Metres within which a line is right."""
@@ -78,6 +82,12 @@ class LaneScore(FrameCounts):
         super().reset()
         self._ranked: list[tuple[np.ndarray, np.ndarray]] = []
         self._lines = 0
+
+    def merge(self, later: Self) -> None:
+        """See `FrameCounts.merge`."""
+        super().merge(later)
+        self._ranked += later._ranked
+        self._lines += later._lines
 
     def update(
         self,

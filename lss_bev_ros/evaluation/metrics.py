@@ -94,6 +94,14 @@ class AnnotationScore:
         self._seen_last = self._seen_sum = 0
         self.frames = 0
 
+    def merge(self, later: AnnotationScore) -> None:
+        """Count the frames of a score of the same settings too, as if they came after these."""
+        if later.frames:
+            self._last, self._seen_last = later._last, later._seen_last
+            self._sum = self._sum + later._sum
+            self._seen_sum += later._seen_sum
+            self.frames += later.frames
+
     def update(
         self, occupancy: np.ndarray, truth: np.ndarray, known: np.ndarray | None = None
     ) -> dict[str, float]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from ..dataset import Keyframe
-from ..geometry import Pose
+from ..dataset import Keyframe, NuScenesReader
+from ..errors import DatasetError
+from ..geometry import BevGrid, Pose, vehicle_raster
 from ..geometry.intensity import intensity_shares
+from ..geometry.returns import returned
 from ..runtime import FrameSet
 from ..runtime.multi_sense.moment import Moment
 from ..runtime.multi_sense.track import EgoTrack
@@ -52,6 +56,53 @@ def moments(keyframes: Iterable[Keyframe]) -> Iterator[tuple[Keyframe, Moment]]:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class RecordedMoments:
+    """Moments of one scene, in their order.
+
+    Attributes:
+        source: where they come from, in a few words.
+        moments: with cameras.
+        truth: (nx, ny) bool, annotated vehicles over the published grid, for each; or nothing.
+    """
+
+    source: str
+    moments: Sequence[Moment]
+    truth: Sequence[np.ndarray] = ()
+
+    @property
+    def sets(self) -> list[FrameSet]:
+        """The cameras' part of each moment."""
+        return [moment.cameras for moment in self.moments if moment.cameras is not None]
+
+
+def recorded_moments(dataroot: Path, count: int) -> RecordedMoments:
+    """The first keyframes of a data set that have all their cameras.
+
+    Raises:
+        DatasetError: it is missing, damaged, or has no such keyframe.
+    """
+    reader = NuScenesReader(dataroot, version="")
+    found: list[Moment] = []
+    truth = []
+    for scene in reader.scenes:
+        annotated = reader.annotated(scene)
+        for keyframe, moment in moments(reader.keyframes(scene)):
+            if len(found) >= count:
+                break
+            if moment.cameras is None:
+                continue
+            found.append(moment)
+            if annotated:
+                truth.append(vehicle_raster(keyframe.boxes, BevGrid()))
+        if len(found) >= count:
+            break
+    if not found:
+        raise DatasetError(f"{dataroot} has no keyframe: make one with `lss-bev synthesize {dataroot}`")
+    source = f"the first {len(found)} keyframes of {Path(dataroot).name}"
+    return RecordedMoments(source, found, truth if len(truth) == len(found) else ())
+
+
 def moment_of(frame: SensedFrame) -> Moment:
     """What the senses gave of a frame, spoiled or not; its motion is that of its twist."""
     points = None
@@ -74,8 +125,10 @@ def placed_returns(points: np.ndarray, lidar: Pose) -> np.ndarray:
         lidar: the LiDAR to base_link.
 
     Returns:
-        (N, 3 or 4) float32 x, y and z in base_link, and intensities from 0 to 1 where there are any.
+        (R, 3 or 4) float32 x, y and z in base_link of the returns among them, and intensities from 0 to 1
+        where there are any.
     """
+    points = points[returned(points)]
     places = lidar.apply(points[:, :3].astype(np.float64))
     if points.shape[1] < 4:
         return places.astype(np.float32)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ from .truth import SceneTruth
 if TYPE_CHECKING:
     from ..runtime.multi_sense.answers import Answers
     from ..runtime.multi_sense.engine import MultiSenseEngine
+    from ..runtime.multi_sense.moment import Moment
 
 SETTINGS: dict[str, tuple[str, ...]] = {
     "cameras": ("cameras",),
@@ -122,10 +124,12 @@ class Asker:
 
 
 class KnownFrames:
-    """What is known of the keyframes of a data set, asked for one after the other."""
+    """What is known of keyframes, asked for one after the other; `told` as in `SceneTruth`."""
 
-    def __init__(self, reader: NuScenesReader, grid: VoxelGrid) -> None:
-        self._reader, self._grid = reader, grid
+    def __init__(
+        self, reader: NuScenesReader, grid: VoxelGrid, told: Callable[[str], None] | None = None
+    ) -> None:
+        self._reader, self._grid, self._told = reader, grid, told
         self._scene: tuple[str, SceneTruth] | None = None
         self._last: tuple[str, FrameTruth] | None = None
 
@@ -133,12 +137,62 @@ class KnownFrames:
         """What is known of a keyframe."""
         if self._scene is None or self._scene[0] != keyframe.scene:
             frames = list(self._reader.keyframes(keyframe.scene))
-            self._scene = (keyframe.scene, SceneTruth(frames, self._grid))
+            self._scene = (keyframe.scene, SceneTruth(frames, self._grid, told=self._told))
         if self._last is None or self._last[0] != keyframe.token:
             scene = self._scene[1]
             place = next(k for k, each in enumerate(scene.keyframes) if each.token == keyframe.token)
             self._last = (keyframe.token, scene[place])
         return self._last[1]
+
+
+@dataclass(eq=False)
+class SettingsScore:
+    """Scores of several settings of the senses over the same keyframes.
+
+    Attributes:
+        settings: name to the senses that are used.
+        scores: of each.
+        read: keyframes that were scored.
+        scans: how many of them had a scan.
+        fault: why the newest one was left out; empty where none was.
+    """
+
+    settings: Mapping[str, Collection[str]]
+    scores: dict[str, AnswersScore]
+    read: int = 0
+    scans: int = 0
+    fault: str = ""
+
+    def merge(self, later: SettingsScore) -> None:
+        """Count another one's keyframes too, as if they came after these."""
+        for name, score in self.scores.items():
+            score.merge(later.scores[name])
+        self.read += later.read
+        self.scans += later.scans
+        self.fault = later.fault or self.fault
+
+    def metrics(self, dataroot: object) -> dict[str, dict[str, float]]:
+        """By the settings' names the metrics of `AnswersScore.running`.
+
+        Settings with LiDAR are left out where no keyframe has a scan.
+
+        Raises:
+            EvaluationError: no keyframe could be read, or none has what any setting needs.
+        """
+        if not self.read:
+            raise EvaluationError(
+                f"{dataroot}: no keyframe can be read with all its sensors"
+                f"{f' ({self.fault})' if self.fault else ''}: copy the data set's files again"
+            )
+        scores = self.scores
+        if not self.scans:  # a network without its sense is no setting
+            scores = {name: score for name, score in scores.items() if "lidar" not in self.settings[name]}
+            if not scores:
+                raise EvaluationError(
+                    f"{dataroot}: no keyframe has a LiDAR scan, which {', '.join(self.settings)} cannot do "
+                    f"without; use weights that look at cameras"
+                )
+        return {name: score.running for name, score in scores.items()}
 
 
 def evaluate_settings(
@@ -149,6 +203,7 @@ def evaluate_settings(
     settings: Mapping[str, Collection[str]] | None = None,
     progress: Callable[[int, int], None] | None = None,
     vocabulary: Vocabulary | None = None,
+    told: Callable[[str], None] = lambda line: None,
 ) -> dict[str, dict[str, float]]:
     """Score every answer in each setting of the senses.
 
@@ -161,13 +216,41 @@ def evaluate_settings(
         progress: called with the number of keyframes done and of all.
         vocabulary: what to ask for in words, where the data set names things and the weights have an
             embedding; nothing where None.
+        told: called with one line, maybe the same several times, for each keyframe that is left out since an
+            image or its scan cannot be read, and for each map and labels that cannot be scored against.
 
     Returns:
-        By the settings' names the metrics of `AnswersScore.running`.
+        By the settings' names the metrics of `AnswersScore.running`. Settings with LiDAR are left out where
+        no keyframe has a scan.
 
     Raises:
-        EvaluationError: there is no keyframe that can be read.
+        EvaluationError: there is no keyframe that can be read, or none has what any setting needs.
     """
+    score = score_settings(reader, engine, scenes, limit, settings, progress, vocabulary, told)
+    return told_metrics(score, reader.dataroot, vocabulary if "embedding" in engine.config.heads else None)
+
+
+def told_metrics(
+    score: SettingsScore, dataroot: object, vocabulary: Vocabulary | None
+) -> dict[str, dict[str, float]]:
+    """`SettingsScore.metrics`, and in every setting what is understood of phrases alone."""
+    understood = {
+        f"prompts.{name}": value for name, value in (vocabulary or Vocabulary({})).understood.items()
+    }
+    return {name: metrics | understood for name, metrics in score.metrics(dataroot).items()}
+
+
+def score_settings(
+    reader: NuScenesReader,
+    engine: MultiSenseEngine,
+    scenes: Sequence[str] | None = None,
+    limit: int | None = None,
+    settings: Mapping[str, Collection[str]] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    vocabulary: Vocabulary | None = None,
+    told: Callable[[str], None] = lambda line: None,
+) -> SettingsScore:
+    """The scores behind `evaluate_settings`, which takes the same."""
     names = list(scenes or reader.scenes)
     total = sum(reader.count_keyframes(name) for name in names)
     total = total if limit is None else min(total, limit)
@@ -177,36 +260,85 @@ def evaluate_settings(
     vocabulary = vocabulary if vocabulary and "embedding" in engine.config.heads else Vocabulary({})
     prompter = Prompter(vocabulary.prompts) if vocabulary.prompts else None
     askers = {name: Asker(engine, senses, prompter=prompter) for name, senses in used.items()}
-    scores = {name: AnswersScore(grid, vocabulary.unknown_prompts) for name in used}
-    done = read = 0
-    for name in names:
+    found = SettingsScore(used, {name: AnswersScore(grid, vocabulary.unknown_prompts) for name in used})
+    for done, pair in enumerate(known_frames(reader, grid, names, total, vocabulary, told), 1):
+        if isinstance(pair, str):
+            found.fault = pair
+            told(pair)
+        else:
+            frame, known = pair
+            found.read += 1
+            found.scans += frame.points is not None
+            for setting, ask in askers.items():
+                found.scores[setting].update(ask(frame), known)
+        if progress:
+            progress(done, total)
+    return found
+
+
+def known_frames(
+    reader: NuScenesReader,
+    grid: VoxelGrid,
+    scenes: Sequence[str],
+    limit: int,
+    vocabulary: Vocabulary | None = None,
+    told: Callable[[str], None] | None = None,
+) -> Iterator[tuple[SensedFrame, FrameTruth] | str]:
+    """Keyframes with what is known of them, scene after scene.
+
+    Args:
+        reader: the data set.
+        grid: of the voxels.
+        scenes: names.
+        limit: keyframes in all, the first ones.
+        vocabulary: what is asked for in words.
+        told: as in `SceneTruth`.
+
+    Yields:
+        What was sensed, and the truth; of a keyframe that is left out since an image or its scan cannot be
+        read, one line that says so.
+    """
+    vocabulary, left = vocabulary or Vocabulary({}), limit
+    for name in scenes:
         keyframes = list(reader.keyframes(name))
-        scene = SceneTruth(keyframes, grid, prompts=vocabulary.prompts, ranks=vocabulary.ranks)
-        for place, keyframe in enumerate(scene.keyframes[: total - done]):
+        scene = SceneTruth(keyframes, grid, prompts=vocabulary.prompts, ranks=vocabulary.ranks, told=told)
+        for place, keyframe in enumerate(scene.keyframes[:left]):
+            left -= 1
             try:
                 frame = sensed(keyframe, scene.twist(place), lidar=True)
-                known = scene[place]
-            except (DatasetError, PictureError):
-                frame = None
-            if frame is not None:
-                read += 1
-                for setting, ask in askers.items():
-                    scores[setting].update(ask(frame), known)
-            done += 1
-            if progress:
-                progress(done, total)
-    if not read:
-        raise EvaluationError(
-            f"{reader.dataroot}: no keyframe of {', '.join(names) or 'no scene'} can be read; "
-            f"`lss-bev evaluate` with other weights says why"
-        )
-    understood = {f"prompts.{name}": value for name, value in vocabulary.understood.items()}
-    return {name: score.running | understood for name, score in scores.items()}
+            except (DatasetError, PictureError) as error:
+                yield f"{name}: keyframe {keyframe.token} is left out: {error}"
+            else:
+                yield frame, scene[place]
 
 
-def judge_of(reader: NuScenesReader, engine: MultiSenseEngine) -> Callable[[], AnswersJudge]:
-    """Makes judges of a network with all its senses, see `robustness`."""
-    known, grid = KnownFrames(reader, voxel_grid(engine)), voxel_grid(engine)
+def annotated_moments(
+    dataroot: Path, engine: MultiSenseEngine, count: int
+) -> list[tuple[Moment, FrameTruth]]:
+    """Keyframes of all scenes alike, the first ones of each, as an engine takes them, with their truth.
+
+    Raises:
+        DatasetError: the data set is missing or damaged, or no keyframe of it can be read.
+    """
+    from .moments import moment_of  # with it comes torch
+
+    reader, found = NuScenesReader(dataroot, version=""), []
+    each = -(-count // max(1, len(reader.scenes)))
+    for scene in reader.scenes:
+        for pair in known_frames(reader, voxel_grid(engine), [scene], min(each, count - len(found))):
+            if not isinstance(pair, str):
+                found.append((moment_of(pair[0]), pair[1]))
+    if not found:
+        raise DatasetError(f"no keyframe of {dataroot} can be read: `lss-bev evaluate` says why")
+    return found
+
+
+def judge_of(
+    reader: NuScenesReader, engine: MultiSenseEngine, told: Callable[[str], None] = lambda line: None
+) -> Callable[[], AnswersJudge]:
+    """Makes judges of a network with all its senses, see `robustness`; `told` as in `SceneTruth`."""
+    grid = voxel_grid(engine)
+    known = KnownFrames(reader, grid, told)
     return lambda: AnswersJudge(Asker(engine, engine.config.senses), known, grid)
 
 

@@ -82,6 +82,15 @@ class PlanScore:
         self._sum: dict[str, tuple[float, int]] = {}
         self.frames = 0
 
+    def merge(self, later: PlanScore) -> None:
+        """Count the frames of a score of the same settings too, as if they came after these."""
+        if later.frames:
+            self._last = later._last
+            for name, (value, count) in later._sum.items():
+                total, frames = self._sum.get(name, (0.0, 0))
+                self._sum[name] = (total + value, frames + count)
+            self.frames += later.frames
+
     def update(
         self,
         plan: np.ndarray,

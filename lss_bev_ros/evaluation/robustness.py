@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 class Judge(Protocol):
     """A network, and its scores over all frames that it was given."""
 
+    score: Any
+    """Has `merge`, which counts the frames of a judge of the same kind too, and `running`."""
+
     @property
     def headline(self) -> tuple[str, ...]:
         """The metrics that stand in the table, of which more is better."""
@@ -50,7 +54,7 @@ class VehicleJudge:
 
     def __init__(self, engine: Engine, threshold: float = 0.5, min_lidar_points: int = 1) -> None:
         self._engine, self._least = engine, min_lidar_points
-        self._score = AnnotationScore(engine.grid, threshold)
+        self.score = AnnotationScore(engine.grid, threshold)
 
     def update(self, frame: SensedFrame, keyframe: Keyframe) -> None:
         """See `Judge`; a frame whose cameras are all lost is unknown everywhere."""
@@ -60,12 +64,12 @@ class VehicleJudge:
         if frame.images:
             prediction, _ = self._engine.infer_usable(FrameSet(frame.stamp, frame.rig, frame.images))
             occupancy = prediction.occupancy
-        self._score.update(occupancy, vehicle_raster(keyframe.boxes, self._engine.grid, self._least))
+        self.score.update(occupancy, vehicle_raster(keyframe.boxes, self._engine.grid, self._least))
 
     @property
     def running(self) -> dict[str, float]:
         """See `AnnotationScore`."""
-        return self._score.running
+        return self.score.running
 
 
 class AnswersJudge:
@@ -104,6 +108,53 @@ class AnswersJudge:
         return self.score.running
 
 
+@dataclass(eq=False)
+class Spoiled:
+    """Scores of every corruption over the same keyframes.
+
+    Attributes:
+        headline: metrics that stand in the table.
+        groups: name of a corruption to its group, the clean frame first.
+        scores: of each, with `merge` and `running`.
+        frames, skipped: keyframes, and those with an image or scan that cannot be read.
+    """
+
+    headline: tuple[str, ...]
+    groups: dict[str, str]
+    scores: dict[str, Any]
+    frames: int = 0
+    skipped: int = 0
+
+    def merge(self, later: Spoiled) -> None:
+        """Count another one's keyframes too, as if they came after these."""
+        for name, score in later.scores.items():
+            if name in self.scores:
+                self.scores[name].merge(score)
+            else:
+                self.groups[name], self.scores[name] = later.groups[name], score
+        self.frames += later.frames
+        self.skipped += later.skipped
+
+    def report(self, dataroot: object) -> dict[str, object]:
+        """What `evaluate_robustness` returns.
+
+        Raises:
+            EvaluationError: there is no annotated keyframe that could be read whole.
+        """
+        if not self.frames:
+            raise EvaluationError(
+                f"{dataroot}: no annotated keyframe could be read with all its sensors, so nothing can "
+                f"be spoiled; run `lss-bev evaluate` without --robustness to see why"
+            )
+        clean = self.scores[CLEAN].running
+        headline = [name for name in self.headline if name in clean]
+        rows = [
+            _row(name, self.groups[name], score.running, clean, headline)
+            for name, score in self.scores.items()
+        ]
+        return {"frames": self.frames, "skipped": self.skipped, "headline": headline, "rows": rows}
+
+
 def evaluate_robustness(
     reader: NuScenesReader,
     judge: Callable[[], Judge],
@@ -120,7 +171,7 @@ def evaluate_robustness(
         judge: makes a judge without scores.
         scenes: names of the scenes, all of the reader's where None.
         limit: keyframes in all, evenly spread over the scenes' own; no limit where None.
-        lidar: whether the network looks at the LiDAR.
+        lidar: whether the network looks at the LiDAR; nothing is lost with it where no keyframe has a scan.
         only: which corruptions to try; the clean frame is always scored.
         progress: called with the number of keyframes done and of all.
 
@@ -131,12 +182,30 @@ def evaluate_robustness(
     Raises:
         EvaluationError: there is no annotated keyframe that can be read whole.
     """
+    return spoil(reader, judge, scenes, limit, lidar, only, progress).report(reader.dataroot)
+
+
+def spoil(
+    reader: NuScenesReader,
+    judge: Callable[[], Judge],
+    scenes: Sequence[str] | None = None,
+    limit: int | None = None,
+    lidar: bool = False,
+    only: Callable[[Corruption], bool] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Spoiled:
+    """The scores behind `evaluate_robustness`, which takes the same."""
     names = [name for name in scenes or reader.scenes if reader.annotated(name)]
     wanted = _spread(sum(reader.count_keyframes(name) for name in names), limit)
     cameras = list(dict.fromkeys(name for scene in names for name in reader.first_rig(scene).names))
+    lidar = lidar and any(each.lidar is not None for name in names for each in reader.keyframes(name))
     tried = [each for each in corruptions(cameras, lidar) if each.name == CLEAN or only is None or only(each)]
     judges = {each.name: judge() for each in tried}
-    frames = skipped = 0
+    found = Spoiled(
+        judges[CLEAN].headline,
+        {each.name: each.group for each in tried},
+        {name: each.score for name, each in judges.items()},
+    )
     for place, keyframe, motion in _moving(reader, names):
         if place not in wanted:
             continue
@@ -145,26 +214,18 @@ def evaluate_robustness(
         except (DatasetError, PictureError):
             frame = None
         if frame is None:
-            skipped += 1
+            found.skipped += 1
         else:
             for each in tried:
                 judges[each.name].update(each.change(frame), keyframe)
-            frames += 1
+            found.frames += 1
         if progress:
-            progress(frames + skipped, len(wanted))
-    if not frames:
-        raise EvaluationError(
-            f"{reader.dataroot}: no annotated keyframe could be read with all its sensors, so nothing can "
-            f"be spoiled; run `lss-bev evaluate` without --robustness to see why"
-        )
-    clean = judges[CLEAN].running
-    headline = [name for name in judges[CLEAN].headline if name in clean]
-    rows = [_row(each, judges[each.name].running, clean, headline) for each in tried]
-    return {"frames": frames, "skipped": skipped, "headline": headline, "rows": rows}
+            progress(found.frames + found.skipped, len(wanted))
+    return found
 
 
 def _row(
-    corruption: Corruption, metrics: Mapping[str, float], clean: Mapping[str, float], headline: Sequence[str]
+    name: str, group: str, metrics: Mapping[str, float], clean: Mapping[str, float], headline: Sequence[str]
 ) -> dict[str, object]:
     relative = {
         name: ratio(metrics.get(name, math.nan), clean.get(name, math.nan))
@@ -172,8 +233,8 @@ def _row(
         if name in clean
     }
     return {
-        "name": corruption.name,
-        "group": corruption.group,
+        "name": name,
+        "group": group,
         "metrics": dict(metrics),
         "relative": relative,
     }

@@ -74,6 +74,14 @@ class SegmentationScore:
         self._last = ()
         self.frames = 0
 
+    def merge(self, later: SegmentationScore) -> None:
+        """Count the frames of a score of the same layers too, as if they came after these."""
+        for mine, theirs in zip(self._layers.values(), later._layers.values(), strict=True):
+            mine.merge(theirs)  # type: ignore[arg-type]  # layers of one name are of one kind
+        if later.frames:
+            self._last = later._last
+            self.frames += later.frames
+
     def update(
         self,
         occupancies: Mapping[str, np.ndarray],

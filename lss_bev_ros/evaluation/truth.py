@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from ..dataset import Keyframe
 from ..dataset.frame import FUTURE_STEP, FUTURE_STEPS
 from ..dataset.voxels import Voxels
-from ..geometry import Box, vehicle_raster
-from ..geometry.category import PERSON, TWO_WHEELER, kind_of
+from ..errors import DatasetError
+from ..geometry import BevGrid, Box, vehicle_raster
+from ..geometry.category import PERSON, TWO_WHEELER, detected_class, kind_of
 from .answers import FrameTruth
-from .detection import BoxSet, detection_class
+from .detection import BoxSet
 from .planning import Surroundings
 from .rays import VoxelGrid, ray_origins
+
+T = TypeVar("T")
 
 _SLOP = 0.15
 """Seconds from a step of the future within which a keyframe tells what was there."""
@@ -32,6 +36,7 @@ class SceneTruth:
         prompts: Mapping[str, str] | None = None,
         min_lidar_points: int = 1,
         ranks: Mapping[str, int] | None = None,
+        told: Callable[[str], None] | None = None,
     ) -> None:
         """Prepare.
 
@@ -43,11 +48,14 @@ class SceneTruth:
             ranks: of things by name: where several share a column, that of the largest is what is there; each
                 is where not given.
             min_lidar_points: LiDAR returns from which a vehicle, person or two-wheeler is in its layer.
+            told: gets one line on each map or labels that are damaged, of which nothing is known then, once a
+                frame; without it they raise.
         """
         self.keyframes = tuple(keyframes)
         self.grid = grid or VoxelGrid()
         self._mask, self._prompts, self._least = mask, dict(prompts or {}), min_lidar_points
         self._ranks = dict(ranks or {})
+        self._told = told
 
     def __len__(self) -> int:
         return len(self.keyframes)
@@ -56,13 +64,13 @@ class SceneTruth:
         """What is known of one keyframe.
 
         Raises:
-            DatasetError: a map or labels are damaged.
+            DatasetError: a map or labels are damaged, and nobody is told.
         """
         keyframe = self.keyframes[place]
-        streets = keyframe.map_raster(self.grid.plane)
+        streets = self._read(keyframe.map_raster)
         boxes = keyframe.boxes if keyframe.annotated else None
         layers = dict(streets or {}) | ({} if boxes is None else self._moving(boxes))
-        voxels = keyframe.voxels(self.grid.plane)
+        voxels = self._read(keyframe.voxels)
         prompts, prompted = self._named(voxels)
         lidar = keyframe.lidar
         egos = [each.ego for each in self.keyframes]
@@ -74,7 +82,7 @@ class SceneTruth:
             voxels=None if voxels is None else voxels.semantics,
             voxel_mask=None if masks is None else masks.get(self._mask),
             origins=None if lidar is None else ray_origins(self.grid, lidar.pose, egos, place),
-            lines=keyframe.map_lines(self.grid.plane),
+            lines=None if streets is None else keyframe.map_lines(self.grid.plane),
             driven=keyframe.future,
             velocity=self.twist(place)[:2],
             around=Surroundings(
@@ -85,6 +93,16 @@ class SceneTruth:
             prompts=prompts or None,
             prompted=prompted,
         )
+
+    def _read(self, read: Callable[[BevGrid], T | None]) -> T | None:
+        """What a file says of the cells; None where it is damaged and somebody is told."""
+        try:
+            return read(self.grid.plane)
+        except DatasetError as error:
+            if self._told is None:
+                raise
+            self._told(str(error))
+            return None
 
     def _named(self, voxels: Voxels | None) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
         """(nx, ny) bool where each prompt's thing is, and where a sensor sees anything of a column."""
@@ -137,7 +155,7 @@ class SceneTruth:
                 tuple(
                     replace(box, pose=moved @ box.pose)
                     for box in then.boxes
-                    if detection_class(box.category) is not None
+                    if detected_class(box.category) is not None
                 )
             )
         return found

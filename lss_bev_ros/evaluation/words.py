@@ -51,6 +51,12 @@ class PromptScore:
         self._counts: dict[str, np.ndarray] = {}
         self.frames = 0
 
+    def merge(self, later: PromptScore) -> None:
+        """Count the frames of a score of the same settings too."""
+        for prompt, table in later._counts.items():
+            self._counts[prompt] = self._counts.get(prompt, 0) + table
+        self.frames += later.frames
+
     def update(
         self,
         similarities: Mapping[str, np.ndarray],

@@ -12,6 +12,10 @@ the networks here are trained on that. Other data sets have flat names for the s
 3. `wheelchair`, `stroller` and `personal_mobility` are persons, since nuScenes keeps them below `human`.
    Whoever rides is a two-wheeler, since nuScenes draws one box around cycle and rider.
 4. Traffic lights of T4 (`green_pedestrian`, `red_bus`) are neither, and nor is what no rule knows.
+
+The class of nuScenes' detection task is read in the same way. What the task leaves out of nuScenes it leaves
+out of other data sets: emergency vehicles, wheelchairs and prams. So it does with names that could be of
+several classes, such as `vehicle` and `LARGE_VEHICLE`.
 """
 
 from __future__ import annotations
@@ -20,6 +24,8 @@ import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
+
+from .classes import DETECTED, DETECTED_OF_CATEGORY
 
 VEHICLE, TWO_WHEELER, PERSON, OTHER = "vehicle", "two-wheeler", "person", "other"
 
@@ -33,6 +39,24 @@ _LAST_WORDS = {
     "cars trucks buses vans trailers trams trains",
 }
 _KIND_OF_WORD = {word: kind for kind, words in _LAST_WORDS.items() for word in words.split()}
+_DETECTED_LAST_WORDS = {
+    "car": "car suv van minivan taxi cab cars vans",
+    "truck": "truck pickup lorry trucks",
+    "construction_vehicle": "construction excavator bulldozer crane",
+    "bus": "bus minibus coach buses",
+    "trailer": "trailer caravan trailers",
+    "barrier": "barrier barriers",
+    "motorcycle": "motorcycle motorbike motorcyclist moped motorcycles motorbikes motorcyclists",
+    "bicycle": "bicycle bike cyclist bicyclist bicycles bikes cyclists",
+    "pedestrian": "pedestrian person human people walker adult child worker officer man woman sitting "
+    "pedestrians persons humans walkers",
+    "traffic_cone": "cone trafficcone cones",
+}
+"""As nuScenes' instructions for annotators sort them: pickups are trucks, caravans are trailers."""
+_DETECTED_OF_WORD = {word: name for name, words in _DETECTED_LAST_WORDS.items() for word in words.split()}
+_DETECTED_OF_NAME = {name: name for name in DETECTED} | {"regular_vehicle": "car", "truck_cab": "truck"}
+_EMERGENCY = frozenset({"police", "fire", "emergency"})
+_CREW = frozenset({"officer", "worker", "man", "woman"})
 _ROOTS = {
     "vehicle": VEHICLE,
     "vehicles": VEHICLE,
@@ -62,6 +86,24 @@ def kind_of(category: str) -> str:
     if not words or name in _OWN or words[0] in _LIGHTS or {"light", "sign"} & set(words):
         return OTHER
     return _KIND_OF_WORD.get(words[-1], OTHER)
+
+
+@lru_cache(maxsize=4096)
+def detected_class(category: str) -> str | None:
+    """Which of `DETECTED` a category is, see the rules above; None for what the detection task leaves out.
+
+    Args:
+        category: of nuScenes (`vehicle.car`), or as another data set has it (`Pickup Truck`).
+    """
+    name = category.strip().lower()
+    if name in DETECTED_OF_CATEGORY:
+        return DETECTED_OF_CATEGORY[name]
+    words = [word for word in re.split(r"[^a-z]+", name) if word]
+    if not words or words[0] in _LIGHTS or "ego" in words:
+        return None
+    if _EMERGENCY & {*words} and words[-1] not in _CREW:
+        return None
+    return _DETECTED_OF_NAME.get("_".join(words)) or _DETECTED_OF_WORD.get(words[-1])
 
 
 def is_vehicle_category(category: str, chosen: Sequence[str] = ()) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import array
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from ..errors import GeometryError
 from ..geometry import BevGrid, Box, Camera, Pose
 from ..geometry.category import PERSON, TWO_WHEELER, VEHICLE, kind_of
 from ..geometry.intensity import intensity_shares
+from ..geometry.returns import returned
 
 __all__ = [
     "POINT_DTYPE",
@@ -53,6 +55,7 @@ __all__ = [
     "to_array",
     "to_stamp",
     "transform",
+    "velocity_markers",
     "xyz_from_cloud",
 ]
 
@@ -203,12 +206,12 @@ def xyz_from_cloud(message: PointCloud2) -> np.ndarray:
 
 
 def returns_from_cloud(message: PointCloud2, most: int | None = None) -> np.ndarray:
-    """(N, 5) float32 finite returns of a cloud: x, y, z in its own frame, intensity and age.
+    """(N, 5) float32 returns of a cloud: x, y, z in its own frame, intensity and age.
 
-    Places are read as by `xyz_from_cloud`. Intensity is 0 to 1, whatever it counts to (a byte's 255, 16 bits,
-    or 1); NaN where the cloud has none. The age is in seconds before the cloud's stamp, by a field of a time
-    for each point that drivers are known to give, below 0 after the stamp; 0 where there is none, or none
-    that makes sense.
+    Places are read as by `xyz_from_cloud`; what is no return goes, see `geometry.returns`. Intensity is 0 to
+    1, whatever it counts to (a byte's 255, 16 bits, or 1); NaN where the cloud has none. The age is in
+    seconds before the cloud's stamp, by a field of a time for each point that drivers are known to give,
+    below 0 after the stamp; 0 where there is none, or none that makes sense.
 
     Args:
         message: the cloud.
@@ -226,15 +229,15 @@ def returns_from_cloud(message: PointCloud2, most: int | None = None) -> np.ndar
     full = np.zeros((len(columns["x"]), 5), np.float32)
     for column, name in enumerate("xyz"):
         full[:, column] = columns[name]
-    finite = np.isfinite(full[:, :3]).all(axis=1)
+    known = returned(full)
     if intensity is not None:
         # Of points without a return, it may be anything.
-        full[:, 3] = intensity_shares(np.where(finite, columns[intensity], np.nan))
+        full[:, 3] = intensity_shares(np.where(known, columns[intensity], np.nan))
     else:
         full[:, 3] = np.nan
     if moment is not None:
-        full[:, 4] = _ages(columns[moment], from_stamp(message.header.stamp), finite)
-    return full if finite.all() else full[finite]
+        full[:, 4] = _ages(columns[moment], from_stamp(message.header.stamp), known)
+    return full if known.all() else full[known]
 
 
 def _read(
@@ -394,21 +397,46 @@ def box_markers(boxes: Iterable[Box], stamp: int, frame: str = "base_link") -> M
     return MarkerArray(markers=markers)
 
 
-def boxes_from_markers(message: MarkerArray) -> list[Box]:
+def velocity_markers(boxes: Iterable[Box], stamp: int, frame: str = "base_link") -> MarkerArray:
+    """A line for each box whose velocity is known, as far as it gets in a second; ids are `box_markers`'."""
+    markers = [Marker(header=header(stamp, frame), action=Marker.DELETEALL)]
+    for index, box in enumerate(boxes):
+        if box.velocity is None or not np.isfinite(box.velocity).all():
+            continue
+        marker = Marker(header=header(stamp, frame), ns="velocity", id=index, type=Marker.LINE_LIST)
+        tail = np.asarray(box.pose.translation, np.float64)
+        head = tail + np.append(np.asarray(box.velocity, np.float64)[:2], 0.0)
+        marker.points = [Point(**dict(zip("xyz", map(float, end), strict=True))) for end in (tail, head)]
+        marker.pose.orientation.w = 1.0
+        marker.scale.x = 0.15
+        marker.color = ColorRGBA(r=0.25, g=0.88, b=0.75, a=0.9)
+        markers.append(marker)
+    return MarkerArray(markers=markers)
+
+
+def boxes_from_markers(message: MarkerArray, velocities: MarkerArray | None = None) -> list[Box]:
     """Boxes of the cubes that `box_markers` makes, in the markers' frame; other markers are left out.
 
-    They do not say how many returns are inside.
+    They do not say how many returns are inside, and nothing of velocities, unless `velocity_markers` of the
+    same boxes are given.
 
     Raises:
         GeometryError: a cube whose orientation is no rotation.
     """
     boxes = []
+    ways = {
+        marker.id: np.array([end.x - start.x, end.y - start.y])
+        for marker in (velocities.markers if velocities is not None else ())
+        if marker.type == Marker.LINE_LIST and len(marker.points) == 2
+        for start, end in [marker.points]
+    }
     for marker in message.markers:
         if marker.action != Marker.ADD or marker.type != Marker.CUBE:
             continue
         p, q, size = marker.pose.position, marker.pose.orientation, marker.scale
         pose = Pose.from_quaternion((q.w, q.x, q.y, q.z), (p.x, p.y, p.z))
-        boxes.append(Box(pose, np.array([size.x, size.y, size.z]), marker.ns, num_lidar_pts=-1))
+        box = Box(pose, np.array([size.x, size.y, size.z]), marker.ns, num_lidar_pts=-1)
+        boxes.append(box if marker.id not in ways else replace(box, velocity=ways[marker.id]))
     return boxes
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from geometry_msgs.msg import Point, PoseStamped
@@ -10,13 +11,14 @@ from nav_msgs.msg import Path
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
-from ..answers.lanes import TracedLine
-from ..answers.plan import PathPlan
 from ..geometry.path import headings
-from ..model.heads import PLAN_STEP
 from . import header
 from .received import lines_from_markers as lines_from_markers
 from .received import points_from_path as points_from_path
+
+if TYPE_CHECKING:
+    from ..answers.lanes import TracedLine
+    from ..answers.plan import PathPlan
 
 _COLORS = {"lane_boundary": (0.98, 0.80, 0.36), "road_boundary": (0.93, 0.35, 0.35)}
 _WIDTH = 0.15
@@ -49,6 +51,8 @@ def path(points: np.ndarray, stamp: int, frame: str = "base_link", step: float =
 
 def plan_path(plan: PathPlan, stamp: int, frame: str = "base_link") -> Path:
     """The best path of a plan; each pose's stamp is when the car is there."""
+    from ..model.heads import PLAN_STEP  # with it comes torch
+
     return path(plan.best, stamp, frame, PLAN_STEP)
 
 
@@ -56,11 +60,20 @@ def lane_markers(
     lanes: Mapping[str, Sequence[TracedLine]], stamp: int, frame: str = "base_link"
 ) -> MarkerArray:
     """A line strip for each line, its namespace the layer, after a marker that deletes the last ones."""
+    return line_markers(
+        {layer: [line.points for line in lines] for layer, lines in lanes.items()}, stamp, frame
+    )
+
+
+def line_markers(
+    lanes: Mapping[str, Sequence[np.ndarray]], stamp: int, frame: str = "base_link"
+) -> MarkerArray:
+    """The same of lines (N, 2 or 3), metres."""
     markers = [Marker(header=header(stamp, frame), action=Marker.DELETEALL)]
     for layer, lines in lanes.items():
         for index, line in enumerate(lines):
             strip = Marker(header=header(stamp, frame), ns=layer, id=index, type=Marker.LINE_STRIP)
-            strip.points = [_point(place) for place in line.points]
+            strip.points = [_point(place) for place in line]
             strip.pose.orientation.w = 1.0
             strip.scale.x = _WIDTH
             red, green, blue = _COLORS.get(layer, (0.9, 0.9, 0.9))

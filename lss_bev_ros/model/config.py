@@ -12,6 +12,9 @@ from .widths import Widths
 DOWNSAMPLE = 16
 """Input pixels per feature cell, fixed by the trunk's fourth reduction (paper, section 4.1)."""
 
+MOST = 20_000_000
+"""Points of a camera's frustum, and cells, at most: no machine that the network runs on holds more."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -49,7 +52,7 @@ class ModelConfig:
                 raise ModelError(f"{name} {size} must be a positive multiple of {2 * DOWNSAMPLE}")
         if not 0.0 <= self.bottom_cut < 1.0:
             raise ModelError(f"bottom_cut {self.bottom_cut} must be at least 0 and below 1")
-        if not (self.depth_step > 0 and 0 < self.depth_min < self.depth_max):
+        if not (self.depth_step > 0 and 0 < self.depth_min < self.depth_max < math.inf):
             raise ModelError(
                 f"depth bins {self.depth_min}:{self.depth_max}:{self.depth_step} must rise from above 0"
             )
@@ -59,6 +62,12 @@ class ModelConfig:
             raise ModelError(f"the grid's sides must be multiples of 8 cells, not {self.grid.shape}")
         if not self.z_max > self.z_min:
             raise ModelError(f"z_max {self.z_max} must be above z_min {self.z_min}")
+        lifted, cells = self.depth_bins * math.prod(self.feature_shape), math.prod(self.grid.shape)
+        if max(lifted, cells) > MOST:
+            raise ModelError(
+                f"{lifted} points of a camera's frustum and {cells} cells must be {MOST} at most: make the "
+                f"image, the depth bins or the grid smaller"
+            )
 
     @property
     def depth_bins(self) -> int:

@@ -73,16 +73,20 @@ class BoxesHead(_Head):
 
 
 class OccupancyHead(_Head):
-    """(B, heights, 18, nx, ny) logits of `OCCUPIED` and free: channels to height (Yu et al., "FlashOcc")."""
+    """(B, heights, 18, nx, ny) logits of `OCCUPIED` and free: channels to height (Yu et al., "FlashOcc").
+
+    Attributes:
+        shape: heights and classes.
+    """
 
     def __init__(self, inputs: int, config: SensesConfig):
         self_classes = len(OCCUPIED) + 1
         super().__init__(inputs, 128, config.heights * self_classes)
-        self._shape = (config.heights, self_classes)
+        self.shape = (config.heights, self_classes)
 
     def forward(self, bev: torch.Tensor) -> torch.Tensor:
         """(B, inputs, nx, ny) to (B, heights, 18, nx, ny); the lowest layer first, free the last class."""
-        logits: torch.Tensor = super().forward(bev).unflatten(1, self._shape)
+        logits: torch.Tensor = super().forward(bev).unflatten(1, self.shape)
         return logits
 
 
@@ -117,6 +121,15 @@ class PlanHead(_Head):
         self.register_buffer("templates", torch.zeros(TEMPLATES, PLAN_STEPS, 2))
         self.prior = nn.Parameter(torch.zeros(PLAN_STEPS, 2))
 
+    @property
+    def cells(self) -> torch.Tensor:
+        """(1000, 6) int64: the cell x * ny + y that each place of a template lies in, or the nearest one."""
+        grid = self._grid
+        nx, ny = grid.shape
+        x = ((self.templates[..., 0] - grid.x_min) / grid.resolution).long().clamp(0, nx - 1)
+        y = ((self.templates[..., 1] - grid.y_min) / grid.resolution).long().clamp(0, ny - 1)
+        return x * ny + y
+
     def scores(self, cost: torch.Tensor, motion: torch.Tensor | None = None) -> torch.Tensor:
         """How good each template is (paper, equation 2): the softmax over them is the plan's distribution.
 
@@ -127,12 +140,9 @@ class PlanHead(_Head):
         Returns:
             (B, 1000) float32; the larger, the better.
         """
-        grid = self._grid
-        nx, ny = grid.shape
-        x = ((self.templates[..., 0] - grid.x_min) / grid.resolution).long().clamp(0, nx - 1)
-        y = ((self.templates[..., 1] - grid.y_min) / grid.resolution).long().clamp(0, ny - 1)
-        cells = (x * ny + y).flatten().expand(len(cost), -1)
-        scores: torch.Tensor = -cost.float().flatten(1).gather(1, cells).unflatten(1, x.shape).sum(-1)
+        cells = self.cells
+        chosen = cost.float().flatten(1).gather(1, cells.flatten().expand(len(cost), -1))
+        scores: torch.Tensor = -chosen.unflatten(1, cells.shape).sum(-1)
         if motion is None:
             return scores
         known = motion.isfinite().all(1)

@@ -50,41 +50,53 @@ class LidarEncoder(nn.Module):
         return bev.view(samples, nx, ny, channels).permute(0, 3, 1, 2)
 
     def kept(self, points: torch.Tensor, sample: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns within the grid's bounds and heights, and the cell of each: (sample * nx + x) * ny + y."""
-        grid = self.config.model.grid
-        nx, ny = grid.shape
-        x = torch.floor((points[:, 0] - grid.x_min) / grid.resolution)
-        y = torch.floor((points[:, 1] - grid.y_min) / grid.resolution)
-        z = points[:, 2]
-        inside = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
-        inside &= (z >= self.config.lidar_z_min) & (z <= self.config.lidar_z_max)
-        cells = (sample[inside] * nx + x[inside].long()) * ny + y[inside].long()
-        return points[inside], cells
+        """See `kept_returns`."""
+        return kept_returns(points, sample, self.config)
 
     def describe(self, points: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
-        """(P, 9): place over the grid, offset in the cell, height, intensity and whether known, age, range.
+        """See `described_returns`."""
+        return described_returns(points, cells, self.config)
 
-        All are of the order of one, so that the layer needs no normalisation before it.
-        """
-        grid = self.config.model.grid
-        nx, ny = grid.shape
-        half = grid.resolution / 2
-        row, column = cells // ny % nx, cells % ny
-        centre_x = grid.x_min + (row + 0.5) * grid.resolution
-        centre_y = grid.y_min + (column + 0.5) * grid.resolution
-        x, y, z, intensity, age = points.unbind(1)
-        known = intensity.isfinite()
-        return torch.stack(
-            (
-                x / 50,
-                y / 50,
-                (x - centre_x) / half,
-                (y - centre_y) / half,
-                z / 3,
-                torch.where(known, intensity, 0.0),
-                known.to(points.dtype),
-                age,
-                torch.hypot(x, y) / 50,
-            ),
-            dim=1,
-        )
+
+def kept_returns(
+    points: torch.Tensor, sample: torch.Tensor, config: SensesConfig
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns within the grid's bounds and heights, and the cell of each: (sample * nx + x) * ny + y."""
+    grid = config.model.grid
+    nx, ny = grid.shape
+    x = torch.floor((points[:, 0] - grid.x_min) / grid.resolution)
+    y = torch.floor((points[:, 1] - grid.y_min) / grid.resolution)
+    z = points[:, 2]
+    inside = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
+    inside &= (z >= config.lidar_z_min) & (z <= config.lidar_z_max)
+    cells = (sample[inside] * nx + x[inside].long()) * ny + y[inside].long()
+    return points[inside], cells
+
+
+def described_returns(points: torch.Tensor, cells: torch.Tensor, config: SensesConfig) -> torch.Tensor:
+    """(P, 9): place over the grid, offset in the cell, height, intensity and whether known, age, range.
+
+    All are of the order of one, so that the layer needs no normalisation before it.
+    """
+    grid = config.model.grid
+    nx, ny = grid.shape
+    half = grid.resolution / 2
+    row, column = cells // ny % nx, cells % ny
+    centre_x = grid.x_min + (row + 0.5) * grid.resolution
+    centre_y = grid.y_min + (column + 0.5) * grid.resolution
+    x, y, z, intensity, age = points.unbind(1)
+    known = intensity.isfinite()
+    return torch.stack(
+        (
+            x / 50,
+            y / 50,
+            (x - centre_x) / half,
+            (y - centre_y) / half,
+            z / 3,
+            torch.where(known, intensity, 0.0),
+            known.to(points.dtype),
+            age,
+            torch.hypot(x, y) / 50,
+        ),
+        dim=1,
+    )

@@ -12,8 +12,27 @@ CONFIG = "senses"
 BUILTIN = "builtin-multi"
 """The multi-sense weights that ship."""
 
+SHIPPED = Path(__file__).parent / "builtin" / "lss_multi.safetensors"
+"""Their file; an installation may be without it."""
+
 SEED = "multi-seed:"
 """Before the number of an untrained one."""
+
+
+def multi_sense_path(weights: str | Path) -> Path:
+    """The file that a name or a path of multi-sense weights means.
+
+    Raises:
+        ModelError: those that ship, and this installation lacks them.
+    """
+    if str(weights) != BUILTIN:
+        return Path(weights)
+    if not SHIPPED.is_file():
+        raise ModelError(
+            f"weights {BUILTIN}: this installation lacks their file, {SHIPPED}: install a release that has "
+            f"it, or give the path of multi-sense weights, such as those of `lss-bev train --senses`"
+        )
+    return SHIPPED
 
 
 def is_multi_sense(weights: str | Path) -> bool:

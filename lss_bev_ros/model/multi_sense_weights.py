@@ -52,7 +52,13 @@ def load_multi_sense(path: Path | str) -> MultiSense:
     from safetensors.torch import load_file
 
     state = load_file(str(path))
-    model = MultiSense(config)
+    try:
+        model = MultiSense(config)
+    except (RuntimeError, ValueError, TypeError, MemoryError) as error:  # sizes that no network has
+        raise ModelError(
+            f"{path}: no network can be made of the sizes in its header ({_first_line(error)}): copy it "
+            f"again, or use the version of lss_bev_ros that wrote it"
+        ) from error
     expected = model.state_dict()
     missing = [name for name in expected if name not in state and not _unread(name)]
     differ = [n for n in state if n not in expected or state[n].shape != expected[n].shape]
@@ -91,7 +97,7 @@ def read_config(path: Path) -> SensesConfig | None:
         return None
     try:
         return config_of(json.loads(header[CONFIG]))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, LssBevError) as error:
         raise ModelError(
             f"{path}: its header's {CONFIG!r} cannot be read ({error}): use the version that wrote it"
         ) from error
@@ -99,15 +105,23 @@ def read_config(path: Path) -> SensesConfig | None:
 
 def config_of(values: Mapping[str, Any]) -> SensesConfig:
     """The configuration from what `asdict` made of one, through JSON or not."""
-    model = dict(values["model"])
-    widths = {name: _tupled(value) for name, value in model["widths"].items()}
-    model |= {"grid": BevGrid(**model["grid"]), "widths": Widths(**widths)}
     rest = {name: _tupled(value) for name, value in values.items() if name != "model"}
-    return SensesConfig(model=ModelConfig(**model), **rest)
+    return SensesConfig(model=model_config_of(values["model"]), **rest)
+
+
+def model_config_of(values: Mapping[str, Any]) -> ModelConfig:
+    """A published network's configuration, likewise."""
+    rest = dict(values)
+    widths = Widths(**{name: _tupled(value) for name, value in rest.pop("widths").items()})
+    return ModelConfig(grid=BevGrid(**rest.pop("grid")), widths=widths, **rest)
 
 
 def _tupled(value: Any) -> Any:
     return tuple(_tupled(each) for each in value) if isinstance(value, (list, tuple)) else value
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _unread(name: str) -> bool:

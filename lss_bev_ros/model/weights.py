@@ -21,7 +21,8 @@ from .bev_encoder import BasicBlock
 from .config import DOWNSAMPLE, ModelConfig
 from .efficientnet import MBConvBlock
 from .lift_splat import LiftSplatShoot
-from .multi_sense_names import refuse_multi_sense
+from .multi_sense_names import BUILTIN as MULTI_SENSE
+from .multi_sense_names import SEED, refuse_multi_sense
 from .widths import Widths
 
 CONSTANTS = ("dx", "bx", "nx", "frustum")
@@ -85,12 +86,21 @@ def build_model(weights: str | Path = "seed:0", config: ModelConfig | None = Non
     return model.eval().requires_grad_(False)
 
 
+def checkpoint_file(weights: str | Path) -> Path | None:
+    """The file that `build_model` reads these weights from; None where it draws them from a seed."""
+    spec = str(weights)
+    return None if spec.startswith("seed:") else BUILTIN.get(spec, Path(spec))
+
+
 def describe_weights(weights: str | Path) -> str:
     """Say in a few words which weights those are, for logs and tables."""
-    if str(weights) in BUILTIN:
-        return f"{weights} (trained on synthetic data)"
-    seed = _seed(str(weights))
-    return str(weights) if seed is None else f"seed {seed} (untrained)"
+    spec = str(weights)
+    if spec in BUILTIN or spec == MULTI_SENSE:
+        return f"{spec} (trained on synthetic data)"
+    if spec.startswith(SEED):
+        return f"{spec} (untrained)"
+    seed = _seed(spec)
+    return spec if seed is None else f"seed {seed} (untrained)"
 
 
 def seed_state(model: LiftSplatShoot, seed: int) -> dict[str, torch.Tensor]:

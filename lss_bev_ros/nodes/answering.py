@@ -9,7 +9,7 @@ from rclpy.node import Node
 from tf2_ros import Buffer
 
 from ..errors import RuntimeBackendError, WordsError
-from ..runtime import FrameSet
+from ..runtime import Engine, FrameSet
 from ..runtime.multi_sense.answers import ANSWERS, Answers
 from ..runtime.multi_sense.engine import MultiSenseEngine
 from ..runtime.multi_sense.moment import Moment
@@ -86,6 +86,11 @@ class Answering:
         for line in self._lacking:
             node.get_logger().warning(line)
 
+    def use(self, engine: Engine) -> None:
+        """Go on with another engine of the same network, which remembers nothing yet."""
+        assert isinstance(engine, MultiSenseEngine), engine
+        self._engine = engine
+
     def answer(self, stamp: int, frame_set: FrameSet | None) -> Answers:
         """Answer what somebody listens to, and publish all but the vehicles.
 
@@ -98,6 +103,9 @@ class Answering:
         """
         track = None if self.odometry is None else self.odometry.track
         pose = None if self.odometry is None else self.odometry.pose(stamp)
+        if self.odometry is not None and (why := self.odometry.parted()):
+            self._engine.memory.forget(why)  # its maps lie where the car was by other poses
+            pose = self.odometry.pose(stamp)
         moment = Moment(
             stamp,
             frame_set,

@@ -158,6 +158,13 @@ class InferenceParameters:
     stale_after: float = parameter(
         2.0, "seconds without a frame set before diagnostics report it", 0.1, 3600.0
     )
+    engine_timeout: float = parameter(
+        15.0,
+        "seconds that a frame may take in the engine before it counts as stuck and the processor's takes its "
+        "place",
+        0.5,
+        3600.0,
+    )
     leave_out_misplaced: bool = parameter(
         True,
         "leave out cameras whose transform cannot belong to a camera on this car; false: only warn",
@@ -211,11 +218,21 @@ class EvaluationParameters:
 class DashboardParameters:
     """Parameters of the dashboard node."""
 
-    host: str = parameter("127.0.0.1", "address to listen on; 0.0.0.0 allows access from other machines")
+    host: str = parameter(
+        "127.0.0.1",
+        "address to listen on; 0.0.0.0 allows access from other machines, to those who have the token",
+    )
     port: int = parameter(8080, "port of the page; 0: any free port", 0, 65535)
     allowed_hosts: list[str] = parameter(
         [""], "host names under which the page may be opened, besides IP addresses and localhost"
     )
+    token_file: str = parameter(
+        "",
+        "file with the token that opens the page; empty: none on this machine alone, and beyond it one that "
+        "is made once and printed at each start",
+    )
+    tls_certificate: str = parameter("", "PEM file of the certificate, to serve by https; empty: http")
+    tls_key: str = parameter("", "PEM file of its key; empty: it is in tls_certificate")
     cameras: list[str] = parameter(list(CAMERA_NAMES), "camera namespaces in display order, three per row")
     image_transport: str = parameter(
         "compressed",

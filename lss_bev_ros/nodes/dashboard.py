@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import queue
 import sys
@@ -31,6 +32,7 @@ from ..dashboard.scene import Scene
 from ..dashboard.serving import Serving
 from ..dashboard.vitals import Vitals
 from ..errors import GeometryError
+from ..runtime.cache_folder import cache_folder
 from .answer_layers import AnswerLayers
 from .calibration import LiveCalibration, transforms_elsewhere
 from .configuration import DashboardParameters
@@ -98,7 +100,15 @@ class DashboardNode(Receiver):
         self._answers = AnswerLayers(self, self.config.inference, self._offer_layer)
         self._second = self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._refused = ("", -_REFUSAL_SHOWN)
-        self._serving = Serving(self._make_server, self.config.host, self.config.port, self._report)
+        self._token, context = "", None
+        if importlib.util.find_spec("aiohttp") is not None:  # else there is no page, and Serving says so
+            from ..dashboard.access import tls, token_for
+
+            self._token = token_for(self.config.host, self.config.token_file, cache_folder())
+            context = tls(self.config.tls_certificate, self.config.tls_key)
+        self._serving = Serving(
+            self._make_server, self.config.host, self.config.port, self._report, context=context
+        )
         self._diagnostics = DiagnosticsPublisher(self, self._statuses)
 
     def close(self) -> None:
@@ -123,7 +133,8 @@ class DashboardNode(Receiver):
         ]
 
     def _make_server(self) -> DashboardServer:
-        from ..dashboard.server import DashboardServer  # needs aiohttp
+        from ..dashboard.access import Access  # needs aiohttp
+        from ..dashboard.server import DashboardServer
 
         config = self.config
         pictures = Pictures(tuple(config.cameras), config.camera_width, config.stream_quality)
@@ -137,11 +148,15 @@ class DashboardNode(Receiver):
             config.allowed_hosts,
             answers=self._answers,
             read_only=config.read_only,
+            access=Access(self._token, secure=bool(config.tls_certificate)),
         )
 
     def _report(self, line: str, good: bool) -> None:
         if good:
             self.get_logger().info(line)
+            if self._token:  # not by the logger, whose lines go over the network and into bags
+                address = line.split()[1]
+                print(f"the page with its token: {address}/?token={self._token}", flush=True)
         else:
             self.get_logger().warning(line)
 

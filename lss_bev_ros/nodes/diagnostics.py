@@ -13,6 +13,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from .. import messages
+from .qos import latched_qos
 
 OK, WARN, ERROR, STALE = (
     DiagnosticStatus.OK,
@@ -74,6 +75,8 @@ class DiagnosticsPublisher:
         self._collect = collect
         # absolute: aggregators and rqt_robot_monitor listen to /diagnostics whatever the namespace
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        # for who waits for this one node, such as a supervisor: the newest is there at once
+        self._health = node.create_publisher(DiagnosticStatus, "~/health", latched_qos())
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # so that a stopped /clock is reported too
         self._timer = node.create_timer(period, self.publish, clock=steady)
 
@@ -81,11 +84,23 @@ class DiagnosticsPublisher:
         """Publish the present statuses now."""
         name = self._node.get_fully_qualified_name().lstrip("/")
         now = self._node.get_clock().now().nanoseconds
+        collected = list(self._collect())
         statuses = [
             messages.diagnostic_status(f"{name}: {status.name}", status.level, status.message, status.values)
-            for status in self._collect()
+            for status in collected
         ]
         self._publisher.publish(DiagnosticArray(header=messages.header(now, ""), status=statuses))
+        level, line = health(collected)
+        self._health.publish(messages.diagnostic_status(f"{name}: health", level, line, {}))
+
+
+def health(statuses: Iterable[Status]) -> tuple[bytes, str]:
+    """The worst level of some statuses, and in one line what brought it about."""
+    bad = [status for status in statuses if status.level != OK]
+    if not bad:
+        return OK, "serving"
+    worst = max(status.level for status in bad)
+    return worst, "; ".join(f"{status.name}: {status.message}" for status in bad if status.level == worst)
 
 
 class Rate:

@@ -38,10 +38,12 @@ from .receiver import Receiver
 from .stamp_age import StampAges
 
 if TYPE_CHECKING:
+    from .answer_scores import AnswerScores, Job
     from .object_score import ObjectScore
 
-_BACKLOG = 32
-"""Matches that wait to be scored, at most; more means that scoring is too slow, and the oldest goes."""
+_BACKLOG = 128
+"""Matches that wait to be scored, at most, of up to a dozen a frame; more means that scoring is too slow, and
+the oldest goes."""
 
 _REPORT_PERIOD = 2.0
 _REPORT_RATE = 32_768
@@ -89,13 +91,14 @@ class EvaluationNode(Receiver):
         self._last_grid = time.monotonic()
         self._problem = ""
         self._objects = _object_score(self.config.base_frame)
+        self._answers: AnswerScores | None = None
         if self.config.report:
             self._write_report()  # now, so that a path that cannot be written stops the node here
         self._matcher: ReferenceMatcher[_Grid, OccupancyGrid, PointCloud2]
         self._matcher = ReferenceMatcher(self.config.match_slop, self.config.match_timeout)
         self._object_matcher: ReferenceMatcher[Any, MarkerArray, PointCloud2]
         self._object_matcher = ReferenceMatcher(self.config.match_slop, self.config.match_timeout)
-        self._backlog: queue.Queue[_Match | _ObjectsMatch | None] = queue.Queue()
+        self._backlog: queue.Queue[_Match | _ObjectsMatch | Job | None] = queue.Queue()
         self._metrics = {
             name: self.create_publisher(Float32, f"evaluation/{name}", RELIABLE)
             for name in self._evaluator.running
@@ -109,6 +112,7 @@ class EvaluationNode(Receiver):
         self._patience = Duration(seconds=4.0)
         self._buffer = Buffer()
         self._transforms = TransformListener(self._buffer, self)
+        self._answers = self._answer_scores()
         self._subscribe()
         self._diagnostics = DiagnosticsPublisher(self, self._statuses)
         self._thread = threading.Thread(target=self._work, name="evaluation", daemon=True)
@@ -118,10 +122,28 @@ class EvaluationNode(Receiver):
         """Score what has come and write the report for the last time."""
         for match in (*self._matcher.flush(), *self._object_matcher.flush()):
             self._backlog.put(match)
+        if self._answers is not None:
+            self._answers.flush()
         self._backlog.put(None)
         self._thread.join(timeout=10.0)
         if self.config.report:
             self._write_report()
+
+    def _answer_scores(self) -> AnswerScores | None:
+        """None where this ROS 2 has no vision_msgs, and so nobody publishes answers."""
+        try:
+            from .answer_scores import AnswerScores
+        except ImportError:
+            return None
+        config = self.config
+        return AnswerScores(
+            self,
+            config.base_frame,
+            self._buffer,
+            config.match_slop,
+            config.match_timeout,
+            lambda job: self._queue([job]),
+        )
 
     def _subscribe(self) -> None:
         scan_qos = sensor_qos(self.config.reliability)
@@ -181,8 +203,10 @@ class EvaluationNode(Receiver):
     def _on_poll(self) -> None:
         self._queue(self._matcher.poll(time.monotonic_ns()))
         self._queue(self._object_matcher.poll(time.monotonic_ns()))
+        if self._answers is not None:
+            self._answers.poll(time.monotonic_ns())
 
-    def _queue(self, matches: Sequence[_Match | _ObjectsMatch]) -> None:
+    def _queue(self, matches: Sequence[_Match | _ObjectsMatch | Job]) -> None:
         for match in matches:
             if self._backlog.qsize() >= _BACKLOG:
                 with contextlib.suppress(queue.Empty):  # the scoring thread takes them too
@@ -196,7 +220,9 @@ class EvaluationNode(Receiver):
         stumbles = Stumbles(_MOST_STUMBLES)
         while (match := self._backlog.get()) is not None:
             with guard(self, self._report_problem, stumbles):
-                if isinstance(match.prediction, tuple):
+                if callable(match):
+                    match()
+                elif isinstance(match.prediction, tuple):
                     self._score(match)
                 else:
                     self._score_objects(match)
@@ -262,6 +288,8 @@ class EvaluationNode(Receiver):
         facts: dict[str, object] = {"engine": self._engine, "skipped": self._skipped}
         if self._objects is not None and self._objects.frames:
             facts["objects"] = {"frames": self._objects.frames, **self._objects.running}
+        if self._answers is not None and (frames := self._answers.frames):
+            facts["answers"] = {"frames": frames, **self._answers.running}
         written = self._evaluator.write(Path(self.config.report), **facts)
         pause = max(_REPORT_PERIOD, written.stat().st_size / _REPORT_RATE)
         self._next_report = time.monotonic() + pause
@@ -282,6 +310,9 @@ class EvaluationNode(Receiver):
             found.append(
                 Status("objects", OK, f"{frames} frames", {"frames": frames, **self._objects.running})
             )
+        if self._answers is not None and (counts := self._answers.frames):
+            told = ", ".join(f"{topic}: {count} frames" for topic, count in counts.items())
+            found.append(Status("answers", OK, told, self._answers.running))
         return [*found, self.refusal_status()]
 
     def _running_status(self) -> Status:

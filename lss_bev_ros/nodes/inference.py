@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
 from nav_msgs.msg import OccupancyGrid
 from rclpy.clock import Clock, ClockType
+from rclpy.subscription import Subscription
+from rclpy.timer import Timer
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_ros import Buffer, TransformListener
 
 from .. import messages
 from ..errors import GeometryError, ImageError
-from ..model.multi_sense_names import is_multi_sense
-from ..runtime import FrameSet, Prediction, create_engine
+from ..runtime import Engine, FrameSet, Prediction
 from ..runtime.camera_clock import CameraFault, summary
 from ..runtime.synchronizer import CameraSet, CameraSynchronizer
 from ..visualization import bev_image
 from .calibration import LiveCalibration, transforms_elsewhere
 from .configuration import InferenceParameters
 from .diagnostics import ERROR, OK, STALE, WARN, DiagnosticsPublisher, Latencies, Rate, Status
+from .exit_code import FAILURE
 from .latest import LatestSlot
 from .lidar_watch import LidarWatch
 from .parameters import declare
@@ -33,7 +36,10 @@ from .process import Stumbles, guard, run
 from .qos import RELIABLE, latched_qos, sensor_qos
 from .receiver import Receiver
 from .rig_watch import RigWatch
+from .service_manager import ServiceManager
 from .stamp_age import StampAges
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     from ..runtime.multi_sense.answers import Answers
@@ -42,6 +48,8 @@ if TYPE_CHECKING:
 _ALONE, _PATIENCE = 0.5, 5.0
 """Seconds without images after which a LiDAR goes on alone, at least and at most: two and a half times as
 long as images are apart."""
+
+_WATCH_PERIOD = 0.5
 
 _PROBLEM_SHOWN = 5.0
 """Seconds that a frame's failure stays in the diagnostics, since the next one may be good."""
@@ -88,10 +96,6 @@ class InferenceNode(Receiver):
             # The image that completes the first set may come before its camera_info.
             self._calibration.is_known,
         )
-        self._engine = create_engine(
-            self.config.backend, self.config.weights, self.config.threads, self.config.precision
-        )
-        self.get_logger().info(f"{self._engine.name}: {self._engine.reason}; weights: {self._engine.weights}")
         self._slot: LatestSlot[CameraSet[CompressedImage | Image]] = LatestSlot()
         self._latencies = Latencies()
         self._rate = Rate()
@@ -109,7 +113,18 @@ class InferenceNode(Receiver):
         self._transforms = TransformListener(self._buffer, self)
         self._answering: Answering | None = None
         self._last_images, self._pause = -np.inf, _ALONE
-        if is_multi_sense(self.config.weights):
+        self._busy_since: float | None = None
+        self._gave_up = False
+        self._camera_subscriptions: list[Subscription] = []
+        self._deadline_timer: Timer | None = None
+        # Before the engine: the middleware brings publishers and subscribers together while it is made.
+        if not self.config.senses or "cameras" in self.config.senses:
+            self._subscribe()
+        from ..runtime.engine_keeper import EngineKeeper
+
+        self._keeper = EngineKeeper(self._make_engine, self._make_spare_engine, self._on_other_engine)
+        self.get_logger().info(f"{self._engine.name}: {self._engine.reason}; weights: {self._engine.weights}")
+        if self._engine.answers_moments:
             # Of messages and modules that the published network does without.
             from ..runtime.multi_sense.engine import MultiSenseEngine
             from .answering import Answering
@@ -121,11 +136,12 @@ class InferenceNode(Receiver):
         if sees_vehicles:
             self._image = self.create_publisher(Image, "bev/image", RELIABLE)
             self._compressed = self.create_publisher(CompressedImage, "bev/image/compressed", RELIABLE)
-        if not self._blind:
-            self._subscribe()
+        if self._blind:
+            self._unsubscribe()
         if sees_vehicles:
             # Last, so that whoever sees it knows that the cameras are subscribed to.
             self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", latched_qos())
+        self._last_set = time.monotonic()  # making the engine was no silence of the cameras
         self._diagnostics = DiagnosticsPublisher(self, self._statuses)
         if self.config.lidar and self.config.lidar_check_period > 0:
             self._lidar = LidarWatch(
@@ -136,8 +152,17 @@ class InferenceNode(Receiver):
                 self.config.reliability,
                 self.config.lidar_check_period,
             )
-        self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
-        self._thread.start()
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._watch_timer = self.create_timer(_WATCH_PERIOD, self._watch_engine, clock=steady)
+        self._thread = self._start(stuck=False)
+
+    @property
+    def _engine(self) -> Engine:
+        return self._keeper.engine
+
+    def is_alive(self) -> bool:
+        """Whether frames can be served, for who starts the node again where they cannot."""
+        return self._thread.is_alive() and not self._is_stuck()
 
     def close(self) -> None:
         """Stop the node's threads."""
@@ -150,12 +175,63 @@ class InferenceNode(Receiver):
             return
         self._engine.close()
 
+    # -- engine -------------------------------------------------------------------------------------
+
+    def _make_engine(self) -> Engine:
+        from ..runtime import create_engine
+
+        config = self.config
+        return create_engine(config.backend, config.weights, config.threads, config.precision)
+
+    def _make_spare_engine(self) -> Engine:
+        from ..runtime import create_engine
+
+        return create_engine("torch", self.config.weights, self.config.threads)
+
+    def _on_other_engine(self, engine: Engine, line: str) -> None:
+        """Another engine has taken the place of one that failed; called on the thread of the network."""
+        if self._answering is not None:
+            self._answering.use(engine)
+        self._report(line)
+
+    def _start(self, stuck: bool) -> threading.Thread:
+        thread = threading.Thread(target=self._work, args=(stuck,), name="inference", daemon=True)
+        self._thread = thread  # before it looks whether it is still the one
+        thread.start()
+        return thread
+
+    def _is_stuck(self) -> bool:
+        since = self._busy_since
+        return since is not None and time.monotonic() - since > self.config.engine_timeout
+
+    def _watch_engine(self) -> None:
+        """Leave a frame alone that never comes out of the engine, and go on with the processor's."""
+        if not self._is_stuck():
+            return
+        line = f"{self._engine.name} has not finished a frame within {self.config.engine_timeout:g} s"
+        self._report(line)
+        if self._gave_up:  # what is stuck now is the processor's: only another process helps
+            self.get_logger().fatal(f"{line}, the second time: the node ends, to be started again")
+            os._exit(FAILURE)
+        self._gave_up = True
+        self._busy_since = None
+        self._start(stuck=True)
+
+    # -- cameras ------------------------------------------------------------------------------------
+
+    def _unsubscribe(self) -> None:
+        for subscription in self._camera_subscriptions:
+            self.destroy_subscription(subscription)
+        self._camera_subscriptions = []
+        if self._deadline_timer is not None:
+            self.destroy_timer(self._deadline_timer)
+            self._deadline_timer = None
+
     def _subscribe(self) -> None:
         qos = sensor_qos(self.config.reliability)
         compressed = self.config.image_transport == "compressed"
         kind = CompressedImage if compressed else Image
         suffix = "image_raw/compressed" if compressed else "image_raw"
-        self._camera_subscriptions = []
         for name in self.config.cameras:
             self._camera_subscriptions += [
                 self.create_subscription(
@@ -202,11 +278,37 @@ class InferenceNode(Receiver):
 
     # -- the network's thread -----------------------------------------------------------------------
 
-    def _work(self) -> None:
+    def _work(self, stuck: bool) -> None:
         stumbles = Stumbles(_MOST_STUMBLES)
-        while (camera_set := self._slot.take()) is not None:
+        if stuck:
+            with guard(self, self._report, stumbles):
+                self._keeper.recover("it was stuck", stuck=True)
+        while self._is_current() and (camera_set := self._slot.take()) is not None:
             with guard(self, self._report, stumbles):
                 self._serve(camera_set)
+
+    def _is_current(self) -> bool:
+        """Whether this thread is the node's, and none that was left to an engine that was stuck."""
+        return self._thread is threading.current_thread()
+
+    def _by_engine(self, work: Callable[[], T]) -> T | None:
+        """Do some work with the engine, under the eyes of `_watch_engine`; None where it came too late."""
+
+        def watched(_engine: Engine) -> T:
+            self._busy_since = time.monotonic()
+            try:
+                return work()
+            finally:
+                if self._is_current():
+                    self._busy_since = None
+
+        try:
+            done = self._keeper.run(watched)
+        except Exception:
+            if self._is_current():
+                raise
+            return None
+        return done if self._is_current() else None
 
     def _serve(self, camera_set: CameraSet[CompressedImage | Image]) -> None:
         stamps = {name: messages.from_stamp(item.header.stamp) for name, item in camera_set.items.items()}
@@ -236,10 +338,14 @@ class InferenceNode(Receiver):
             self._report(f"{len(images)} of {len(self.config.cameras)} cameras usable: {reason}")
             return
         try:
-            prediction, damaged = self._engine.infer_usable(FrameSet(camera_set.stamp, rig, images))
+            frame_set = FrameSet(camera_set.stamp, rig, images)
+            served = self._by_engine(lambda: self._engine.infer_usable(frame_set))
         except ImageError as error:
             self._unusable = {**problems, error.camera: str(error)}
             raise
+        if served is None:
+            return
+        prediction, damaged = served
         self._unusable = {**problems, **damaged}
         if damaged:
             self._report("; ".join(damaged.values()))
@@ -256,7 +362,9 @@ class InferenceNode(Receiver):
         problems: Mapping[str, str],
     ) -> None:
         """What a multi-sense network says of a moment."""
-        answers = answering.answer(camera_set.stamp, frame_set)
+        answers = self._by_engine(lambda: answering.answer(camera_set.stamp, frame_set))
+        if answers is None:
+            return
         self._unusable = {**(problems if camera_set.items else {}), **answers.problems}
         if answers.problems:
             self._report("; ".join(answers.problems.values()))
@@ -338,6 +446,7 @@ class InferenceNode(Receiver):
             "rate_hz": self._rate.per_second(time.monotonic()),
             "served": self._served,
             "dropped": self._slot.dropped,
+            "engine_recoveries": self._keeper.recoveries,
         }
         values |= self._latencies.summary()
         problem, when = self._problem
@@ -347,11 +456,14 @@ class InferenceNode(Receiver):
             silence = self._synchronizer.silence(time.monotonic_ns())
             coming = silence is not None and silence <= self.config.stale_after
             return Status("network", ERROR if coming else STALE, obstacle, values)
+        if self._keeper.note:
+            return Status("network", WARN, self._keeper.note, values)
         return Status("network", OK, f"{values['rate_hz']:.1f} Hz", values)
 
     def _camera_status(self, faults: Mapping[str, CameraFault]) -> Status:
         counts, cameras = self._synchronizer.counts, len(self.config.cameras)
-        if self._synchronizer.silence(time.monotonic_ns()) is None:
+        silence = self._synchronizer.silence(time.monotonic_ns())
+        if silence is None:
             return Status("cameras", STALE, "no images have arrived: start the cameras, or correct `cameras`")
         offsets = self._synchronizer.offsets(time.monotonic_ns())
         values: dict[str, object] = {
@@ -368,6 +480,9 @@ class InferenceNode(Receiver):
         values |= {f"{name}_problem": fault.problem for name, fault in faults.items()}
         values |= {f"{name}_problem": problem for name, problem in self._unusable.items()}
         values |= {f"{name}_note": note for name, note in self._notes.items()}
+        if silence > self.config.stale_after:
+            line = f"none of {cameras} cameras has sent an image for {silence:.1f} s: start them again"
+            return Status("cameras", ERROR, line, values)
         # Of a camera without images it does not matter that its calibration is missing too.
         gone = {name for name, fault in faults.items() if fault.kind in ("absent", "silent")}
         unusable = [problem for name, problem in self._unusable.items() if name not in gone]
@@ -389,7 +504,7 @@ class InferenceNode(Receiver):
 
 def main(args: list[str] | None = None) -> None:
     """Run the node."""
-    sys.exit(run(InferenceNode, args))
+    sys.exit(run(InferenceNode, args, ServiceManager()))
 
 
 if __name__ == "__main__":

@@ -17,10 +17,15 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from .respawn import Respawn
+
 PACKAGE = "lss_bev_ros"
 
 # The network's threads sleep while they wait for work instead of spinning: nodes share the processor.
 _ENVIRONMENT = {"inference": {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}}
+
+# A replay that comes back has nobody who resumes it.
+_ON_RETURN = {"replay": ("--ros-args", "-p", "paused:=false")}
 
 
 def share(*parts: str) -> str:
@@ -71,6 +76,12 @@ def node_with_arguments(name: str, configuration: type) -> list[Action]:
             default_value="false",
             description="use the time of /clock, as replay with stamp:=dataset or a bag publishes it",
         ),
+        DeclareLaunchArgument(
+            "respawn",
+            default_value="true",
+            description="start a node again that was killed or failed; not one that finished, nor one that "
+            "ends with an error that only you can mend",
+        ),
     ]
     arguments += [
         DeclareLaunchArgument(field.name, default_value="", description=_describe(field)) for field in fields
@@ -84,19 +95,20 @@ def node_with_arguments(name: str, configuration: type) -> list[Action]:
         }
         if name != "replay":  # it makes the time
             given["use_sim_time"] = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
-        return [
-            Node(
-                package=PACKAGE,
-                executable=f"{name}_node",
-                name=name,
-                namespace=LaunchConfiguration("namespace"),
-                parameters=[LaunchConfiguration("params_file"), given],
-                remappings=remappings(context),
-                output="screen",
-                emulate_tty=True,
-                additional_env=_ENVIRONMENT.get(name, {}),
-            )
-        ]
+        node = Node(
+            package=PACKAGE,
+            executable=f"{name}_node",
+            name=name,
+            namespace=LaunchConfiguration("namespace"),
+            parameters=[LaunchConfiguration("params_file"), given],
+            remappings=remappings(context),
+            output="screen",
+            emulate_tty=True,
+            additional_env=_ENVIRONMENT.get(name, {}),
+        )
+        if not is_true(context, "respawn", "true"):
+            return [node]
+        return [*Respawn(node, f"{name}_node", _ON_RETURN.get(name, ())).actions(), node]
 
     return [*arguments, OpaqueFunction(function=start)]
 
@@ -105,7 +117,7 @@ def rviz() -> list[Action]:
     """RViz2 with the package's view, where the argument `rviz` is true; a line where it is not installed."""
 
     def start(context: LaunchContext) -> list[Action]:
-        if not _is_true(context, "rviz"):
+        if not is_true(context, "rviz"):
             return []
         try:
             get_package_share_directory("rviz2")
@@ -135,14 +147,15 @@ def rviz() -> list[Action]:
 def remappings(context: LaunchContext) -> list[tuple[str, str]]:
     """Put absolute names below the namespace, be it the argument's or one that an outer file has pushed."""
     names = []
-    if _is_true(context, "namespaced_tf", "true"):
+    if is_true(context, "namespaced_tf", "true"):
         names += ["tf", "tf_static"]
-    if _is_true(context, "namespaced_clock"):
+    if is_true(context, "namespaced_clock"):
         names += ["clock"]
     return [(f"/{name}", name) for name in names]
 
 
-def _is_true(context: LaunchContext, argument: str, default: str = "false") -> bool:
+def is_true(context: LaunchContext, argument: str, default: str = "false") -> bool:
+    """Whether a launch argument says so."""
     return LaunchConfiguration(argument, default=default).perform(context).strip().lower() in ("true", "1")
 
 

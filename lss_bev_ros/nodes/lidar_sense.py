@@ -18,7 +18,7 @@ from ..doctor.lidar import check_lidar
 from ..doctor.recording import Cloud, LidarRecord
 from ..errors import GeometryError
 from ..geometry import Pose
-from ..runtime.camera_clock import duration
+from ..runtime.camera_clock import stamp_apart
 from ..runtime.multi_sense.moment import MOST_POINTS
 from ..runtime.multi_sense.track import EgoTrack
 from .qos import sensor_qos
@@ -28,6 +28,8 @@ _APART = 120_000_000
 
 _PATIENCE = 0.1
 """Seconds that an instant waits for its cloud, where clouds come."""
+
+_REMEDY = "synchronise the clocks (PTP), or raise the LiDAR's rate to 10 Hz"
 
 _KEPT = 4
 _CHECKED = 10.0
@@ -134,19 +136,16 @@ class LidarSense:
                 self._came.wait_for(lambda: near() is not None, _PATIENCE)
                 found = near()
             if found is None:
-                apart = (stamp - self._clouds[-1][0]) / 1e9
-                side = "behind" if apart > 0 else "ahead of"
-                self._problem = (
-                    f"{self._topic}: the newest cloud's stamp is {duration(abs(apart))} {side} that of the "
-                    f"images: synchronise the clocks (PTP), or raise the LiDAR's rate to 10 Hz"
-                )
+                told = stamp_apart(self._clouds[-1][0], stamp, _REMEDY)
+                self._problem = f"{self._topic}: the newest cloud's {told}"
             return found
 
     def _look(self, cloud: PointCloud2, read: np.ndarray, pose: Pose) -> None:
         """Note what a user should know of a cloud."""
         notes = []
         if not len(read):
-            notes.append(f"{self._topic}: the cloud is empty: check the driver, its range and its filters")
+            which = f"none of its {self._points} points is a return" if self._points else "the cloud is empty"
+            notes.append(f"{self._topic}: {which}: check the driver, its range and its filters")
         elif np.isnan(read[:, 3]).all():
             notes.append(
                 f"{self._topic}: the cloud has no field `intensity`: set the driver to publish it; until "

@@ -12,9 +12,11 @@ from tf2_ros import Buffer, TransformException
 from .. import messages
 from ..errors import GeometryError
 from ..geometry import Pose
-from ..runtime.camera_clock import duration
+from ..runtime.camera_clock import duration, stamp_apart
 from ..runtime.multi_sense.track import REACH, EgoTrack
 from .qos import sensor_qos
+
+_REMEDY = "synchronise the clocks (PTP), or publish it at 10 Hz or more"
 
 _FIXED = ("odom", "map")
 """Frames that stand still (REP 105), the continuous one first."""
@@ -41,6 +43,8 @@ class OdometrySense:
         self._source = ""
         self._problem = ""
         self._fault = ""
+        self._jumped = ""
+        self._parted = ""
         self.track = EgoTrack()
         self._subscription = None
         if topic:
@@ -63,12 +67,22 @@ class OdometrySense:
         except (GeometryError, TransformException) as error:
             self._fault = f"{self._topic}: {error}: correct the odometry"
             return
-        if self._source != self._topic:
-            self.track.forget()  # transforms may have filled it, which are of another frame
-            self._source = self._topic
+        self._go_by(self._topic)
         self._fault = ""
         self._last = time.monotonic()
-        self.track.add(messages.from_stamp(message.header.stamp), pose)
+        self._add(messages.from_stamp(message.header.stamp), pose)
+
+    def _go_by(self, source: str) -> None:
+        """Poses come from here now; those from elsewhere are of another frame."""
+        if source != self._source:
+            if self._source:
+                self._parted = f"poses come by {source} now, and no more by {self._source}"
+            self.track.forget()
+            self._source, self._jumped = source, ""
+
+    def _add(self, stamp: int, pose: Pose) -> None:
+        if why := self.track.add(stamp, pose):
+            self._parted = self._jumped = why
 
     def _base_in(self, child: str) -> Pose:
         """The car's frame in that which an odometry tells of."""
@@ -78,6 +92,11 @@ class OdometrySense:
         return messages.pose_from_transform(transform)
 
     # -- the network's thread -----------------------------------------------------------------------
+
+    def parted(self) -> str:
+        """Why poses say nothing of those before, one line, told once; empty where they do."""
+        why, self._parted = self._parted, ""
+        return why
 
     def pose(self, stamp: int) -> Pose | None:
         """The car at an instant, nanoseconds, in a frame that stands still; None where nobody knows."""
@@ -105,13 +124,12 @@ class OdometrySense:
     def _by_topic(self, stamp: int) -> Pose | None:
         found = self.track.pose(stamp)
         self._problem = self._fault
-        if found is None:
-            apart = (stamp - (self.track.newest or 0)) / 1e9
-            why = f"{duration(abs(apart))} {'behind' if apart > 0 else 'ahead of'}"
-            self._problem = (
-                f"{self._topic}: the newest odometry's stamp is {why} that of the images, so nothing is "
-                f"remembered: synchronise the clocks, or publish it at 10 Hz or more"
-            )
+        oldest = self.track.oldest
+        if found is None and self._jumped and oldest is not None and stamp < oldest:
+            self._problem = f"{self._topic}: {self._jumped}"
+        elif found is None and not self._fault:
+            told = stamp_apart(self.track.newest or 0, stamp, _REMEDY)
+            self._problem = f"{self._topic}: the newest odometry's {told}; until then nothing is remembered"
         return found
 
     def _by_transforms(self, frame: str, stamp: int) -> Pose | None:
@@ -130,10 +148,8 @@ class OdometrySense:
         except GeometryError as error:
             self._problem = f"transform from {frame!r} to {self._base_frame!r}: {error}"
             return None
-        if f"{frame} -> {self._base_frame}" != self._source:
-            self._source = f"{frame} -> {self._base_frame}"
-            self.track.forget()
-        self.track.add(own, pose)
+        self._go_by(f"{frame} -> {self._base_frame}")
+        self._add(own, pose)
         found = self.track.pose(stamp)
         self._problem = ""
         if found is None:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -18,7 +19,9 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
 from ..errors import LssBevError
+from .exit_code import FAILURE, MISTAKE
 from .receiver import one_line
+from .service_manager import ServiceManager
 
 N = TypeVar("N", bound=Node)
 
@@ -30,21 +33,23 @@ _MOST_STUMBLES, _STUMBLING = 100, 10.0
 """Errors of callbacks within so many seconds that a node survives; more are not of chance."""
 
 
-def run(kind: Callable[[], N], args: list[str] | None = None) -> int:
+def run(kind: Callable[[], N], args: list[str] | None = None, manager: ServiceManager | None = None) -> int:
     """Run one node until it is interrupted or shuts rclpy down itself.
 
     The first SIGINT counts; later ones, of a hasty user or of a launch that passes on what the whole terminal
     got, are ignored from then on, so that nothing is lost on the way out. SIGTERM and SIGKILL still work.
 
-    A node may have `close()`, called once on the way out, to stop its thread and save what it has, and
-    `exit_code`, the process's exit status.
+    A node may have `close()`, called once on the way out, to stop its thread and save what it has,
+    `exit_code`, the process's exit status, and `is_alive()`, whether the service manager may let it be.
 
     Args:
         kind: makes the node; an LssBevError that it raises is printed as one line.
         args: command line, sys.argv when None.
+        manager: told when the node serves and that it lives.
 
     Returns:
-        0, the node's `exit_code`, or 1 where the node could not start.
+        0, the node's `exit_code`, `MISTAKE` where the node could not start, or `FAILURE` where it failed,
+        with the traceback on stderr.
     """
     node: N | None = None
     started = False
@@ -58,6 +63,8 @@ def run(kind: Callable[[], N], args: list[str] | None = None) -> int:
         executor.add_node(node)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(_LOOK_FOR_SHUTDOWN, lambda: None, clock=steady)
+        if manager is not None:
+            _tell(manager, node)
         _spin(executor, node)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
@@ -66,9 +73,12 @@ def run(kind: Callable[[], N], args: list[str] | None = None) -> int:
         if isinstance(error, LssBevError) or not started or rclpy.ok():
             line = _explanation(error)
             if line is None:
-                raise
+                if isinstance(error, ImportError):  # told in one line at exit
+                    raise
+                traceback.print_exc()
+                return FAILURE
             print(f"error: {line}", file=sys.stderr, flush=True)
-            return 1
+            return MISTAKE
     finally:
         interrupt.wanted = False
         if node is not None:
@@ -77,6 +87,15 @@ def run(kind: Callable[[], N], args: list[str] | None = None) -> int:
         rclpy.try_shutdown()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the interpreter would give back the system's handler
     return getattr(node, "exit_code", 0)
+
+
+def _tell(manager: ServiceManager, node: Node) -> None:
+    """Tell that the node serves, and from then on that it lives: its executor runs, and it says so itself."""
+    manager.ready()
+    if manager.period is not None:
+        is_alive: Callable[[], bool] = getattr(node, "is_alive", lambda: True)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        node.create_timer(manager.period, lambda: manager.alive() if is_alive() else None, clock=steady)
 
 
 class Stumbles:
@@ -104,7 +123,7 @@ def guard(node: Node, report: Callable[[str], None], stumbles: Stumbles | None =
     """Around work on a thread of a node's own, where no caller could see an error.
 
     What the user can mend is reported and the thread goes on. Anything else is our mistake: it ends the node
-    with `exit_code` 1 and is raised, except after the end, when a message that is on its way cannot arrive.
+    with `exit_code` FAILURE and is raised, except after the end, when a message on its way cannot arrive.
 
     Args:
         node: whose thread it is.
@@ -121,7 +140,7 @@ def guard(node: Node, report: Callable[[str], None], stumbles: Stumbles | None =
         if stumbles is not None and stumbles.survives():
             report(one_line(error))
             return
-        node.exit_code = 1
+        node.exit_code = FAILURE
         rclpy.try_shutdown()
         raise
     else:

@@ -140,6 +140,14 @@ class ReplayNode(Node):
             for topic in topics.all_topics(self.config.publish_raw, clock, self._cameras)
             if topic.name != TF_TOPIC
         }
+        first = None
+        with contextlib.suppress(DatasetError):  # told when it is due
+            first = next((each for name in self._scenes for each in self._reader.keyframes(name)), None)
+        self._truths = {
+            topic.name: self.create_publisher(topic.kind, topic.name, latched_qos(topic.depth))
+            for topic in (() if first is None else topics.truth_topics(first))
+        }
+        self._outputs |= self._truths
         self._clock_publisher = self._outputs.get(CLOCK_TOPIC)
         self._tf = TransformBroadcaster(self)
 
@@ -319,7 +327,21 @@ class ReplayNode(Node):
 
     def _make(self, event: Event) -> list[tuple[str, Any]]:
         assert not isinstance(event.item, Mounting), "it has no messages of its own"
-        return topics.recording(event.item, event.stamp, self._grid, self.config.publish_raw)
+        made = topics.recording(event.item, event.stamp, self._grid, self.config.publish_raw)
+        return made + self._true(event.item, event.stamp) if isinstance(event.item, Keyframe) else made
+
+    def _true(self, keyframe: Keyframe, stamp: int) -> list[tuple[str, Any]]:
+        """What is listened to of a keyframe's other truth; a file that is damaged costs no other message."""
+        made = []
+        heard = {topic for topic, publisher in self._truths.items() if publisher.get_subscription_count()}
+        for of_one_file in topics.TRUTHS:
+            try:
+                made += topics.truth(keyframe, stamp, self._grid, heard & of_one_file)
+            except DatasetError as error:
+                self._errors += 1
+                self._broken = (str(error), time.monotonic())
+                self.get_logger().error(str(error), throttle_duration_sec=5.0)
+        return made
 
     def _publish(self, event: Event, stamp: int) -> None:
         item = event.item

@@ -7,8 +7,24 @@ all share: `frame_set` is what goes in and comes out, `preprocess` makes pixels 
 images of one instant together.
 """
 
-from .backends import create_engine
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from .engine import Engine
 from .frame_set import UNKNOWN, FrameSet, Prediction
 
+if TYPE_CHECKING:
+    from .backends import create_engine
+
 __all__ = ["UNKNOWN", "Engine", "FrameSet", "Prediction", "create_engine"]
+
+
+def __getattr__(name: str) -> Any:
+    """`create_engine`, which brings PyTorch, once it is asked for."""
+    if name != "create_engine":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .backends import create_engine
+
+    globals()[name] = create_engine
+    return create_engine

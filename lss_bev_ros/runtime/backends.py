@@ -8,8 +8,11 @@ from pathlib import Path
 
 from ..errors import RuntimeBackendError
 from ..geometry import BevGrid
+from ..model import LiftSplatShoot
 from ..model.multi_sense_names import is_multi_sense
-from .cpu.engine import TorchEngine, has_bfloat16
+from ..model.weights import checkpoint_file
+from .cpu.engine import DTYPES, TorchEngine, has_bfloat16
+from .cpu.kept_network import FoldedNetwork, kept
 from .engine import Engine
 from .onnx.session import why_unusable as onnxruntime_missing
 from .options import EngineOptions
@@ -44,7 +47,12 @@ def _make_torch(options: EngineOptions, reason: str) -> Engine:
         raise RuntimeBackendError("precision 'bf16' is emulated on this processor: use 'fp32' or 'auto'")
     else:
         why = f"{precision}: as asked"
-    return TorchEngine(options.model(), options.description, precision, options.threads, f"{reason}; {why}")
+    path = checkpoint_file(options.weights)
+    if path is None:  # of a seed
+        network: LiftSplatShoot | FoldedNetwork = options.model()
+    else:
+        network = kept(path, DTYPES[precision], options.config, options.model)
+    return TorchEngine(network, options.description, precision, options.threads, f"{reason}; {why}")
 
 
 def _make_cuda(options: EngineOptions, reason: str) -> Engine:
@@ -158,14 +166,16 @@ def create_engine(
 
 
 def _make_multi_sense(backend: str, options: EngineOptions) -> Engine:
-    """The engine of the multi-sense network, which PyTorch runs on the processor and on GPUs."""
+    """The engine of the multi-sense network: our own kernels on a GPU in half precision, else PyTorch."""
     from .multi_sense.engine import MultiSenseEngine
     from .multi_sense.weights import read_multi_sense
 
+    if backend == "onnxruntime":
+        return _make_onnxruntime(options, f"{backend} as asked")
     if backend not in ("auto", "cuda", "torch"):
         raise RuntimeBackendError(
             f"backend {backend!r} runs no multi-sense network such as {str(options.weights)!r}: use 'auto', "
-            f"'cuda' or 'torch'"
+            f"'cuda', 'torch' or 'onnxruntime'"
         )
     missing = _cuda_missing() if backend != "torch" else "not asked for"
     if backend == "cuda" and missing is not None:
@@ -180,6 +190,20 @@ def _make_multi_sense(backend: str, options: EngineOptions) -> Engine:
             f"weights {str(options.weights)!r} are of {model.config.model.grid}: leave grid out"
         )
     reason = f"{device}: {'as asked' if backend != 'auto' else missing or 'the fastest that runs here'}"
+    if device == "cuda" and precision == "fp16":
+        from .cuda.splat import has_triton
+
+        if not has_triton():
+            reason = f"{reason}; by PyTorch's kernels: Triton is not installed"
+        else:
+            from .cuda.engine import can_be_exact
+            from .cuda.multi_sense_engine import CudaMultiSenseEngine
+
+            exact = options.precision == "auto" and can_be_exact()
+            try:
+                return CudaMultiSenseEngine(model, options.description, exact, reason)
+            except RuntimeBackendError as error:
+                reason = f"{reason}; by PyTorch's kernels: {error}"
     return MultiSenseEngine(model, options.description, precision, options.threads, reason, device)
 
 

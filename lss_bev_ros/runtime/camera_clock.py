@@ -208,13 +208,36 @@ def misfit(clock: CameraClock, offset: float | None, lateness: float | None, dea
     jumped = offset < 0 and clock.jump > 0.5e9
     told = f"jumped back by {duration(clock.jump / 1e9)} and are {told}" if jumped else f"are {told}"
     remedy = synchronise
-    if math.isclose(abs(offset), TAI_UTC, abs_tol=0.7):
-        remedy = f"one of them keeps TAI and the other UTC; {synchronise}"
-    elif offset < 0 and clock.stamp is not None and clock.stamp < 1e18 < clock.stamp - offset * 1e9:
-        remedy = f"its clock counts from its own start; {synchronise}"
+    if cause := _cause(offset, clock.stamp):
+        remedy = f"{cause}; {synchronise}"
     elif jumped:
         remedy = f"its clock or driver was restarted; {synchronise}"
     return CameraFault(clock.name, kind, f"stamps {told}: {remedy}", offset)
+
+
+def stamp_apart(stamp: int, images: int, remedy: str) -> str:
+    """What is wrong with the newest stamp of what is no camera, and what to do, in one line.
+
+    Args:
+        stamp: of that sensor, nanoseconds.
+        images: of the images, nanoseconds.
+        remedy: where the numbers do not tell the cause.
+    """
+    if not stamp:
+        return "stamp is 0: set header.stamp in what publishes it"
+    ahead = (stamp - images) / 1e9
+    if cause := _cause(ahead, stamp):
+        remedy = f"{cause}; synchronise the clocks (PTP)"
+    return f"stamp is {duration(ahead)} {'ahead of' if ahead > 0 else 'behind'} that of the images: {remedy}"
+
+
+def _cause(offset: float, stamp: int | None) -> str:
+    """Why a clock is so far ahead of the others, seconds, where the numbers tell; else empty."""
+    if math.isclose(abs(offset), TAI_UTC, abs_tol=0.7):
+        return "one of them keeps TAI and the other UTC"
+    if offset < 0 and stamp is not None and stamp < 1e18 < stamp - offset * 1e9:
+        return "its clock counts from its own start"
+    return ""
 
 
 def summary(faults: Iterable[CameraFault], cameras: int) -> str:

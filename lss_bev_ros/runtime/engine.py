@@ -29,12 +29,14 @@ class Engine(ABC):
         weights: which weights, such as `seed 0 (untrained)` or a path.
         reason: why this backend and precision.
         grid: the cells that predictions are over.
+        answers_moments: whether it is a `MultiSenseEngine`, which takes more senses and answers more.
     """
 
     name: str
     weights: str
     reason: str
     grid: BevGrid
+    answers_moments: bool = False
 
     @abstractmethod
     def infer(self, frame_set: FrameSet) -> Prediction:

@@ -88,6 +88,11 @@ class Fleet:
             return self.parked_motorcycles[rng.integers(2)]
         return self.cars[rng.integers(len(self.cars))]
 
+    def large(self, rng: np.random.Generator) -> Model:
+        """A large vehicle that stands in parking places: a trailer, or one of a building site."""
+        pool = (*self.trailers, *self.site)
+        return pool[rng.integers(len(pool))]
+
     def person(self, rng: np.random.Generator) -> Model:
         """A passer-by."""
         if rng.random() < 0.12:

@@ -20,7 +20,7 @@ from .lidar import COLUMNS, _poses, _times
 from .mesh import joined
 from .sensors import LIDAR_PERIOD
 from .shadow import sun_axes
-from .stream import BOX_RADIUS, MOVING_RADIUS, VARIED, Look
+from .stream import BOX_RADIUS, MOVING_RADIUS, Look, draw_world
 from .world import World
 
 PERIOD = LIDAR_PERIOD * 1e-6
@@ -331,6 +331,6 @@ def pack_world(
         config: what may vary; `VARIED` by default.
         grid: of the truth.
     """
-    packer = Packer(World.draw(seed, seconds, config or VARIED), grid)
-    rng = np.random.default_rng([*seed, 3])
+    world, rng = draw_world(seed, seconds, config)
+    packer = Packer(world, grid)
     return packer.pack(packer.draw_moments(samples, seconds, others, rng), rng)

@@ -95,6 +95,19 @@ class StreamSample:
     scan: Scan
 
 
+def draw_world(
+    seed: tuple[int, ...], seconds: float, config: WorldConfig | None = None
+) -> tuple[World, np.random.Generator]:
+    """A world, and the chance of everything that varies between its samples.
+
+    Args:
+        seed: of both.
+        seconds: length of the world.
+        config: what may vary; `VARIED` by default.
+    """
+    return World.draw(seed, seconds, config or VARIED), np.random.default_rng([*seed, 3])
+
+
 def stream_world(
     seed: tuple[int, ...],
     samples: int,
@@ -111,9 +124,8 @@ def stream_world(
         scale: size of the pictures, 1 for 1600 x 900.
         config: what may vary; `VARIED` by default.
     """
-    config = config or VARIED
-    studio = Studio(World.draw(seed, seconds, config), scale)
-    rng = np.random.default_rng([*seed, 3])
+    world, rng = draw_world(seed, seconds, config)
+    studio = Studio(world, scale)
     for k in range(samples):
         yield studio.sample((k + rng.random()) * seconds / samples, rng)
 

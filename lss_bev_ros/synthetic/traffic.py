@@ -17,6 +17,10 @@ from .streetscape import Nearness
 
 WARM_UP = 6.0
 """Traffic runs so many seconds before the first picture, so that queues and gaps have settled."""
+LARGE_PARKED, LARGE_DRIVEN = 0.05, 0.02
+"""Share of parked vehicles that are trailers or of a building site, and of driven ones that are of one."""
+CAR = 2.3
+"""Half the length of a car, metres."""
 EGO_BOX = (3.40, 0.68, 0.87)
 """Nose, tail and side of the ego car from its rear axle, metres (a Renault Zoe, as in nuScenes)."""
 
@@ -61,6 +65,8 @@ class Traffic:
     ) -> None:
         self._plan, self._near, self._config, self._rng = plan, near, config, rng
         self._fleet = Fleet(rng, palette)
+        # Of its own, so that a seed's streets stay as they are but for the large vehicles.
+        self._large = rng.spawn(1)[0]
         self._obstacles = obstacles
         self._signals, self._seconds = signals, seconds
         self._entries: list[_Entry] = []
@@ -153,6 +159,10 @@ class Traffic:
                 for s, w, a, b in self._site_slots
             ):
                 continue
+            if self._large.random() < LARGE_PARKED:
+                model = self._fleet.large(self._large)
+                # It begins where a car would, and the cars behind give way.
+                shift[0] += float(model.high[0] - model.low[0]) / 2 - CAR
             across = side * (street.lanes * street.lane_width + street.parking / 2 + 0.05 + shift[1])
             xy = plan.curve.world(street.place(along + shift[0], across))
             if self._near(xy) > self._config.radius:
@@ -188,6 +198,8 @@ class Traffic:
                     distance = rng.uniform(0, spacing)
                     while distance < path.total - 10:
                         here, model = path.at(distance), self._fleet.driven(rng)
+                        if self._large.random() < LARGE_DRIVEN:
+                            model = self._fleet.site[0]
                         turns, turn_rng = rng.random() < 0.18, rng.integers(2**31)
                         speed = (
                             rng.uniform(6.0, 12.5) if "cycle" not in model.category else rng.uniform(3.5, 5.0)

@@ -41,6 +41,17 @@ class Place:
             )
         return cls(rank, ranks, torch.device("cuda", local) if cuda else torch.device("cpu"))
 
+    @property
+    def processors(self) -> int:
+        """Its share of the machine's."""
+        return max(1, len(os.sched_getaffinity(0)) // self.ranks)
+
+    def too_little_memory(self, batches: str) -> TrainingError:
+        """What to raise where the device has too little for batches of so many samples."""
+        return TrainingError(
+            f"{self.device}: too little memory for batches of {batches}: take a smaller --batch or --memory"
+        )
+
 
 @contextlib.contextmanager
 def together(place: Place) -> Iterator[None]:

@@ -11,6 +11,7 @@ from ..model import Calibration, ModelConfig
 from .augmentation import Augmentation, geometry
 from .config import SampleLayout
 from .sample import Sample
+from .sample_block import SampleBlock
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +106,13 @@ class SamplePool(Ring):
         for name, kept in self._kept.items():
             kept[k].copy_(torch.from_numpy(getattr(sample, name)))
         self.added += 1
+
+    def extend(self, block: SampleBlock | Sample) -> None:
+        """Take samples in: several that are on the device already, or one."""
+        if isinstance(block, Sample):
+            self.add(block)
+        else:
+            super().extend(block)
 
     def batch(self, index: torch.Tensor) -> Batch:
         """The samples of an index (B,) int64."""

@@ -1,49 +1,39 @@
-"""The training loop."""
+"""Training of Lift-Splat-Shoot, step by step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import nn
 
 from ..errors import TrainingError
 from ..files import replacing
 from ..model import LiftSplatShoot, ModelConfig, build_model
 from ..model.memory_format import channels_last
 from .augmentation import depth_targets, draw_augmentation, narrowed, no_augmentation
-from .average import WeightAverage
-from .checkpoint import load_checkpoint, save_checkpoint
-from .clock import RunClock
+from .checkpoint import save_checkpoint
 from .config import SampleLayout, TrainingConfig
-from .descent import descend, train_encoder
+from .descent import train_encoder
 from .histogram import scores
 from .journal import Journal, Watch
 from .losses import depth_loss, occupancy_loss, overlap_loss
 from .network import TrainingNetwork
 from .order import StepOrder
 from .pool import SamplePool, sample_bytes
-from .report import Interval, Rates, line
-from .sample_block import SampleBlock
-from .schedule import learning_rate
+from .run_loop import Message, TrainingLoop
 from .source import IndexedSource, Source
 from .teacher import Teacher
 from .validation import count_logits, network_input
 from .windows import Share, WindowFeed, Windows, share, spread, too_little
 
-SHARED_EVERY = 10
-"""Steps between agreements of the ranks on how far the run is."""
 START_SAMPLES = 256
 """An endless source's samples that the first step waits for."""
 
-Message = Callable[[str], None]
 
-
-class Trainer:
+class Trainer(TrainingLoop[LiftSplatShoot]):
     """One rank of a run.
 
     Args:
@@ -67,6 +57,9 @@ class Trainer:
         TrainingError: too little memory, or nothing to resume.
     """
 
+    _pool: SamplePool
+    _validation: SamplePool
+
     def __init__(
         self,
         config: TrainingConfig,
@@ -86,34 +79,13 @@ class Trainer:
         watch: Watch | None = None,
         readers: int = 2,
     ):
-        self._config, self._source, self._out = config, source, Path(out)
-        self._device = torch.device(device)
-        self._rank, self._ranks = rank, ranks
-        self._message = message if message and rank == 0 else lambda _: None
-        self._watch = watch or (lambda row: self._message(line(row)))
-        self._clock = RunClock(config.steps, config.seconds, self._device, ranks, began)
+        super().__init__(config, source, out, device, rank, ranks, message, watch, began)
         model_config = model_config or (model.config if model is not None else ModelConfig())
         self._layout = layout or SampleLayout.of(model_config)
-        self._out.mkdir(parents=True, exist_ok=True)
-        self._model = self._prepare(build_model(config.start, model_config) if model is None else model)
-        self._network = TrainingNetwork(
-            self._model, config.precision, config.compile and self._device.type == "cuda"
-        )
+        model = self._prepare(build_model(config.start, model_config) if model is None else model)
+        network = TrainingNetwork(model, config.precision, config.compile and self._device.type == "cuda")
         self._teacher = Teacher(teacher, config.precision, self._device) if teacher is not None else None
-        self._parameters = [p for p in self._model.parameters() if p.requires_grad]
-        fused = True if self._device.type == "cuda" else None
-        self._optimizer = torch.optim.Adam(
-            self._parameters, lr=config.rate, weight_decay=config.weight_decay, fused=fused
-        )
-        self._average = WeightAverage(self._model, config.average)
-        if resume:
-            self._restore()
-        self._wrapped: nn.Module = self._network
-        if ranks > 1:
-            ids = [self._device.index] if self._device.type == "cuda" else None
-            self._wrapped = nn.parallel.DistributedDataParallel(
-                self._wrapped, device_ids=ids, broadcast_buffers=False, gradient_as_bucket_view=True
-            )
+        self._take_up(model, network, resume)
         held = self._share(memory, model_config)
         self._validation = SamplePool(max(held.validation, 1), self._layout, model_config, self._device)
         self._validated = held.validation
@@ -124,8 +96,6 @@ class Trainer:
             windows = Windows(source.pieces(), held.training, config.seed, rank)
             self._feed = WindowFeed(windows, self._pool, partial(source.sample, "train"), readers)
         self._as_used = no_augmentation(model_config, config.batch, self._layout.cameras).to(self._device)
-        self._exhausted = False
-        self._overlap = torch.zeros(2, dtype=torch.int64, device=self._device)
 
     def _share(self, memory: float, model: ModelConfig) -> Share:
         """How much of the device's memory training and validation get."""
@@ -146,54 +116,11 @@ class Trainer:
         train_encoder(model.camencode, self._config.drop_connect)
         return channels_last(model.to(self._device))
 
-    @property
-    def step(self) -> int:
-        """Optimiser steps done, those before a resume included."""
-        return self._clock.step
-
-    @property
-    def average(self) -> LiftSplatShoot:
-        """The averaged model."""
-        return self._average.model
-
-    @property
-    def model(self) -> LiftSplatShoot:
-        """The model that is trained."""
-        return self._model
-
-    def run(self, pause: float = 0.0) -> dict[str, float]:
-        """Train to the end of the steps or of the time; returns the last validation's scores.
-
-        Args:
-            pause: stop after so many seconds of this session, to be resumed later; 0 for never.
-        """
-        config = self._config
-        journal = Journal(self._out, self._device, self._rank, self.step, self._message, self._watch)
+    def _begin(self) -> Journal:
+        journal = self._open_journal(self.step)
         self.load()
         self._message(self._what_is_held())
-        # However short the session, it takes some steps and leaves what it can be resumed from.
-        progress, done = self._clock.progress()
-        lines = Interval(config.log_every)
-        validations, saves = Interval(config.validate_every), Interval(config.save_every)
-        rates = Rates(self.step, self._pool.added)
-        result: dict[str, float] = {}
-        while not done:
-            figures = self.advance(progress)
-            self._drain()
-            if self.step % SHARED_EVERY and self.step < config.steps:
-                continue
-            progress, done = self._clock.progress(pause)
-            if lines.due(self._clock.seconds) and not self._rank:
-                row = rates.row(self.step, self._clock.seconds, config.batch, self._pool.added, self._ranks)
-                journal.trained(row | self._figures(figures), progress)
-            complete = self._validation.added >= self._validated
-            if self._clock.agree(complete and (validations.due(self._clock.seconds) or done)):
-                result = self.validate()
-                journal.validated(self.step, self._clock.seconds, result)
-            if saves.due(self._clock.seconds) or done:
-                self.save()
-        journal.close()
-        return result
+        return journal
 
     def _what_is_held(self) -> str:
         """How many samples there are and where they are, so that nobody has to guess what is trained on."""
@@ -210,31 +137,16 @@ class Trainer:
             return f"{said}; validation on {self._validated} of {source.validation_samples}, evenly spread"
         return f"{said}; validation on {self._validated}"
 
-    def _figures(self, figures: tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]) -> dict[str, float]:
-        both, either = self._overlap.tolist()
-        self._overlap.zero_()
-        loss, extra, gradient, rate = figures
-        return {
-            "loss": loss.item(),
-            "iou": both / max(either, 1),
-            "depth_loss": extra.item(),
-            "gradient": gradient.item(),
-            "rate": rate,
-        }
+    def _figures(self, parts: torch.Tensor) -> dict[str, float]:
+        return {"depth_loss": parts.item()}
 
     def load(self) -> None:
         """Take samples until a run can start: all that there are or fit, or enough of an endless source."""
         if self._feed is not None or self._validated < self._source.validation_samples:
             self._load_indexed()
             return
-        enough = min(START_SAMPLES, self._pool.capacity)
-        while True:
-            if self._source.endless and len(self._pool) >= enough:
-                return
-            if not self._take(1.0) and not self._source.endless:
-                self._exhausted = True
-                break
-        if self._pool.added > self._pool.capacity:
+        self._fill(START_SAMPLES)
+        if not self._source.endless and self._pool.added > self._pool.capacity:
             raise TrainingError(
                 f"{self._pool.added} training samples arrived, but there is room for {self._pool.capacity}: "
                 f"give more --memory, or take a smaller --scale"
@@ -246,7 +158,6 @@ class Trainer:
         """Take the validation samples that fit, and the training samples where all of them do."""
         source = self._source
         assert isinstance(source, IndexedSource)
-        self._exhausted = True
         for number in spread(source.validation_samples, self._validated):
             self._validation.add(source.sample("val", number))
         if self._feed is None:
@@ -259,20 +170,9 @@ class Trainer:
             self._feed.close()
 
     def _drain(self) -> None:
-        """Take in what has come since the last step."""
         if self._feed is not None:
             self._feed.drain()
-        while not self._exhausted and self._source.endless and self._take(0.0):
-            pass
-
-    def _take(self, wait: float) -> bool:
-        item = self._source.take(wait)
-        if item is None:
-            return False
-        use, sample = item
-        pool = self._validation if use == "val" else self._pool
-        pool.extend(sample) if isinstance(sample, SampleBlock) else pool.add(sample)
-        return True
+        super()._drain()
 
     def advance(self, progress: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]:
         """Take one optimiser step, at a progress of the run from 0 to 1.
@@ -297,14 +197,12 @@ class Trainer:
         ).to(self._device)
         # Stochastic depth draws from the global generator.
         torch.manual_seed(order.generator(2).initial_seed())
-        rate = learning_rate(config.rate, self.step, config.warm_up, progress)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        rate = self._set_rate(progress)
         images, cells, augmentation = network_input(self._model, batch, augmentation, self._layout)
         logits, depth = self._wrapped(images, cells)
         target = batch.target(config.min_lidar_points)
         loss = occupancy_loss(logits, target, config.positive_weight)
-        self._count(logits.detach()[:, 0], target)
+        self._count(logits.detach()[:, 0] > 0, target)
         total = loss
         if config.overlap_weight * settled > 0:
             total = total + config.overlap_weight * settled * overlap_loss(logits, target)
@@ -317,15 +215,8 @@ class Trainer:
             total = total + config.depth_weight * max(0.0, 1 - progress / 0.75) * extra
         if self._teacher is not None:
             total = total + self._teacher.loss(images, cells, logits, depth)
-        gradient = descend(total, self._optimizer, self._parameters, config.clip)
-        self._average.update(self._model, self.step)
-        self._clock.step += 1
+        gradient = self._descend(total)
         return loss.detach(), extra.detach(), gradient, rate
-
-    def _count(self, logits: torch.Tensor, target: torch.Tensor) -> None:
-        """Add a batch to the IoU that the next log line shows."""
-        predicted = logits > 0
-        self._overlap += torch.stack(((predicted & target).sum(), (predicted | target).sum()))
 
     def validate(self) -> dict[str, float]:
         """Scores of the averaged model on the validation samples of all ranks; their counts go to a file."""
@@ -341,32 +232,11 @@ class Trainer:
                 np.save(partial, totals)
         return scores(totals)
 
-    def save(self) -> None:
-        """Write the run's state and the averaged weights; rank 0 only."""
-        if self._rank:
-            return
-        save_checkpoint(
-            self._out / "last.pt",
-            {
-                "model": self._model.state_dict(),
-                "average": self._average.model.state_dict(),
-                "optimizer": self._optimizer.state_dict(),
-                "step": self.step,
-                "elapsed": self._clock.seconds,
-                "world": self._source.next_world,
-            },
-        )
+    def _judge(self, journal: Journal) -> dict[str, float]:
+        result = self.validate()
+        journal.validated(self.step, self._clock.seconds, result)
+        return result
+
+    def _write_average(self) -> None:
         state = {k: v.contiguous().cpu() for k, v in self._average.model.state_dict().items()}
         save_checkpoint(self._out / "average.pt", state)
-
-    def _restore(self) -> None:
-        state = load_checkpoint(self._out / "last.pt", self._device)
-        try:
-            self._model.load_state_dict(state["model"])
-            self._average.model.load_state_dict(state["average"])
-            self._optimizer.load_state_dict(state["optimizer"])
-        except (RuntimeError, ValueError) as error:
-            raise TrainingError(
-                f"{self._out / 'last.pt'} is of another network: start a new run in another folder"
-            ) from error
-        self._clock.resume(int(state["step"]), float(state["elapsed"]))

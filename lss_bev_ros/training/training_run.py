@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from .. import files
-from ..errors import TrainingError
 from ..model import LiftSplatShoot, ModelConfig
 from .checkpoint import next_world
 from .config import SampleLayout, TrainingConfig
@@ -77,14 +74,13 @@ def train(
     layout = SampleLayout.of(
         model.config if model is not None else ModelConfig(), scale or (GPU_SCALE if cuda else CPU_SCALE)
     )
-    share = max(1, len(os.sched_getaffinity(0)) // ranks)
     source: Source
     if data == SYNTHETIC:
         # Worlds that the run has seen before it was interrupted would teach nothing new.
         world = next_world(Path(out)) if resume else 0
         kind = ParcelSource if cuda else SyntheticSource
         # The trainer's own process and, on a GPU, the thread that draws need a processor each too.
-        makers = workers or max(1, share - (2 if cuda else 1))
+        makers = workers or max(1, place.processors - (2 if cuda else 1))
         each = kind.samples_a_world, kind.validation_samples_a_world
         plans = world_plans(makers, rank, ranks, *each, first_world=world)
         source = ParcelSource(layout, plans, target) if cuda else SyntheticSource(layout, plans)
@@ -116,17 +112,13 @@ def train(
                 model=model,
                 teacher=teacher,
                 watch=watch,
-                readers=workers or share,
+                readers=workers or place.processors,
             )
-            if rank == 0:
-                facts = {"data": data, "ranks": ranks, "recipe": config.description()}
-                files.write_json(Path(out) / "run.json", facts, TrainingError)
+            trainer.describe(data=data)
             return trainer.run(pause)
     except torch.cuda.OutOfMemoryError as error:
-        raise TrainingError(
-            f"{target}: too little memory for batches of {config.batch} beside {memory_gb:.1f} GB of "
-            f"samples: take a smaller --batch or --memory"
-        ) from error
+        beside = f"{config.batch} beside {memory_gb:.1f} GB of samples"
+        raise place.too_little_memory(beside) from error
     finally:
         if trainer is not None:
             trainer.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ from ..geometry import BevGrid, Box, Rig
 from ..images import preview
 from . import palette
 from .bev import bev_image
+from .moment import ShownMoment, moment_sheet
 from .overlay import CameraOverlay
 
 # Two columns, so that left is left and right is right.
@@ -42,6 +43,7 @@ class FilmFrame:
         points: (N, 3) metres, base_link, a LiDAR scan; None without.
         lidar_origin: (3,) the LiDAR in base_link, metres.
         title: such as the scene.
+        moment: every answer of a multi-sense network, which are drawn in the place of all else; None without.
     """
 
     stamp: int
@@ -54,16 +56,18 @@ class FilmFrame:
     points: np.ndarray | None = None
     lidar_origin: np.ndarray = field(default_factory=lambda: np.zeros(3))
     title: str = ""
+    moment: ShownMoment | None = None
 
 
 class FilmPainter:
     """Draws frames of one size; what depends on the calibration alone is kept between frames.
 
     Args:
-        width: pixels; the height is nine sixteenths of it, both even as video wants them.
+        width: pixels; the height is nine sixteenths of it, or that of `moment_sheet`, both even as video
+            wants them.
         threshold: probability from which a cell is drawn into the cameras.
         subtitle: what made the predictions.
-        boxes: whether annotated vehicles are drawn into the cameras.
+        boxes: whether annotated vehicles, or the objects of a multi-sense network, are drawn.
     """
 
     def __init__(
@@ -92,6 +96,10 @@ class FilmPainter:
 
     def paint(self, frame: FilmFrame) -> np.ndarray:
         """Draw a frame: (height, width, 3) uint8 RGB."""
+        if frame.moment is not None:
+            shown = frame.moment if self._boxes else replace(frame.moment, objects=())
+            title = "   ".join(filter(None, (frame.title, self._subtitle)))
+            return moment_sheet(replace(shown, title=shown.title or title), self.size[0])
         if frame.rig.fingerprint != self._rig:
             self._rig, self._overlays = frame.rig.fingerprint, {}
         page = Image.new("RGB", self.size, palette.PAGE)

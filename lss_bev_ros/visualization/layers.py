@@ -26,6 +26,9 @@ LAYER_COLORS: dict[str, Color] = {
 PROMPT: Color = (64, 224, 190)
 """Of what a text names."""
 
+PROMPTS: tuple[Color, ...] = (PROMPT, (255, 150, 110), (170, 150, 255), (250, 220, 100))
+"""Of several texts, in turn."""
+
 PLAN: Color = (120, 255, 120)
 """Of the path to take."""
 
@@ -38,7 +41,7 @@ def layer_colors(layers: Mapping[str, np.ndarray], grid: BevGrid) -> np.ndarray:
 
     Args:
         layers: name to (nx, ny) integers, -1 unknown, 0 to 100 percent; names that have no colour are drawn
-            as prompts, on top.
+            as prompts, on top, each in the next of their colours.
         grid: the cells.
 
     Returns:
@@ -50,10 +53,13 @@ def layer_colors(layers: Mapping[str, np.ndarray], grid: BevGrid) -> np.ndarray:
     colors = np.empty((*grid.shape, 3), np.float32)
     colors[...] = palette.PANEL
     known = [name for name in LAYER_COLORS if name in layers]
-    for name in [*known, *(name for name in layers if name not in LAYER_COLORS)]:
+    texts = [name for name in layers if name not in LAYER_COLORS]
+    shown = {name: LAYER_COLORS[name] for name in known}
+    shown |= {name: PROMPTS[number % len(PROMPTS)] for number, name in enumerate(texts)}
+    for name, color in shown.items():
         percents = layers[name]
         if percents.shape != grid.shape:
             raise EvaluationError(f"a layer of {percents.shape} cells cannot be drawn on {grid.shape}")
         share = np.clip((percents.astype(np.float32) - _FAINT) / (_SURE - _FAINT), 0.0, 1.0)[..., None]
-        colors += share * (np.array(LAYER_COLORS.get(name, PROMPT), np.float32) - colors)
+        colors += share * (np.array(color, np.float32) - colors)
     return colors.round().astype(np.uint8)

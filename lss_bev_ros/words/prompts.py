@@ -6,12 +6,14 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..errors import WordsError
 from .encoder import TextEncoder
+from .phrasings import PHRASES
 from .projection import EMBEDDING, THINGS, Encode, WordSpace, ensemble
 
 MOST = 16
@@ -27,6 +29,9 @@ several lies between them, and the more they are, the smaller are all its cosine
 _UNLIKE = 0.5
 """Cosine with the nearest thing below which a prompt is like none."""
 _KEPT = 256
+_ARTICLES = ("a", "an", "the")
+_PLURALS = (("", ""), ("s", ""), ("es", ""), ("ies", "y"), ("ves", "f"))
+"""Endings, and what a singular has in their place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +50,15 @@ class Prompts:
 
 
 class Interpreter:
-    """Prompts as vectors; what was asked before is remembered."""
+    """Prompts as vectors; what was asked before is remembered.
+
+    A prompt that is among the phrasings of a thing is at that thing. What the projection makes of it lies
+    between that thing and others that the words are used for too: `pavement` is a road in some countries,
+    and a `bus shelter` is no bus.
+    """
 
     def __init__(self, space: WordSpace | None = None, encode: Encode | None = None):
-        """Prepare; the text encoder is loaded with the first prompt.
+        """Prepare; the text encoder is loaded with the first prompt that is no phrasing.
 
         Args:
             space: by default the built-in one.
@@ -66,6 +76,9 @@ class Interpreter:
             ImportError: the extra `words` is not installed.
         """
         texts = parsed(prompts)
+        for text in texts:
+            if text not in self._known and (number := thing_called(text)) is not None:
+                self._known[text] = self.space.things[number]
         if new := [text for text in texts if text not in self._known]:
             if self._encode is None:
                 self._encode = TextEncoder()
@@ -85,6 +98,27 @@ class Interpreter:
             for text, row in zip(texts, cosines, strict=True)
             if row.max() < _UNLIKE
         ]
+
+
+def thing_called(text: str) -> int | None:
+    """The number of the thing that has a text among its phrasings; None of another.
+
+    Capitals, an article before it and a plural do not matter.
+    """
+    words = text.casefold().split()
+    words = words[1:] if words[0] in _ARTICLES and len(words) > 1 else words
+    phrase = " ".join(words)
+    for ending, single in _PLURALS:
+        if phrase.endswith(ending) and (number := _phrasings().get(phrase.removesuffix(ending) + single)):
+            return number
+    return None
+
+
+@lru_cache(maxsize=1)
+def _phrasings() -> dict[str, int]:
+    """Phrasing to the number of its thing; those of free space, which a prompt cannot show, are left out."""
+    numbers = enumerate(PHRASES.values())
+    return {phrase.casefold(): number for number, phrases in numbers for phrase in phrases if number}
 
 
 def parsed(prompts: Sequence[str]) -> tuple[str, ...]:

@@ -36,7 +36,8 @@ import os, sys
 from launch import LaunchDescription
 from launch.action import Action
 from launch.actions import (DeclareLaunchArgument, EmitEvent, ExecuteProcess, IncludeLaunchDescription,
-    LogInfo, OpaqueFunction, RegisterEventHandler, SetEnvironmentVariable, SetLaunchConfiguration, Shutdown)
+    LogInfo, OpaqueFunction, RegisterEventHandler, SetEnvironmentVariable, SetLaunchConfiguration, Shutdown,
+    TimerAction)
 from launch.conditions import IfCondition, UnlessCondition
 from launch.event_handlers import OnProcessExit, OnProcessStart, OnShutdown
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -435,3 +436,26 @@ def test_a_name_that_is_none_is_told_in_words(start) -> None:
     assert code == 1
     assert "'two words': node name must not contain characters other than alphanumerics or '_'" in out
     assert "Problem(" not in out
+
+
+def test_a_timer_visits_its_actions_later_and_keeps_the_launch_running(start) -> None:
+    code, out = start(
+        """
+        LogInfo(msg="first"),
+        TimerAction(period=0.3, actions=[LogInfo(msg="later"), python("print('kid')", name="kid")]),
+        RegisterEventHandler(OnShutdown(on_shutdown=lambda event, context: [LogInfo(msg=event.reason)])),
+        """
+    ).finish()
+    assert code == 0
+    assert re.findall(r"\[launch.user\]: (.*)", out) == ["first", "later", "idle"]
+    assert "[kid-1] kid" in out
+
+
+def test_a_timer_ends_with_the_launch(start) -> None:
+    _, out = start(
+        """
+        TimerAction(period=60.0, actions=[LogInfo(msg="later")]),
+        python("print('kid')", name="kid", on_exit=Shutdown()),
+        """
+    ).finish()
+    assert "later" not in out

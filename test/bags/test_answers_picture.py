@@ -9,9 +9,10 @@ import pytest
 from lss_bev_ros.answers.boxes import Detections
 from lss_bev_ros.answers.lanes import TracedLine
 from lss_bev_ros.answers.voxels import OccupiedVoxels
+from lss_bev_ros.dataset import NuScenesReader
 from lss_bev_ros.geometry import BevGrid
 
-from .test_frames import changed, plain  # noqa: F401
+from .test_frames import changed, frames, plain  # noqa: F401
 
 # After the messages' package is there.
 from lss_bev_ros import messages  # isort: skip
@@ -19,7 +20,9 @@ from lss_bev_ros.demo.picture import answers_from_bag  # isort: skip
 from lss_bev_ros.messages.objects import label_info, object_markers  # isort: skip
 from lss_bev_ros.messages.paths import lane_markers, path  # isort: skip
 from lss_bev_ros.messages.voxels import voxel_cloud  # isort: skip
+from lss_bev_ros.visualization.film import FilmPainter  # isort: skip
 from lss_bev_ros.visualization.layers import PROMPT  # isort: skip
+from lss_bev_ros.visualization.moment import ShownMoment  # isort: skip
 
 CAR = Detections(
     np.array([0]),
@@ -29,6 +32,9 @@ CAR = Detections(
     np.zeros(1, np.float32),
     np.array([[5.0, 0]], np.float32),
 )
+
+
+COST = np.repeat(np.arange(200, dtype=np.int8)[:, None] // 2, 200, axis=1)
 
 
 def answered(topic, message):
@@ -50,6 +56,7 @@ def answered(topic, message):
         ("/bev/drivable", grid),
         ("/bev/objects/markers", object_markers(CAR, stamp)),
         ("/bev/lanes", lane_markers({"lane_boundary": [lane]}, stamp)),
+        ("/bev/cost", messages.occupancy_grid(COST, BevGrid(), stamp)),
         ("/bev/plan", path(np.array([[4.0, 0], [8, 0]]), stamp, step=0.5)),
         ("/bev/voxels", voxel_cloud(voxels, stamp)),
     ]
@@ -74,11 +81,45 @@ def test_every_answer_of_the_bag_is_drawn(plain, stamps, tmp_path):  # noqa: F81
     picture = cv2.imread(str(tmp_path / "answers.png"))[..., ::-1].astype(int)
     height, width, _ = picture.shape
     assert width == 1920
-    below = picture[height - 640 :]
-    assert (np.abs(below[:, 640:1280] - PROMPT) < 12).all(axis=2).sum() > 5000
-    assert len(np.unique(below[:, 1290:].reshape(-1, 3), axis=0)) > 5
-    cameras = picture[: height - 680]
+    below = picture[height - 480 :]
+    assert len(np.unique(below[:, 490:950].reshape(-1, 3), axis=0)) > 50  # the cost rises along the grid
+    assert (np.abs(below[:, 970:1430] - PROMPT) < 12).all(axis=2).sum() > 2500
+    assert len(np.unique(below[:, 1440:].reshape(-1, 3), axis=0)) > 5
+    cameras = picture[: height - 530]
     assert (np.abs(cameras - (64, 224, 190)) < 40).all(axis=2).any()  # the car
+
+
+def test_a_film_of_the_bag_shows_them_too(plain, tmp_path):  # noqa: F811
+    shown = [frame.moment for frame in frames(changed(plain, tmp_path / "bag", answered), predict=None)]
+    assert len(shown) > 1
+    for moment in shown:
+        assert list(moment.prompts) == ["zebra crossing"]
+        assert {"vehicle", "drivable"} <= set(moment.layers)
+        assert [box.category for box in moment.objects] == ["car"]
+        assert np.array_equal(moment.cost, COST)
+        assert len(moment.plan) == 2
+        assert moment.rig.names == tuple(moment.images)
+    sizes = {FilmPainter(640).paint(each).shape for each in frames(tmp_path / "bag", predict=None)}
+    ((height, width, _),) = sizes
+    assert (height % 2, width) == (0, 640)
+
+
+def test_a_network_is_asked_with_all_that_a_bag_tells_of_an_instant(plain, street):  # noqa: F811
+    seen = []
+
+    def answer(instant):
+        seen.append(instant)
+        return ShownMoment(BevGrid(), instant.rig, instant.images)
+
+    assert all(frame.moment is not None for frame in frames(plain, predict=None, answer=answer))
+    keyframes = list(NuScenesReader(street).keyframes("scene-0001"))
+    assert len(seen) == len(keyframes)
+    for instant, keyframe in zip(seen, keyframes, strict=True):
+        assert instant.rig.names == tuple(instant.images)
+        np.testing.assert_allclose(instant.ego.matrix, keyframe.ego.matrix, atol=1e-4)
+        where = keyframe.lidar.pose.apply(keyframe.lidar.points()[:, :3])
+        np.testing.assert_allclose(instant.returns[:, :3], where, atol=1e-3)
+        assert 0 <= np.nanmin(instant.returns[:, 3]) <= np.nanmax(instant.returns[:, 3]) <= 1
 
 
 def test_without_a_multi_sense_network_there_is_no_such_picture(plain, stamps, tmp_path):  # noqa: F811

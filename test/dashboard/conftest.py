@@ -104,6 +104,7 @@ class Dashboard:
 
     def __init__(self, **options):
         self.patience = options.pop("patience", 10.0)
+        context = options.pop("context", None)
         self.scene = Scene(CAMERAS)
         self.vitals = Vitals(TOPICS)
         self.replay = Replay()
@@ -126,6 +127,7 @@ class Dashboard:
             options.get("port", 0),
             lambda line, good: self.lines.append((line, good)),
             patience=self.patience,
+            context=context,
         )
         self.wait(lambda: self.serving.address)
 

@@ -589,12 +589,20 @@ def test_prompts_are_set_from_the_page(dashboard):
     assert state == {"layers": [], "prompts": ["someone on foot", "M\u00fcllwagen"], "settable": True}
     status, text = prompt(dashboard, '[""]')
     assert (status, json.loads(text)["message"]) == (409, "a prompt is empty")
-    for body in ("", "{}", "[1]", "[" * 5000):
+    for body in ("", "{}", "[1]", "[" * 5000, '["\\ud800"]', b"\xff"):
         assert prompt(dashboard, body)[0] == 400
+    assert dashboard.answers.texts == ["someone on foot", "M\u00fcllwagen"]
     assert prompt(dashboard, json.dumps(["x" * 20_000]))[0] == 413
     assert prompt(dashboard, "[]", Origin="http://elsewhere")[0] == 403
     dashboard.answers.can_set = False
     assert prompt(dashboard, '["a"]')[0] == 503
+
+
+def test_json_is_read_as_utf_8_whatever_the_request_calls_it(dashboard):
+    for charset in ("latin-1", "none-such"):
+        kind = {"Content-Type": f"application/json; charset={charset}"}
+        assert prompt(dashboard, '["M\u00fcll"]'.encode(), **kind)[0] == 200
+        assert dashboard.answers.texts == ["M\u00fcll"]
 
 
 def test_a_read_only_dashboard_controls_nothing(make_dashboard):

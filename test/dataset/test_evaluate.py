@@ -153,3 +153,11 @@ def test_robustness_is_told_beside_the_scores(evaluate):
     assert rows["clean"]["metrics"]["recall"] == 1.0
     assert rows["fog strong"]["relative"]["recall"] == 1.0  # it says yes everywhere, whatever it sees
     assert "turned cameras 5 deg" in text
+
+
+def test_what_cannot_be_spoiled_costs_no_other_score(evaluate):
+    code, text, report = evaluate(unannotated, options=["--robustness"])
+    assert code == 1
+    assert "no annotated keyframe could be read with all its sensors, so nothing can be spoiled" in text
+    assert report["frames"]["with_lidar"] == 2
+    assert "robustness" not in report

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from lss_bev_ros.dataset import NuScenesReader
+from lss_bev_ros.errors import EvaluationError
 from lss_bev_ros.evaluation import evaluate_robustness, evaluate_settings
 from lss_bev_ros.evaluation.multi_sense import (
     SETTINGS,
@@ -15,11 +18,13 @@ from lss_bev_ros.evaluation.multi_sense import (
     Vocabulary,
     frame_answers,
     judge_of,
+    score_settings,
     voxel_grid,
 )
 from lss_bev_ros.evaluation.planning import PlanScore
 from lss_bev_ros.evaluation.robustness import sensed
 from lss_bev_ros.evaluation.truth import SceneTruth
+from lss_bev_ros.evaluation.workers import Job, evaluate_scenes
 from lss_bev_ros.geometry.classes import DETECTED
 from lss_bev_ros.runtime import create_engine
 
@@ -55,6 +60,63 @@ def test_every_setting_is_scored_by_every_answer(reader, engine):
         assert {name.partition(".")[0] for name in running} == PARTS
     cameras, both = scores["cameras"]["layers.iou_drivable"], scores["both"]["layers.iou_drivable"]
     assert cameras != both
+
+
+def test_processes_find_what_one_finds(street, reader, engine):
+    settings = {"LiDAR": SETTINGS["LiDAR"]}
+    job = Job(street, backend="torch", weights="multi-seed:0", precision="fp32", threads=1, settings=settings)
+    found = evaluate_scenes(job, list(reader.scenes), 2)
+    alone = score_settings(reader, engine, settings=settings)
+    assert found.settings.read == alone.read > 1
+    ours, theirs = (each.metrics(street)["LiDAR"] for each in (found.settings, alone))
+    assert ours == pytest.approx(theirs, nan_ok=True, abs=1e-3)
+    with pytest.raises(EvaluationError, match="no scene"):
+        evaluate_scenes(job, [], 2)
+
+
+def test_damaged_maps_and_labels_cost_their_own_scores_alone_and_are_named(street, engine, tmp_path):
+    root = shutil.copytree(street, tmp_path / "street")
+    for labels in root.glob("gts/**/*.npz"):
+        labels.write_bytes(b"PK")
+    for street_map in root.glob("maps/expansion/*.json"):
+        street_map.write_text("{")
+    reader, told = NuScenesReader(root), []
+    settings = {"LiDAR": SETTINGS["LiDAR"]}
+    running = evaluate_settings(reader, engine, limit=1, settings=settings, told=told.append)["LiDAR"]
+    assert {name.partition(".")[0] for name in running} == {"boxes", "layers", "plan"}
+    assert "layers.iou_vehicle" in running
+    assert "layers.iou_drivable" not in running
+    assert [line.partition(":")[0].rpartition(".")[2] for line in told] == ["json", "npz"]
+    judge = judge_of(reader, engine, told.append)
+    assert evaluate_robustness(reader, judge, limit=1, lidar=True, only=lambda each: False)["frames"] == 1
+    assert told[2:] == told[:2]
+
+
+def test_keyframes_that_are_left_out_are_named_with_the_reason(street, engine, tmp_path):
+    root = shutil.copytree(street, tmp_path / "street")
+    for image in root.glob("samples/CAM_FRONT/*.jpg"):
+        image.write_bytes(image.read_bytes()[:500])
+    told = []
+    with pytest.raises(EvaluationError, match=r"no keyframe of .* is left out: .*JPEG is truncated"):
+        evaluate_settings(NuScenesReader(root), engine, limit=1, settings={}, told=told.append)
+    assert len(told) == 1
+    assert "JPEG is truncated" in told[0]
+
+
+def test_a_setting_with_lidar_is_none_where_nothing_was_scanned(street, engine, tmp_path):
+    root = shutil.copytree(street, tmp_path / "street")
+    table = next(root.glob("v1.0-*/sample_data.json"))
+    images = [record for record in json.loads(table.read_text()) if record["fileformat"] == "jpg"]
+    table.write_text(json.dumps(images))
+    blind = NuScenesReader(root)
+    settings = {name: SETTINGS[name] for name in ("cameras", "LiDAR", "both", "both, memory")}
+    assert set(evaluate_settings(blind, engine, limit=1, settings=settings)) == {"cameras"}
+    with pytest.raises(EvaluationError, match="no keyframe has a LiDAR scan"):
+        evaluate_settings(blind, engine, limit=1, settings={"LiDAR": SETTINGS["LiDAR"]})
+    lost = evaluate_robustness(
+        blind, judge_of(blind, engine), limit=1, lidar=True, only=lambda each: "lidar" in each.name
+    )
+    assert [row["name"] for row in lost["rows"]] == ["clean"]
 
 
 def test_without_a_sense_the_others_answer_and_without_any_nothing_is_found(engine, frame):

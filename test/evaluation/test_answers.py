@@ -71,6 +71,37 @@ def test_what_either_side_lacks_is_not_scored(found, truth):
     assert score.running == {}
 
 
+def worse(seed: int) -> FrameAnswers:
+    """`PERFECT`, somewhat off everywhere."""
+    rng = np.random.default_rng(seed)
+    off = rng.uniform(0.1, 1.0)
+    return FrameAnswers(
+        boxes=BoxSet.of(
+            [0, 0], [[5 + off, 0, 1], [off, 3, 1]], np.full((2, 3), 2.0), [0.1, 0], scores=[off, 0.5]
+        ),
+        layers={name: rng.integers(-1, 101, LAYER.shape) for name in LAYERS},
+        voxels=np.where(rng.random(GRID.shape) < 0.3, FREE, VOXELS),
+        lines={"lane_boundary": [LINE + off]},
+        line_scores={"lane_boundary": [off]},
+        plan=PATH + off,
+        similarities={"a car": rng.random(LAYER.shape)},
+    )
+
+
+def test_merged_scores_are_those_of_all_frames():
+    found = [worse(seed) for seed in range(5)]
+    whole, merged, later = AnswersScore(GRID), AnswersScore(GRID), AnswersScore(GRID)
+    for k, each in enumerate(found):
+        whole.update(each, TRUTH)
+        (merged if k < 2 else later).update(each, TRUTH)
+    merged.merge(AnswersScore(GRID))
+    merged.merge(later)
+    assert merged.running == pytest.approx(whole.running, nan_ok=True)
+    assert merged.boxes.last == pytest.approx(whole.boxes.last, nan_ok=True)
+    assert merged.layers.last == whole.layers.last
+    assert merged.boxes.frames == merged.plan.frames == merged.prompts.frames == 5
+
+
 def test_answers_come_and_go():
     score = AnswersScore(GRID)
     score.update(PERFECT, TRUTH)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from lss_bev_ros.geometry import Box, Pose
-from lss_bev_ros.geometry.category import is_vehicle_category, kind_of, vehicle_categories
+from lss_bev_ros.geometry.category import (
+    detected_class,
+    is_vehicle_category,
+    kind_of,
+    vehicle_categories,
+)
+from lss_bev_ros.geometry.classes import DETECTED, DETECTED_OF_CATEGORY
 from lss_bev_ros.synthetic.taxonomy import CATEGORIES
 
 FLAT = {
@@ -19,12 +25,43 @@ FLAT = {
     "unknown ego_vehicle static_object.bicycle_rack movable_object.pushable_pullable traffic_light",
 }
 
+DETECTED_NAMES = {
+    "car": "car Car CAR minivan REGULAR_VEHICLE vehicle.van",
+    "truck": "truck pickup-truck BOX_TRUCK TRUCK_CAB",
+    "construction_vehicle": "construction construction_vehicle",
+    "bus": "bus SCHOOL_BUS vehicle.bus",
+    "trailer": "trailer VEHICULAR_TRAILER",
+    "barrier": "barrier",
+    "motorcycle": "motorbike MOTORCYCLIST",
+    "bicycle": "bike Cyclist",
+    "pedestrian": "pedestrian construction_worker police_officer fire_man Person_sitting pedestrian.adult "
+    "walker.pedestrian.0001 human.pedestrian",
+    "traffic_cone": "trafficcone traffic-cone CONSTRUCTION_CONE movable_object.traffic_cone",
+    None: "police_car fire_truck ambulance emergency_vehicle emergency other_vehicle LARGE_VEHICLE vehicle "
+    "stroller pedestrian.wheelchair bicycle_rack ego_vehicle vehicle.ego_trailer red_bus green_pedestrian "
+    "animal vehicle.tesla.model3 Misc 42",
+}
+
 
 @pytest.mark.parametrize(
     ("category", "kind"), [(name, kind) for kind, names in FLAT.items() for name in names.split()]
 )
 def test_names_tell_the_kind(category, kind):
     assert kind_of(category) == kind
+
+
+@pytest.mark.parametrize(
+    ("category", "name"), [(each, name) for name, names in DETECTED_NAMES.items() for each in names.split()]
+)
+def test_names_tell_the_detected_class(category, name):
+    assert detected_class(category) == name
+
+
+def test_in_nuscenes_the_detected_are_those_of_its_table():
+    assert {name: found for name in CATEGORIES if (found := detected_class(name))} == DETECTED_OF_CATEGORY
+    assert [detected_class(name) for name in DETECTED] == list(DETECTED)
+    assert detected_class("Pickup Truck") == "truck"
+    assert detected_class("") is None
 
 
 def test_in_nuscenes_vehicles_are_those_of_lift_splat_shoot():

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from lss_bev_ros.errors import ModelError
 from lss_bev_ros.geometry import BevGrid
-from lss_bev_ros.model import ModelConfig
+from lss_bev_ros.model import ModelConfig, describe_weights, multi_sense_names
 from lss_bev_ros.model.multi_sense import MultiSense
+from lss_bev_ros.model.multi_sense_names import BUILTIN, SHIPPED, multi_sense_path
 from lss_bev_ros.model.multi_sense_weights import load_multi_sense, read_config, write_multi_sense
 from lss_bev_ros.model.senses import SensesConfig
 
@@ -51,6 +57,58 @@ def test_what_is_no_such_file_is_named(tmp_path):
     broken.write_bytes(b"not one")
     with pytest.raises(ModelError, match="truncated"):
         load_multi_sense(broken)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("senses", "heads", ["segmentation", "radar"]),
+        ("model", "channels", 10**9),
+        ("model", "channels", 8.5),
+        ("model", "image_height", 32 * 10**9),
+        ("model", "depth_max", 1e12),
+        ("model", "depth_max", float("inf")),
+        ("model", "widths", None),
+        ("model", "widths", [1]),
+        ("grid", "resolution", -1.0),
+        ("grid", "resolution", 1e-4),
+    ],
+)
+def test_a_header_that_makes_no_network_is_told_with_its_file(tmp_path, part, name, value):
+    values = asdict(CONFIG)
+    {"senses": values, "model": values["model"], "grid": values["model"]["grid"]}[part][name] = value
+    path = tmp_path / "header.safetensors"
+    save_file({"weight": torch.zeros(1)}, path, {"senses": json.dumps(values)})
+    with pytest.raises(ModelError, match=r"header\.safetensors: ") as told:
+        load_multi_sense(path)
+    assert "\n" not in str(told.value)
+    assert "the version" in str(told.value)
+
+
+def test_a_header_without_end_is_told(tmp_path):
+    path = tmp_path / "deep.safetensors"
+    save_file({"weight": torch.zeros(1)}, path, {"senses": "[" * 100_000})
+    with pytest.raises(ModelError, match=r"deep\.safetensors: .* cannot be read"):
+        load_multi_sense(path)
+
+
+def test_the_name_of_those_that_ship_means_their_file(tmp_path, monkeypatch):
+    there = tmp_path / "lss_multi.safetensors"
+    monkeypatch.setattr(multi_sense_names, "SHIPPED", there)
+    with pytest.raises(ModelError, match=r"builtin-multi: this installation lacks .*lss_multi.safetensors"):
+        multi_sense_path(BUILTIN)
+    there.touch()
+    assert multi_sense_path(BUILTIN) == there
+    assert multi_sense_path("own.safetensors") == Path("own.safetensors")
+    assert "synthetic" in describe_weights(BUILTIN)
+    assert "untrained" in describe_weights("multi-seed:0")
+
+
+@pytest.mark.skipif(not SHIPPED.is_file(), reason="an installation may be without them")
+def test_what_ships_has_every_sense_and_head():
+    config = load_multi_sense(multi_sense_path(BUILTIN)).config
+    assert (config.senses, config.heads) == (SensesConfig().senses, SensesConfig().heads)
+    assert SHIPPED.stat().st_size <= 30_000_000
 
 
 def test_the_whole_network_ships_in_thirty_megabytes(tmp_path):

@@ -143,7 +143,7 @@ class Listener:
 def domain():
     """A ROS domain of this test run's own."""
     before = os.environ.get("ROS_DOMAIN_ID")
-    os.environ["ROS_DOMAIN_ID"] = str(os.getpid() % 90 + 10)
+    os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
     yield
     if before is None:
         del os.environ["ROS_DOMAIN_ID"]

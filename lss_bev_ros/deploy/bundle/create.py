@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import time
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +17,9 @@ from ... import __version__, errors
 from ... import files as whole_files
 from ...errors import DeployError
 from ...evaluation.frames import BenchmarkFrames
+from ...evaluation.moments import RecordedMoments
 from ...geometry import Rig
 from ...model import IMAGE_MEAN, IMAGE_STD, LiftSplatShoot, ModelConfig, build_model, describe_weights
-from ...runtime import FrameSet
 from ...runtime.calibration_tables import CalibrationCache
 from ...runtime.cpu.engine import TorchEngine
 from ...runtime.onnx import OnnxDescription
@@ -29,6 +27,8 @@ from ...runtime.onnx.session import OnnxSession
 from ...runtime.preprocess import NetworkInput
 from ...runtime.segment_tables import SegmentSizes, SegmentTables
 from ...runtime.tensorrt import builder
+from .contents import BundledModel, add_images, frame_entry, packed
+from .moments import add_moments
 from .runner.archive import FORMAT, MANIFEST, VERSION
 
 RUNNER = Path(__file__).with_name("runner")
@@ -43,20 +43,10 @@ sys.exit(main(Path(sys.argv[0])))
 """What Python runs when it is given a bundle: an archive with this file in it is a program."""
 
 
-@dataclass(frozen=True)
-class _Model:
-    """An exported network, open."""
-
-    name: str
-    content: bytes
-    description: OnnxDescription
-    session: OnnxSession
-
-
 def create_bundle(
     out: Path,
     models: Sequence[Path],
-    frames: BenchmarkFrames,
+    frames: BenchmarkFrames | RecordedMoments,
     weights: str = "builtin",
     repetitions: int = 20,
     progress: Callable[[int, int], None] | None = None,
@@ -69,7 +59,7 @@ def create_bundle(
     Args:
         out: file to write.
         models: ONNX files of whole networks that `lss-bev export` or `lss-bev quantize` wrote.
-        frames: with an image of every camera.
+        frames: with an image of every camera; moments for a multi-sense network.
         weights: that the models were made from, see `lss_bev_ros.model.build_model`.
         repetitions: timed runs of each model here.
         progress: told of frames done and all.
@@ -86,14 +76,20 @@ def create_bundle(
     names = [model.name for model in opened]
     if len(set(names)) != len(names):
         raise DeployError(f"two models have the same file name among {', '.join(names)}")
-    network = build_model(weights)
+    if isinstance(frames, RecordedMoments) != any(model.description.senses for model in opened):
+        raise DeployError(
+            "a bundle is of the published network or of the multi-sense one: name its --weights"
+        )
     files: dict[str, bytes] = {f"models/{model.name}.onnx": model.content for model in opened}
     files["__main__.py"] = MAIN.encode()
     shared = (builder, whole_files, errors)
     for path in [*sorted(RUNNER.glob("*.py")), *(Path(str(module.__file__)) for module in shared)]:
         files[f"runner/{path.name}"] = path.read_bytes()
     entries = [_entry(model) for model in opened]
-    listed, fed = _add_frames(frames, network, opened, entries, files, progress)
+    if isinstance(frames, RecordedMoments):
+        listed, fed = add_moments(frames, weights, opened, entries, files, progress)
+    else:
+        listed, fed = _add_frames(frames, build_model(weights), opened, entries, files, progress)
     for model, entry in zip(opened, entries, strict=True):
         entry["home"] = _time(model, fed[model.name], repetitions)
     checksums = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
@@ -104,7 +100,7 @@ def create_bundle(
         "package": __version__,
         "weights": describe_weights(weights),
         "source": frames.source,
-        "grid": list(network.config.grid.shape),
+        "grid": list(opened[0].description.config.grid.shape),
         "normalise": {"mean": list(IMAGE_MEAN), "std": list(IMAGE_STD)},
         "models": entries,
         "frames": listed,
@@ -115,26 +111,31 @@ def create_bundle(
     return out
 
 
-def _open(path: Path) -> _Model:
+def _open(path: Path) -> BundledModel:
     session = OnnxSession(path, path.name)
     description = OnnxDescription.read(session.metadata, path.name)
     if description.part != "network":
         raise DeployError(
             f"{path.name} is the {description.part} encoder alone; a bundle takes whole networks"
         )
-    batch = session.shapes["images"][0]
+    batch = session.shapes["images" if "images" in session.shapes else "return_cells"][0]
     if isinstance(batch, int) and batch != 1:
         raise DeployError(f"{path.name} takes {batch} samples at once; export it with a batch of 1")
-    return _Model(path.stem, path.read_bytes(), description, session)
+    return BundledModel(path.stem, path.read_bytes(), description, session)
 
 
-def _entry(model: _Model) -> dict[str, Any]:
+def _entry(model: BundledModel) -> dict[str, Any]:
     return {
         "name": model.name,
         "file": f"models/{model.name}.onnx",
         "precision": model.description.precision,
         "weights_sha256": model.description.weights_sha256,
         "inputs": {name: str(dtype) for name, dtype in model.session.dtypes.items()},
+        "free": [
+            name
+            for name, shape in model.session.shapes.items()
+            if not all(isinstance(size, int) for size in shape)
+        ],
         "tables": {},
     }
 
@@ -142,7 +143,7 @@ def _entry(model: _Model) -> dict[str, Any]:
 def _add_frames(
     frames: BenchmarkFrames,
     network: LiftSplatShoot,
-    models: Sequence[_Model],
+    models: Sequence[BundledModel],
     entries: Sequence[dict[str, Any]],
     files: dict[str, bytes],
     progress: Callable[[int, int], None] | None,
@@ -157,26 +158,23 @@ def _add_frames(
         for index, frame in enumerate(frames.sets):
             folder = f"frames/{index:04d}"
             pixels = read.pixels(frame)
-            files[f"{folder}/input.npz"] = _npz(pixels=pixels)
-            for name, image in frame.images.items():
-                if isinstance(image, bytes):
-                    files[f"{folder}/{name}.jpg"] = image
+            add_images(files, folder, frame, pixels)
             normalised = read.preprocess.normalise(pixels)
             with torch.inference_mode():
                 tables = engine.tables(frame)
                 expected = {"logits": engine.network(normalised, tables).numpy()[None]}
             if frames.truth:
                 expected["truth"] = frames.truth[index]
-            files[f"{folder}/expected.npz"] = _npz(visible=tables.visible, **expected)
+            files[f"{folder}/expected.npz"] = packed(visible=tables.visible, **expected)
             for model, entry in zip(models, entries, strict=True):
                 arrays = _tables(model, frame.rig, calibrations, network.config)
                 if arrays:
                     name = f"tables/{model.name}-{frame.rig.fingerprint[:16]}.npz"
                     entry["tables"][frame.rig.fingerprint] = name
-                    files[name] = _npz(**arrays)
+                    files[name] = packed(**arrays)
                 images = normalised.contiguous().numpy()[None].astype(model.session.dtypes["images"])
                 fed[model.name].append({"images": images, **arrays})
-            listed.append(_frame(folder, frame))
+            listed.append(frame_entry(folder, frame))
             if progress is not None:
                 progress(index + 1, len(frames.sets))
     finally:
@@ -186,7 +184,7 @@ def _add_frames(
 
 
 def _tables(
-    model: _Model, rig: Rig, calibrations: CalibrationCache, config: ModelConfig
+    model: BundledModel, rig: Rig, calibrations: CalibrationCache, config: ModelConfig
 ) -> dict[str, np.ndarray]:
     """The splat's tables as the model takes them; none where they are constants in it."""
     if model.description.tables == "constant":
@@ -207,7 +205,7 @@ def _tables(
     ).arrays()
 
 
-def _time(model: _Model, frames: list[dict[str, np.ndarray]], repetitions: int) -> dict[str, Any]:
+def _time(model: BundledModel, frames: list[dict[str, np.ndarray]], repetitions: int) -> dict[str, Any]:
     """Latency of a model in onnxruntime on this machine."""
     times = []
     for index in range(repetitions + 2):
@@ -219,18 +217,6 @@ def _time(model: _Model, frames: list[dict[str, np.ndarray]], repetitions: int) 
         "runtime": "onnxruntime CPU",
         "median_ms": float(np.median(counted)),
         "deviation_ms": float(counted.std()),
-    }
-
-
-def _frame(folder: str, frame: FrameSet) -> dict[str, Any]:
-    return {
-        "stamp": frame.stamp,
-        "calibration": frame.rig.fingerprint,
-        "images": {
-            name: f"{folder}/{name}.jpg" for name, image in frame.images.items() if isinstance(image, bytes)
-        },
-        "input": f"{folder}/input.npz",
-        "expected": f"{folder}/expected.npz",
     }
 
 
@@ -248,12 +234,6 @@ def _rig(rig: Rig) -> list[dict[str, Any]]:
         }
         for camera in rig.cameras
     ]
-
-
-def _npz(**arrays: Any) -> bytes:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    return buffer.getvalue()
 
 
 def _write(out: Path, files: dict[str, bytes]) -> None:

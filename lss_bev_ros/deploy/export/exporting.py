@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from ... import files
 from ...errors import DeployError
 from ...geometry import Rig
-from ...model import LiftSplatShoot
-from ...runtime.onnx import OnnxDescription, OnnxOptions, write_network
+from ...runtime.onnx import Network, OnnxDescription, OnnxOptions, write_network
 from .verification import Agreement, verify
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class ExportedModel:
 
 
 def export_network(
-    model: LiftSplatShoot,
+    model: Network,
     out: Path,
     part: str = "network",
     precision: str = "fp32",
@@ -52,6 +51,9 @@ def export_network(
     dynamic: tuple[str, ...] = (),
     rig: Rig | None = None,
     weights: str = "",
+    senses: tuple[str, ...] = (),
+    heads: tuple[str, ...] = (),
+    returns: int = OnnxOptions.returns,
     check: bool = True,
 ) -> ExportedModel:
     """Write a network, or one of its encoders, as an ONNX file.
@@ -66,6 +68,9 @@ def export_network(
         dynamic: which of `batch`, `cameras` and `tables` are left free.
         rig: makes the splat's tables constants of this rig; None makes them inputs.
         weights: which weights these are, in a few words, for the file's description.
+        senses: of a multi-sense network, those to write; none for all that it has.
+        heads: likewise.
+        returns: LiDAR returns that there is room for, see `OnnxOptions`.
         check: also run the file in onnxruntime against PyTorch.
 
     Raises:
@@ -73,7 +78,9 @@ def export_network(
         DeployError: the file cannot be written, or does not compute what PyTorch does.
     """
     require("onnx")
-    options = OnnxOptions(part, precision, batch, cameras, tuple(dynamic), rig, weights)
+    options = OnnxOptions(
+        part, precision, batch, cameras, tuple(dynamic), rig, weights, senses, heads, returns
+    )
     written = write_network(model, options)
     simple = simplify(written)
     description = OnnxDescription.read({p.key: p.value for p in simple.metadata_props}, str(out))
@@ -94,12 +101,22 @@ def export_network(
 
 
 def file_name(
-    part: str, precision: str, batch: int, cameras: int, dynamic: tuple[str, ...], rig: bool
+    part: str,
+    precision: str,
+    batch: int,
+    cameras: int,
+    dynamic: tuple[str, ...],
+    rig: bool,
+    chosen: tuple[str, ...] | None = None,
 ) -> str:
-    """A name that carries the options, such as `lss_network_fp32_1x6.onnx`; `n` is a free size."""
+    """A name that carries the options, such as `lss_network_fp32_1x6.onnx`; `n` is a free size.
+
+    `chosen` are senses and heads that were named, of a multi-sense network; None for the published one.
+    """
+    family = "lss" if chosen is None else "_".join(("multi", *chosen))
     sizes = f"{'n' if 'batch' in dynamic else batch}x{'n' if 'cameras' in dynamic else cameras}"
     tables = "_rig" if rig else "_tables" if "tables" in dynamic and part == "network" else ""
-    return f"lss_{part}_{precision}_{sizes}{tables}.onnx"
+    return f"{family}_{part}_{precision}_{sizes}{tables}.onnx"
 
 
 def simplify(model: onnx.ModelProto) -> onnx.ModelProto:

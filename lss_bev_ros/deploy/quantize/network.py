@@ -16,6 +16,9 @@ from ...runtime.onnx.session import OnnxSession
 if TYPE_CHECKING:
     import onnx
 
+    from ...evaluation.answers import FrameTruth
+    from ...runtime.multi_sense.moment import Moment
+
 SWISH = ("Sigmoid", "Mul")
 """What swish is made of, and how the gate of squeeze and excitation is applied."""
 
@@ -23,12 +26,17 @@ OPERATORS = ("Conv", "Relu", "Add", "Concat", "Resize", *SWISH)
 """Kinds of operators that are given Q/DQ. What is between convolutions is quantised too, so that a runtime
 can stay in 8 bits from one to the next."""
 
-FLOAT = ("._se_", "splat.")
+FLOAT = ("._se_", "splat.", "lidarencode.", "memory.", "remembered")
 """What is never quantised: squeeze and excitation up to its gate, which takes no time and steers whole
-channels, and the splat, whose sums are of many small numbers."""
+channels; the splat, whose sums are of many small numbers; and of the multi-sense network LiDAR returns, which
+are metres, and what is kept for the next moment."""
 
 SPLAT = ("bev", "depth", "features")
 """Tensors between the encoders and the splat."""
+
+HEAD, LAST = "heads.", ".last"
+"""Of a head the last convolution stays in float: its channels are of many kinds (logits, metres, sines), and
+one scale would serve them badly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +89,7 @@ class FloatNetwork:
             )
         nodes = [node for node in model.graph.node if node.op_type in OPERATORS]
         nodes = [n for n in nodes if not any(part in n.name for part in FLOAT) and n.name not in SPLAT]
+        nodes = [n for n in nodes if not (n.name.startswith(HEAD) and n.name.endswith(LAST))]
         layers = tuple(node.name for node in nodes if node.op_type == "Conv")
         if not layers:
             raise ModelError(f"{path} has no convolution to quantise: export it with `lss-bev export`")
@@ -117,11 +126,15 @@ class LabelledInput:
         inputs: by name.
         visible: (nx, ny) bool, the cells that a camera sees.
         truth: (nx, ny) bool, annotated vehicles, or None.
+        moment: of a multi-sense network, what the inputs were made of.
+        known: likewise, the truth of every answer.
     """
 
     inputs: dict[str, np.ndarray]
     visible: np.ndarray
     truth: np.ndarray | None
+    moment: Moment | None = None
+    known: FrameTruth | None = None
 
 
 def labelled_inputs(network: FloatNetwork, dataroot: Path, count: int) -> list[LabelledInput]:
@@ -138,6 +151,8 @@ def labelled_inputs(network: FloatNetwork, dataroot: Path, count: int) -> list[L
 
     if count < 1:
         raise DeployError(f"{count} calibration frames are too few: ranges need at least 1")
+    if network.description.senses is not None:
+        return _labelled_moments(network, dataroot, count)
     frames = dataset_frames(dataroot, count)
     found = []
     with NetworkInput(network.description.config) as read, OnnxRuntimeEngine(network.path) as engine:
@@ -146,4 +161,17 @@ def labelled_inputs(network: FloatNetwork, dataroot: Path, count: int) -> list[L
             images = engine.prepare(read(frame))
             truth = frames.truth[index] if frames.truth else None
             found.append(LabelledInput({"images": images, **tables.inputs}, tables.visible, truth))
+    return found
+
+
+def _labelled_moments(network: FloatNetwork, dataroot: Path, count: int) -> list[LabelledInput]:
+    """The first keyframes of each scene, as many of each, since memory wants them consecutive."""
+    from ...evaluation.multi_sense import annotated_moments
+    from ...runtime.onnx.multi_sense_engine import OnnxMultiSenseEngine
+
+    found = []
+    with OnnxMultiSenseEngine(network.session(), network.description) as engine:
+        for moment, known in annotated_moments(dataroot, engine, count):
+            answers = engine.answer(moment, ())
+            found.append(LabelledInput(dict(engine.fed), answers.reached, None, moment, known))
     return found

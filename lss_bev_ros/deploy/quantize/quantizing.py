@@ -156,11 +156,11 @@ def quantize(
         errors = layer_errors(
             network, ranges, few, scheme, options.threads, lambda done, total: tell("layers", done, total)
         )
-    trials, iou = choose_float_layers(
+    trials, before = choose_float_layers(
         network, ranges, frames, scheme, errors, kept, options.bound, options.threads
     )
     chosen = trials[-1]
-    _check(chosen, iou, options, len(network.layers))
+    _check(chosen, options, len(network.layers))
     layers = [layer for layer in network.layers if layer not in chosen.floating]
     files.write(out, quantized(network, ranges, layers, scheme).SerializeToString(), DeployError)
     for encoder in encoders:
@@ -171,6 +171,7 @@ def quantize(
         inputs = [frame.inputs for frame in frames]
         runs = [lambda turn, run=session.run: run(inputs[turn % len(inputs)]) for session in sessions]
         milliseconds = take_turns(runs, options.turns)
+    iou = before.iou
     annotated = not np.isnan(iou)
     report: dict[str, object] = {
         "file": out.name,
@@ -180,6 +181,7 @@ def quantize(
         "processor": platform.processor() or platform.machine(),
         "frames": len(frames),
         "iou_fp32": iou if annotated else None,
+        "scores_fp32": dict(before.scores),
         "trials": [asdict(t) | {"iou": t.iou if annotated else None} for t in trials],
         "layers": len(network.layers),
         "float_layers": list(chosen.floating),
@@ -200,17 +202,16 @@ def has_vnni() -> bool:
     return bool(flags & {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"})
 
 
-def _check(chosen: Trial, iou: float, options: QuantizeOptions, layers: int) -> None:
+def _check(chosen: Trial, options: QuantizeOptions, layers: int) -> None:
     """Refuse to write a file that misses the bound."""
-    loss = chosen.error if np.isnan(iou) else iou - chosen.iou
     if len(chosen.floating) == layers:
         raise DeployError(
             f"no layer can be quantised within a loss of {options.bound:g}: allow more with --bound, "
             f"or take more calibration frames"
         )
-    if loss > options.bound:
+    if chosen.loss > options.bound:
         raise DeployError(
-            f"the loss of {loss:.4f} is above {options.bound:g}: allow layers in float, or more loss"
+            f"the loss of {chosen.loss:.4f} is above {options.bound:g}: allow layers in float, or more loss"
         )
 
 

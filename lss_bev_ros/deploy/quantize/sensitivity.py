@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ...runtime.onnx.session import OnnxSession
-from .accuracy import intersection_over_union, relative_error, run_frames
+from .accuracy import Outcome, judged, run_frames
 from .network import FloatNetwork, LabelledInput
 from .rewrite import QuantizationScheme, quantized
 
@@ -26,13 +24,17 @@ class Trial:
 
     Attributes:
         floating: layers left in float.
-        iou: over the frames, NaN without annotations.
-        error: of the logits, relative to their spread.
+        iou: of vehicles over the frames, NaN without annotations.
+        error: of the output that is farthest off, relative to its spread.
+        loss: the largest of any score; without annotations the error.
+        scores: by metric.
     """
 
     floating: tuple[str, ...]
     iou: float
     error: float
+    loss: float
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
 def layer_errors(
@@ -46,14 +48,14 @@ def layer_errors(
     """Quantise every layer alone.
 
     Returns:
-        The logits' error of each layer, see `relative_error`, in the order in which the layers run.
+        The outputs' error of each layer, see `relative_error`, in the order in which the layers run.
     """
     reference = run_frames(network.session(threads), frames)
     errors = {}
     for done, layer in enumerate(network.layers):
         model = quantized(network, ranges, [layer], scheme)
         session = OnnxSession(model.SerializeToString(), f"{layer} in int8", threads)
-        errors[layer] = relative_error(run_frames(session, frames), reference)
+        errors[layer] = run_frames(session, frames).error(reference)
         if progress:
             progress(done + 1, len(network.layers))
     return errors
@@ -69,7 +71,7 @@ def choose_float_layers(
     bound: float,
     threads: int = 0,
     progress: Callable[[Trial], None] | None = None,
-) -> tuple[list[Trial], float]:
+) -> tuple[list[Trial], Outcome]:
     """Leave the most sensitive layers in float until the loss is within a bound.
 
     Args:
@@ -79,17 +81,15 @@ def choose_float_layers(
         scheme: how numbers become 8 bits.
         errors: of each layer alone.
         kept: layers that stay in float whatever they cost.
-        bound: of the IoU's loss; without annotations of the logits' error.
+        bound: of the loss of IoU, or of any score; without annotations of the outputs' error.
         threads: of onnxruntime.
         progress: told of each choice.
 
     Returns:
         All choices that were tried, the last of which meets the bound or has all known layers in float, and
-        the IoU in fp32.
+        how the network did in fp32.
     """
-    reference = run_frames(network.session(threads), frames)
-    grid = network.description.config.grid
-    target = intersection_over_union(reference, frames, grid)
+    reference = judged(network.session(threads), network.description, frames)
     order = [layer for layer in sorted(errors, key=errors.__getitem__, reverse=True) if layer not in kept]
     trials: list[Trial] = []
     count = 0
@@ -97,16 +97,18 @@ def choose_float_layers(
         floating = {*kept, *order[:count]}
         layers = [layer for layer in network.layers if layer not in floating]
         model = quantized(network, ranges, layers, scheme)
-        logits = run_frames(OnnxSession(model.SerializeToString(), "the int8 network", threads), frames)
+        session = OnnxSession(model.SerializeToString(), "the int8 network", threads)
+        outcome = judged(session, network.description, frames)
         trial = Trial(
             tuple(layer for layer in network.layers if layer in floating),
-            intersection_over_union(logits, frames, grid),
-            relative_error(logits, reference),
+            outcome.iou,
+            outcome.error(reference),
+            outcome.loss(reference),
+            outcome.scores,
         )
         trials.append(trial)
         if progress:
             progress(trial)
-        loss = trial.error if np.isnan(target) else target - trial.iou
-        if loss <= bound or count == len(order):
-            return trials, target
+        if trial.loss <= bound or count == len(order):
+            return trials, reference
         count = min(len(order), max(FIRST, 2 * count))

@@ -27,6 +27,10 @@ def quantize_table(result: QuantizedNetwork) -> Table:
         )
     if result.milliseconds.size:
         table.add_row("times faster, alternating", "", "", f"{result.report['speedup']:.2f}")
+    before, after = result.report["scores_fp32"], result.trials[-1].scores
+    assert isinstance(before, dict), before
+    for name in before if len(before) > 1 else ():
+        table.add_row(f"{name}, fp32 and int8", f"{before[name]:.4f}", f"{after.get(name, 0.0):.4f}", "")
     if result.errors:
         table.add_section()
         for layer in sorted(result.errors, key=result.errors.__getitem__, reverse=True)[:MOST]:

@@ -16,7 +16,7 @@ from ..frame_set import FrameSet, Prediction
 from ..image_decoder import ImageDecoder, cameras_of
 from ..preprocess import Preprocessor
 from ..stopwatch import Stopwatch
-from .folded_network import FoldedBevEncoder, FoldedCameraEncoder
+from .kept_network import FoldedNetwork
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -33,7 +33,8 @@ class TorchEngine(Engine):
     """Lift-Splat-Shoot on the CPU.
 
     Args:
-        model: the network, in evaluation mode; only its parameters are read.
+        model: the network, in evaluation mode, of which only the parameters are read; or folded already, in
+            this precision.
         weights: what to call them.
         precision: `fp32` or `bf16`.
         threads: PyTorch's threads within an operation, for the whole process; 0 leaves the setting alone.
@@ -41,7 +42,12 @@ class TorchEngine(Engine):
     """
 
     def __init__(
-        self, model: LiftSplatShoot, weights: str, precision: str = "fp32", threads: int = 0, reason: str = ""
+        self,
+        model: LiftSplatShoot | FoldedNetwork,
+        weights: str,
+        precision: str = "fp32",
+        threads: int = 0,
+        reason: str = "",
     ):
         if precision not in DTYPES:
             raise RuntimeBackendError(f"precision {precision!r} must be one of {', '.join(DTYPES)}")
@@ -56,9 +62,8 @@ class TorchEngine(Engine):
         self._dtype = dtype
         self._decoder = ImageDecoder(threads or min(6, os.cpu_count() or 1))
         self._preprocess = Preprocessor(self.config, dtype)
-        with torch.inference_mode():
-            self._camera_encoder = FoldedCameraEncoder(model.camencode, self.config, dtype)
-            self._bev_encoder = FoldedBevEncoder(model.bevencode, self.config, dtype)
+        network = model if isinstance(model, FoldedNetwork) else FoldedNetwork.of(model, dtype)
+        self._camera_encoder, self._bev_encoder = network.camera_encoder, network.bev_encoder
         self._tables = CalibrationCache(self.config)
         self._warm_up()
 

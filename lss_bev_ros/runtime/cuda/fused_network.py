@@ -13,9 +13,11 @@ from __future__ import annotations
 from functools import partial
 
 import torch
+from torch import nn
 
-from ...model import LiftSplatShoot
-from ...model.bev_encoder import BasicBlock
+from ...model import LiftSplatShoot, ModelConfig
+from ...model.bev_encoder import BasicBlock, BevEncoder
+from ...model.camera_encoder import CameraEncoder
 from .fused_layers import inverted_bottleneck, stem, upsample
 from .half_precision import fold_with_half_biases
 from .launch import Launch, Map
@@ -54,12 +56,13 @@ class FusedNetwork:
         self.images = images.tensor
         self.stages: dict[str, list[Launch]] = {}
         with torch.no_grad():
-            depth, features = _camera_encoder(planner, model, images)
+            depth, features = camera_encoder(planner, model.camencode, config, images)
             self._stage("camera_encoder", planner)
-            bev = _splat(planner, depth, features, tables, config.grid.shape)
+            bev = planner.map(1, *config.grid.shape, features.channels)
+            plan_splat(planner, depth, features, tables, bev)
             self.bev = bev.tensor[0]
             self._stage("splat", planner)
-            logits = _bev_encoder(planner, model, bev)
+            logits = _bev_encoder(planner, model.bevencode, bev)
             self.logits = logits.tensor
             self._stage("bev_encoder", planner)
             self.occupancy = plan_occupancy(planner, self.logits[0], tables.seen, tables.thresholds).tensor
@@ -70,9 +73,10 @@ class FusedNetwork:
         planner.launches.clear()
 
 
-def _camera_encoder(planner: Planner, model: LiftSplatShoot, images: Map) -> tuple[Map, Map]:
-    """Depth probabilities (pixels, D) float32, and features (pixels, C)."""
-    encoder, config = model.camencode, model.config
+def camera_encoder(
+    planner: Planner, encoder: CameraEncoder, config: ModelConfig, images: Map
+) -> tuple[Map, Map]:
+    """Plan depth probabilities (pixels, D) float32, and features (pixels, C), of normalised images."""
     trunk = encoder.trunk
     blocks = trunk.blocks
     last_stride = trunk.last_stride
@@ -92,15 +96,9 @@ def _camera_encoder(planner: Planner, model: LiftSplatShoot, images: Map) -> tup
     return planner.lift("depth and features", x, last, encoder.depth_bins)
 
 
-def _splat(
-    planner: Planner,
-    depth: Map,
-    features: Map,
-    tables: DeviceTables,
-    shape: tuple[int, int],
-) -> Map:
+def plan_splat(planner: Planner, depth: Map, features: Map, tables: DeviceTables, bev: Map) -> None:
+    """Plan the sums of lifted features into the cells that `tables` hit of (1, nx, ny, C)."""
     bins, channels = depth.channels, features.channels
-    bev = planner.map(1, *shape, channels)
     planner.launch(
         "splat",
         splat_kernel,
@@ -122,12 +120,35 @@ def _splat(
         BLOCK_P=16,
         num_warps=1,
     )
-    return bev
 
 
-def _bev_encoder(planner: Planner, model: LiftSplatShoot, bev: Map) -> Map:
+def _bev_encoder(planner: Planner, encoder: BevEncoder, bev: Map) -> Map:
     """(outputs, nx, ny) float32 logits."""
-    encoder = model.bevencode
+    _, nx, ny, _ = bev.shape
+    wide, third, head = upsampled_map(planner, encoder, bev, encoder.head)
+    if head.out_channels == 1:
+        return planner.convolve_to_logit("bev last", wide, third, None, head)
+    x = planner.convolve("bev last", wide, third, None, "relu")
+    logits = planner.map(1, nx, ny, head.out_channels, dtype=torch.float32)
+    planner.convolve("head", x, head, out=logits)
+    return Map(logits.tensor[0].permute(2, 0, 1))
+
+
+def upsampled_map(
+    planner: Planner, encoder: BevEncoder, bev: Map, after: nn.Conv2d
+) -> tuple[Map, nn.Conv2d, nn.Conv2d]:
+    """Plan the BEV encoder up to its last 3x3 convolution.
+
+    Args:
+        planner: makes the launches.
+        encoder: the network's.
+        bev: (1, nx, ny, C).
+        after: the convolution behind the last one.
+
+    Returns:
+        The upsampled map (1, nx, ny, c) that the last convolution reads, that convolution, to be followed by
+        ReLU, and `after`, both as `fold_with_half_biases` makes them.
+    """
     _, nx, ny, _ = bev.shape
     # The finer map goes straight to its place beside the upsampled one. Low halves lie behind both, so that
     # one convolution reads them all.
@@ -144,17 +165,12 @@ def _bev_encoder(planner: Planner, model: LiftSplatShoot, bev: Map) -> Map:
             x = _residual(planner, f"layer{stage}.{index}", x, block)
     upsample(planner, "bev upsample 1", x, joined.some(fine))
     three = [*encoder.up1.convolutions, encoder.last]
-    first, second, third, head = fold_with_half_biases(three, encoder.head)
+    first, second, third, last = fold_with_half_biases(three, after)
     x = planner.convolve("bev merge first", merged, first, None, "relu", again=planner.halves)
     x = planner.convolve("bev merge second", x, second, None, "relu")
     wide = planner.map(1, nx, ny, x.channels)
     upsample(planner, "bev upsample 2", x, wide)
-    if head.out_channels == 1:
-        return planner.convolve_to_logit("bev last", wide, third, None, head)
-    x = planner.convolve("bev last", wide, third, None, "relu")
-    logits = planner.map(1, nx, ny, head.out_channels, dtype=torch.float32)
-    planner.convolve("head", x, head, out=logits)
-    return Map(logits.tensor[0].permute(2, 0, 1))
+    return wide, third, last
 
 
 def plan_occupancy(

@@ -60,11 +60,12 @@ def fold_with_half_biases(
             held = torch.where(bias.abs() >= SMALLEST, bias.half().float(), bias)
             factor = torch.where(held == bias, 1.0, held / bias)
             weight, bias = weight * factor.view(-1, 1, 1, 1), held
-        folded.append(_convolution(conv, weight, bias))
+        folded.append(convolution(conv, weight, bias))
     return folded
 
 
-def _convolution(like: nn.Conv2d, weight: torch.Tensor, bias: torch.Tensor) -> nn.Conv2d:
+def convolution(like: nn.Conv2d, weight: torch.Tensor, bias: torch.Tensor) -> nn.Conv2d:
+    """A convolution of other parameters, with the stride and padding of `like`."""
     outputs, inputs = weight.shape[:2]
     conv = nn.Conv2d(inputs, outputs, like.kernel_size[0], like.stride[0], int(like.padding[0]))
     with torch.no_grad():

@@ -61,6 +61,12 @@ class Planner:
         """Whether values are kept as two halves where the network asks for it."""
         return self.exact and self.dtype == torch.float16
 
+    def taken(self) -> list[Launch]:
+        """The plan so far; what is planned from here on is another one."""
+        taken = list(self.launches)
+        self.launches.clear()
+        return taken
+
     def map(self, *shape: int, dtype: torch.dtype | None = None, exact: bool = False) -> Map:
         """A new map, zeros; where it is to be `exact`, with a low half."""
         values = torch.zeros(shape, dtype=dtype or self.dtype, device=self.device)

@@ -183,22 +183,30 @@ class Session:
         return self._captures.submit(self._capture_here, work).result()
 
     def _capture_here(self, work: Callable[[], None]) -> torch.cuda.CUDAGraph:
-        exact = self.network.images.dtype == torch.float32
-        with (
-            torch.cuda.device(self._stream.device),
-            torch.inference_mode(),
-            torch.backends.cudnn.flags(
-                enabled=True, benchmark=True, deterministic=False, allow_tf32=not exact
-            ),
-        ):
-            with torch.cuda.stream(self._stream):
-                work()
-            self._stream.synchronize()
-            graph = torch.cuda.CUDAGraph()
-            # Other threads may be decoding the next images.
-            with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
-                work()
-        return graph
+        return capture(work, self._stream, exact=self.network.images.dtype == torch.float32)
+
+
+def capture(work: Callable[[], None], stream: torch.cuda.Stream, exact: bool) -> torch.cuda.CUDAGraph:
+    """Run some work once in a stream, so that kernels are compiled and chosen, and capture it.
+
+    Args:
+        work: launches only, from this thread.
+        stream: where it runs.
+        exact: whether cuDNN is to keep float32 as it is.
+    """
+    with (
+        torch.cuda.device(stream.device),
+        torch.inference_mode(),
+        torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=not exact),
+    ):
+        with torch.cuda.stream(stream):
+            work()
+        stream.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        # Other threads may be decoding the next images.
+        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+            work()
+    return graph
 
 
 def _launch(launches: Sequence[Callable[[], object]]) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 
 from ...answers import boxes, lanes, plan, segmentation, voxels
 from ...errors import ImageError, RuntimeBackendError
-from ...model.heads import PlanHead
 from ...model.memory import align
 from ...model.multi_sense import MultiSense, Sensed
 from ...model.splat import SplatTable, splat
@@ -34,6 +34,11 @@ MOST_LINE = 0.15
 follow them would take seconds."""
 
 
+Reach = Callable[[], tuple[torch.Tensor, torch.Tensor]]
+"""Tells the cells that a sense reaches now, and those that one does or did when the memory was made: (nx, ny)
+bool, both."""
+
+
 class MultiSenseEngine(Engine):
     """Senses in, answers out, one moment at a time, from one thread.
 
@@ -50,7 +55,15 @@ class MultiSenseEngine(Engine):
     Attributes:
         config: of the network.
         memory: what it remembers.
+        raw: what each head that ran gave of the last moment, without the batch's axis, and `remembered`; the
+            next moment may write over it.
+        whole: whether the network runs in one piece, so that there are no `parts` to measure.
     """
+
+    raw: dict[str, torch.Tensor]
+
+    answers_moments = True
+    whole = False
 
     def __init__(
         self,
@@ -61,14 +74,6 @@ class MultiSenseEngine(Engine):
         reason: str = "",
         device: str = "cpu",
     ):
-        known = ("fp32", "bf16") if device == "cpu" else ("fp32", "fp16")
-        if precision not in known:
-            raise RuntimeBackendError(
-                f"precision {precision!r} is none of the multi-sense network on {device}: use "
-                f"{' or '.join(known)}"
-            )
-        if threads:
-            torch.set_num_threads(threads)
         self.config = model.config
         self.grid = model.config.model.grid
         self.weights = weights
@@ -76,21 +81,10 @@ class MultiSenseEngine(Engine):
         self.reason = reason
         self.memory = MemoryKeeper()
         self._device = torch.device(device)
-        self._half = torch.bfloat16 if precision == "bf16" else torch.float16
         self._precision = precision
-        self._folded: FoldedCameraEncoder | None = None
-        self._folded_bev: FoldedBevEncoder | None = None
-        if "cameras" in self.config.senses:
-            self._input = NetworkInput(self.config.model, threads=threads or min(6, os.cpu_count() or 1))
-        if device == "cpu":
-            with torch.inference_mode():
-                self._folded_bev = FoldedBevEncoder(model.bevencode, self.config.model, DTYPES[precision])
-                if "cameras" in self.config.senses:
-                    self._folded = FoldedCameraEncoder(model.camencode, self.config.model, DTYPES[precision])
-        self._model = model.to(self._device)
-        self._model = self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._calibrations = CalibrationCache(self.config.model)
-        self._splats: OrderedDict[str, tuple[SplatTable, torch.Tensor]] = OrderedDict()
+        self._templates = None if model.plan is None else model.plan.templates.to(self._device)
+        self._prepare(model, threads)
         self._warm_up()
 
     def infer(self, frame_set: FrameSet) -> Prediction:
@@ -102,9 +96,13 @@ class MultiSenseEngine(Engine):
             )
         with torch.inference_mode():
             watch = Stopwatch()
-            cameras, reached = self._see(frame_set, watch)
+            cameras, seen = self._see(frame_set, watch)
             return self._answer(
-                Moment(frame_set.stamp), Sensed(cameras=cameras), reached, ("segmentation",), watch
+                Moment(frame_set.stamp),
+                Sensed(cameras=cameras),
+                lambda: (seen, seen),
+                ("segmentation",),
+                watch,
             ).prediction
 
     def answer(
@@ -125,24 +123,22 @@ class MultiSenseEngine(Engine):
         with torch.inference_mode():
             watch = Stopwatch()
             maps: dict[str, torch.Tensor] = {}
-            reached = torch.zeros(self.grid.shape, dtype=torch.bool, device=self._device)
+            seen = points = None
             problems: dict[str, str] = {}
             fault: ImageError | None = None
             frame_set = moment.cameras
             while "cameras" in used and frame_set is not None and frame_set.images:
                 try:
                     maps["cameras"], seen = self._see(frame_set, watch)
-                    reached |= seen
                     break
                 except ImageError as error:
                     problems[error.camera], fault = str(error), error
                     left = {name: each for name, each in frame_set.images.items() if name != error.camera}
                     frame_set = FrameSet(frame_set.stamp, frame_set.rig, left)
             if "lidar" in used and moment.points is not None:
-                points = torch.from_numpy(returns(moment.points)).to(self._device)
+                points = self._upload(returns(moment.points))
                 if len(points):
                     maps["lidar"] = self._feel(points)
-                    reached |= lidar_reach(points, self.grid)
                     watch.stage("lidar_encoder")
             memory = self.memory.recall(moment.stamp, moment.pose) if "memory" in used else None
             if not maps and memory is None:
@@ -152,15 +148,63 @@ class MultiSenseEngine(Engine):
                     "nothing was sensed and nothing is remembered: check that the cameras or the LiDAR "
                     "publish"
                 )
-            now = reached
-            if memory is not None:
-                reached = now | self._reached_then(memory)
             sensed = Sensed(**maps, **self._remembered(memory))
-            found = self._answer(moment, sensed, reached, wanted, watch, keep=now if maps else None)
+
+            def reach() -> tuple[torch.Tensor, torch.Tensor]:
+                now = torch.zeros(self.grid.shape, dtype=torch.bool, device=self._device)
+                if seen is not None:
+                    now |= seen
+                if points is not None and len(points):
+                    now |= lidar_reach(points, self.grid)
+                return now, now if memory is None else now | self._reached_then(memory)
+
+            found = self._answer(moment, sensed, reach, wanted, watch, keep=bool(maps))
         names = (*maps, *(("memory",) if memory is not None else ()))
         return replace(
             found, senses=names, problems=problems, memory_age=None if memory is None else memory.age
         )
+
+    def parts(self, moment: Moment) -> dict[str, Callable[[], object]]:
+        """Each part of the network as a function that runs it once, on what a moment gives, for benchmarks.
+
+        What follows on a part reads what that part gave here; memory is of the moment itself, half a second
+        old and two metres behind.
+        """
+        runs: dict[str, Callable[[], object]] = {}
+        maps: dict[str, torch.Tensor] = {}
+        model = self._model
+        with torch.inference_mode():
+            if "cameras" in self.config.senses and moment.cameras is not None:
+                images = self._input(moment.cameras)
+                table, _ = self._splat_of(moment.cameras)
+                depth, features = self._lift(images)
+                maps["cameras"] = splat(depth, features, table).permute(2, 0, 1)[None]
+                runs["camera encoder"] = partial(self._lift, images)
+                runs["splat"] = partial(splat, depth, features, table)
+            if "lidar" in self.config.senses and moment.points is not None:
+                points = self._upload(returns(moment.points))
+                maps["lidar"] = self._feel(points)
+                runs["LiDAR encoder"] = partial(self._feel, points)
+            now = Sensed(**maps)
+            with self._autocast():
+                fused, remembered = model.fused(now)
+            if model.fuse is not None:
+                runs["fuser"] = partial(model.fused, now)
+            if "memory" in self.config.senses:
+                motion = torch.tensor([[2.0, 0.0, 0.05]], device=self._device)
+                age = torch.tensor([0.5], device=self._device)
+                past = replace(now, memory=remembered, motion=motion, age=age)
+                runs["fuser with memory"] = partial(model.fused, past)
+            fused = fused.contiguous(memory_format=torch.channels_last)
+            with self._autocast():
+                bev = self._encode(fused)
+            runs["BEV encoder"] = partial(self._encode, fused)
+            runs |= {f"head {name}": partial(head, bev) for name, head in model.heads.items()}
+        return {name: partial(self._alone, run) for name, run in runs.items()}
+
+    def _alone(self, run: Callable[[], object]) -> object:
+        with torch.inference_mode(), self._autocast():
+            return run()
 
     def tables(self, frame_set: FrameSet) -> CalibrationTables:
         """What the calibration of the cameras with an image means, from the cache where it is known."""
@@ -174,6 +218,31 @@ class MultiSenseEngine(Engine):
         self._splats.clear()
 
     # -- senses ---------------------------------------------------------------------------------------
+
+    def _prepare(self, model: MultiSense, threads: int) -> None:
+        """Make ready what runs the network."""
+        precision, device = self._precision, self._device
+        known = ("fp32", "bf16") if device.type == "cpu" else ("fp32", "fp16")
+        if precision not in known:
+            raise RuntimeBackendError(
+                f"precision {precision!r} is none of the multi-sense network on {device}: use "
+                f"{' or '.join(known)}"
+            )
+        if threads:
+            torch.set_num_threads(threads)
+        self._half = torch.bfloat16 if precision == "bf16" else torch.float16
+        self._folded: FoldedCameraEncoder | None = None
+        self._folded_bev: FoldedBevEncoder | None = None
+        if "cameras" in self.config.senses:
+            self._input = NetworkInput(self.config.model, threads=threads or min(6, os.cpu_count() or 1))
+        if device.type == "cpu":
+            with torch.inference_mode():
+                self._folded_bev = FoldedBevEncoder(model.bevencode, self.config.model, DTYPES[precision])
+                if "cameras" in self.config.senses:
+                    self._folded = FoldedCameraEncoder(model.camencode, self.config.model, DTYPES[precision])
+        self._model = model.to(device)
+        self._model = self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._splats: OrderedDict[str, tuple[SplatTable, torch.Tensor]] = OrderedDict()
 
     def _see(self, frame_set: FrameSet, watch: Stopwatch) -> tuple[torch.Tensor, torch.Tensor]:
         """Camera features (1, C, nx, ny), and (nx, ny) bool where a camera sees."""
@@ -229,6 +298,10 @@ class MultiSenseEngine(Engine):
         self._splats.move_to_end(key)
         return self._splats[key]
 
+    def _upload(self, points: np.ndarray) -> torch.Tensor:
+        """LiDAR returns (N, 5) on the device."""
+        return torch.from_numpy(points).to(self._device)
+
     def _feel(self, points: torch.Tensor) -> torch.Tensor:
         """LiDAR features (1, C, nx, ny)."""
         sample = torch.zeros(len(points), dtype=torch.int64, device=self._device)
@@ -262,25 +335,19 @@ class MultiSenseEngine(Engine):
         self,
         moment: Moment,
         sensed: Sensed,
-        reached: torch.Tensor,
+        reach: Reach,
         wanted: Collection[str],
         watch: Stopwatch,
-        keep: torch.Tensor | None = None,
+        keep: bool = False,
     ) -> Answers:
-        """Fuse, remember, and run the heads of what is wanted; `keep` is where was sensed what is kept."""
+        """Fuse, remember if there is something to `keep`, and run the heads of what is wanted."""
         asked = [name for name in ANSWERS if name in wanted and ANSWERS[name] in self.config.heads]
         needed = [name for name in self.config.heads if any(ANSWERS[answer] == name for answer in asked)]
-        with self._autocast():
-            fused, remembered = self._model.fused(sensed)
-            if keep is not None:
-                self.memory.keep(moment.stamp, moment.pose, remembered, keep)
-            watch.stage("fuse")
-            heads: dict[str, torch.Tensor] = {}
-            if needed:
-                bev = self._encode(fused.contiguous(memory_format=torch.channels_last))
-                watch.stage("bev_encoder")
-                heads = {name: self._model.heads[name](bev)[0] for name in needed}
-                watch.stage("heads")
+        heads, remembered = self._network(moment, sensed, needed, watch)
+        self.raw = {**heads, "remembered": remembered}
+        now, reached = self._beside(reach)
+        if keep:
+            self.memory.keep(moment.stamp, moment.pose, remembered, now)
         found: dict[str, object] = {}
         if "segmentation" in needed:
             found["segmentation"] = maps = segmentation.decode(heads["segmentation"], self.grid, reached)
@@ -293,15 +360,39 @@ class MultiSenseEngine(Engine):
         if "embedding" in asked:
             found["embedding"] = heads["embedding"].float()
         if "plan" in asked:
-            head = self._model.heads["plan"]
-            assert isinstance(head, PlanHead), head
-            scores = head.scores(heads["plan"][None], self._motion(moment))[0]
+            assert self._templates is not None, "there is a cost"
+            scores = self._scores(heads["plan"], moment)
             found["plan"] = plan.decode(
-                heads["plan"], scores, head.templates, self.grid, whole=TEMPLATES in wanted
+                heads["plan"], scores, self._templates, self.grid, whole=TEMPLATES in wanted
             )
         where = reached.cpu().numpy()
         watch.stage("postprocess")
         return Answers(moment.stamp, self.grid, (), where, timings=watch.timings(), **found)  # type: ignore[arg-type]
+
+    def _network(
+        self, moment: Moment, sensed: Sensed, needed: Collection[str], watch: Stopwatch
+    ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """What each head that is needed gives, without the batch's axis, and what is to be remembered."""
+        with self._autocast():
+            fused, remembered = self._model.fused(sensed)
+            watch.stage("fuse")
+            heads: dict[str, torch.Tensor] = {}
+            if needed:
+                bev = self._encode(fused.contiguous(memory_format=torch.channels_last))
+                watch.stage("bev_encoder")
+                heads = {name: self._model.heads[name](bev)[0] for name in needed}
+                watch.stage("heads")
+        return heads, remembered
+
+    def _beside(self, reach: Reach) -> tuple[torch.Tensor, torch.Tensor]:
+        """What `reach` tells, which needs nothing of the network."""
+        return reach()
+
+    def _scores(self, cost: torch.Tensor, moment: Moment) -> torch.Tensor:
+        """(templates,) float32 of a plan's cost (1, nx, ny)."""
+        head = self._model.plan
+        assert head is not None, "there is a cost"
+        return head.scores(cost[None], self._motion(moment))[0]
 
     def _encode(self, fused: torch.Tensor) -> torch.Tensor:
         """What the heads read of (1, C, nx, ny), channels last."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from ...geometry import Pose
+from .track import jump
 
 WANTED = 0.5
 """Age in seconds that a memory should have: that of training."""
@@ -15,17 +15,11 @@ WANTED = 0.5
 YOUNGEST, OLDEST = 0.2, 2.0
 """Ages in seconds that a memory may have."""
 
-FASTEST = 60.0
-"""Metres a second: no car moves faster between two instants, so its odometry has jumped."""
-
 SPACING = 0.1
 """Seconds between two maps that are kept, at least: they are large."""
 
 MOST = 8
 """Maps kept at most."""
-
-_JITTER = 0.5
-"""Metres that an odometry may correct itself by between two instants, besides what the car drives."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,10 +122,5 @@ class MemoryKeeper:
             self.forget("the stamps went back: a bag or a clock restarted")
         elif seconds > OLDEST:
             self.forget(f"{seconds:.1f} s passed between two frames")
-        else:
-            moved = float(np.linalg.norm(pose.translation - there.translation))
-            if moved > FASTEST * seconds + _JITTER:
-                self.forget(
-                    f"the odometry jumped by {moved:.1f} m within {seconds:.2f} s: "
-                    f"use one that is continuous (REP 105, `odom`), not one that is corrected (`map`)"
-                )
+        elif why := jump(there, pose, seconds):
+            self.forget(why)

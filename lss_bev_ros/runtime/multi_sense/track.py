@@ -16,14 +16,39 @@ KEPT = 4.0
 REACH = 0.25
 """Seconds beyond the newest pose up to which the car is taken to go on as it went."""
 
+FASTEST, QUICKEST = 60.0, 3.0
+"""Metres and radians a second: no car moves or turns faster, so its odometry has jumped."""
+
 _BASE = 0.02
 """Seconds between two poses that a velocity is told from, at least."""
+
+_JITTER, _TREMOR = 0.5, 0.3
+"""Metres and radians by which an odometry may correct itself at once, besides what the car drives."""
+
+_LATE = 0.5
+"""Seconds by which a pose may come behind a newer one, on a link that loses the order. Beyond, time went
+back."""
+
+
+def jump(before: Pose, after: Pose, seconds: float) -> str:
+    """How an odometry jumped between two poses, one line with the remedy; empty where a car goes so."""
+    moved = float(np.linalg.norm(after.translation - before.translation))
+    cosine = (np.trace(before.rotation.T @ after.rotation) - 1.0) / 2.0
+    turned = float(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    if moved <= FASTEST * seconds + _JITTER and turned <= QUICKEST * seconds + _TREMOR:
+        return ""
+    far = f"{moved:.1f} m" if moved > FASTEST * seconds + _JITTER else f"{np.degrees(turned):.0f} degrees"
+    return (
+        f"the odometry jumped by {far} within {seconds:.2f} s: use one that is continuous (REP 105, `odom`), "
+        f"not one that is corrected (`map`), from one publisher"
+    )
 
 
 class EgoTrack:
     """Poses by stamp; may be written by one thread and read by another.
 
-    A stamp that goes back starts it anew, as a bag that begins again does.
+    A stamp that goes back starts it anew, as a bag that begins again does, and so does a pose to which no car
+    could have gone: between the poses before and after a jump nothing was driven.
     """
 
     def __init__(self) -> None:
@@ -37,22 +62,40 @@ class EgoTrack:
         with self._lock:
             return self._stamps[-1] if self._stamps else None
 
+    @property
+    def oldest(self) -> int | None:
+        """Stamp of the oldest pose that is kept, nanoseconds; None without any."""
+        with self._lock:
+            return self._stamps[0] if self._stamps else None
+
     def forget(self) -> None:
         """Start anew, as where another frame is told of."""
         with self._lock:
             self._stamps, self._poses = [], []
 
-    def add(self, stamp: int, pose: Pose) -> None:
-        """Take the car's pose in a frame that stands still, at a stamp in nanoseconds."""
+    def add(self, stamp: int, pose: Pose) -> str:
+        """Take the car's pose in a frame that stands still, at a stamp in nanoseconds.
+
+        Returns:
+            Why the poses of before say nothing of this one, one line; empty where they do.
+        """
         with self._lock:
-            if self._stamps and stamp <= self._stamps[-1]:
-                if stamp == self._stamps[-1]:
-                    return
+            why = ""
+            if self._stamps:
+                seconds = (stamp - self._stamps[-1]) / 1e9
+                if -_LATE <= seconds <= 0.0:
+                    return ""
+                if seconds < 0.0:
+                    why = "the odometry's stamps went back: what publishes it, or a bag, began again"
+                else:
+                    why = jump(self._poses[-1], pose, seconds)
+            if why:
                 self._stamps, self._poses = [], []
             self._stamps.append(stamp)
             self._poses.append(pose)
             if (old := bisect.bisect_left(self._stamps, stamp - int(KEPT * 1e9))) > 0:
                 del self._stamps[:old], self._poses[:old]
+            return why
 
     def pose(self, stamp: int) -> Pose | None:
         """The pose at a stamp: between two that are known, or up to `REACH` beyond the newest; else None."""

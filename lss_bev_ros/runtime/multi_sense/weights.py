@@ -6,15 +6,13 @@ from pathlib import Path
 
 import torch
 
-from ...errors import ModelError
-from ...model import build_model
+from ...errors import LssBevError, ModelError
+from ...model import LiftSplatShoot, build_model
 from ...model.heads import PLAN_STEP, PLAN_STEPS, PlanHead
 from ...model.multi_sense import MultiSense
-from ...model.multi_sense_names import BUILTIN, SEED
+from ...model.multi_sense_names import SEED, is_multi_sense, multi_sense_path
 from ...model.multi_sense_weights import load_multi_sense
 from ...model.senses import SensesConfig
-
-SHIPPED = Path(__file__).parents[2] / "model" / "builtin" / "lss_multi.safetensors"
 
 _INFLUENCE = 0.3
 """Of LiDAR and memory in an untrained network, whose fuser would start as nothing."""
@@ -35,8 +33,31 @@ def read_multi_sense(weights: str | Path) -> MultiSense:
         if not number.isdecimal():
             raise ModelError(f"weights {spec!r}: the seed must be a whole number, as in multi-seed:0")
         return untrained(int(number))
-    path = SHIPPED if spec == BUILTIN else Path(spec)
-    return load_multi_sense(path)
+    return load_multi_sense(multi_sense_path(spec))
+
+
+def read_network(weights: str | Path) -> LiftSplatShoot | MultiSense:
+    """Make the network of any weights, published or multi-sense, in evaluation mode on the CPU.
+
+    Raises:
+        ModelError: the weights cannot be had.
+    """
+    return read_multi_sense(weights) if is_multi_sense(weights) else build_model(weights)
+
+
+def means_multi_sense(weights: str | Path) -> bool:
+    """Whether weights, or an exported file, are a multi-sense network's; of what is no such file, no."""
+    path = Path(weights)
+    if path.suffix != ".onnx" or not path.is_file():
+        return is_multi_sense(weights)
+    from ..onnx.description import OnnxDescription
+    from ..onnx.session import OnnxSession
+
+    try:
+        session = OnnxSession(path)
+        return OnnxDescription.read(session.metadata, str(path)).senses is not None
+    except LssBevError:
+        return False  # whoever runs it says what is wrong with it
 
 
 def untrained(seed: int, config: SensesConfig | None = None) -> MultiSense:

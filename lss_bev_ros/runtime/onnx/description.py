@@ -2,20 +2,52 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+import numpy as np
+import torch
+from torch import nn
+
 from ...errors import ModelError
-from ...geometry import BevGrid
-from ...model import LiftSplatShoot, ModelConfig
-from ...model.widths import Widths
+from ...model import ModelConfig
+from ...model.heads import PlanHead
+from ...model.multi_sense_weights import config_of, model_config_of
+from ...model.senses import SensesConfig
 
 KEY = "lss_bev"
 """Name of the metadata entry."""
 
 PARTS = ("network", "camera", "bev")
+
+
+@dataclass(frozen=True)
+class PlanTables:
+    """The constants of a plan head (`PlanHead`), float32 in base64.
+
+    Attributes:
+        templates: of (1000, 6, 2).
+        prior: of (6, 2).
+    """
+
+    templates: str
+    prior: str
+
+    @classmethod
+    def of(cls, head: PlanHead) -> PlanTables:
+        """Those of a head."""
+        return cls(*(_text(tensor) for tensor in (head.templates, head.prior)))
+
+    def head(self, config: SensesConfig) -> PlanHead:
+        """A head that scores with them; its convolutions are untrained."""
+        head = PlanHead(1, config)
+        state = {name: _array(getattr(self, name)) for name in ("templates", "prior")}
+        head.templates.copy_(state["templates"].view_as(head.templates))
+        head.prior.data.copy_(state["prior"].view_as(head.prior))
+        return head.eval().requires_grad_(False)
 
 
 @dataclass(frozen=True)
@@ -31,6 +63,8 @@ class OnnxDescription:
         tables: `inputs` or `constant`, where the splat's tables are; empty for a part without the splat.
         rig: fingerprint of the rig that constant tables are of, or empty.
         cameras: names of that rig's cameras, in order.
+        senses: of a multi-sense network, with the senses and heads that the file has; else None.
+        plan: of a file with the plan head, what it plans with.
     """
 
     part: str
@@ -41,10 +75,17 @@ class OnnxDescription:
     tables: str = ""
     rig: str = ""
     cameras: tuple[str, ...] = ()
+    senses: SensesConfig | None = None
+    plan: PlanTables | None = None
 
     def metadata(self) -> dict[str, str]:
         """As the metadata of an ONNX model."""
-        return {KEY: json.dumps(asdict(self))}
+        said = asdict(self)
+        # Files of the published network say what they always said.
+        for name in ("senses", "plan"):
+            if said[name] is None:
+                del said[name]
+        return {KEY: json.dumps(said)}
 
     @classmethod
     def read(cls, metadata: Mapping[str, str], file: str) -> OnnxDescription:
@@ -55,10 +96,12 @@ class OnnxDescription:
         """
         try:
             fields = json.loads(metadata[KEY])
-            sizes = dict(fields.pop("config"))
-            widths = Widths(**{name: tuple(given) for name, given in sizes.pop("widths").items()})
-            config = ModelConfig(grid=BevGrid(**sizes.pop("grid")), widths=widths, **sizes)
+            config = model_config_of(fields.pop("config"))
             fields["cameras"] = tuple(fields["cameras"])
+            if (senses := fields.pop("senses", None)) is not None:
+                fields["senses"] = config_of(senses)
+            if (plan := fields.pop("plan", None)) is not None:
+                fields["plan"] = PlanTables(**plan)
             description = cls(config=config, **fields)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelError(
@@ -69,7 +112,15 @@ class OnnxDescription:
         return description
 
 
-def hash_weights(model: LiftSplatShoot) -> str:
+def _text(tensor: torch.Tensor) -> str:
+    return base64.b64encode(tensor.detach().cpu().float().numpy().tobytes()).decode()
+
+
+def _array(text: str) -> torch.Tensor:
+    return torch.from_numpy(np.frombuffer(base64.b64decode(text), np.float32).copy())
+
+
+def hash_weights(model: nn.Module) -> str:
     """SHA-256 of all parameters and buffers: names, shapes and values."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):

@@ -77,7 +77,7 @@ class Graph:
         return self.node(
             "Conv",
             name,
-            [x, self._weight(f"{name}.weight", weight), self._weight(f"{name}.bias", bias)],
+            [x, self.weight(f"{name}.weight", weight), self.weight(f"{name}.bias", bias)],
             kernel_shape=list(weight.shape[2:]),
             strides=[stride, stride],
             pads=[padding[0], padding[0], padding[1], padding[1]],
@@ -101,15 +101,27 @@ class Graph:
 
     def cast(self, name: str, x: str, dtype: np.dtype) -> str:
         """Change the type of the newest tensor; an fp32 graph has nothing to change and only renames it."""
-        from onnx import helper
-
         if self.dtype == DTYPES["fp32"]:
             newest = self._nodes[-1]
             if newest.output[0] != x:
                 raise ValueError(f"{x} is not the newest tensor, which is {newest.output[0]}")
             newest.output[0] = name
             return name
+        return self.to(name, x, dtype)
+
+    def to(self, name: str, x: str, dtype: np.dtype) -> str:
+        """Change the type of any tensor, such as of truth values, in every precision."""
+        from onnx import helper
+
         return self.node("Cast", name, [x], to=helper.np_dtype_to_tensor_dtype(dtype))
+
+    def widened(self, name: str, x: str) -> str:
+        """Any tensor in fp32; itself in an fp32 graph."""
+        return x if self.dtype == DTYPES["fp32"] else self.to(name, x, DTYPES["fp32"])
+
+    def narrowed(self, name: str, x: str) -> str:
+        """An fp32 tensor in the graph's precision; itself in an fp32 graph."""
+        return x if self.dtype == DTYPES["fp32"] else self.to(name, x, self.dtype)
 
     def reshape(self, name: str, x: str, shape: Sequence[int]) -> str:
         """Give a tensor a new shape, at most one size of which is -1."""
@@ -130,7 +142,12 @@ class Graph:
         helper.set_model_props(model, description)
         return model
 
-    def _weight(self, name: str, tensor: torch.Tensor) -> str:
+    def weight(self, name: str, tensor: torch.Tensor) -> str:
+        """Keep a parameter in the file, in the graph's precision.
+
+        Raises:
+            ModelError: it exceeds the range of fp16.
+        """
         value = tensor.detach().cpu().numpy()
         if np.abs(value).max(initial=0.0) > np.finfo(self.dtype).max:
             raise ModelError(f"{name} exceeds the range of fp16: export it as fp32")

@@ -20,20 +20,25 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 
+_CUDA = "CUDAExecutionProvider"
+
+
 class OnnxSession:
-    """An ONNX model ready to run on the CPU.
+    """An ONNX model ready to run.
 
     Args:
         model: path of the file, or its bytes.
         name: what to call it in errors.
         threads: within an operation; 0 for all cores.
         outputs: to compute; all where None.
+        device: `cpu`, or `auto` for a GPU where this onnxruntime has one.
 
     Attributes:
         metadata: of the file.
         dtypes: of the inputs, by name.
         shapes: of the inputs, by name; a free size is a string or None.
         outputs: names, in order.
+        device: `cpu` or `cuda`, that it runs on.
 
     Raises:
         RuntimeBackendError: the file is missing, damaged or no ONNX model, or uses an operator that this
@@ -41,7 +46,12 @@ class OnnxSession:
     """
 
     def __init__(
-        self, model: Path | bytes, name: str = "", threads: int = 0, outputs: Sequence[str] | None = None
+        self,
+        model: Path | bytes,
+        name: str = "",
+        threads: int = 0,
+        outputs: Sequence[str] | None = None,
+        device: str = "cpu",
     ):
         runtime = _load()
         self.name = name or str(model)
@@ -55,7 +65,7 @@ class OnnxSession:
         # Waiting threads would otherwise take the cores from the other nodes.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            self._session = runtime.InferenceSession(model, options, providers=_providers(runtime, device))
         except Exception as error:  # onnxruntime's errors share no base class of their own
             raise RuntimeBackendError(_explain(self.name, error, runtime.__version__)) from error
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -65,6 +75,8 @@ class OnnxSession:
             raise RuntimeBackendError(f"{self.name} has inputs of unknown types: {', '.join(strange)}")
         self.dtypes = {given.name: _DTYPES[given.type] for given in inputs}
         self.shapes: dict[str, list[int | str | None]] = {given.name: given.shape for given in inputs}
+        # One that is listed may still find no driver, and then the other runs.
+        self.device = "cuda" if self._session.get_providers()[0] == _CUDA else "cpu"
         self.outputs = tuple(outputs or (found.name for found in self._session.get_outputs()))
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -84,6 +96,13 @@ def why_unusable() -> str | None:
     from importlib.util import find_spec
 
     return None if find_spec("onnxruntime") else "onnxruntime is not installed"
+
+
+def _providers(runtime: Any, device: str) -> list[Any]:
+    if device == "cpu" or _CUDA not in runtime.get_available_providers():
+        return ["CPUExecutionProvider"]
+    # TF32 keeps 10 bits of the mantissa, which nobody asked for.
+    return [(_CUDA, {"use_tf32": "0"}), "CPUExecutionProvider"]
 
 
 def _load() -> Any:

@@ -8,21 +8,27 @@ PyTorch right away by `lss-bev export`.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 from ...errors import ModelError
 from ...geometry import Rig
 from ...model import LiftSplatShoot, ModelConfig
+from ...model.multi_sense import MultiSense
+from ...model.senses import SensesConfig
 from ..calibration_tables import CalibrationTables
+from ..return_tables import ReturnSizes
 from ..segment_tables import SegmentSizes, SegmentTables
 from . import splat
-from .description import PARTS, OnnxDescription, hash_weights
-from .encoders import FP32, bev_encoder, camera_encoder
+from .description import PARTS, OnnxDescription, PlanTables, hash_weights
+from .encoders import FP32, bev_encoder, bev_features, camera_encoder
 from .graph import DTYPES, Graph
+from .senses import fuser, head_shape, heads, lidar_encoder, memory_inputs, return_inputs
 
 if TYPE_CHECKING:
     import onnx
+
+Network = LiftSplatShoot | MultiSense
 
 DYNAMIC = ("batch", "cameras", "tables")
 
@@ -39,6 +45,10 @@ class OnnxOptions:
         dynamic: which of DYNAMIC are left free.
         rig: makes the splat's tables constants of this rig; None makes them inputs.
         weights: which weights, in a few words.
+        senses: of the multi-sense network, those that the file takes; none for all that the weights have.
+        heads: likewise, those that it answers with.
+        returns: LiDAR returns within the grid that there is room for, of all samples together, where `tables`
+            is not dynamic.
     """
 
     part: str = "network"
@@ -48,6 +58,9 @@ class OnnxOptions:
     dynamic: tuple[str, ...] = ()
     rig: Rig | None = None
     weights: str = ""
+    senses: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    returns: int = 65536
 
     def __post_init__(self) -> None:
         if self.part not in PARTS:
@@ -59,6 +72,8 @@ class OnnxOptions:
             raise ModelError(f"dynamic {', '.join(strangers)} must be among {', '.join(DYNAMIC)}")
         if self.batch < 1 or self.cameras < 1:
             raise ModelError(f"batch {self.batch} and cameras {self.cameras} must be at least 1")
+        if self.returns < 1:
+            raise ModelError(f"returns {self.returns} must be at least 1")
         if self.rig is not None:
             if self.part != "network":
                 raise ModelError(f"part {self.part!r} holds no splat, so it takes no tables")
@@ -75,7 +90,7 @@ class OnnxOptions:
         return SegmentSizes.roomy(config, self.batch * self.cameras)
 
 
-def write_network(model: LiftSplatShoot, options: OnnxOptions) -> onnx.ModelProto:
+def write_network(model: Network, options: OnnxOptions) -> onnx.ModelProto:
     """Write a model of any channel widths.
 
     Inputs and outputs, B samples of N cameras; fp16 where that is the precision, logits always float32:
@@ -86,6 +101,16 @@ def write_network(model: LiftSplatShoot, options: OnnxOptions) -> onnx.ModelProt
     | bev | bev (B, nx, ny, C) | logits (B, outputs, nx, ny) |
     | network | images (B, N, 3, H, W), normalised; `SegmentTables` | logits (B, outputs, nx, ny) |
 
+    Of a multi-sense network the outputs are the heads' raw answers by their names, always float32, and
+    `remembered` (B, C, nx, ny) where memory is among the senses. Its senses are inputs beside the images:
+
+    | sense | of `network` | of `bev` |
+    |---|---|---|
+    | cameras | images, `SegmentTables` | bev (B, nx, ny, C) |
+    | lidar | `ReturnTables` | lidar_bev (B, nx, ny, C) |
+    | memory | memory (B, C, nx, ny), an earlier `remembered`; warp (B, nx, ny, 2) float32, see |
+    | | `model.memory.sampled_places`, filled with NOWHERE where nothing is remembered; age (B,) float32, s |
+
     Args:
         model: in evaluation mode.
         options: what to write.
@@ -95,12 +120,14 @@ def write_network(model: LiftSplatShoot, options: OnnxOptions) -> onnx.ModelProt
     """
     if model.training:
         raise ModelError("the network is in training mode, where nothing can be folded: call model.eval()")
-    config = model.config
+    config = model.config.model if isinstance(model, MultiSense) else model.config
+    senses = _chosen(model, options)
     graph = Graph(options.precision)
     batch: int | str = "batch" if "batch" in options.dynamic else options.batch
     cameras: int | str = "cameras" if "cameras" in options.dynamic else options.cameras
     image = (3, config.image_height, config.image_width)
     nx, ny = config.grid.shape
+    sees = senses is None or "cameras" in senses.senses
     if options.part == "camera":
         free = not (isinstance(batch, int) and isinstance(cameras, int))
         count = "images" if free else options.batch * options.cameras
@@ -109,15 +136,20 @@ def write_network(model: LiftSplatShoot, options: OnnxOptions) -> onnx.ModelProt
         graph.output("depth", (*pixels, config.depth_bins))
         graph.output("features", (*pixels, config.channels))
     elif options.part == "bev":
-        bev_encoder(graph, model.bevencode, graph.input("bev", (batch, nx, ny, config.channels)))
-    else:
+        if sees:
+            graph.input("bev", (batch, nx, ny, config.channels))
+    elif sees:
         graph.input("images", (batch, cameras, *image))
-        _tables(graph, model, options, batch)
+        _tables(graph, config, options, batch)
         camera_encoder(graph, model.camencode, graph.reshape("camencode.images", "images", [-1, *image]))
         splat.splat(graph, config)
-        bev_encoder(graph, model.bevencode, "bev")
     if options.part != "camera":
-        graph.output("logits", (batch, config.outputs, nx, ny), FP32)
+        if isinstance(model, MultiSense):
+            assert senses is not None
+            _answers(graph, model, options, senses, batch)
+        else:
+            bev_encoder(graph, model.bevencode, "bev")
+            graph.output("logits", (batch, config.outputs, nx, ny), FP32)
     rig = options.rig
     description = OnnxDescription(
         part=options.part,
@@ -128,12 +160,68 @@ def write_network(model: LiftSplatShoot, options: OnnxOptions) -> onnx.ModelProt
         tables="" if options.part != "network" else "inputs" if rig is None else "constant",
         rig=rig.fingerprint if rig else "",
         cameras=rig.names if rig else (),
+        senses=None if options.part == "camera" else senses,
+        plan=None if options.part == "camera" else _plan(model, senses),
     )
     return graph.finish(f"lss_{options.part}", description.metadata())
 
 
-def _tables(graph: Graph, model: LiftSplatShoot, options: OnnxOptions, batch: int | str) -> None:
-    config = model.config
+def _chosen(model: Network, options: OnnxOptions) -> SensesConfig | None:
+    """The senses and heads that are written; None for the published network.
+
+    Raises:
+        ModelError: the network lacks one of them, or is the published one and has none to choose.
+    """
+    if not isinstance(model, MultiSense):
+        if options.senses or options.heads:
+            raise ModelError("the published network has no senses and heads to choose: leave them out")
+        return None
+    chosen: dict[str, Any] = {}
+    for what in ("senses", "heads"):
+        had, asked = getattr(model.config, what), getattr(options, what)
+        if lacking := [name for name in asked if name not in had]:
+            raise ModelError(f"the weights have no {what} {', '.join(lacking)}: use some of {', '.join(had)}")
+        chosen[what] = tuple(name for name in had if not asked or name in asked)
+    senses = replace(model.config, **chosen)
+    if options.part == "camera" and "cameras" not in senses.senses:
+        raise ModelError("there is no camera encoder without the sense cameras: choose another part")
+    if options.rig is not None and "cameras" not in senses.senses:
+        raise ModelError("constant tables are of cameras, which are not among the senses: leave the rig out")
+    return senses
+
+
+def _answers(
+    graph: Graph, model: MultiSense, options: OnnxOptions, senses: SensesConfig, batch: int | str
+) -> None:
+    """From the senses' maps to the heads' answers; LiDAR's and memory's inputs too."""
+    channels, grid = senses.model.channels, senses.model.grid.shape
+    if "lidar" in senses.senses:
+        if options.part == "bev":
+            graph.input("lidar_bev", (batch, *grid, channels))
+        else:
+            sizes = asdict(ReturnSizes.roomy(options.returns))
+            free: dict[str, int | str] = {name: name for name in sizes}
+            return_inputs(graph, senses, batch, free if options.dynamic else sizes)
+            lidar_encoder(graph, model.lidarencode)
+    if "memory" in senses.senses:
+        memory_inputs(graph, senses, batch)
+    fused = fuser(graph, model, senses.senses)
+    heads(graph, model, senses.heads, bev_features(graph, model.bevencode, fused))
+    for name in senses.heads:
+        graph.output(name, head_shape(name, model, batch), FP32)
+    if "memory" in senses.senses:
+        graph.output("remembered", (batch, channels, *grid))
+
+
+def _plan(model: Network, senses: SensesConfig | None) -> PlanTables | None:
+    if senses is None or "plan" not in senses.heads:
+        return None
+    assert isinstance(model, MultiSense)
+    assert model.plan is not None
+    return PlanTables.of(model.plan)
+
+
+def _tables(graph: Graph, config: ModelConfig, options: OnnxOptions, batch: int | str) -> None:
     if options.rig is not None:
         rows, columns = config.feature_shape
         table = CalibrationTables.of_rig(options.rig, config).splat

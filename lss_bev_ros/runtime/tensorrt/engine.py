@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from ... import files
 from ...errors import RuntimeBackendError
 from ...model import LiftSplatShoot, ModelConfig
+from ..cache_folder import cache_folder
 from ..cuda.engine import CudaEngine, cuda_missing, this_gpu
 from ..cuda.session import Network
 from ..cuda.splat_tables import CameraTables, DeviceTables
@@ -162,14 +162,6 @@ def _part(path: Path, plan: bytes, note: EngineNote) -> EnginePart:
     dla = note.options.get("dla")
     description = OnnxDescription.read(note.metadata, str(path))
     return EnginePart(path, plan, description, dla if isinstance(dla, int) else None)
-
-
-def cache_folder() -> Path:
-    """Where engines that were built of weights are kept: `LSS_BEV_CACHE`, or the user's cache folder."""
-    given = os.environ.get("LSS_BEV_CACHE")
-    if given:
-        return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lss_bev_ros"
 
 
 def _of_weights(options: EngineOptions) -> tuple[tuple[EnginePart, ...], str]:

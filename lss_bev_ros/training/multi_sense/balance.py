@@ -12,8 +12,8 @@ Importance = float | tuple[float, ...]
 
 IMPORTANCE: dict[str, Importance] = {
     # In the order of `senses.SEGMENTS`.
-    "segments": (0.8, 0.25, 0.25, 0.35, 0.3, 0.25, 0.35, 0.35),
-    "overlap": (0.6, 0.2, 0.2, 0.2, 0.25, 0.15, 0.25, 0.25),
+    "segments": (1.0, 0.25, 0.25, 0.35, 0.3, 0.25, 0.35, 0.35),
+    "overlap": (0.9, 0.2, 0.2, 0.2, 0.25, 0.15, 0.25, 0.25),
     "heat": 1.5,
     # In the order of `heads.BOX_NUMBERS`: velocity is the hardest to come by.
     "box": (0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.4, 0.4),

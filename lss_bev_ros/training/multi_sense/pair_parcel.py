@@ -10,7 +10,7 @@ from ...geometry import BevGrid
 from ...synthetic.actor import Actor
 from ...synthetic.config import WorldConfig
 from ...synthetic.parcel import Packer, Parcel
-from ...synthetic.stream import VARIED
+from ...synthetic.stream import draw_world
 from ...synthetic.world import World
 from .pair import FUTURE_STEP, FUTURE_STEPS
 from .truth import InstantTruth, TruthTeller
@@ -108,16 +108,7 @@ def pack_pairs(
     config: WorldConfig | None = None,
     grid: BevGrid | None = None,
 ) -> PairParcel:
-    """Draw a world and pack pairs of it.
-
-    Args:
-        seed: of the world and of everything that varies between its pairs.
-        pairs: how many.
-        seconds: length of the world.
-        others: probability that a pair is seen from another driver's place.
-        config: what may vary; `VARIED` by default.
-        grid: of the truth.
-    """
-    packer = PairPacker(World.draw(seed, seconds, config or VARIED), grid)
-    rng = np.random.default_rng([*seed, 3])
+    """Draw a world and pack pairs of it; the arguments as of `synthetic.parcel.pack_world`."""
+    world, rng = draw_world(seed, seconds, config)
+    packer = PairPacker(world, grid)
     return packer.pack(packer.draw_moments(pairs, seconds, others, rng), rng)

@@ -22,7 +22,7 @@ class SenseLosses:
     """
 
     cameras: float = 0.12
-    lidar: float = 0.4
+    lidar: float = 0.55
     memory: float = 0.30
     some_cameras: float = 0.20
     alike: float = 0.85

@@ -7,7 +7,7 @@ import torch
 
 from ...synthetic.config import WorldConfig
 from ...synthetic.lidar import COLUMNS, RINGS, ages
-from ...synthetic.stream import VARIED, Look, StreamSample, Studio
+from ...synthetic.stream import Look, StreamSample, Studio, draw_world
 from ...synthetic.world import World
 from ..config import SampleLayout
 from ..sample import pack_calibration, pack_depth, pack_raster
@@ -33,10 +33,9 @@ def synthetic_pairs(
         varied: whether cameras and exposure differ from nuScenes' own, as for training.
         seconds: length of the world.
     """
-    world = World.draw(seed, seconds, VARIED if varied else WorldConfig())
+    world, rng = draw_world(seed, seconds, None if varied else WorldConfig())
     packer = PairPacker(world, layout.grid)
     studio = Studio(world, layout.scale)
-    rng = np.random.default_rng([*seed, 3])
     moments = packer.draw_moments(count, seconds, 0.0, rng)
     drawn = [_pair(world, studio, packer, moment, layout, rng) for moment in moments]
     parts = {name: torch.from_numpy(np.stack([pair[name] for pair in drawn])) for name in drawn[0]}

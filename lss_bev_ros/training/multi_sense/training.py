@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from ... import files
 from ...errors import TrainingError
 from ...model import build_model
 from ...model.multi_sense import MultiSense
@@ -81,9 +79,8 @@ def train_multi_sense(
             f"drawing pairs needs numba with CUDA ({error}): pip install 'lss_bev_ros[train]'"
         ) from error
     layout = SampleLayout.of(config.senses.model, scale or GPU_SCALE)
-    share = max(1, len(os.sched_getaffinity(0)) // place.ranks)
     plans = world_plans(
-        workers or max(1, share - 2),
+        workers or max(1, place.processors - 2),
         place.rank,
         place.ranks,
         PairSource.samples_a_world,
@@ -125,15 +122,10 @@ def train_multi_sense(
                 watch,
                 began,
             )
-            if place.rank == 0:
-                facts = {"senses": True, "ranks": place.ranks, "recipe": config.description()}
-                files.write_json(Path(out) / "run.json", facts, TrainingError)
+            trainer.describe(senses=True)
             return trainer.run(pause)
     except torch.cuda.OutOfMemoryError as error:
-        raise TrainingError(
-            f"{place.device}: too little memory for batches of {config.batch} pairs: take a smaller --batch "
-            f"or --memory"
-        ) from error
+        raise place.too_little_memory(f"{config.batch} pairs") from error
     finally:
         source.close()
 

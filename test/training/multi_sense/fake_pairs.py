@@ -6,21 +6,13 @@ import math
 
 import torch
 
-from lss_bev_ros.geometry import BevGrid
-from lss_bev_ros.model import ModelConfig
 from lss_bev_ros.model.senses import SensesConfig
 from lss_bev_ros.synthetic.things import THINGS
 from lss_bev_ros.training.config import AugmentationConfig, SampleLayout
 from lss_bev_ros.training.multi_sense.pair import BOXES, FUTURE_STEPS, Pairs
 
-MODEL = ModelConfig(
-    image_height=64,
-    image_width=96,
-    depth_min=2.0,
-    depth_max=10.0,
-    channels=8,
-    grid=BevGrid(-8, 8, -8, 8, 0.5),
-)
+from ..test_trainer import MODEL
+
 SENSES = SensesConfig(model=MODEL, embedding=16)
 LAYOUT = SampleLayout(cameras=3, height=72, width=128, scale=0.08, grid=MODEL.grid)
 AUGMENTATION = AugmentationConfig(resize=(0.075, 0.08), bottom=(0.0, 0.1), lose_camera=0.0)
@@ -95,8 +87,8 @@ def fake_pairs(count: int, seed: int = 0) -> Pairs:
 class FakePool:
     """Keeps pairs."""
 
-    def __init__(self) -> None:
-        self.added = 0
+    def __init__(self, capacity: int = 100) -> None:
+        self.added, self.capacity = 0, capacity
         self._pairs: Pairs | None = None
 
     def __len__(self) -> int:

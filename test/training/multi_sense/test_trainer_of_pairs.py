@@ -13,6 +13,7 @@ from lss_bev_ros.model.multi_sense_weights import load_multi_sense
 from lss_bev_ros.training.multi_sense.recipe import MultiSenseRecipe
 from lss_bev_ros.training.multi_sense.trainer import MultiSenseTrainer
 
+from ..test_trainer import assert_same_weights, take_steps
 from .fake_pairs import AUGMENTATION, LAYOUT, SENSES, FakePool, FakeSource
 
 
@@ -30,26 +31,18 @@ def recipe(steps, senses=SENSES, **changes):
     )
 
 
-def trainer(out, steps, resume=False, **changes):
+def trainer(out, steps, resume=False, source=None, capacity=100, **changes):
     torch.manual_seed(0)
     return MultiSenseTrainer(
         recipe(steps, **changes),
         MultiSense(SENSES),
-        FakeSource(),
-        FakePool(),
+        source or FakeSource(),
+        FakePool(capacity),
         FakePool(),
         out,
         LAYOUT,
         resume=resume,
     )
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def rows(path):
@@ -81,22 +74,20 @@ def test_every_loss_is_logged_and_every_set_of_senses_scored(tmp_path):
     assert (tmp_path / "last.pt").is_file()
 
 
-def take_steps(run, until, steps=6):
-    run.load()
-    while run.step < until:
-        run.advance(run.step / steps)
-    return run
-
-
 def test_a_resumed_run_continues_exactly(tmp_path):
     straight = take_steps(trainer(tmp_path / "straight", steps=6), 3)
     take_steps(trainer(tmp_path / "parts", steps=6), 1).save()
     rest = trainer(tmp_path / "parts", steps=6, resume=True)
     assert rest.step == 1
     take_steps(rest, 3)
-    for one, other in ((straight.model, rest.model), (straight.average, rest.average)):
-        for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True):
-            assert torch.equal(a, b)
+    assert_same_weights(straight, rest)
+
+
+def test_a_run_starts_as_soon_as_a_small_pool_is_full(tmp_path):
+    source = FakeSource()
+    source.endless = True
+    run = take_steps(trainer(tmp_path, steps=6, source=source, capacity=8), 1)
+    assert run.step == 1
 
 
 def test_what_is_saved_is_the_average(tmp_path):

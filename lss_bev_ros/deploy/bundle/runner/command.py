@@ -7,12 +7,15 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from .archive import Archive, BundleError
 from .device import describe_device
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 RESULTS = ".results.npz"
 """What replaces the bundle's suffix in the name of its results."""
@@ -102,19 +105,61 @@ def _runtime(asked: str) -> str:
 
 
 def _inputs(archive: Archive, model: dict[str, Any]) -> list[dict[str, np.ndarray]]:
-    """What a model is fed for each frame: normalised images and the tables of the frame's calibration."""
+    """What a model is fed for each frame: normalised images, the tables of the frame's calibration, and what
+    else it senses; an empty memory.
+    """
     normalise = archive.manifest["normalise"]
     mean, std = (np.array(normalise[name], dtype=np.float32) for name in ("mean", "std"))
     fed = []
-    for frame in archive.manifest["frames"]:
-        pixels = archive.arrays(frame["input"])["pixels"].astype(np.float32)
-        images = (pixels / np.float32(255) - mean) / std
-        # (N, H, W, 3) to (1, N, 3, H, W)
-        arrays = {"images": np.ascontiguousarray(images.transpose(0, 3, 1, 2))[None]}
+    for index, frame in enumerate(archive.manifest["frames"]):
+        arrays: dict[str, np.ndarray] = {}
+        if "images" in model["inputs"]:
+            pixels = archive.arrays(frame["input"])["pixels"].astype(np.float32)
+            images = (pixels / np.float32(255) - mean) / std
+            # (N, H, W, 3) to (1, N, 3, H, W)
+            arrays["images"] = np.ascontiguousarray(images.transpose(0, 3, 1, 2))[None]
         if model["tables"]:
             arrays.update(archive.arrays(model["tables"][frame["calibration"]]))
+        if model.get("sensed"):
+            arrays.update(archive.arrays(model["sensed"][index]))
+        if "memory" in model["inputs"]:
+            arrays["memory"] = np.zeros(model["memory"]["shape"], np.float32)
         fed.append({name: arrays[name].astype(dtype, copy=False) for name, dtype in model["inputs"].items()})
     return fed
+
+
+def _run_frames(
+    session: _Session, model: dict[str, Any], frames: list[dict[str, np.ndarray]]
+) -> Iterator[dict[str, np.ndarray]]:
+    """Outputs of each frame; one that remembers gets what the model told of an earlier one."""
+    remembered: list[np.ndarray] = []
+    for index, frame in enumerate(frames):
+        source = model["memory"]["of"][index] if "memory" in frame else None
+        if source is not None:
+            frame["memory"] = remembered[source].astype(frame["memory"].dtype)
+        found = session.run(frame)
+        if "memory" in frame:
+            remembered.append(found.pop("remembered"))
+        yield {name: kept(name, array) for name, array in found.items()}
+
+
+def kept(name: str, array: np.ndarray) -> np.ndarray:
+    """What results keep of an output: voxels by their classes, answers of other heads in half precision.
+
+    Classes are counted from free, the last one, down, so that what is free is 0.
+    """
+    if name == "occupancy":
+        return (array.shape[2] - 1 - array.argmax(2)).astype(np.uint8)
+    return array if name == "logits" else array.astype(np.float16)
+
+
+def _shapes(model: dict[str, Any], frames: list[dict[str, np.ndarray]]) -> dict[str, list[list[int]]]:
+    """Smallest, usual and largest shape among the frames of each input with free sizes."""
+    shapes = {}
+    for name in model.get("free", ()):
+        every = np.array([frame[name].shape for frame in frames])
+        shapes[name] = [every.min(0).tolist(), every[0].tolist(), every.max(0).tolist()]
+    return shapes
 
 
 def _measure(
@@ -133,15 +178,15 @@ def _measure(
             from .tensorrt_session import TensorRtSession
 
             session: TensorRtSession | OnnxRuntimeSession = TensorRtSession(
-                model["name"], content, model["precision"], options
+                model["name"], content, model["precision"], options, shapes=_shapes(model, frames)
             )
         else:
             from .onnxruntime_session import OnnxRuntimeSession
 
             session = OnnxRuntimeSession(model["name"], content, options.threads)
         loaded = time.perf_counter() - started
-        for index, frame in enumerate(frames):
-            for name, array in session.run(frame).items():
+        for index, found in enumerate(_run_frames(session, model, frames)):
+            for name, array in found.items():
                 arrays[f"{model['name']}/{index}/{name}"] = array
     except BundleError as error:
         return {"name": model["name"], "refused": str(error)}

@@ -27,6 +27,7 @@ class TensorRtSession:
         options: `dla`, `workspace` and `engines` of the command line.
         memory: of the GPU; None for that of the CUDA runtime.
         trt: the module tensorrt; None imports it.
+        shapes: smallest, usual and largest shape of each input with free sizes.
 
     Attributes:
         name: library and version.
@@ -40,6 +41,7 @@ class TensorRtSession:
         options: argparse.Namespace,
         memory: CudaMemory | None = None,
         trt: Any = None,
+        shapes: dict[str, list[list[int]]] | None = None,
     ) -> None:
         # It lies beside this file in a bundle alone.
         from . import builder  # type: ignore[attr-defined]
@@ -47,7 +49,7 @@ class TensorRtSession:
         self._memory = memory or CudaMemory()
         try:
             trt = trt or builder.import_tensorrt()
-            plan = _plan(builder, trt, label, model, precision, options)
+            plan = _plan(builder, trt, label, model, precision, options, shapes or {})
             self._engine = builder.open_engine(plan, options.dla, trt)
             self._tensors = builder.tensors_of(self._engine, trt)
         except builder.TensorRtError as error:
@@ -63,7 +65,10 @@ class TensorRtSession:
         for info in given:
             if -1 in info.shape:
                 self._context.set_input_shape(info.name, inputs[info.name].shape)
-            self._memory.upload(self._address(info.name, inputs[info.name].nbytes), inputs[info.name])
+            # Of the largest shape at once: a later frame may have more.
+            size = int(np.prod(info.profile[2])) if info.profile else 0
+            array = inputs[info.name]
+            self._memory.upload(self._address(info.name, max(size * array.itemsize, array.nbytes)), array)
         for info in self._tensors:
             if not info.is_input and info.name not in self._outputs:
                 shape = tuple(self._context.get_tensor_shape(info.name))
@@ -88,18 +93,27 @@ class TensorRtSession:
 
 
 def _plan(
-    builder: Any, trt: Any, label: str, model: bytes, precision: str, options: argparse.Namespace
+    builder: Any,
+    trt: Any,
+    label: str,
+    model: bytes,
+    precision: str,
+    options: argparse.Namespace,
+    shapes: dict[str, list[list[int]]],
 ) -> bytes:
     """The engine of an earlier run of the same model, TensorRT, GPU and options, or a new one."""
     from . import files  # lies beside this file in a bundle alone
 
     folder = (options.engines or ENGINES).expanduser()
-    about = f"{trt.__version__} {_gpu()} {precision} {options.dla} {options.workspace}".encode()
+    about = f"{trt.__version__} {_gpu()} {precision} {options.dla} {options.workspace}"
+    about = f"{about} {shapes}".encode() if shapes else about.encode()
     path = folder / f"{label}-{hashlib.sha256(model + about).hexdigest()[:16]}.plan"
     if path.is_file():
         return path.read_bytes()
     print(f"{label}: building the engine, which takes minutes", flush=True)
-    asked = builder.BuildOptions(precision=precision, workspace_mib=options.workspace, dla=options.dla)
+    asked = builder.BuildOptions(
+        precision=precision, shapes=shapes, workspace_mib=options.workspace, dla=options.dla
+    )
     plan, _ = builder.build_plan(model, asked, trt=trt)
     try:
         files.write(path, plan, BundleError, "it is built again next time")

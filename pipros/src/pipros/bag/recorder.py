@@ -43,7 +43,7 @@ class Recorder:
         exclude: Names, or regular expressions of whole names, to leave out.
         selection: Instead of both, what the options of `ros2 bag record` say.
         hidden: Hidden topics too, where all are recorded.
-        options: Compression and splitting.
+        options: Compression, splitting and limits.
         qos_overrides: Profiles to request, by full names of topics, instead of what hears all publishers.
 
     Raises:
@@ -106,6 +106,11 @@ class Recorder:
     def failed(self) -> bool:
         """Whether writing has failed, so that nothing more can be recorded."""
         return self._writer.failure is not None
+
+    @property
+    def full(self) -> str:
+        """Which limit of its options the bag has reached, so that nothing more is recorded; else empty."""
+        return self._writer.full
 
     def discover(self) -> None:
         """Subscribe to what is published and wanted and not yet recorded."""
@@ -179,7 +184,7 @@ def record(
     options: StorageOptions = StorageOptions(),
     qos_overrides: Mapping[str, QoSProfile] = MappingProxyType({}),
 ) -> dict[str, int]:
-    """Record until SIGINT, SIGTERM or for `duration` seconds; the bag is complete afterwards.
+    """Record until SIGINT, SIGTERM, for `duration` seconds or up to a limit; the bag is complete afterwards.
 
     Args:
         output: Folder of the bag to make.
@@ -214,7 +219,9 @@ def record(
     ):
         log = session.node.get_logger()
         log.info(f"Recording to {recorder.path}; stop with Ctrl-C")
-        session.spin(until=lambda: recorder.failed, timeout=duration)
+        session.spin(until=lambda: recorder.failed or bool(recorder.full), timeout=duration)
+        if recorder.full:
+            log.info(f"Recording has ended: {recorder.full}")
         session.drain(_LAST_WORDS_SECONDS)
         named = selection.topics if selection is not None else topics
         missing = sorted(set(named or ()) - set(recorder.counts) - {name[1:] for name in recorder.counts})

@@ -19,6 +19,7 @@ from rosbags.interfaces import (
     MessageDefinition,
     MessageDefinitionFormat,
     Qos,
+    QosDurability,
 )
 from rosbags.rosbag2 import CompressionMode
 from rosbags.rosbag2.metadata import dump_qos_v8
@@ -38,6 +39,13 @@ _VERSION = 8
 # Kind of the record, its length, channel, sequence, log time and publish time of a message (MCAP, op=0x05).
 _MESSAGE = struct.Struct("<BQHIQQ")
 _MESSAGE_KIND, _MESSAGE_HEAD = 0x05, 22
+# What the index takes a message, and the summary of a file a topic, with its definition; at most.
+_INDEX_BYTES, _SUMMARY_BYTES = 40, 8192
+
+LEAST_TOTAL = 1 << 20
+_RING_FILES = 8
+_RING_FILE = 64 << 20
+_REPEATED = 10
 _CHUNK_BYTES = 1 << 20
 
 
@@ -52,28 +60,79 @@ class StorageOptions:
         max_duration: seconds after which a new file is begun, 0 for never.
         repeat: full names of topics to how many of their last messages each new file begins with, so that
             it can be read without those before it.
+        max_total: bytes of the whole bag, 0 for no limit.
+        max_files: files of the whole bag, 0 for no limit.
+        min_free: bytes of the disk that stay free.
+        ring: at one of these limits the oldest file goes and recording goes on, instead of ending. What is
+            latched is repeated in each file then.
+        ring_duration: seconds that a ring reaches back at least, 0 for as far as its limits let it.
     """
 
     compression: str = "none"
     max_size: int = 0
     max_duration: float = 0.0
     repeat: Mapping[str, int] = field(default_factory=dict)
+    max_total: int = 0
+    max_files: int = 0
+    min_free: int = 0
+    ring: bool = False
+    ring_duration: float = 0.0
 
     def __post_init__(self) -> None:
+        if min(self.max_total, self.max_files, self.min_free) < 0 or not self.ring_duration >= 0:
+            raise PiprosError("the limits of a bag are not below 0")
+        if 0 < self.max_total < LEAST_TOTAL:
+            raise PiprosError(f"the largest size of a bag is {LEAST_TOTAL} bytes or more")
+        if self.ring and not (self.max_total or self.max_files or self.min_free or self.ring_duration):
+            raise PiprosError(
+                "a ring needs a limit: its size, number of files or duration, or the space to leave free"
+            )
+        if self.ring_duration and not self.ring:
+            raise PiprosError("the duration of a ring needs a ring")
+        if self.max_files and not self.ring and not (self.max_size or self.max_duration):
+            raise PiprosError("a number of files needs their largest size or duration")
         if self.compression not in ("none", "chunk", "message", "file"):
             raise PiprosError(f"compression {self.compression!r} is not one of none, chunk, message and file")
         if self.max_size < 0 or not self.max_duration >= 0:
             raise PiprosError("the largest size and duration of a bag's files are not below 0")
 
+    @property
+    def file_size(self) -> int:
+        """Bytes after which a new file is begun, 0 for never; a part of a ring, as it goes by files."""
+        if not self.ring or self.max_size or self.max_duration:
+            return self.max_size
+        return self.max_total // _RING_FILES if self.max_total else _RING_FILE
+
+    @property
+    def file_duration(self) -> float:
+        """Seconds after which a new file is begun, 0 for never."""
+        if self.ring_duration and not (self.max_size or self.max_duration):
+            return self.ring_duration / _RING_FILES
+        return self.max_duration
+
 
 @dataclass
 class _File:
-    """One file of the bag: nanoseconds of its first and last message, and how many there are."""
+    """One file of the bag.
+
+    Attributes:
+        name: in the folder.
+        start: nanoseconds of its first message.
+        end: of its last one.
+        counts: messages by number of topic.
+        size: bytes, once it is complete.
+    """
 
     name: str
     start: int = 0
     end: int = 0
-    count: int = 0
+    counts: dict[int, int] = field(default_factory=dict)
+    size: int = 0
+
+    @property
+    def count(self) -> int:
+        """Messages in it."""
+        return sum(self.counts.values())
 
 
 @dataclass
@@ -83,7 +142,6 @@ class _Written:
     connection: Connection
     qos: str
     kept: deque[bytes]
-    count: int = 0
 
 
 class BagStorage:
@@ -104,6 +162,7 @@ class BagStorage:
         self._options = options
         self._topics: dict[int, _Written] = {}
         self._files: list[_File] = []
+        self._begun = 0
         try:
             self.path.mkdir(parents=True)
             self._mcap = self._begin_file()
@@ -113,6 +172,14 @@ class BagStorage:
             ) from None
         except OSError as error:
             raise PiprosError(f"bag {self.path} cannot be made: {error.strerror}") from error
+        free = self._free()
+        if options.min_free > free:
+            self.abort()
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise PiprosError(
+                f"bag {self.path}: {free} bytes of the disk are free and {options.min_free} are to stay so; "
+                f"free some or record to another disk"
+            )
 
     def add_topic(self, name: str, type_name: str, offered_qos: Sequence[Qos] = ()) -> Connection:
         """Register a topic and return what `write` wants of it.
@@ -135,43 +202,109 @@ class BagStorage:
             owner=None,
         )
         self._topics[connection.id] = _Written(
-            connection, _qos_text(tuple(offered_qos)), deque(maxlen=self._options.repeat.get(name, 0))
+            connection, _qos_text(tuple(offered_qos)), deque(maxlen=self._repeated(name, offered_qos))
         )
         self._announce(self._topics[connection.id])
         return connection
 
-    def write(self, topic: Connection, stamp: int, data: bytes) -> None:
+    def write(self, topic: Connection, stamp: int, data: bytes) -> str:
         """Write a message: CDR with its header, received at `stamp` nanoseconds since 1970.
+
+        Returns:
+            Empty, or the limit that the bag has reached, in a few words; the message is not written then.
 
         Raises:
             OSError: the disk failed.
         """
-        if self._is_full(stamp):
-            self._end_file()
-            self._mcap = self._begin_file()
-            for written in self._topics.values():
-                self._announce(written)
-            for written in self._topics.values():
-                for kept in written.kept:
-                    self._put(written, stamp, kept)
         if self._options.compression == "message":
             data = zstd.compress(data)
+        if self._is_full(stamp):
+            most = 0 if self._options.ring else self._options.max_files
+            if most and len(self._files) >= most:
+                return f"it has {most} files"
+            self._next_file(stamp)
+        largest = self._options.max_total
+        while largest and self._total() + len(data) + _INDEX_BYTES + _MESSAGE.size > largest:
+            if not self._options.ring:
+                return f"it has the largest size of {largest} bytes"
+            if not self._forget_oldest(stamp):
+                return f"a message of {len(data)} bytes does not fit into a ring of {largest}"
         self._topics[topic.id].kept.append(data)
         self._put(self._topics[topic.id], stamp, data)
+        return ""
+
+    def _next_file(self, stamp: int) -> None:
+        """End the present file and begin another, with what is repeated."""
+        self._end_file()
+        self._mcap = self._begin_file()
+        for written in self._topics.values():
+            self._announce(written)
+        for written in self._topics.values():
+            for kept in written.kept:
+                self._put(written, stamp, kept)
+        if not self._options.ring:
+            return
+        reach = stamp - round(self._options.ring_duration * 1e9)
+        while (self._options.max_files and len(self._files) > self._options.max_files) or (
+            self._options.ring_duration and len(self._files) > 2 and self._files[1].start <= reach
+        ):
+            self._forget_oldest(stamp)
+
+    def _forget_oldest(self, stamp: int) -> bool:
+        """Remove the oldest file of a ring, the present one where it is alone; False if that is empty."""
+        if len(self._files) == 1:
+            if not self._files[0].counts:
+                return False
+            if self._files[0].count <= sum(len(written.kept) for written in self._topics.values()):
+                for written in self._topics.values():
+                    written.kept.clear()  # what is repeated fills the ring
+            self._next_file(stamp)
+        oldest = self._files.pop(0)
+        (self.path / oldest.name).unlink(missing_ok=True)
+        return True
+
+    def _total(self) -> int:
+        """Bytes of the bag as it would be if it were completed now."""
+        present = self._files[-1]
+        index = _INDEX_BYTES * present.count + _SUMMARY_BYTES * (1 + len(self._topics))
+        return sum(file.size for file in self._files[:-1]) + self._size() + index
+
+    def _size(self) -> int:
+        """Bytes of the present file so far."""
+        return int(self._mcap.bio.tell() + self._mcap.chunk.bio.tell())
+
+    def _free(self) -> int:
+        return shutil.disk_usage(self.path if self.path.exists() else self.path.parent).free
+
+    def _repeated(self, name: str, offered: Sequence[Qos]) -> int:
+        """How many of a topic's last messages each new file begins with."""
+        given = self._options.repeat.get(name)
+        if given is not None or not self._options.ring:
+            return given or 0
+        # Discovery tells no depth, and other publishers of the topic may come.
+        latched = any(qos.durability is QosDurability.TRANSIENT_LOCAL for qos in offered)
+        return _REPEATED if latched else 0
 
     def _put(self, written: _Written, stamp: int, data: bytes) -> None:
         self._mcap.write(written.connection, stamp, data)
-        file = self._files[-1]
-        file.start = min(file.start, stamp) if file.count else stamp
+        file, number = self._files[-1], written.connection.id
+        file.start = min(file.start, stamp) if file.counts else stamp
         file.end = max(file.end, stamp)
-        file.count += 1
-        written.count += 1
+        file.counts[number] = file.counts.get(number, 0) + 1
 
-    def flush(self) -> None:
-        """Bring the file up to date with a whole chunk, which is what a reader of a cut file relies on."""
+    def flush(self) -> str:
+        """Bring the file up to date with a whole chunk, which is what a reader of a cut file relies on.
+
+        Returns:
+            Empty, or why nothing more may be written: the disk has no more than is to stay free.
+        """
         if self._mcap.chunk.msgs:
             self._mcap.close_chunk()
         self._mcap.bio.flush()
+        while self._options.min_free and self._free() < self._options.min_free:
+            if not self._options.ring or not self._forget_oldest(self._files[-1].end):
+                return f"no more than {self._options.min_free} bytes of the disk are free"
+        return ""
 
     def close(self) -> None:
         """Write the index and the metadata.
@@ -192,7 +325,8 @@ class BagStorage:
         inside = CompressionMode.STORAGE if self._options.compression == "chunk" else CompressionMode.NONE
         mcap = _Mcap(self.path, inside)
         # The name that `ros2 bag record` gives its files, and `ros2 bag reindex` looks for.
-        self._files.append(_File(f"{self._name}_{len(self._files)}.mcap"))
+        self._files.append(_File(f"{self._name}_{self._begun}.mcap"))
+        self._begun += 1
         mcap.path = mcap.path.rename(self.path / self._files[-1].name)
         return mcap
 
@@ -207,6 +341,7 @@ class BagStorage:
                 shutil.copyfileobj(source, target, 1 << 20)
             plain.unlink()
             self._files[-1].name = packed.name
+        self._files[-1].size = (self.path / self._files[-1].name).stat().st_size
 
     def _announce(self, written: _Written) -> None:
         """Tell the present file of a topic."""
@@ -218,9 +353,8 @@ class BagStorage:
         options, file = self._options, self._files[-1]
         if not file.count:
             return False
-        size = self._mcap.bio.tell() + self._mcap.chunk.bio.tell()
-        return bool(options.max_size and size >= options.max_size) or bool(
-            options.max_duration and stamp - file.start >= options.max_duration * 1e9
+        return bool(options.file_size and self._size() >= options.file_size) or bool(
+            options.file_duration and stamp - file.start >= options.file_duration * 1e9
         )
 
     def _metadata(self, files: Sequence[_File]) -> dict[str, Any]:
@@ -243,9 +377,9 @@ class BagStorage:
                         "offered_qos_profiles": written.qos,
                         "type_description_hash": written.connection.digest,
                     },
-                    "message_count": written.count,
+                    "message_count": sum(file.counts.get(number, 0) for file in files),
                 }
-                for written in self._topics.values()
+                for number, written in self._topics.items()
             ],
             "compression_format": "zstd" if packed else "",
             "compression_mode": self._options.compression if packed else "",

@@ -32,6 +32,8 @@ class BagWriter:
     Attributes:
         dropped: Messages that were not written.
         failure: What ended the writing early, None while it goes on.
+        full: Which limit of its options the bag has reached, in a few words; nothing is written from then on,
+            and the bag is complete once it is closed. Empty before.
 
     Raises:
         PiprosError: It exists already or cannot be made.
@@ -42,6 +44,7 @@ class BagWriter:
         self._storage = BagStorage(self.path, options=options)
         self.dropped = 0
         self.failure: Exception | None = None
+        self.full = ""
         self._lock = threading.Lock()
         self._queue: queue.SimpleQueue[tuple[Connection, int, bytes] | None] = queue.SimpleQueue()
         self._queued_bytes = 0
@@ -72,8 +75,10 @@ class BagWriter:
 
         Returns:
             Whether it is to be written; not where the disk is so slow that the queue is full, nor once
-            writing has failed.
+            writing has failed or the bag is full.
         """
+        if self.full:
+            return False
         if self._queued_bytes + len(data) > _CACHE_BYTES or self.failure is not None:
             self.dropped += 1
             return False
@@ -130,8 +135,9 @@ class BagWriter:
                 if item is None:
                     return False
                 self._queued_bytes -= len(item[2])
-                self._storage.write(*item)
+                if not self.full:
+                    self.full = self._storage.write(*item)
             if time.monotonic() - self._flushed >= _FLUSH_SECONDS:
                 self._flushed = time.monotonic()
-                self._storage.flush()
+                self.full = self._storage.flush() or self.full
         return True

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from launch import events
 from launch.action import Action, LaunchDescriptionEntity
-from launch.event_handlers import EventHandler
+from launch.event_handlers import EventHandler, OnShutdown
 from launch.events.process import ProcessExited
 from launch.execute_process import ExecuteProcess
 from launch.launch_description_sources import AnyLaunchDescriptionSource, LaunchDescriptionSource
@@ -34,6 +35,7 @@ __all__ = [
     "SetEnvironmentVariable",
     "SetLaunchConfiguration",
     "Shutdown",
+    "TimerAction",
 ]
 
 
@@ -186,6 +188,50 @@ class Shutdown(EmitEvent):
                 f"process[{cause.process_name}] was required: shutting down launched system"
             )
         super().execute(context)
+
+
+class TimerAction(Action):
+    """Visit actions after some time, unless the launch ends before.
+
+    Args:
+        period: Seconds.
+        actions: What is visited then.
+    """
+
+    def __init__(
+        self, *, period: float, actions: Iterable[LaunchDescriptionEntity], **unsupported: Any
+    ) -> None:
+        condition = unsupported.pop("condition", None)
+        if unsupported:
+            raise NotImplementedError(f"TimerAction({', '.join(sorted(unsupported))}=...) without ROS 2")
+        super().__init__(condition=condition)
+        self.period = float(period)
+        self.actions = list(actions)
+
+    def execute(self, context: LaunchContext) -> None:
+        stopping = asyncio.Event()
+        ending = OnShutdown(on_shutdown=lambda _event, _context: stopping.set())
+        elapsed = EventHandler(
+            matcher=lambda event: isinstance(event, events.TimerEvent) and event.timer_action is self,
+            entities=self.actions,
+            handle_once=True,
+        )
+        context.register_event_handler(ending)
+        context.register_event_handler(elapsed)
+        assert context.asyncio_loop is not None, "actions are visited while the launch runs"
+        waiting = context.asyncio_loop.create_task(self._wait(context, stopping, ending))
+        context.add_completion_future(waiting)
+
+    async def _wait(self, context: LaunchContext, stopping: asyncio.Event, ending: EventHandler) -> None:
+        try:
+            await asyncio.wait_for(stopping.wait(), timeout=self.period)
+        except asyncio.TimeoutError:
+            context.unregister_event_handler(ending)
+            context.emit_event_sync(events.TimerEvent(timer_action=self))
+
+    def get_sub_entities(self) -> list[LaunchDescriptionEntity]:
+        """Return what is visited in the end."""
+        return list(self.actions)
 
 
 class IncludeLaunchDescription(Action):

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from launch.action import Action
+
 
 class Event:
     """Something that happened, or that somebody asks for."""
@@ -17,3 +22,12 @@ class Shutdown(Event):
     def __init__(self, *, reason: str = "reason not given", due_to_sigint: bool = False) -> None:
         self.reason = reason
         self.due_to_sigint = due_to_sigint
+
+
+class TimerEvent(Event):
+    """Tell that the time of a `TimerAction` has come."""
+
+    name = "launch.events.TimerEvent"
+
+    def __init__(self, *, timer_action: Action) -> None:
+        self.timer_action = timer_action
