@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import importlib
 import ipaddress
+import logging
 import ssl
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -84,7 +86,12 @@ class Serving:
         connections = _Connections(self._patience)
         self.server.app.middlewares.append(connections.middleware)
         # Who stays connected without asking is cut off, at the start and between requests.
-        runner = web.AppRunner(self.server.app, access_log=None, keepalive_timeout=self._patience)
+        runner = web.AppRunner(
+            self.server.app,
+            access_log=None,
+            logger=_complaints(self._report),
+            keepalive_timeout=self._patience,
+        )
         await runner.setup()
         try:
             assert runner.server is not None, "there is one after setup"
@@ -127,6 +134,36 @@ class Serving:
         if problem != self.problem:
             self.problem = problem
             self._report(problem, False)
+
+
+def _complaints(report: Callable[[str, bool], None]) -> logging.Logger:
+    """A logger for aiohttp: a traceback for each request that is none becomes a line now and then."""
+    logger = logging.Logger("page")
+    logger.addHandler(_Complaints(report))
+    return logger
+
+
+class _Complaints(logging.Handler):
+    """Counts what aiohttp complains of and tells of it now and then, in one line."""
+
+    def __init__(self, report: Callable[[str, bool], None], period: float = 60.0) -> None:
+        super().__init__(logging.WARNING)
+        self._report = report
+        self._period = period
+        self._count = 0
+        self._told: float | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        self._count += 1
+        now = time.monotonic()
+        if self._told is not None and now - self._told < self._period:
+            return
+        self._told = now
+        error = record.exc_info[1] if record.exc_info else None
+        reason = " ".join((str(error) if error is not None else record.getMessage()).split())[:150]
+        kind = f"{type(error).__name__}: " if error is not None else ""
+        self._report(f"page: a request could not be answered ({self._count} so far): {kind}{reason!r}", False)
 
 
 class _Connections:

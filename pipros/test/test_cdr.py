@@ -138,3 +138,13 @@ def test_services_halves_are_messages_too() -> None:
         for half in ("Request", "Response"):
             message = message_class(f"{name}_{half}")()
             assert deserialize(serialize(message), type(message)) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "read"), [(b"\xff\xfe(", "\ufffd\ufffd("), (b"caf\xc3", "caf\ufffd"), (b"a\0b", "a")]
+)
+def test_a_text_is_read_as_rosidl_reads_it(text: bytes, read: str) -> None:
+    """It decodes with `replace`, up to the first zero (rosidl_generator_py, _msg_support.c.em)."""
+    data = b"\0\1\0\0" + (len(text) + 1).to_bytes(4, "little") + text + b"\0"
+
+    assert deserialize(data, message_class("std_msgs/msg/String")).data == read

@@ -162,3 +162,17 @@ def test_a_transform_that_makes_no_sense_is_not_kept() -> None:
         with contextlib.suppress(TransformException):
             buffer.set_transform(message, "test")
         assert not buffer.can_transform("map", "base_link", LATEST)
+
+
+def test_what_made_up_frames_and_crowded_times_take_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = pytest.importorskip("tf2_ros.frame_tree", reason="a real tf2_ros keeps them all")
+    monkeypatch.setattr(tree, "_MOST_FRAMES", 5)
+    monkeypatch.setattr(tree, "_MOST_KEPT", 3)
+    buffer = driving()
+    for number in range(10):
+        buffer.set_transform(stamped("map", f"made_up_{number}", SECOND), "test")
+        buffer.set_transform(stamped("map", "base_link", 11 * SECOND + number, 20.0 + number), "test")
+
+    assert len(buffer._tree.names()) == 5
+    assert len(buffer._tree._frames["base_link"].stamps) == 3
+    assert planar(buffer.lookup_transform("map", "base_link", LATEST))[0] == pytest.approx(29.0)

@@ -612,3 +612,14 @@ def test_a_read_only_dashboard_controls_nothing(make_dashboard):
     assert dashboard.replay.asked == []
     assert dashboard.answers.texts == ["zebra crossing"]
     assert not json.loads(ask(dashboard, "/state.json")[2])["answers"]["settable"]
+
+
+def test_requests_that_are_none_are_a_line_and_not_a_traceback_each(dashboard, capfd):
+    for number in range(20):
+        answer = dashboard.raw(b"GET / HTTP/1.1\r\nContent-Length: -%d\r\n\r\n" % (number + 1))
+        assert answer.startswith(b"HTTP/1.0 400")
+    said = [line for line, good in dashboard.lines if not good]
+    assert len(said) == 1
+    assert "could not be answered (1 so far)" in said[0]
+    assert "\n" not in said[0]
+    assert capfd.readouterr().err == ""

@@ -12,6 +12,12 @@ from dataclasses import dataclass, field
 from tf2_ros.exceptions import ConnectivityException, ExtrapolationException, LookupException
 from tf2_ros.rigid_transform import RigidTransform
 
+_MOST_KEPT = 20_000
+"""Transforms of one frame: 2 kHz for as long as the cache is."""
+
+_MOST_FRAMES = 10_000
+"""Names of frames; no robot has more, and whoever makes them up must not take all memory."""
+
 
 @dataclass
 class _Frame:
@@ -36,7 +42,7 @@ class _Frame:
         self.stamps.insert(at, stamp)
         self.parents.insert(at, parent)
         self.transforms.insert(at, transform)
-        old = bisect.bisect_left(self.stamps, self.stamps[-1] - keep)
+        old = max(bisect.bisect_left(self.stamps, self.stamps[-1] - keep), len(self.stamps) - _MOST_KEPT)
         del self.stamps[:old], self.parents[:old], self.transforms[:old]
         return True
 
@@ -71,8 +77,10 @@ class FrameTree:
         self._names: set[str] = set()
 
     def insert(self, parent: str, child: str, stamp: int, transform: RigidTransform, is_static: bool) -> bool:
-        """Keep a transform of `child` in `parent`; False where it is too old to be of use."""
+        """Keep a transform of `child` in `parent`; False where it is too old, or one frame too many."""
         frame = self._frames.get(child)
+        if len(self._names) >= _MOST_FRAMES and not self._names.issuperset((parent, child)):
+            return False
         if frame is None or frame.is_static != is_static:
             frame = self._frames[child] = _Frame(is_static)
         self._names.update((parent, child))
