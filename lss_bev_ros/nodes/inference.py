@@ -14,8 +14,6 @@ import cv2
 import numpy as np
 from nav_msgs.msg import OccupancyGrid
 from rclpy.clock import Clock, ClockType
-from rclpy.subscription import Subscription
-from rclpy.timer import Timer
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_ros import Buffer, TransformListener
 
@@ -50,6 +48,9 @@ _ALONE, _PATIENCE = 0.5, 5.0
 long as images are apart."""
 
 _WATCH_PERIOD = 0.5
+
+_BUSY_PROCESSOR = 8.0
+"""How many times as long a frame may take on the processor before it counts as stuck."""
 
 _PROBLEM_SHOWN = 5.0
 """Seconds that a frame's failure stays in the diagnostics, since the next one may be good."""
@@ -115,11 +116,7 @@ class InferenceNode(Receiver):
         self._last_images, self._pause = -np.inf, _ALONE
         self._busy_since: float | None = None
         self._gave_up = False
-        self._camera_subscriptions: list[Subscription] = []
-        self._deadline_timer: Timer | None = None
-        # Before the engine: the middleware brings publishers and subscribers together while it is made.
-        if not self.config.senses or "cameras" in self.config.senses:
-            self._subscribe()
+        # Only now, since it brings PyTorch: meanwhile nodes find each other, and transforms come.
         from ..runtime.engine_keeper import EngineKeeper
 
         self._keeper = EngineKeeper(self._make_engine, self._make_spare_engine, self._on_other_engine)
@@ -136,8 +133,8 @@ class InferenceNode(Receiver):
         if sees_vehicles:
             self._image = self.create_publisher(Image, "bev/image", RELIABLE)
             self._compressed = self.create_publisher(CompressedImage, "bev/image/compressed", RELIABLE)
-        if self._blind:
-            self._unsubscribe()
+        if not self._blind:
+            self._subscribe()
         if sees_vehicles:
             # Last, so that whoever sees it knows that the cameras are subscribed to.
             self._occupancy = self.create_publisher(OccupancyGrid, "bev/occupancy", latched_qos())
@@ -202,13 +199,18 @@ class InferenceNode(Receiver):
 
     def _is_stuck(self) -> bool:
         since = self._busy_since
-        return since is not None and time.monotonic() - since > self.config.engine_timeout
+        return since is not None and time.monotonic() - since > self._frame_limit()
+
+    def _frame_limit(self) -> float:
+        """Seconds; a processor that others keep busy is slow and not stuck."""
+        on_gpu = any(word in self._engine.name for word in ("cuda", "tensorrt"))
+        return self.config.engine_timeout * (1.0 if on_gpu else _BUSY_PROCESSOR)
 
     def _watch_engine(self) -> None:
         """Leave a frame alone that never comes out of the engine, and go on with the processor's."""
         if not self._is_stuck():
             return
-        line = f"{self._engine.name} has not finished a frame within {self.config.engine_timeout:g} s"
+        line = f"{self._engine.name} has not finished a frame within {self._frame_limit():g} s"
         self._report(line)
         if self._gave_up:  # what is stuck now is the processor's: only another process helps
             self.get_logger().fatal(f"{line}, the second time: the node ends, to be started again")
@@ -217,21 +219,12 @@ class InferenceNode(Receiver):
         self._busy_since = None
         self._start(stuck=True)
 
-    # -- cameras ------------------------------------------------------------------------------------
-
-    def _unsubscribe(self) -> None:
-        for subscription in self._camera_subscriptions:
-            self.destroy_subscription(subscription)
-        self._camera_subscriptions = []
-        if self._deadline_timer is not None:
-            self.destroy_timer(self._deadline_timer)
-            self._deadline_timer = None
-
     def _subscribe(self) -> None:
         qos = sensor_qos(self.config.reliability)
         compressed = self.config.image_transport == "compressed"
         kind = CompressedImage if compressed else Image
         suffix = "image_raw/compressed" if compressed else "image_raw"
+        self._camera_subscriptions = []
         for name in self.config.cameras:
             self._camera_subscriptions += [
                 self.create_subscription(

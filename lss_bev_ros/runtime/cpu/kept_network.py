@@ -17,12 +17,11 @@ from pathlib import Path
 
 import torch
 
-from ... import files
+from ... import files, model
 from ...errors import RuntimeBackendError
 from ...geometry import BevGrid
 from ...model import LiftSplatShoot, ModelConfig, Widths
 from ..cache_folder import cache_folder
-from . import convolution, folded_network, sparse_stem, upsampled_convolution, winograd
 from .convolution import Convolution
 from .folded_network import (
     FoldedBevEncoder,
@@ -44,7 +43,6 @@ _CLASSES = (
     *(BevGrid, ModelConfig, Widths, Convolution, FoldedBevEncoder, FoldedBlock, FoldedCameraEncoder),
     *(FoldedResidual, FoldedUp, SparseStem, UpsampledConvolution, WinogradConvolution),
 )
-_CODE = (convolution, folded_network, sparse_stem, upsampled_convolution, winograd)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,9 +131,10 @@ def read(path: Path) -> FoldedNetwork | None:
 def _key(identity: str, dtype: torch.dtype, config: ModelConfig) -> str:
     """Name of what was made from these; 32 hex digits of a SHA-256."""
     made_of = hashlib.sha256(f"{identity} {dtype} {config} {torch.__version__}".encode())
-    for module in _CODE:
-        assert module.__file__ is not None, "it is a file"
-        made_of.update(Path(module.__file__).read_bytes())
+    assert model.__file__ is not None, "it is a folder of files"
+    for folder in (Path(model.__file__).parent, Path(__file__).parent):
+        for code in sorted(folder.glob("*.py")):
+            made_of.update(code.read_bytes())
     return made_of.hexdigest()[:32]
 
 
