@@ -160,8 +160,8 @@ class InferenceParameters:
     )
     engine_timeout: float = parameter(
         15.0,
-        "seconds that a frame may take on a GPU before it counts as stuck and the processor's engine takes its "
-        "place; eight times as long on the processor",
+        "seconds that a frame may take on a GPU before it counts as stuck and the processor's engine takes "
+        "its place; eight times as long on the processor",
         0.5,
         3600.0,
     )

@@ -113,7 +113,7 @@ class InferenceNode(Node):
         self._last_images, self._pause = -np.inf, _ALONE
         self._busy_since: float | None = None
         self._gave_up = False
-        # Only now, since it brings PyTorch: meanwhile the middleware finds the other nodes, and transforms come.
+        # Only now, since it brings PyTorch: meanwhile the middleware finds the other nodes.
         from ..model.multi_sense_names import is_multi_sense
         from ..runtime.engine_keeper import EngineKeeper
 
