@@ -34,7 +34,8 @@ def check_definition(message: Any) -> None:
     Raises:
         MessageError: a text that is too long, a frame's name that is none, or a stamp that is no time.
     """
-    for name, one, several in _steps(type(message)):
+    kind: type = type(message)
+    for name, one, several in _steps(kind):
         value = getattr(message, name)
         for item in value if several else (value,):
             try:
