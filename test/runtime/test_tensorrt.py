@@ -44,10 +44,10 @@ ORIN = Machine("10.3.0", "Orin", "8.7")
 RTX = "rtx1.7.1.116"
 ADA = Machine(RTX, "NVIDIA GeForce RTX 4090", "8.9")
 NO_DRIVER = [
-    "IRuntime::deserializeCudaEngine: Error Code 1: Cuda Runtime (In ScopedCudaStream at cudaResources.cpp:25 "
-    "(cudaError 35: CUDA driver version is insufficient for CUDA runtime version))",
-    "[checkMacros.cpp::catchCudaError::250] Error Code 1: Cuda Runtime (In catchCudaError at checkMacros.cpp:250 "
-    "(cudaError 35: CUDA driver version is insufficient for CUDA runtime version))",
+    "IRuntime::deserializeCudaEngine: Error Code 1: Cuda Runtime (In ScopedCudaStream at "
+    "cudaResources.cpp:25 (cudaError 35: CUDA driver version is insufficient for CUDA runtime version))",
+    "[checkMacros.cpp::catchCudaError::250] Error Code 1: Cuda Runtime (In catchCudaError at "
+    "checkMacros.cpp:250 (cudaError 35: CUDA driver version is insufficient for CUDA runtime version))",
 ]
 """What TensorRT for RTX 1.7.1.116 said on a machine without a driver."""
 TENSORS = (
@@ -174,7 +174,7 @@ def test_the_hint_has_the_sizes_of_the_input_at_hand(script):
 
 def test_the_first_error_is_the_cause_and_is_named(script):
     script.builds, script.says = False, ["Cannot compile for sm86: fp8_e4m3", "compileGraph failed"]
-    with pytest.raises(TensorRtError, match="built no engine: Cannot compile for sm86: fp8_e4m3$"):
+    with pytest.raises(TensorRtError, match=r"built no engine: Cannot compile for sm86: fp8_e4m3$"):
         build_plan(b"onnx", BuildOptions(), trt=fake_tensorrt(RTX, script))
 
 
@@ -203,9 +203,12 @@ def _interrupt(*_):
 def test_an_interrupt_ends_the_build_where_tensorrt_only_prints_it(script, version):
     with pytest.raises(KeyboardInterrupt):
         build_plan(b"onnx", BuildOptions(), progress=_interrupt, trt=fake_tensorrt(version, script))
+
+
+def test_an_interrupt_while_layers_are_told_ends_the_build_too(script):
     script.layers = ["Name: a, LayerType: kgen, Inputs: []"]
     with pytest.raises(KeyboardInterrupt):
-        build_plan(b"onnx", BuildOptions(), trt=fake_tensorrt(version, script), layers=_interrupt)
+        build_plan(b"onnx", BuildOptions(), trt=fake_tensorrt(RTX, script), layers=_interrupt)
 
 
 def test_an_engine_of_another_gpu_is_refused_in_tensorrts_words(script):
@@ -385,8 +388,8 @@ LINES = [
     "Name: bevencode.conv1_U0_myl0_1, LayerType: correlation, Inputs: [ " + TENSOR.format("a", "Half") + "], "
     "Constants: [ " + TENSOR.format("w", "Float") + "], Outputs: [ " + TENSOR.format("b", "Int8") + "], "
     "TacticName: t, StreamId: 0, Metadata: [ONNX Layer: bevencode.conv1][ONNX Layer: bevencode.relu]",
-    "Name: __mye1370_myl0_6, LayerType: signal, Inputs: [], Constants: [], Outputs: [], TacticName: , StreamId: 0, "
-    "EventId: 1, Metadata: ",
+    "Name: __mye1370_myl0_6, LayerType: signal, Inputs: [], Constants: [], Outputs: [], TacticName: , "
+    "StreamId: 0, EventId: 1, Metadata: ",
     "Name: __myl_Cast_myl0_30, LayerType: kgen, Inputs: [ "
     + TENSOR.format("b", "Half")
     + "], Constants: [], "
