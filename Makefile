@@ -2,6 +2,7 @@
 # make test   lint and all tests, on up to four processors, then the chosen ones under NumPy 2 and under ROS 2 Jazzy
 #             and Kilted; make coverage: all in one process, counted
 # make test-jazzy, test-kilted   every test that meets rclpy, under a real one (x86-64 Linux: wheels of PyPI)
+# make test-tensorrt             every exported file built and looked into by TensorRT for RTX: 230 MB, no GPU
 # make test-numpy2               every test, under NumPy 2 where the environment has NumPy 1.26
 # make docs                      the documentation as pages, in runs/site
 KNOWN := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))
@@ -18,7 +19,7 @@ SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 # Tests start hundreds of processes, each of which would compile the package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-jazzy test-kilted test-numpy2 coverage lint format docs clean
+.PHONY: demo test test-jazzy test-kilted test-tensorrt test-numpy2 coverage lint format docs clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/installed-demo
@@ -32,6 +33,10 @@ test: lint
 
 test-jazzy test-kilted: test-%: $(VENV)/installed-dev
 	$(BIN)/python test/ros2/run.py $* --all $(SIDE_BY_SIDE)
+
+test-tensorrt: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt tensorrt-rtx
+	$(BIN)/python -m pytest test/runtime/test_tensorrt.py test/runtime/test_tensorrt_engine.py test/runtime/test_tensorrt_rtx.py
 
 test-numpy2: $(VENV)/installed-dev
 	$(BIN)/python test/numpy2.py --all $(SIDE_BY_SIDE)

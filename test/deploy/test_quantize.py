@@ -133,6 +133,52 @@ def test_onnxruntime_stays_in_8_bits_from_a_convolution_over_its_swish_to_the_ne
     assert all(made[node.input[0]].op_type == "ReduceMean" for node in gates)
 
 
+def test_for_tensorrt_all_but_8_bits_is_fp16_and_nothing_is_between_a_convolution_and_what_it_fuses(
+    network, ranges, folder
+):
+    layers = [name for name in network.layers if "_depthwise" not in name]
+    model = quantized(network, ranges, layers, QuantizationScheme("tensorrt"))
+    assert model.opset_import[0].version == 19
+    constants = {c.name: numpy_helper.to_array(c) for c in model.graph.initializer}
+    made = {name: node for node in model.graph.node for name in node.output}
+    assert {c.dtype.name for n, c in constants.items() if n.endswith(".bias")} == {"float16"}
+    for node in model.graph.node:
+        if node.op_type == "Conv" and node.name in layers:
+            weight = made[node.input[1]]
+            assert weight.op_type == "DequantizeLinear"
+            assert constants[weight.input[0]].dtype == np.int8
+            assert constants[weight.input[1]].shape == (len(constants[weight.input[0]]),)
+        if node.op_type in ("Relu", "Sigmoid"):
+            assert made[node.input[0]].op_type in ("Conv", "Add")
+    # Both branches of a residual block's sum are in 8 bits, the one that is added as Q/DQ.
+    sums = [node for node in model.graph.node if node.op_type == "Add" and "bevencode" in node.name]
+    assert len(sums) == 6
+    for node in sums:
+        assert sorted(made[name].op_type for name in node.input) == ["Conv", "DequantizeLinear"]
+
+
+def test_what_is_left_in_fp16_for_tensorrt(network):
+    from lss_bev_ros.deploy.quantize.explicit import heavy_layers
+
+    assert set(heavy_layers(network)) == {name for name in network.layers if "_depthwise" not in name}
+
+
+def test_in_half_is_what_the_export_in_fp16_is(folder, tmp_path):
+    from lss_bev_ros.deploy.quantize.half import in_half
+
+    torch.manual_seed(0)
+    model = LiftSplatShoot(CONFIG).eval().requires_grad_(False)
+    for precision in ("fp32", "fp16"):
+        export_network(model, tmp_path / f"{precision}.onnx", precision=precision, cameras=2, check=False)
+    made, written = in_half(onnx.load(tmp_path / "fp32.onnx")), onnx.load(tmp_path / "fp16.onnx")
+    for graph in ("node", "initializer", "input", "output"):
+        found, expected = (
+            {one.name: one.SerializeToString() for one in getattr(file.graph, graph)}
+            for file in (made, written)
+        )
+        assert found == expected
+
+
 def test_channels_of_one_range_compute_the_same(folder, network, frames):
     factors = channel_factors(network, frames)
     even = replace(network, model=equalized(network.model, factors))

@@ -44,6 +44,7 @@ class Script:
 
     errors: list[tuple[str, str, str]] = field(default_factory=list)
     says: list[str] = field(default_factory=list)
+    layers: list[str] = field(default_factory=list)
     builds: bool = True
     opens: bool = True
     inputs: tuple[tuple[str, tuple[int, ...]], ...] = (("images", (6, 3, 128, 352)),)
@@ -55,19 +56,27 @@ class Script:
     properties: dict[str, Any] = field(default_factory=dict)
     calls: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     cache: bytes = b""
+    jit: bytes = b""
+    """Kernels that were compiled when an engine was opened, which a cache of them holds."""
+    contexts: int = 0
 
 
 def fake_tensorrt(version: str, script: Script) -> SimpleNamespace:
     """The module, for a version in VERSIONS."""
     known = SIGNATURES["versions"][version]
-    module = SimpleNamespace(__version__=version)
+    rtx = version.startswith("rtx")
+    module = SimpleNamespace(
+        __version__=version[3:] if rtx else version, __name__="tensorrt_rtx" if rtx else "tensorrt"
+    )
     for name, members in known["enums"].items():
         if members is not None:
             setattr(module, name, enum.IntEnum(name, {member: i for i, member in enumerate(members)}))
     behaviour = _behaviour(module, script)
     for name, members in known["classes"].items():
         setattr(module, name, _strict(name, members, behaviour.get(name, {}), script))
-    module.ILogger.Severity = enum.IntEnum("Severity", {"INTERNAL_ERROR": 0, "ERROR": 1, "WARNING": 2})
+    module.ILogger.Severity = enum.IntEnum(
+        "Severity", {"INTERNAL_ERROR": 0, "ERROR": 1, "WARNING": 2, "VERBOSE": 4}
+    )
     return module
 
 
@@ -125,8 +134,11 @@ def _behaviour(trt: SimpleNamespace, script: Script) -> dict[str, dict[str, Any]
         monitor = script.properties.get("progress_monitor")
         if monitor is not None:
             monitor.phase_start("Tactic", None, 2)
-            assert monitor.step_complete("Tactic", 0)
+            if not monitor.step_complete("Tactic", 0):
+                return None
             monitor.phase_finish("Tactic")
+        for line in script.layers:
+            self._logger.log(trt.ILogger.Severity.VERBOSE, line)
         for line in script.says:
             self._logger.log(trt.ILogger.Severity.ERROR, line)
         return b"plan" if script.builds else None
@@ -160,7 +172,8 @@ def _behaviour(trt: SimpleNamespace, script: Script) -> dict[str, dict[str, Any]
     def find(self: Any, name: str) -> tuple[str, str, tuple[int | str, ...], str]:
         return next(one for one in self._plan.tensors if one[0] == name)
 
-    def make_context(self: Any) -> Any:
+    def make_context(self: Any, _config: Any = None) -> Any:
+        script.contexts += 1
         context = trt.IExecutionContext()
         context._plan, context._sizes, context._addresses = self._plan, {}, {}
         return context
@@ -247,6 +260,12 @@ def _behaviour(trt: SimpleNamespace, script: Script) -> dict[str, dict[str, Any]
             "get_tensor_dtype": lambda self, name: trt.DataType[find(self, name)[3]],
             "get_tensor_profile_shape": lambda self, name, profile_index: list(self._plan.profiles[name]),
             "create_execution_context": make_context,
+            "create_runtime_config": lambda self: trt.IRuntimeConfig(),
+        },
+        "IRuntimeConfig": {"create_runtime_cache": lambda self: trt.IRuntimeCache()},
+        "IRuntimeCache": {
+            "serialize": lambda self: script.jit + b"compiled",
+            "deserialize": lambda self, blob: setattr(script, "jit", bytes(blob)) is None,
         },
         "IExecutionContext": {
             "set_input_shape": set_shape,

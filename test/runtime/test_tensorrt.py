@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import zlib
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -17,24 +19,37 @@ from lss_bev_ros.runtime.tensorrt.builder import (
     TensorRtError,
     build_plan,
     import_tensorrt,
+    is_rtx,
+    library_version,
     open_engine,
     tensors_of,
 )
-from lss_bev_ros.runtime.tensorrt.building import ensure_engine
+from lss_bev_ros.runtime.tensorrt.building import ensure_engine, unknown_to_rtx
 from lss_bev_ros.runtime.tensorrt.engine_file import (
     EngineNote,
     Machine,
     engine_name,
+    jit_cache_of,
     note_path,
     read_engine,
     sha256,
 )
+from lss_bev_ros.runtime.tensorrt.inspection import Inspection
 from lss_bev_ros.runtime.tensorrt.module import TensorRtModule
 from lss_bev_ros.runtime.tensorrt.torch2trt_file import read_torch2trt
 
 from .tensorrt_fake import SIGNATURES, VERSIONS, Script, fake_tensorrt
 
 ORIN = Machine("10.3.0", "Orin", "8.7")
+RTX = "rtx1.7.1.116"
+ADA = Machine(RTX, "NVIDIA GeForce RTX 4090", "8.9")
+NO_DRIVER = [
+    "IRuntime::deserializeCudaEngine: Error Code 1: Cuda Runtime (In ScopedCudaStream at "
+    "cudaResources.cpp:25 (cudaError 35: CUDA driver version is insufficient for CUDA runtime version))",
+    "[checkMacros.cpp::catchCudaError::250] Error Code 1: Cuda Runtime (In catchCudaError at "
+    "checkMacros.cpp:250 (cudaError 35: CUDA driver version is insufficient for CUDA runtime version))",
+]
+"""What TensorRT for RTX 1.7.1.116 said on a machine without a driver."""
 TENSORS = (
     ("images", "INPUT", (6, 3, 128, 352), "HALF"),
     ("depth", "OUTPUT", (6, 8, 22, 41), "HALF"),
@@ -129,15 +144,82 @@ def test_free_sizes_need_three_shapes(script):
     assert called == ("images", *shapes["images"])
 
 
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        (
+            {"image": [(1, 3), (2, 3), (3, 3)]},
+            r"--shape image: the model has no such input, but images, cells",
+        ),
+        ({"cells": [(1, 9)] * 3}, r"--shape cells: its size is fixed, 1x9: leave it out"),
+        (
+            {"images": [(1, 3, 8)] * 3},
+            r"1x3x8 does not fit \?x3x8x9; it can be --shape images=1x3x8x9,6x3x8x9",
+        ),
+        ({"images": [(1, 4, 8, 9)] * 3}, r"1x4x8x9 does not fit \?x3x8x9"),
+        ({"images": [(2, 3, 8, 9), (1, 3, 8, 9), (3, 3, 8, 9)]}, "no size of the usual shape may be below"),
+    ],
+)
+def test_a_shape_that_no_input_has_is_refused_with_one_that_it_can_have(script, shapes, words):
+    script.inputs = (("images", (-1, 3, 8, 9)), ("cells", (1, 9)))
+    with pytest.raises(TensorRtError, match=words):
+        build_plan(b"onnx", BuildOptions(shapes=shapes), trt=fake_tensorrt("10.3.0", script))
+
+
+def test_the_hint_has_the_sizes_of_the_input_at_hand(script):
+    script.inputs = (("points", (-1, 8)),)
+    with pytest.raises(TensorRtError, match=r"points has free sizes, \?x8: .*--shape points=1x8,6x8,8x8$"):
+        build_plan(b"onnx", BuildOptions(), trt=fake_tensorrt("10.3.0", script))
+
+
+def test_the_first_error_is_the_cause_and_is_named(script):
+    script.builds, script.says = False, ["Cannot compile for sm86: fp8_e4m3", "compileGraph failed"]
+    with pytest.raises(TensorRtError, match=r"built no engine: Cannot compile for sm86: fp8_e4m3$"):
+        build_plan(b"onnx", BuildOptions(), trt=fake_tensorrt(RTX, script))
+
+
+@pytest.mark.parametrize("version", ["10.3.0", RTX])
+def test_a_missing_cuda_is_named_and_not_the_engine_blamed(script, version):
+    script.opens, script.says = False, NO_DRIVER
+    with pytest.raises(
+        TensorRtError, match=r"CUDA does not work here.*nvidia-smi.*driver version is insuffic"
+    ):
+        open_engine(b"plan", trt=fake_tensorrt(version, script))
+
+
+def test_int32_biases_are_told_from_an_operator_that_is_lacking(script):
+    script.errors = [
+        ("input has type Int32 but must have type FP8, Int8 or UInt8", "DequantizeLinear", "bias")
+    ]
+    with pytest.raises(TensorRtError, match=r"--runtime tensorrt.*DequantizeLinear \(bias\)"):
+        build_plan(b"onnx", BuildOptions("int8"), trt=fake_tensorrt(RTX, script))
+
+
+def _interrupt(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("version", [version for version in VERSIONS if not version.startswith("8.")])
+def test_an_interrupt_ends_the_build_where_tensorrt_only_prints_it(script, version):
+    with pytest.raises(KeyboardInterrupt):
+        build_plan(b"onnx", BuildOptions(), progress=_interrupt, trt=fake_tensorrt(version, script))
+
+
+def test_an_interrupt_while_layers_are_told_ends_the_build_too(script):
+    script.layers = ["Name: a, LayerType: kgen, Inputs: []"]
+    with pytest.raises(KeyboardInterrupt):
+        build_plan(b"onnx", BuildOptions(), trt=fake_tensorrt(RTX, script), layers=_interrupt)
+
+
 def test_an_engine_of_another_gpu_is_refused_in_tensorrts_words(script):
     script.opens, script.says = False, ["Target GPU SM 87 is not supported by this TensorRT release."]
     with pytest.raises(TensorRtError, match=r"SM 87.*lss-bev build"):
         open_engine(b"plan", trt=fake_tensorrt("11.4.0", script))
 
 
-def test_without_tensorrt_every_way_in_is_one_line(tmp_path):
-    if torch.cuda.is_available():
-        pytest.skip("this machine may have TensorRT")
+def test_without_tensorrt_every_way_in_is_one_line(monkeypatch):
+    for name in ("tensorrt", "tensorrt_rtx"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(TensorRtError, match="cannot be loaded"):
         import_tensorrt()
     with pytest.raises(RuntimeBackendError, match="backend 'tensorrt' cannot run here"):
@@ -212,6 +294,33 @@ class TestEngineFiles:
         with pytest.raises(RuntimeBackendError, match="has no note"):
             read_engine(path)
 
+    def test_engines_of_tensorrt_for_rtx_are_deflated_and_never_taken_for_others(self, onnx, script):
+        built = self.ensure(onnx, script, ADA)
+        assert built.path.name == "lss_camera_fp16_1x6_rtx1.7.1.116_geforce-rtx-4090.engine"
+        assert zlib.decompress(built.path.read_bytes()) == b"plan"
+        plan, note = read_engine(built.path)
+        assert (plan, note.options["target"]) == (b"plan", "8.9")
+        assert not self.ensure(onnx, script, ADA).built
+        assert "by TensorRT for RTX 1.7.1.116, but this machine has 1.7.1.116" in note.problem(
+            replace(ADA, tensorrt="1.7.1.116")
+        )
+        assert "by TensorRT 10.3.0, but this machine has TensorRT for RTX 1.7.1.116" in replace(
+            note, machine=replace(ADA, tensorrt="10.3.0")
+        ).problem(ADA)
+        assert self.ensure(onnx, script, replace(ADA, tensorrt="10.3.0")).path != built.path
+        built.path.write_bytes(b"plan")
+        with pytest.raises(RuntimeBackendError, match="damaged"):
+            read_engine(built.path)
+
+    def test_tensorrt_8_is_told_that_it_reads_no_int8_of_opset_19(self, onnx, script):
+        import onnx as package
+
+        model = package.load(str(onnx))
+        model.opset_import[0].version = 19
+        package.save(model, str(onnx))
+        with pytest.raises(RuntimeBackendError, match=r"opset 19, and TensorRT 8\.6\.1 reads up to 17"):
+            self.ensure(onnx, script, replace(ORIN, tensorrt="8.6.1"))
+
     def test_a_build_that_fails_leaves_nothing_behind(self, onnx, script):
         script.builds = False
         with pytest.raises(RuntimeBackendError, match="built no engine"):
@@ -222,6 +331,102 @@ class TestEngineFiles:
         onnx.write_bytes(onnx.read_bytes()[:-5])
         with pytest.raises(RuntimeBackendError, match="truncated"):
             self.ensure(onnx, script)
+
+
+class TestRtx:
+    """TensorRT for RTX, where TensorRT itself is not installed."""
+
+    def test_it_is_taken_where_it_alone_is_installed(self, monkeypatch, script):
+        trt = fake_tensorrt(RTX, script)
+        monkeypatch.setitem(sys.modules, "tensorrt", None)
+        monkeypatch.setitem(sys.modules, "tensorrt_rtx", trt)
+        assert import_tensorrt() is trt
+        assert is_rtx(trt)
+        assert library_version(trt) == RTX
+        other = fake_tensorrt("10.3.0", script)
+        monkeypatch.setitem(sys.modules, "tensorrt", other)
+        assert import_tensorrt() is other
+        assert library_version(other) == "10.3.0"
+
+    def test_a_gpu_that_it_does_not_serve_is_named(self, script):
+        trt = fake_tensorrt(RTX, script)
+        assert not unknown_to_rtx(trt, "8.6")
+        assert not unknown_to_rtx(trt, "12.0")
+        assert "serves GPUs of compute capability 7.5" in unknown_to_rtx(trt, "9.0")
+        assert not unknown_to_rtx(fake_tensorrt("10.3.0", script), "9.0")
+
+    def test_a_target_is_asked_for_and_checked(self, script):
+        build_plan(b"onnx", BuildOptions(target="8.9"), trt=fake_tensorrt(RTX, script))
+        asked = dict(script.calls)["IBuilderConfig.set_compute_capability"]
+        assert (asked[0].name, asked[1]) == ("SM89", 0)
+        with pytest.raises(TensorRtError, match=r"compute capabilities 7\.5, .*12\.1, not for 8\.7"):
+            build_plan(b"onnx", BuildOptions(target="8.7"), trt=fake_tensorrt(RTX, script))
+        with pytest.raises(TensorRtError, match=r"TensorRT 10\.3\.0 builds for the GPU that it runs on"):
+            build_plan(b"onnx", BuildOptions(target="8.7"), trt=fake_tensorrt("10.3.0", script))
+
+    def test_what_it_compiled_is_kept_beside_the_engine_for_the_next_start(self, script, tmp_path):
+        kept = jit_cache_of(tmp_path / "camera.engine")
+        assert kept.name == "camera.engine.jit"
+        for _ in range(2):
+            engine = TensorRtModule(b"plan", "camera", None, "cpu", fake_tensorrt(RTX, script), kept)
+            assert script.contexts in (0, 1)
+            engine.allocate()
+            engine.keep_jit_cache()
+        assert script.jit == b"compiled"
+        plain = tmp_path / "plain.jit"
+        engine = TensorRtModule(b"plan", "camera", None, "cpu", fake_tensorrt("10.3.0", script), plain)
+        engine.allocate()
+        engine.keep_jit_cache()
+        assert not plain.exists()
+
+
+TENSOR = "{{ Name: {}, Dimensions: [1,64,9,9], Strides: [5184,1,576,64], StrideOrder: [3,0,2,1], Datatype: {}, Format: (NHWC) Channel major format }}"  # noqa: E501
+LINES = [
+    "Name: __myl_ReshMoveConc_myl0_0, LayerType: kgen, Inputs: [ " + TENSOR.format("images", "Half") + "], "
+    "Constants: [], Outputs: [ " + TENSOR.format("a", "Half") + "], TacticName: t, StreamId: 0, "
+    "Metadata: [ONNX Layer: camencode.images]",
+    "Name: bevencode.conv1_U0_myl0_1, LayerType: correlation, Inputs: [ " + TENSOR.format("a", "Half") + "], "
+    "Constants: [ " + TENSOR.format("w", "Float") + "], Outputs: [ " + TENSOR.format("b", "Int8") + "], "
+    "TacticName: t, StreamId: 0, Metadata: [ONNX Layer: bevencode.conv1][ONNX Layer: bevencode.relu]",
+    "Name: __mye1370_myl0_6, LayerType: signal, Inputs: [], Constants: [], Outputs: [], TacticName: , "
+    "StreamId: 0, EventId: 1, Metadata: ",
+    "Name: __myl_Cast_myl0_30, LayerType: kgen, Inputs: [ "
+    + TENSOR.format("b", "Half")
+    + "], Constants: [], "
+    "Outputs: [ "
+    + TENSOR.format("logits", "Float")
+    + "], TacticName: t, StreamId: 0, Metadata: [ONNX Layer: logits]",
+]
+"""As TensorRT for RTX 1.7.1.116 writes its layers, shortened."""
+
+
+class TestInspection:
+    """What became of the layers, from the builder's log or the inspector's JSON."""
+
+    def test_the_log_says_precision_fusion_and_moves(self):
+        found = Inspection.of_log(
+            ["Layers:\n" + "\n".join(LINES) + "\n\nI/O Tensors:", " Name: bev, IOMode: Input"]
+        )
+        assert [layer.kind for layer in found.layers] == ["kgen", "correlation", "signal", "kgen"]
+        assert found.precisions() == {"fp16": 1, "int8": 1, "fp32": 1}
+        assert found.fused == 1
+        assert found.layers[1].operators == ("bevencode.conv1", "bevencode.relu")
+        assert found.layers[1].reads == ("fp16",)
+        assert [layer.label for layer in found.moves] == ["camencode.images", "logits"]
+        assert [layer.label for layer in found.writing("fp32")] == ["logits"]
+
+    def test_json_is_read_in_both_of_its_forms(self):
+        half = {"Name": "x", "Format/Datatype": "Channel major FP16 format where channel % 8 == 0"}
+        layers = [
+            {"Name": "conv", "LayerType": "CaskConvolution", "Inputs": [half], "Outputs": [half],
+             "Metadata": "[ONNX Layer: conv][ONNX Layer: relu]"},
+            {"Name": "Reformatting CopyNode for Input Tensor 0", "LayerType": "Reformat", "Inputs": [half],
+             "Outputs": [{"Name": "y", "Datatype": "Float"}]},
+        ]  # fmt: skip
+        found = Inspection.of_json(json.dumps({"Layers": layers, "Bindings": []}))
+        assert found.precisions() == {"fp16": 1, "fp32": 1}
+        assert [layer.kind for layer in found.moves] == ["Reformat"]
+        assert found.fused == 1
 
 
 class TestTorch2Trt:

@@ -232,6 +232,24 @@ def test_logits_that_are_no_numbers_are_unknown_cells(model, ring, on_cpu):
     assert prediction.unknown_by_nan == np.count_nonzero(prediction.visible[10:]) > 0
 
 
+def test_the_tables_need_no_shape_of_the_users(model):
+    content = write_network(model, OnnxOptions(dynamic=("tables",))).SerializeToString()
+    metadata = {entry.key: entry.value for entry in onnx.load_from_string(content).metadata_props}
+    description = OnnxDescription.read(metadata, "file")
+    roomy = SegmentSizes.roomy(CONFIG, 6)
+    shapes = building_file.with_tables(content, description, {})
+    assert shapes["points"] == shapes["pixels"] == [[1, 8], [roomy.segments, 8], [roomy.segments, 8]]
+    assert shapes["segments"] == [[1, 1], [roomy.hits, roomy.width], [roomy.hits, roomy.width]]
+    mine = {"points": [[1, 8], [5, 8], [9, 8]]}
+    assert building_file.with_tables(content, description, mine)["points"] == mine["points"]
+    # With free cameras it is the images' shape that says how many there may be.
+    free = write_network(model, OnnxOptions(dynamic=("cameras", "tables"))).SerializeToString()
+    assert building_file.with_tables(free, description, {}) == {}
+    images = {"images": network_profiles(CONFIG, 1, 4, 8)["images"]}
+    largest = building_file.with_tables(free, description, images)["points"][-1]
+    assert largest == [SegmentSizes.roomy(CONFIG, 8).segments, 8]
+
+
 BUILDS = {
     "whole": ({}, {}),
     "fp16": ({"precision": "fp16"}, {}),

@@ -233,10 +233,12 @@ def _parse(trt: Any, network: Any, logger: Any, onnx: bytes, said: list[str]) ->
     for index in range(parser.num_errors):
         error = parser.get_error(index)
         where = ""
-        if hasattr(error, "node_operator"):  # from 10.0
+        if hasattr(error, "node_operator") and error.node_operator():  # from 10.0
             where = f"{error.node_operator()} ({error.node_name()}): "
         reasons.append(where + " ".join(error.desc().split()))
     reason = reasons[0] if reasons else _first(said) or "no reason given"
+    if "Int32" in reason and "DequantizeLinear" in reason:
+        reason = f"its int32 biases are for onnxruntime, write it with `--runtime tensorrt`: {reason}"
     raise TensorRtError(f"{_name(trt)} cannot read the ONNX model: {reason[:300]}")
 
 
@@ -430,12 +432,12 @@ NO_CUDA = ("cudaerror", "cuda initialization failure", "cuda driver", "no cuda-c
 
 
 def _refuse_missing_cuda(trt: Any, said: list[str]) -> None:
-    """Raise where what was said means that there is no working CUDA."""
-    found = [line for line in said if any(word in line.lower() for word in NO_CUDA)]
-    if found and "out of memory" not in found[0].lower():
+    """Raise where the first error means that there is no working CUDA."""
+    first = _first(said).lower()
+    if any(word in first for word in NO_CUDA) and "out of memory" not in first:
         raise TensorRtError(
             f"CUDA does not work here, which {_name(trt)} needs: see what `nvidia-smi` says, and install or "
-            f"update NVIDIA's driver ({_first(found)})"
+            f"update NVIDIA's driver ({_first(said)})"
         )
 
 
