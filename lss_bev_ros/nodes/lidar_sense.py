@@ -96,19 +96,21 @@ class LidarSense:
         """
         cloud = self._nearest(stamp)
         if cloud is None:
+            self._notes = ()  # of the cloud before
             return None
         try:
             read = messages.returns_from_cloud(cloud, MOST_POINTS)
             transform = self._buffer.lookup_transform(self._base_frame, cloud.header.frame_id, Time())
             pose = messages.pose_from_transform(transform)
         except GeometryError as error:
-            self._problem = f"{self._topic}: {error}"
+            self._problem, self._notes = f"{self._topic}: {error}", ()
             return None
         except TransformException as error:
             self._problem = (
                 f"{self._topic}: no transform from {cloud.header.frame_id!r} to {self._base_frame!r} "
                 f"({error}): publish it (robot_state_publisher, static_transform_publisher)"
             )
+            self._notes = ()
             return None
         self._points = int(cloud.width) * int(cloud.height)
         self._problem = ""

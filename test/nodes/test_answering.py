@@ -305,13 +305,16 @@ def test_a_wrong_cloud_is_named(rover, listener, start, wrong, line):
 def test_a_cloud_before_its_transform_is_named_and_the_next_one_is_used(rover, listener, start):
     node = start(senses=["lidar"])
     listener.listen(OccupancyGrid, "bev/occupancy")
+    rover.fields = ("x", "y", "z")
     await_answer(rover, listener, "bev/occupancy")
+    assert "no field `intensity`" in senses_status(node).message
     rover.frame = "elsewhere"
     deadline = time.monotonic() + 60
     while "no transform from 'elsewhere'" not in senses_status(node).message:
         assert time.monotonic() < deadline, senses_status(node).message
         rover.drive()
         time.sleep(0.1)
+    assert "intensity" not in senses_status(node).message
     (network,) = (each for each in node._statuses() if each.name == "network")
     assert "no transform from 'elsewhere'" in network.message
     rover.mount("elsewhere")
