@@ -106,8 +106,9 @@ def _plan(
 
     folder = (options.engines or ENGINES).expanduser()
     about = f"{trt.__version__} {_gpu()} {precision} {options.dla} {options.workspace}"
-    about = f"{about} {shapes}".encode() if shapes else about.encode()
-    path = folder / f"{label}-{hashlib.sha256(model + about).hexdigest()[:16]}.plan"
+    # Without free sizes the name is that of earlier versions, whose engines still fit.
+    asked_for = f"{about} {shapes}" if shapes else about
+    path = folder / f"{label}-{hashlib.sha256(model + asked_for.encode()).hexdigest()[:16]}.plan"
     if path.is_file():
         return path.read_bytes()
     print(f"{label}: building the engine, which takes minutes", flush=True)
