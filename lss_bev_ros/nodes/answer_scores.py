@@ -30,7 +30,7 @@ from ..evaluation import BoxSet, DetectionScore, LaneScore, PlanScore, Segmentat
 from ..evaluation.matching import ReferenceMatcher
 from ..evaluation.rays import VoxelGrid
 from ..geometry import BevGrid, Pose
-from ..geometry.classes import FREE, LINES
+from ..geometry.classes import DETECTED, FREE, LINES
 from ..messages import received
 from ..messages.maps import labels_from_image
 from ..topics import (
@@ -362,9 +362,16 @@ class AnswerScores:
             return {f"objects.{name}": found[name] for name in ("mave", *sorted(there & found.keys()))}
 
         def score(answer: MarkerArray, truth: MarkerArray, velocities: MarkerArray) -> Mapping[str, float]:
-            things = received.objects_from_markers(answer)
-            sure = np.nan_to_num([score for _, score in things]).tolist()
-            detected = BoxSet.from_boxes([box for box, _ in things], sure)
+            things = [each for each in received.objects_from_markers(answer) if each[0].category in DETECTED]
+            boxes = [box for box, _ in things]
+            detected = BoxSet.of(
+                [DETECTED.index(box.category) for box in boxes],
+                np.array([box.pose.translation for box in boxes]).reshape(-1, 3),
+                np.array([box.size for box in boxes]).reshape(-1, 3),
+                [box.pose.yaw for box in boxes],
+                np.array([box.velocity for box in boxes], np.float64).reshape(-1, 2),
+                np.nan_to_num([score for _, score in things]),
+            )
             self._velocities.update(
                 detected, BoxSet.from_boxes(messages.boxes_from_markers(truth, velocities))
             )
