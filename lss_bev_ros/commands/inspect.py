@@ -29,8 +29,8 @@ def inspect(
     Needs TensorRT for RTX (pip install tensorrt-rtx) and neither a GPU nor a driver. No engine is kept.
     """
     from .. import files
+    from ..deploy.inspecting import inspect_model, inspection_table
     from ..errors import DeployError
-    from ..runtime.tensorrt.inspecting import inspect_model, inspection_table
     from .build import parse_shapes
 
     shapes = parse_shapes(shape or [])

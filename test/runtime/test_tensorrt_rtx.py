@@ -8,11 +8,11 @@ import threading
 
 import pytest
 
+from lss_bev_ros.deploy.inspecting import inspect_model
 from lss_bev_ros.geometry.example_rig import nuscenes_like_rig
 from lss_bev_ros.model import build_model
 from lss_bev_ros.runtime.onnx import OnnxOptions, write_network
 from lss_bev_ros.runtime.tensorrt.builder import BuildOptions, TensorRtError, build_plan, open_engine
-from lss_bev_ros.runtime.tensorrt.inspecting import inspect_model
 
 trt = pytest.importorskip("tensorrt_rtx", reason="the extra `rtx` is not installed: make test-tensorrt")
 pytest.importorskip("onnx", reason="the extra `export` is not installed")

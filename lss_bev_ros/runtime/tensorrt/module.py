@@ -51,7 +51,8 @@ class TensorRtModule:
             raise RuntimeBackendError(f"{name}: {error}") from error
         self.info: Mapping[str, TensorInfo] = {info.name: info for info in infos}
         self._context: Any = None
-        self._cache, self._cache_file = None, jit_cache
+        self._cache: Any = None
+        self._cache_file = jit_cache
         self._device = torch.device(device)
         self.tensors: dict[str, torch.Tensor] = {}
 

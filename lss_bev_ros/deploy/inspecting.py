@@ -10,11 +10,11 @@ from typing import Any
 
 from rich.table import Table
 
-from ...errors import RuntimeBackendError
-from ..onnx import OnnxDescription
-from .builder import BuildOptions, TensorRtError, build_plan, library_name, library_version
-from .building import read_model, with_tables
-from .inspection import Inspection
+from ..errors import RuntimeBackendError
+from ..runtime.onnx import OnnxDescription
+from ..runtime.tensorrt.builder import BuildOptions, TensorRtError, build_plan, library_name, library_version
+from ..runtime.tensorrt.building import read_model, with_tables
+from ..runtime.tensorrt.inspection import Inspection
 
 
 @dataclass(frozen=True)
