@@ -16,7 +16,7 @@ from .config import ModelConfig
 from .multi_sense import MultiSense
 from .multi_sense_names import CONFIG
 from .senses import SensesConfig
-from .weights import COUNTER, NEVER_RUN, write_weights
+from .weights import COUNTER, NEVER_RUN, read_tensors, write_weights
 from .widths import Widths
 
 
@@ -49,9 +49,7 @@ def load_multi_sense(path: Path | str) -> MultiSense:
         raise ModelError(
             f"{path} does not say which senses it is for: give weights that `lss-bev train --senses` wrote"
         )
-    from safetensors.torch import load_file
-
-    state = load_file(str(path))
+    state = read_tensors(Path(path))
     try:
         model = MultiSense(config)
     except (RuntimeError, ValueError, TypeError, MemoryError) as error:  # sizes that no network has

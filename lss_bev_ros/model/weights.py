@@ -23,6 +23,7 @@ from .efficientnet import MBConvBlock
 from .lift_splat import LiftSplatShoot
 from .multi_sense_names import BUILTIN as MULTI_SENSE
 from .multi_sense_names import SEED, refuse_multi_sense
+from .seal import check_seal, check_sums, sealed
 from .widths import Widths
 
 CONSTANTS = ("dx", "bx", "nx", "frustum")
@@ -57,6 +58,9 @@ SEED_BEV_VARIANCE = 0.05
 
 SEED_RESIDUAL = 0.3
 """Scale of the residual branches, which add up, and of the depth logits under seed weights."""
+
+LARGEST = 1e7
+"""Of a weight or a running variance: a bit that flips in an exponent makes numbers up to 1e38."""
 
 SILU_GAIN = 2.8
 """1 / E[silu(z)^2] for a standard normal z: the variance a layer behind a SiLU must win back."""
@@ -207,6 +211,12 @@ def read_checkpoint(path: Path, config: ModelConfig | None = None) -> LiftSplatS
             f"checkpoint {path} holds NaN or infinity, or numbers beyond float32, in {_some(broken)}: "
             f"take an earlier one"
         )
+    huge = [name for name, tensor in fitted.items() if tensor.abs().max() > LARGEST]
+    if huge:
+        raise ModelError(
+            f"checkpoint {path} holds numbers beyond {LARGEST:g} in {_some(huge)}, which no network has: "
+            f"it is damaged; copy it again, or take an earlier one"
+        )
     model.load_state_dict(fitted | {name: expected[name] for name in CONSTANTS}, strict=True)
     return model
 
@@ -236,7 +246,7 @@ def write_weights(
         packed[name] = (tensor.half() if half else tensor).contiguous()
         if not torch.isfinite(packed[name]).all():
             raise error(f"{name} does not fit into half precision: the training has diverged; start again")
-    files.write(path, save(packed, metadata=facts), error)
+    files.write(path, save(packed, metadata=sealed(packed, facts)), error)
 
 
 def _cast(path: Path, name: str, tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
@@ -307,7 +317,7 @@ def _load(path: Path) -> object:
     if not path.is_file():
         raise ModelError(f"no checkpoint at {path}: give the path of a .pt or .pth state dict, or 'seed:0'")
     if path.suffix == ".safetensors":
-        return _load_safetensors(path)
+        return read_tensors(path)
     try:
         with _numbers_allowed():
             return torch.load(path, map_location="cpu", weights_only=True)
@@ -338,17 +348,26 @@ def _numbers_allowed() -> AbstractContextManager[None]:
     return torch.serialization.safe_globals(allowed)
 
 
-def _load_safetensors(path: Path) -> object:
-    """Read a file that can hold nothing but tensors."""
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Read a .safetensors file, which can hold nothing but tensors, and check it against its checksums.
+
+    Raises:
+        ModelError: it cannot be read, or is not what was written.
+    """
     try:
-        from safetensors import SafetensorError
+        from safetensors import SafetensorError, safe_open
         from safetensors.torch import load_file
     except ImportError as error:
         raise ModelError(f"{path} needs the package safetensors: pip install safetensors") from error
     try:
-        return load_file(str(path))
+        with safe_open(str(path), "pt") as file:
+            facts = file.metadata() or {}
+        state: dict[str, torch.Tensor] = load_file(str(path))
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path} is not a safetensors file, or it is truncated: copy it again") from error
+    check_sums(path)
+    check_seal(path, state, facts)
+    return state
 
 
 def _state_dict(path: Path, content: object) -> dict[str, torch.Tensor]:

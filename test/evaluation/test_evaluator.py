@@ -217,3 +217,13 @@ def test_numbers_of_numpy_become_plain():
         "c": None,
         "d": True,
     }
+
+
+def test_a_report_lists_as_many_frames_as_are_asked_for_and_scores_all():
+    evaluator = Evaluator(frames_kept=3)
+    cells = np.zeros(evaluator.grid.shape, np.int8)
+    for stamp in range(10):
+        evaluator.update(stamp, cells, truth=cells > 50)
+    report = evaluator.report()
+    assert [frame["stamp"] for frame in report["per_frame"]] == [7, 8, 9]
+    assert report["frames"]["evaluated"] == 10
