@@ -126,15 +126,15 @@ def evaluate(
             robustness,
         )
         with progress("all answers") as bar:
-            found = evaluate_scenes(job, list(scenes or reader.scenes), workers, bar)
-        faults |= found.told
+            parts = evaluate_scenes(job, list(scenes or reader.scenes), workers, bar)
+        faults |= parts.told
         with _kept(failures):
-            settings = told_metrics(found.settings, dataroot, job.vocabulary)
+            settings = told_metrics(parts.settings, dataroot, job.vocabulary)
             report["settings"] = to_json(settings)
             console.print(settings_table(settings))
-        if found.spoiled is not None:
+        if parts.spoiled is not None:
             with _kept(failures):
-                report["robustness"] = to_json(spoiled := found.spoiled.report(dataroot))
+                report["robustness"] = to_json(spoiled := parts.spoiled.report(dataroot))
                 console.print(robustness_table(spoiled))
         robustness = False
     elif multi and not unscored:

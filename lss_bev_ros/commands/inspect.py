@@ -45,5 +45,5 @@ def inspect(
             for layer in layers:
                 console.print(f"{one.name} {one.target or 'all'}: {what}: {layer.label}", markup=False)
     if output is not None:
-        files.write_json(output, [one.report() for one in found], DeployError)
+        files.write_json(output, {"engines": [one.report() for one in found]}, DeployError)
         console.print(f"report      {output}")

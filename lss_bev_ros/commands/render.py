@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -264,6 +264,7 @@ def _of_dataset(
                     points = scan.pose.apply(scan.points()[:, :3])
                 except DatasetError as error:
                     left_out.item(error)
+            found: dict[str, Any] = {} if scan is None else {"lidar_origin": scan.pose.translation}
             yield FilmFrame(
                 stamp=keyframe.stamp,
                 rig=keyframe.rig,
@@ -273,7 +274,7 @@ def _of_dataset(
                 truth=vehicle_raster(keyframe.boxes, grid) if keyframe.annotated else None,
                 boxes=keyframe.boxes,
                 points=points,
-                **({} if scan is None else {"lidar_origin": scan.pose.translation}),
+                **found,
                 title=scene,
             )
 

@@ -324,7 +324,8 @@ def annotated_moments(
     """
     from .moments import moment_of  # with it comes torch
 
-    reader, found = NuScenesReader(dataroot, version=""), []
+    reader = NuScenesReader(dataroot, version="")
+    found: list[tuple[Moment, FrameTruth]] = []
     each = -(-count // max(1, len(reader.scenes)))
     for scene in reader.scenes:
         for pair in known_frames(reader, voxel_grid(engine), [scene], min(each, count - len(found))):

@@ -111,7 +111,9 @@ class Receiver(Node):
     @property
     def _refusals(self) -> tuple[dict[str, _Refusals], threading.Lock]:
         # Node.__init__ itself may subscribe, to /clock, before a derived class can set anything.
-        return self.__dict__.setdefault("_refused_of", ({}, threading.Lock()))
+        found: tuple[dict[str, _Refusals], threading.Lock]
+        found = self.__dict__.setdefault("_refused_of", ({}, threading.Lock()))
+        return found
 
 
 class _Entrance:

@@ -157,7 +157,7 @@ def _compare_size(
     for subject in subjects:
         subject.engine.memory.forget("another comparison")
     for done, pair in enumerate(known_frames(reader, grid, reader.scenes, total), 1):
-        if pair is not None:
+        if not isinstance(pair, str):
             moment = _fewer(moment_of(pair[0]), count)
             if moment.cameras is not None:
                 seen = max(seen, len(moment.cameras.images))

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -157,7 +157,7 @@ class _Rewriter:
         zero = np.zeros(scale.shape, np.int8)
         for key, value in zip(parameters, (scale, zero), strict=True):
             self._constants[key] = numpy_helper.from_array(value, key)
-        axis = {"axis": 0} if scale.ndim else {}
+        axis: dict[str, Any] = {"axis": 0} if scale.ndim else {}
         source = name
         if quantize:
             source = f"{name}.q"

@@ -331,7 +331,7 @@ class MultiSenseNetwork:
             traffic=float(self._fused.tensor.nbytes * (len(senses) + 1 + ("memory" in senses))),
             # Several launches may lie before it.
             overlap=False,
-            **self._maps,  # type: ignore[arg-type]
+            **self._maps,
             ages=self._ages,
             camera_weight=given["cameras"],
             lidar_weight=given["lidar"],

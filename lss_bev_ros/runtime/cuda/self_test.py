@@ -52,10 +52,12 @@ class DrawnSenses:
             if self.images is not None:
                 assert table is not None, "there are cameras"
                 depth, features = plain.camencode(self.images)
-                pixels = (each.permute(0, 2, 3, 1).flatten(0, 2).contiguous() for each in (depth, features))
+                depth, features = (
+                    each.permute(0, 2, 3, 1).flatten(0, 2).contiguous() for each in (depth, features)
+                )
                 names = ("pixels", "weights", "cells", "starts", "offsets")
                 moved = SplatTable(table.shape, *(getattr(table, name).to(device) for name in names))
-                maps["cameras"] = splat(*pixels, moved).permute(2, 0, 1)[None]
+                maps["cameras"] = splat(depth, features, moved).permute(2, 0, 1)[None]
             if self.points is not None:
                 points = torch.from_numpy(self.points).to(device)
                 sample = torch.zeros(len(points), dtype=torch.int64, device=device)
