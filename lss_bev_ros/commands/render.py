@@ -230,6 +230,8 @@ def _of_dataset(
     first: int | None,
     left_out: LeftOut,
 ) -> tuple[int, Iterator[FilmFrame]]:
+    import numpy as np
+
     from ..geometry import vehicle_raster
     from ..visualization.film import FilmFrame
 
@@ -273,7 +275,7 @@ def _of_dataset(
                 truth=vehicle_raster(keyframe.boxes, grid) if keyframe.annotated else None,
                 boxes=keyframe.boxes,
                 points=points,
-                **({} if scan is None else {"lidar_origin": scan.pose.translation}),
+                lidar_origin=np.zeros(3) if scan is None else scan.pose.translation,
                 title=scene,
             )
 
