@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -230,6 +230,8 @@ def _of_dataset(
     first: int | None,
     left_out: LeftOut,
 ) -> tuple[int, Iterator[FilmFrame]]:
+    import numpy as np
+
     from ..geometry import vehicle_raster
     from ..visualization.film import FilmFrame
 
@@ -264,7 +266,6 @@ def _of_dataset(
                     points = scan.pose.apply(scan.points()[:, :3])
                 except DatasetError as error:
                     left_out.item(error)
-            found: dict[str, Any] = {} if scan is None else {"lidar_origin": scan.pose.translation}
             yield FilmFrame(
                 stamp=keyframe.stamp,
                 rig=keyframe.rig,
@@ -274,7 +275,7 @@ def _of_dataset(
                 truth=vehicle_raster(keyframe.boxes, grid) if keyframe.annotated else None,
                 boxes=keyframe.boxes,
                 points=points,
-                **found,
+                lidar_origin=np.zeros(3) if scan is None else scan.pose.translation,
                 title=scene,
             )
 

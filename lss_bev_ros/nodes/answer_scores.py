@@ -170,9 +170,8 @@ class AnswerScores:
                 # Nothing else is to be waited for.
                 self._give_out(pair, matcher.add_scan(stamp, None, time.monotonic_ns()))
 
-        told: list[tuple[str, Callable[[Any], None], Any]] = [
-            (pair.answer, partial(take, matcher.add_prediction), pair.quality)
-        ]
+        told: list[tuple[str, Callable[[Any], None], QoSProfile]]
+        told = [(pair.answer, partial(take, matcher.add_prediction), pair.quality)]
         told += [(pair.truth, truth, latched_qos(depth=10))]
         if pair.second:
             told.append((pair.second, partial(take, matcher.add_scan), latched_qos(depth=10)))
