@@ -56,7 +56,7 @@ LAYERS = {
     "training": NETWORK | DATA | {"synthetic", "words"},
     "camera_image": {"images"},
     "camera_info": {"geometry"},
-    "messages": {"geometry", "model", "answers", "camera_image", "camera_info"},
+    "messages": GEOMETRY | {"model", "answers", "camera_image", "camera_info"},
     "topics": DATA | {"messages"},
     "dashboard": GEOMETRY | {"visualization"},
     "benchmark": NETWORK | SCORES | {"dataset", "messages", "dashboard"},
@@ -79,6 +79,7 @@ CROSSINGS = {
     "evaluation/robustness.py": {"dataset", "images", "runtime"},
     "evaluation/study.py": {"dataset", "runtime"},
     "evaluation/truth.py": {"dataset"},
+    "evaluation/workers.py": {"dataset", "runtime"},
 }
 """Files that may import more than their layer: a network is run over a data set, and what came is scored."""
 

@@ -525,23 +525,6 @@ def test_profiles_are_checked() -> None:
 
 
 @pytest.mark.usefixtures("ros")
-def test_a_sample_of_wrong_form_is_dropped_and_the_next_one_arrives(
-    open_node: OpenNode, spin_until: Callable[..., bool]
-) -> None:
-    with open_node("speaker") as speaker, open_node("hearer") as hearer:
-        publisher = speaker.create_publisher(String, "told", 10)
-        heard: list[str] = []
-        hearer.create_subscription(String, "told", lambda message: heard.append(message.data), 10)
-        assert spin_until(lambda: publisher.get_subscription_count() == 1, speaker, hearer)
-        for data in (b"\0\1\0\0\xff\xff\xff\x7f", b"\0\1\0\0\x09\0\0\0cut\0"):
-            publisher.publish(data)
-        publisher.publish(String(data="whole"))
-
-        assert spin_until(lambda: "whole" in heard, speaker, hearer)
-        assert heard == ["whole"]
-
-
-@pytest.mark.usefixtures("ros")
 def test_what_nobody_confirms_is_not_acknowledged(
     open_node: OpenNode, start: Callable[..., subprocess.Popen], spin_until: Callable[..., bool]
 ) -> None:

@@ -9,7 +9,8 @@ import torch
 from lss_bev_ros.deploy.prune import PruneOptions, pruning
 from lss_bev_ros.deploy.prune.channels import axes_of, narrow
 from lss_bev_ros.deploy.prune.comparison import Speed
-from lss_bev_ros.deploy.prune.importance import Example, channel_importance
+from lss_bev_ros.deploy.prune.example import Example
+from lss_bev_ros.deploy.prune.importance import channel_importance
 from lss_bev_ros.deploy.prune.latency import LatencyTable, MeasuredPart
 from lss_bev_ros.deploy.prune.reconstruction import reconstruct
 from lss_bev_ros.deploy.prune.running import answers

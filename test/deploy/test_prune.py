@@ -15,8 +15,9 @@ from lss_bev_ros.deploy.prune import PruneOptions, pruning
 from lss_bev_ros.deploy.prune.allocation import FLOOR, allocate
 from lss_bev_ros.deploy.prune.channels import axes, narrow
 from lss_bev_ros.deploy.prune.comparison import Speed
+from lss_bev_ros.deploy.prune.example import Example
 from lss_bev_ros.deploy.prune.examples import read_examples
-from lss_bev_ros.deploy.prune.importance import Example, channel_importance, writers
+from lss_bev_ros.deploy.prune.importance import channel_importance, writers
 from lss_bev_ros.deploy.prune.latency import LatencyTable, MeasuredPart, measure_latency
 from lss_bev_ros.deploy.prune.parts import network_parts
 from lss_bev_ros.deploy.prune.pruning import Pruned, shrink

@@ -230,8 +230,8 @@ def test_which_weights_are_of_such_a_network(tmp_path):
     assert not is_multi_sense(tmp_path / "broken.safetensors")
     with pytest.raises(ModelError, match="whole number"):
         create_engine("torch", "multi-seed:x")
-    with pytest.raises(RuntimeBackendError, match="'auto', 'cuda' or 'torch'"):
-        create_engine("onnxruntime", "multi-seed:0")
+    with pytest.raises(RuntimeBackendError, match=r"backend 'tensorrt' .*use "):
+        create_engine("tensorrt", "multi-seed:0")
 
 
 def refused(*_):

@@ -14,7 +14,7 @@ from ...runtime.calibration_tables import frustum_cells
 from ...runtime.multi_sense.engine import MultiSenseEngine
 from ...runtime.multi_sense.moment import returns
 from ...runtime.preprocess import NetworkInput
-from .importance import Example
+from .example import Example
 
 
 def read_moments(dataroot: Path, count: int, engine: MultiSenseEngine) -> list[Example]:

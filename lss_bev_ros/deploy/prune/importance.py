@@ -8,7 +8,6 @@ that writes the channel (a residual stream has several writers). The score is th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -17,26 +16,11 @@ from ...model import LiftSplatShoot
 from ...model.multi_sense import MultiSense
 from ...model.senses import SensesConfig
 from .channels import axes
+from .example import Example
+from .running import answers
 
 POSITIVE_WEIGHT = 2.13
 """Of vehicle cells in the loss, as in training (the official code)."""
-
-
-@dataclass(frozen=True, eq=False)
-class Example:
-    """A frame with its truth.
-
-    Attributes:
-        images: (N, 3, H, W) float32, normalised.
-        cells: (N, D, h, w) int64, the BEV cell of every frustum point, -1 outside the grid.
-        target: (nx, ny) bool, cells of vehicles.
-        points: (P, 5) LiDAR returns as `moment.returns` gives them, for a multi-sense network with LiDAR.
-    """
-
-    images: torch.Tensor
-    cells: torch.Tensor
-    target: torch.Tensor
-    points: torch.Tensor | None = None
 
 
 def writers(senses: SensesConfig | None = None) -> dict[str, list[str]]:
@@ -74,8 +58,6 @@ def channel_importance(
     Returns:
         For each width (channels,) float64, at least 0; comparable between widths.
     """
-    from .running import answers
-
     senses = model.config if isinstance(model, MultiSense) else None
     generator = torch.Generator().manual_seed(0)
     modules = dict(model.named_modules())

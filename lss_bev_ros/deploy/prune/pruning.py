@@ -24,8 +24,9 @@ from ...runtime.multi_sense.weights import read_multi_sense
 from .allocation import allocate
 from .channels import N, narrow, sizes_of
 from .comparison import Speed, compare_speed, parts_of, usual_moment
+from .example import Example
 from .examples import read_examples, read_moments
-from .importance import Example, channel_importance
+from .importance import channel_importance
 from .latency import LatencyTable, fastest, measure_latency
 from .reconstruction import reconstruct
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from ...model import layers
 from .channels import Axis, N, axes_of, joined, sizes_of
-from .importance import Example
+from .example import Example
 from .running import answers
 
 ROWS = 500

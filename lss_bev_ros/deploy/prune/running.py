@@ -9,7 +9,7 @@ import torch
 from ...model import LiftSplatShoot
 from ...model.multi_sense import MultiSense, Sensed
 from ...training.splat import splat_batch
-from .importance import Example
+from .example import Example
 
 Network = LiftSplatShoot | MultiSense
 

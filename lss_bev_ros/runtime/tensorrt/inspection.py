@@ -21,7 +21,7 @@ _WORDS = {"FP32": "fp32", "FP16": "fp16", "Int8": "int8", "INT8": "int8", "FP8":
 
 
 @dataclass(frozen=True)
-class Layer:
+class EngineLayer:
     """One layer of an engine, which is one kernel.
 
     Attributes:
@@ -50,7 +50,7 @@ class Layer:
 class Inspection:
     """All layers of an engine, in the order in which they run."""
 
-    layers: tuple[Layer, ...]
+    layers: tuple[EngineLayer, ...]
 
     @classmethod
     def of_log(cls, messages: Iterable[str]) -> Inspection:
@@ -66,12 +66,12 @@ class Inspection:
         found = json.loads(text)["Layers"]
         return cls(tuple(_of_entry(layer) for layer in found if isinstance(layer, dict)))
 
-    def writing(self, precision: str) -> tuple[Layer, ...]:
+    def writing(self, precision: str) -> tuple[EngineLayer, ...]:
         """The layers that write such tensors."""
         return tuple(layer for layer in self.layers if precision in layer.writes)
 
     @property
-    def moves(self) -> tuple[Layer, ...]:
+    def moves(self) -> tuple[EngineLayer, ...]:
         """The layers that only cast, transpose or copy."""
         return tuple(layer for layer in self.layers if layer.moves)
 
@@ -85,22 +85,24 @@ class Inspection:
         return dict(Counter("+".join(layer.writes) for layer in self.layers if layer.writes).most_common())
 
 
-def _of_line(line: str) -> Layer:
+def _of_line(line: str) -> EngineLayer:
     """`Name: N, LayerType: T, Inputs: [..], Constants: [], Outputs: [], .., Metadata: [ONNX Layer: A]`."""
     name = line[len("Name: ") :].split(",", 1)[0]
     kind = _between(line, "LayerType: ", ",")
     reads = _between(line, "Inputs: [", "], Constants:") or _between(line, "Inputs: [", "], Outputs:")
     writes = _between(line, "Outputs: [", "], TacticName:")
     operators = _operators(line.rsplit("Metadata: ", 1)[-1]) if "Metadata: " in line else ()
-    return Layer(name, kind, _datatypes(reads), _datatypes(writes), operators, _moves(name, kind))
+    return EngineLayer(name, kind, _datatypes(reads), _datatypes(writes), operators, _moves(name, kind))
 
 
-def _of_entry(entry: dict[str, Any]) -> Layer:
+def _of_entry(entry: dict[str, Any]) -> EngineLayer:
     name, kind = str(entry.get("Name", "")), str(entry.get("LayerType", ""))
     reads, writes = (
         tuple(dict.fromkeys(map(_of_tensor, entry.get(side) or ()))) for side in ("Inputs", "Outputs")
     )
-    return Layer(name, kind, reads, writes, _operators(str(entry.get("Metadata", ""))), _moves(name, kind))
+    return EngineLayer(
+        name, kind, reads, writes, _operators(str(entry.get("Metadata", ""))), _moves(name, kind)
+    )
 
 
 def _of_tensor(tensor: dict[str, Any]) -> str:
