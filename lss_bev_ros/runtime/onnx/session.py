@@ -66,6 +66,11 @@ class OnnxSession:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = runtime.InferenceSession(model, options, providers=_providers(runtime, device))
+            if self._is_half_int8():
+                # What onnxruntime 1.31 makes of convolutions in 8 bits within half precision is wrong.
+                options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+                providers = _providers(runtime, device)
+                self._session = runtime.InferenceSession(model, options, providers=providers)
         except Exception as error:  # onnxruntime's errors share no base class of their own
             raise RuntimeBackendError(_explain(self.name, error, runtime.__version__)) from error
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -78,6 +83,12 @@ class OnnxSession:
         # One that is listed may still find no driver, and then the other runs.
         self.device = "cuda" if self._session.get_providers()[0] == _CUDA else "cpu"
         self.outputs = tuple(outputs or (found.name for found in self._session.get_outputs()))
+
+    def _is_half_int8(self) -> bool:
+        """Whether the file has 8 bits for some layers and half precision for the others."""
+        half = any(given.type == "tensor(float16)" for given in self._session.get_inputs())
+        said = self._session.get_modelmeta().custom_metadata_map.get("lss_bev", "")
+        return half and '"precision": "int8"' in said
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Compute the outputs, by name.
