@@ -8,8 +8,9 @@
 #          A depthwise convolution in INT8 becomes one of groups of four channels, three of them zeros, which the engine
 #          stores as a constant three times as large as the activation. Each generated kernel is stored as CUDA C++ source
 #          with 100 kB of declarations, so that an engine shrinks by half with zlib.
-# Seen:    one scale: correlation writes Half and fuses r1: True; a scale each: Float, False
-#          depthwise float16 and int8: see below
+# Seen:    one scale: writes Half, rectifier fused: True; a scale each: writes Float, False
+#          depthwise: float16 285492 bytes, int8 1073372 bytes; the activation 262144
+#          sources in the int8 engine: 2; deflated 29748
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
