@@ -16,6 +16,7 @@ from .console import console, listed, progress
 if TYPE_CHECKING:
     from ..dataset import NuScenesReader
     from ..evaluation.multi_sense import Vocabulary
+    from ..evaluation.workers import Found
     from ..runtime.multi_sense.engine import MultiSenseEngine
 
 _SHOWN = 5
@@ -54,7 +55,7 @@ def evaluate(
     workers: Annotated[
         int,
         typer.Option(
-            help="Processes that score all answers, a scene at a time each; GPUs are dealt out in turn."
+            help="Processes that score all answers, a scene at a time each; one with --limit. GPUs in turn."
         ),
     ] = 1,
 ) -> None:
@@ -113,6 +114,8 @@ def evaluate(
     multi = engine if isinstance(engine, MultiSenseEngine) else None
     faults: dict[str, None] = {}
     failures: list[EvaluationError] = []  # of parts: what the others scored is kept
+    vocabulary = _vocabulary(multi) if multi and not unscored else None
+    parts: Found | None = None
     if multi and not unscored and workers > 1 and limit is None:
         job = Job(
             dataroot,
@@ -122,43 +125,42 @@ def evaluate(
             weights,
             precision,
             threads,
-            _vocabulary(multi),
+            vocabulary,
             robustness,
         )
         with progress("all answers") as bar:
             parts = evaluate_scenes(job, list(scenes or reader.scenes), workers, bar)
         faults |= parts.told
+    if multi and not unscored:
         with _kept(failures):
-            settings = told_metrics(parts.settings, dataroot, job.vocabulary)
-            report["settings"] = to_json(settings)
-            console.print(settings_table(settings))
-        if parts.spoiled is not None:
-            with _kept(failures):
-                report["robustness"] = to_json(spoiled := parts.spoiled.report(dataroot))
-                console.print(robustness_table(spoiled))
-        robustness = False
-    elif multi and not unscored:
-        with _kept(failures):
-            with progress("all answers") as bar:
-                settings = evaluate_settings(
-                    reader,
-                    multi,
-                    scenes,
-                    limit,
-                    progress=bar,
-                    vocabulary=_vocabulary(multi),
-                    told=faults.setdefault,
-                )
+            if parts is not None:
+                settings = told_metrics(parts.settings, dataroot, vocabulary)
+            else:
+                with progress("all answers") as bar:
+                    settings = evaluate_settings(
+                        reader,
+                        multi,
+                        scenes,
+                        limit,
+                        progress=bar,
+                        vocabulary=vocabulary,
+                        told=faults.setdefault,
+                    )
             report["settings"] = to_json(settings)
             console.print(settings_table(settings))
     if robustness and not unscored:
-        judge = (
-            judge_of(reader, multi, faults.setdefault) if multi else lambda: VehicleJudge(engine, threshold)
-        )
-        lidar = multi is not None and "lidar" in multi.config.senses
         with _kept(failures):
-            with progress("spoiling") as bar:
-                spoiled = evaluate_robustness(reader, judge, scenes, limit, lidar, progress=bar)
+            if parts is not None and parts.spoiled is not None:
+                spoiled = parts.spoiled.report(dataroot)
+            else:
+                judge = (
+                    judge_of(reader, multi, faults.setdefault)
+                    if multi
+                    else lambda: VehicleJudge(engine, threshold)
+                )
+                lidar = multi is not None and "lidar" in multi.config.senses
+                with progress("spoiling") as bar:
+                    spoiled = evaluate_robustness(reader, judge, scenes, limit, lidar, progress=bar)
             report["robustness"] = to_json(spoiled)
             console.print(robustness_table(spoiled))
     engine.close()
