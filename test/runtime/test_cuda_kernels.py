@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -313,3 +314,12 @@ def test_upsampling_reads_and_writes_low_halves():
     torch.testing.assert_close(whole(out.some(8)), expected, rtol=1e-5, atol=1e-6)
     assert not out.tensor[..., :8].any()
     assert not out.low[..., :8].any()
+
+
+@pytest.mark.parametrize(("major", "overlap"), [(8, False), (9, True)])
+def test_a_plan_is_for_what_the_gpu_can_do(monkeypatch, major, overlap):
+    properties = SimpleNamespace(multi_processor_count=132, major=major)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+    plan = Planner.of_gpu(torch.device("cuda"), torch.float16, exact=True)
+    assert (plan.processors, plan.overlap, plan.halves) == (132, overlap, True)
+    assert not Planner.of_gpu(torch.device("cuda"), torch.float32, exact=True).halves

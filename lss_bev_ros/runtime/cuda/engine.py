@@ -251,15 +251,7 @@ class CudaEngine(Engine):
         from .fused_network import FusedNetwork
         from .planner import Planner
 
-        properties = torch.cuda.get_device_properties(self._device)
-        planner = Planner(
-            self._device,
-            self._dtype,
-            properties.multi_processor_count,
-            overlap=properties.major >= 9,
-            library=torch.backends.cudnn.is_available(),
-            exact=self._exact,
-        )
+        planner = Planner.of_gpu(self._device, self._dtype, self._exact)
         return FusedNetwork(self._model, cameras, tables, planner)
 
     def _about(self) -> str:

@@ -161,21 +161,12 @@ class CudaMultiSenseEngine(MultiSenseEngine):
         self._recalled: Memory | None = None
         self._scored: torch.Tensor | None = None
         with torch.cuda.stream(self._stream):
-            self._fused = MultiSenseNetwork(model, self._planner(), self._room)
+            self._fused = MultiSenseNetwork(
+                model, Planner.of_gpu(self._device, torch.float16, self._exact), self._room
+            )
         self._staged_points = torch.zeros(self._room, 5).pin_memory()
         self._staged_count = torch.zeros(1, dtype=torch.int32).pin_memory()
         self._staged_numbers = torch.zeros(len(self._fused.numbers)).pin_memory()
-
-    def _planner(self) -> Planner:
-        properties = torch.cuda.get_device_properties(self._device)
-        return Planner(
-            self._device,
-            torch.float16,
-            properties.multi_processor_count,
-            overlap=properties.major >= 9,
-            library=torch.backends.cudnn.is_available(),
-            exact=self._exact,
-        )
 
     def _warm_up(self) -> None:
         """Compare with the plain network, and be ready for all senses and all heads."""

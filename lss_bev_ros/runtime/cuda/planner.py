@@ -56,6 +56,19 @@ class Planner:
     launches: list[Launch] = field(default_factory=list)
     tile: Callable[[ConvolutionSize, int], Tile] = convolution_tile
 
+    @classmethod
+    def of_gpu(cls, device: torch.device, dtype: torch.dtype, exact: bool = False) -> Planner:
+        """For what a GPU can do."""
+        properties = torch.cuda.get_device_properties(device)
+        return cls(
+            device,
+            dtype,
+            properties.multi_processor_count,
+            overlap=properties.major >= 9,
+            library=torch.backends.cudnn.is_available(),
+            exact=exact,
+        )
+
     @property
     def halves(self) -> bool:
         """Whether values are kept as two halves where the network asks for it."""
