@@ -30,7 +30,13 @@ class OnnxRuntimeSession:
         available = onnxruntime.get_available_providers()
         providers = [provider for provider in PROVIDERS if provider in available]
         try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=providers)
+            self._session = onnxruntime.InferenceSession(
+                model,
+                options,
+                providers=providers,
+                # It makes 32 bits of a bias in float by a scale that half precision may not hold.
+                disabled_optimizers=["WeightBiasQuantization"],
+            )
         except Exception as error:
             reason = str(error).splitlines()[0]
             raise BundleError(
