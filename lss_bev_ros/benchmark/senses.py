@@ -25,6 +25,7 @@ from ..runtime.multi_sense.memory import MemoryKeeper
 from ..runtime.multi_sense.moment import Moment
 from .machine import describe_code, describe_machine
 from .modes import backend_choices
+from .progress import Progress, part_of
 from .report import milliseconds
 from .turns import WARM_UP, Turns, quantiles
 
@@ -45,7 +46,7 @@ def benchmark_senses(
     repetitions: int = 20,
     threads: int = 0,
     commit: str = "",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Measure the parts of each backend alone, and whole moments in each setting of the senses.
 
@@ -86,11 +87,7 @@ def benchmark_senses(
     try:
         recorded = _moments(dataroot, count)
         for place, (name, engine) in enumerate(engines.items()):
-
-            def told(done: int, place: int = place) -> None:
-                if progress:
-                    progress(place * repetitions + done, len(engines) * repetitions)
-
+            told = part_of(progress, place, len(engines))
             found[name] = _engine_report(engine, recorded, repetitions, told)
     finally:
         for engine in engines.values():
@@ -140,7 +137,7 @@ def _engine_report(
     engine: MultiSenseEngine,
     recorded: Sequence[Moment],
     repetitions: int,
-    progress: Callable[[int], None],
+    progress: Progress,
 ) -> dict[str, Any]:
     there = set(engine.config.senses)
     settings = {name: each for name, each in SETTINGS.items() if set(each[0]) <= there}
@@ -152,7 +149,7 @@ def _engine_report(
             turns.round([partial(_finished, run) for run in parts.values()])
         asked = partial(_answered, engine, known[number % len(known)])
         whole.round([partial(_finished, partial(asked, *each)) for each in settings.values()])
-        progress(number + 1)
+        progress(number + 1, repetitions)
     return {
         "reason": engine.reason,
         "parts": {

@@ -13,7 +13,7 @@ from rich.table import Table
 from ..errors import RuntimeBackendError
 from ..runtime.onnx import OnnxDescription
 from ..runtime.tensorrt.builder import BuildOptions, TensorRtError, build_plan, library_name, library_version
-from ..runtime.tensorrt.building import read_model, with_tables
+from ..runtime.tensorrt.building import metadata_of, read_model, with_tables
 from ..runtime.tensorrt.inspection import Inspection
 
 
@@ -57,12 +57,12 @@ def inspect_model(
         RuntimeBackendError: TensorRT for RTX is missing or refuses, or the file cannot be read.
         ModelError: the file does not say what it is.
     """
-    content, metadata = read_model(path)
-    description = OnnxDescription.read(metadata, str(path))
+    content, model = read_model(path)
+    description = OnnxDescription.read(metadata_of(model), str(path))
     said: list[str] = []
     try:
         trt = trt or _import_rtx()
-        known = with_tables(content, description, shapes or {})
+        known = with_tables(model, description, shapes or {})
         options = BuildOptions(description.precision, known, target=target)
         plan, _ = build_plan(content, options, trt=trt, layers=said.append)
     except TensorRtError as error:

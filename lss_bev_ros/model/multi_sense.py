@@ -15,6 +15,7 @@ from torch import nn
 from ..errors import ModelError
 from .bev_encoder import BevEncoder
 from .camera_encoder import CameraEncoder
+from .config import ModelConfig
 from .heads import HEAD_CLASSES, PlanHead, SegmentationHead
 from .lidar_encoder import LidarEncoder
 from .lift_splat import LiftSplatShoot
@@ -176,3 +177,12 @@ class MultiSense(nn.Module):
             assert bias is not None
             head.last.weight[vehicle].copy_(state["bevencode.up2.4.weight"][0])
             bias[vehicle].copy_(state["bevencode.up2.4.bias"][0])
+
+
+Network = LiftSplatShoot | MultiSense
+"""Either network, where what is done to both is the same."""
+
+
+def sizes_of(network: Network) -> ModelConfig:
+    """The sizes that both kinds of network have."""
+    return network.config.model if isinstance(network, MultiSense) else network.config

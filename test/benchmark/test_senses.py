@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lss_bev_ros.benchmark.compare import (
@@ -16,24 +18,19 @@ from lss_bev_ros.benchmark.compare import (
 from lss_bev_ros.benchmark.senses import benchmark_senses, senses_tables
 from lss_bev_ros.dataset import NuScenesReader
 from lss_bev_ros.errors import LssBevError
-from lss_bev_ros.geometry import BevGrid
-from lss_bev_ros.model import ModelConfig
 from lss_bev_ros.model.multi_sense_weights import write_multi_sense
-from lss_bev_ros.model.senses import SensesConfig
 from lss_bev_ros.runtime.multi_sense.weights import untrained
 
-SMALL = SensesConfig(
-    model=ModelConfig(channels=8, grid=BevGrid(-16.0, 16.0, -16.0, 16.0, 1.0)),
-    senses=("lidar", "memory"),
-    heads=("segmentation", "boxes", "plan"),
-)
+from ..small_senses import SMALL
+
+LIDAR = replace(SMALL, senses=("lidar", "memory"), heads=("segmentation", "boxes", "plan"))
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("senses")
     for seed in (1, 2):
-        write_multi_sense(untrained(seed, SMALL), folder / f"{seed}.safetensors", {})
+        write_multi_sense(untrained(seed, LIDAR), folder / f"{seed}.safetensors", {})
     return folder
 
 
@@ -70,7 +67,7 @@ def test_two_networks_differ_and_it_is_said_where(street, weights):
 def test_every_part_has_its_time(street, weights):
     report = benchmark_senses(street, 2, ["torch:fp32"], str(weights / "1.safetensors"), repetitions=1)
     (engine,) = report["engines"].values()
-    heads = {f"head {name}" for name in SMALL.heads}
+    heads = {f"head {name}" for name in LIDAR.heads}
     assert set(engine["parts"]) == {"LiDAR encoder", "fuser", "fuser with memory", "BEV encoder", *heads}
     assert set(engine["settings"]) == {"all from LiDAR"}
     assert all(times["median_ms"] > 0 for times in engine["parts"].values())

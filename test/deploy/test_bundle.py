@@ -6,7 +6,6 @@ import ast
 import json
 import os
 import stat
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -36,21 +35,8 @@ def bundle(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def results(bundle):
-    """Run as on a device: plain Python, in another folder, without the package on its path."""
-    out = bundle.with_name("car.results.npz")
-    words = [sys.executable, str(bundle), "run", "--runtime", "onnxruntime", "-o", str(out)]
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    done = subprocess.run(
-        [*words, "--repetitions", "1", "--warm-up", "0"],
-        cwd="/",
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return out
+def results(bundle, run_on_device):
+    return run_on_device(bundle)
 
 
 def test_the_runner_imports_only_what_a_device_has():

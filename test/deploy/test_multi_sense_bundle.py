@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -14,27 +10,16 @@ from lss_bev_ros.deploy.bundle.runner.archive import Archive
 from lss_bev_ros.deploy.bundle.runner.command import kept
 from lss_bev_ros.evaluation.frames import random_frames
 from lss_bev_ros.evaluation.moments import RecordedMoments
-from lss_bev_ros.geometry import BevGrid, Pose
-from lss_bev_ros.model import ModelConfig
+from lss_bev_ros.geometry import Pose
 from lss_bev_ros.model.multi_sense_weights import write_multi_sense
-from lss_bev_ros.model.senses import HEADS, SensesConfig
+from lss_bev_ros.model.senses import HEADS
 from lss_bev_ros.runtime.multi_sense.moment import Moment
 from lss_bev_ros.runtime.multi_sense.weights import read_multi_sense, untrained
 
+from ..small_senses import SMALL
+
 pytest.importorskip("onnx", reason="the extra `export` is not installed")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-
-SMALL = SensesConfig(
-    model=ModelConfig(
-        image_height=32,
-        image_width=64,
-        channels=8,
-        grid=BevGrid(-16.0, 16.0, -16.0, 16.0, 1.0),
-        depth_step=4.0,
-    ),
-    embedding=8,
-    heights=4,
-)
 
 
 def cloud(draw, count):
@@ -61,9 +46,7 @@ def bundle(tmp_path_factory):
         Moment(
             index * 500_000_000,
             frame,
-            np.column_stack(
-                [draw.uniform(-15, 15, (800 + 90 * index, 2)), draw.random((800 + 90 * index, 2))]
-            ),
+            cloud(draw, 800 + 90 * index),
             Pose.from_yaw(0.02 * index, (float(index), 0.0, 0.0)),
         )
         for index in range(3)
@@ -73,21 +56,8 @@ def bundle(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def results(bundle):
-    """Run as on a device: plain Python, in another folder, without the package on its path."""
-    out = bundle.with_name("car.results.npz")
-    words = [sys.executable, str(bundle), "run", "--runtime", "onnxruntime", "-o", str(out)]
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    done = subprocess.run(
-        [*words, "--repetitions", "1", "--warm-up", "0"],
-        cwd="/",
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return out
+def results(bundle, run_on_device):
+    return run_on_device(bundle)
 
 
 def test_every_head_of_a_device_is_compared_with_pytorch(bundle, results):

@@ -7,10 +7,8 @@ import pytest
 import torch
 
 from lss_bev_ros.errors import ModelError
-from lss_bev_ros.geometry import BevGrid
-from lss_bev_ros.model import ModelConfig
 from lss_bev_ros.model.lidar_encoder import LidarEncoder
-from lss_bev_ros.model.senses import HEADS, SensesConfig
+from lss_bev_ros.model.senses import HEADS
 from lss_bev_ros.runtime.multi_sense.weights import untrained
 from lss_bev_ros.runtime.return_tables import MOST, ReturnSizes, ReturnTables, no_returns
 
@@ -23,17 +21,8 @@ from lss_bev_ros.runtime.onnx import OnnxDescription
 from lss_bev_ros.runtime.onnx.senses import NOWHERE
 from lss_bev_ros.runtime.onnx.session import OnnxSession
 
-SMALL = SensesConfig(
-    model=ModelConfig(
-        image_height=32,
-        image_width=64,
-        channels=8,
-        grid=BevGrid(-16.0, 16.0, -16.0, 16.0, 1.0),
-        depth_step=4.0,
-    ),
-    embedding=8,
-    heights=4,
-)
+from ..small_senses import SMALL
+
 ROOM = 3000
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -16,19 +18,15 @@ from lss_bev_ros.deploy.prune.reconstruction import reconstruct
 from lss_bev_ros.deploy.prune.running import answers
 from lss_bev_ros.deploy.prune.table import prune_table
 from lss_bev_ros.errors import DeployError
-from lss_bev_ros.geometry import BevGrid
-from lss_bev_ros.model import ModelConfig, layers
+from lss_bev_ros.model import layers
 from lss_bev_ros.model.multi_sense import MultiSense
 from lss_bev_ros.model.multi_sense_weights import load_multi_sense, write_multi_sense
-from lss_bev_ros.model.senses import HEADS, SensesConfig
+from lss_bev_ros.model.senses import HEADS
 from lss_bev_ros.runtime.multi_sense.weights import untrained
 
-SMALL = SensesConfig(
-    model=ModelConfig(channels=8, grid=BevGrid(-16.0, 16.0, -16.0, 16.0, 1.0)),
-    senses=("lidar", "memory"),
-    embedding=8,
-    heights=4,
-)
+from ..small_senses import SMALL
+
+LIDAR = replace(SMALL, senses=("lidar", "memory"))
 BEV = (
     [f"bev.{i}" for i in range(3)] + [f"bev_inner.{i}" for i in range(6)] + [f"bev_up.{i}" for i in range(3)]
 )
@@ -36,7 +34,7 @@ BEV = (
 
 @pytest.fixture(scope="module")
 def model():
-    return untrained(1, SMALL)
+    return untrained(1, LIDAR)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +62,7 @@ def spread_error(network, whole, example):
 
 
 def test_every_convolution_that_runs_is_a_layer_with_its_normalisation():
-    whole = MultiSense(SensesConfig(model=SMALL.model, embedding=8, heights=4))
+    whole = MultiSense(SMALL)
     names = {name for name, module in whole.named_modules() if isinstance(module, torch.nn.Conv2d)}
     listed = list(layers(whole))
     assert {layer.name for layer in listed} == {name for name in names if "_conv_head" not in name}

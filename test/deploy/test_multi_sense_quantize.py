@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lss_bev_ros.errors import DeployError
-from lss_bev_ros.geometry import BevGrid
-from lss_bev_ros.model import ModelConfig
-from lss_bev_ros.model.senses import SensesConfig
 from lss_bev_ros.runtime import create_engine
 from lss_bev_ros.runtime.multi_sense.weights import untrained
 
@@ -18,17 +17,15 @@ from lss_bev_ros.deploy.quantize import QuantizeOptions, quantize, quantize_tabl
 from lss_bev_ros.deploy.quantize.network import FloatNetwork
 from lss_bev_ros.runtime.onnx import OnnxOptions, write_network
 
-SMALL = SensesConfig(
-    model=ModelConfig(channels=8, grid=BevGrid(-16.0, 16.0, -16.0, 16.0, 1.0)),
-    senses=("lidar", "memory"),
-    heads=("segmentation", "boxes"),
-)
+from ..small_senses import SMALL
+
+LIDAR = replace(SMALL, senses=("lidar", "memory"), heads=("segmentation", "boxes"))
 
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
     path = tmp_path_factory.mktemp("quantize") / "network.onnx"
-    written = write_network(untrained(1, SMALL), OnnxOptions(dynamic=("tables",), weights="seed 1"))
+    written = write_network(untrained(1, LIDAR), OnnxOptions(dynamic=("tables",), weights="seed 1"))
     path.write_bytes(written.SerializeToString())
     return path
 
@@ -50,7 +47,7 @@ def test_every_score_of_the_int8_network_stands_beside_that_of_fp32(network, str
     assert quantize_table(result).row_count > len(scores)
     with create_engine(weights=out) as engine:
         assert engine.name == "onnxruntime-cpu-int8-multi"
-        assert engine.config == SMALL
+        assert engine.config == LIDAR
 
 
 def test_a_bound_that_cannot_be_met_leaves_no_file(network, street, tmp_path, monkeypatch):

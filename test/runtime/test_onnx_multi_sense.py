@@ -9,9 +9,8 @@ import pytest
 
 from lss_bev_ros.errors import RuntimeBackendError
 from lss_bev_ros.evaluation.frames import random_frames
-from lss_bev_ros.geometry import BevGrid, Pose
-from lss_bev_ros.model import ModelConfig
-from lss_bev_ros.model.senses import HEADS, SensesConfig
+from lss_bev_ros.geometry import Pose
+from lss_bev_ros.model.senses import HEADS
 from lss_bev_ros.runtime import create_engine
 from lss_bev_ros.runtime.multi_sense.engine import MultiSenseEngine
 from lss_bev_ros.runtime.multi_sense.moment import Moment
@@ -23,17 +22,8 @@ pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
 from lss_bev_ros.runtime.onnx import OnnxOptions, session, write_network
 from lss_bev_ros.runtime.onnx.multi_sense_engine import OnnxMultiSenseEngine
 
-SMALL = SensesConfig(
-    model=ModelConfig(
-        image_height=32,
-        image_width=64,
-        channels=8,
-        grid=BevGrid(-16.0, 16.0, -16.0, 16.0, 1.0),
-        depth_step=4.0,
-    ),
-    embedding=8,
-    heights=4,
-)
+from ..small_senses import SMALL
+
 SECOND = 10**9
 ALL = (*HEADS, "lanes", "templates")
 

@@ -233,17 +233,16 @@ def test_logits_that_are_no_numbers_are_unknown_cells(model, ring, on_cpu):
 
 
 def test_the_tables_need_no_shape_of_the_users(model):
-    content = write_network(model, OnnxOptions(dynamic=("tables",))).SerializeToString()
-    metadata = {entry.key: entry.value for entry in onnx.load_from_string(content).metadata_props}
-    description = OnnxDescription.read(metadata, "file")
+    written = write_network(model, OnnxOptions(dynamic=("tables",)))
+    description = OnnxDescription.read(building_file.metadata_of(written), "file")
     roomy = SegmentSizes.roomy(CONFIG, 6)
-    shapes = building_file.with_tables(content, description, {})
+    shapes = building_file.with_tables(written, description, {})
     assert shapes["points"] == shapes["pixels"] == [[1, 8], [roomy.segments, 8], [roomy.segments, 8]]
     assert shapes["segments"] == [[1, 1], [roomy.hits, roomy.width], [roomy.hits, roomy.width]]
     mine = {"points": [[1, 8], [5, 8], [9, 8]]}
-    assert building_file.with_tables(content, description, mine)["points"] == mine["points"]
+    assert building_file.with_tables(written, description, mine)["points"] == mine["points"]
     # With free cameras it is the images' shape that says how many there may be.
-    free = write_network(model, OnnxOptions(dynamic=("cameras", "tables"))).SerializeToString()
+    free = write_network(model, OnnxOptions(dynamic=("cameras", "tables")))
     assert building_file.with_tables(free, description, {}) == {}
     images = {"images": network_profiles(CONFIG, 1, 4, 8)["images"]}
     largest = building_file.with_tables(free, description, images)["points"][-1]

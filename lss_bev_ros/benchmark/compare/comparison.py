@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from ...runtime import FrameSet, Prediction
 from ...runtime.field_of_view import visible_cells
 from ...runtime.preprocess import NetworkInput
 from ..machine import describe_machine
+from ..progress import Progress, part_of
 from ..turns import Turns, latency_report
 from .subject import Subject
 from .tolerance import Tolerances
@@ -28,8 +29,6 @@ TENSORS = ("depth", "features", "bev", "logits")
 
 INNER_FRAMES = 10
 """Frames on which the tensors before the logits are compared too: seeing them costs another run."""
-
-Progress = Callable[[int, int], None]
 
 
 def compare(
@@ -75,11 +74,7 @@ def compare(
         raise DeployError(f"cameras {max(counts)}: the frames have {least}; compare 1 to {least}")
     sizes = []
     for index, count in enumerate(counts):
-
-        def told(done: int, total: int, index: int = index) -> None:
-            if progress:
-                progress(index * total + done, len(counts) * total)
-
+        told = part_of(progress, index, len(counts))
         sizes.append(_compare_size(first, second, frames, count, threshold, warm_up, told))
     return {
         "version": __version__,
@@ -110,7 +105,7 @@ def _compare_size(
     visible: dict[str, np.ndarray] = {}
     with NetworkInput(config) as read:
         for index, whole in enumerate(frames.sets):
-            frame = _fewer(whole, count)
+            frame = fewer(whole, count)
             images = read(frame)
             prepared = [subject.prepare(frame, images) for subject in (first, second)]
             logits = turns.round([partial(first.run, prepared[0]), partial(second.run, prepared[1])])
@@ -146,7 +141,7 @@ def _compare_size(
     }
 
 
-def _fewer(frame: FrameSet, count: int) -> FrameSet:
+def fewer(frame: FrameSet, count: int) -> FrameSet:
     """A frame of the first few cameras of its rig."""
     names = [name for name in frame.rig.names if name in frame.images][:count]
     return replace(frame, images={name: frame.images[name] for name in names})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -20,7 +20,9 @@ from ...evaluation.multi_sense import frame_answers, known_frames, voxel_grid
 from ...runtime.multi_sense.answers import ANSWERS, TEMPLATES, Answers
 from ...runtime.multi_sense.moment import Moment
 from ..machine import describe_machine
+from ..progress import Progress, part_of
 from ..turns import Turns, latency_report
+from .comparison import fewer
 from .subject import MultiSenseSubject
 from .tolerance import Tolerances
 
@@ -75,7 +77,7 @@ def compare_multi_sense(
     cameras: Sequence[int] = (),
     threshold: float = 0.5,
     warm_up: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Compare two subjects head by head, decision by decision, by their scores and in time.
 
@@ -114,11 +116,7 @@ def compare_multi_sense(
     sizes = []
     counts = list(dict.fromkeys(cameras)) or [0]
     for index, count in enumerate(counts):
-
-        def told(done: int, index: int = index) -> None:
-            if progress:
-                progress(index * total + done, len(counts) * total)
-
+        told = part_of(progress, index, len(counts))
         sizes.append(_compare_size(first, second, reader, total, (senses, heads), count, warm_up, told))
     return {
         "version": __version__,
@@ -144,7 +142,7 @@ def _compare_size(
     chosen: tuple[Sequence[str], Sequence[str]],
     count: int,
     warm_up: int,
-    progress: Callable[[int], None],
+    progress: Progress,
 ) -> dict[str, Any]:
     senses, heads = chosen
     subjects = (first, second)
@@ -169,7 +167,7 @@ def _compare_size(
             agreements.update(one, other)
             for score, answers in zip(scores, (one, other), strict=True):
                 score.update(frame_answers(answers, grid), pair[1])
-        progress(done)
+        progress(done, total)
     if not differences:
         raise DeployError(f"{reader.dataroot}: no keyframe can be read, so nothing was compared")
     found = [score.running for score in scores]
@@ -203,9 +201,7 @@ def _fewer(moment: Moment, count: int) -> Moment:
     """A moment of the first few cameras; of all where `count` is 0."""
     if not count or moment.cameras is None:
         return moment
-    images = moment.cameras.images
-    names = [name for name in moment.cameras.rig.names if name in images][:count]
-    return replace(moment, cameras=replace(moment.cameras, images={name: images[name] for name in names}))
+    return replace(moment, cameras=fewer(moment.cameras, count))
 
 
 def _found(one: Answers, other: Answers) -> np.ndarray:

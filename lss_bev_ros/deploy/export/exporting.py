@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ... import files
 from ...errors import DeployError
 from ...geometry import Rig
-from ...runtime.onnx import Network, OnnxDescription, OnnxOptions, write_network
+from ...model.multi_sense import Network
+from ...runtime.onnx import OnnxDescription, OnnxOptions, write_network
 from .verification import Agreement, verify
 
 if TYPE_CHECKING:

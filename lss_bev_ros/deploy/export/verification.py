@@ -14,9 +14,9 @@ from ...geometry import Pose, Rig
 from ...geometry.example_rig import nuscenes_like_rig
 from ...model import Calibration, ModelConfig, frustum_points, naive_splat, voxel_cells
 from ...model.memory import sampled_places
-from ...model.multi_sense import MultiSense, Sensed
+from ...model.multi_sense import MultiSense, Network, Sensed, sizes_of
 from ...runtime.calibration_tables import CalibrationTables
-from ...runtime.onnx import Network, OnnxOptions
+from ...runtime.onnx import OnnxOptions
 from ...runtime.onnx.session import OnnxSession
 from ...runtime.return_tables import ReturnSizes, ReturnTables
 from ...runtime.segment_tables import SegmentTables
@@ -88,7 +88,7 @@ class _Inputs:
 
 def _inputs(model: Network, options: OnnxOptions, seed: int, session: OnnxSession) -> _Inputs:
     """Random inputs of a part, of those that the file has."""
-    config = model.config.model if isinstance(model, MultiSense) else model.config
+    config = sizes_of(model)
     rng = np.random.default_rng(seed)
     nx, ny = config.grid.shape
     given = _Inputs({})

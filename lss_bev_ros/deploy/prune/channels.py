@@ -11,7 +11,7 @@ import torch
 
 from ...errors import DeployError
 from ...model import LiftSplatShoot, ModelConfig, Widths
-from ...model.multi_sense import MultiSense
+from ...model.multi_sense import MultiSense, Network, sizes_of
 from ...model.senses import SensesConfig
 
 N = TypeVar("N", LiftSplatShoot, MultiSense)
@@ -26,7 +26,7 @@ Axis = tuple[str, ...]
 """The widths that make up one axis, in order; none for an axis that never changes."""
 
 
-def axes_of(model: LiftSplatShoot | MultiSense) -> dict[str, tuple[Axis, ...]]:
+def axes_of(model: Network) -> dict[str, tuple[Axis, ...]]:
     """`axes` of a network's kind."""
     return axes(model.config if isinstance(model, MultiSense) else None)
 
@@ -43,7 +43,7 @@ def axes(senses: SensesConfig | None = None) -> dict[str, tuple[Axis, ...]]:
     known: dict[int, Axis] = {width: (name,) for name, width in probe.items()}
     known |= {probe[fine] + probe[coarse]: (fine, coarse) for fine, coarse in JOINED}
     widths = Widths().with_named(probe)
-    model: LiftSplatShoot | MultiSense
+    model: Network
     with torch.device("meta"):
         if senses is None:
             model = LiftSplatShoot(ModelConfig(widths=widths))
@@ -81,18 +81,13 @@ def narrow(model: N, kept: Mapping[str, torch.Tensor]) -> N:
                 tensor = tensor.index_select(position, joined(axis, kept, widths))
         state[name] = tensor
     smaller = replace(sizes, widths=sizes.widths.with_named({n: len(kept[n]) for n in kept}))
-    narrowed: LiftSplatShoot | MultiSense
+    narrowed: Network
     if isinstance(model, MultiSense):
         narrowed = MultiSense(replace(model.config, model=smaller))
     else:
         narrowed = LiftSplatShoot(smaller)
     narrowed.load_state_dict(state, strict=True)
     return narrowed.eval().requires_grad_(False)
-
-
-def sizes_of(model: LiftSplatShoot | MultiSense) -> ModelConfig:
-    """The sizes that both kinds of network have."""
-    return model.config.model if isinstance(model, MultiSense) else model.config
 
 
 def joined(axis: Axis, kept: Mapping[str, torch.Tensor], widths: Mapping[str, int]) -> torch.Tensor:

@@ -14,7 +14,7 @@ import torch
 from ...benchmark.turns import take_turns, times_faster
 from ...evaluation.frames import random_frames
 from ...model import LiftSplatShoot
-from ...model.multi_sense import MultiSense
+from ...model.multi_sense import MultiSense, Network
 from ...runtime.cpu.engine import TorchEngine
 from ...runtime.engine import Engine
 from ...runtime.frame_set import FrameSet
@@ -40,8 +40,8 @@ class Speed:
 
 
 def compare_speed(
-    before: LiftSplatShoot | MultiSense,
-    after: LiftSplatShoot | MultiSense,
+    before: Network,
+    after: Network,
     precision: str = "fp32",
     turns: int = 10,
     frames: Sequence[FrameSet] = (),

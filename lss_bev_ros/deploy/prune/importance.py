@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import nn
 
-from ...model import LiftSplatShoot
-from ...model.multi_sense import MultiSense
+from ...model.multi_sense import MultiSense, Network
 from ...model.senses import SensesConfig
 from .channels import axes
 from .example import Example
@@ -40,7 +39,7 @@ def writers(senses: SensesConfig | None = None) -> dict[str, list[str]]:
 
 
 def channel_importance(
-    model: LiftSplatShoot | MultiSense,
+    model: Network,
     examples: Sequence[Example],
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, torch.Tensor]:

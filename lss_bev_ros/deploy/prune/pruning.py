@@ -14,15 +14,15 @@ from ...errors import DeployError
 from ...evaluation.answers import HEADLINE, AnswersScore
 from ...evaluation.frames import random_frames
 from ...evaluation.multi_sense import annotated_moments, frame_answers, voxel_grid
-from ...model import LiftSplatShoot, build_model, describe_weights
-from ...model.multi_sense import MultiSense
+from ...model import build_model, describe_weights
+from ...model.multi_sense import MultiSense, Network, sizes_of
 from ...model.multi_sense_names import is_multi_sense
 from ...runtime.cpu.engine import DTYPES, has_bfloat16
 from ...runtime.multi_sense.answers import ANSWERS
 from ...runtime.multi_sense.engine import MultiSenseEngine
 from ...runtime.multi_sense.weights import read_multi_sense
 from .allocation import allocate
-from .channels import N, narrow, sizes_of
+from .channels import N, narrow
 from .comparison import Speed, compare_speed, parts_of, usual_moment
 from .example import Example
 from .examples import read_examples, read_moments
@@ -92,7 +92,7 @@ class Pruned:
         report: everything for the report file.
     """
 
-    model: LiftSplatShoot | MultiSense
+    model: Network
     table: LatencyTable
     speed: Speed
     goal: float

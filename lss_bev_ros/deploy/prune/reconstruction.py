@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from ...model import layers
-from .channels import Axis, N, axes_of, joined, sizes_of
+from ...model.multi_sense import sizes_of
+from .channels import Axis, N, axes_of, joined
 from .example import Example
 from .running import answers
 

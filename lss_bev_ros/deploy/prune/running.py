@@ -7,11 +7,9 @@ from collections.abc import Mapping
 import torch
 
 from ...model import LiftSplatShoot
-from ...model.multi_sense import MultiSense, Sensed
+from ...model.multi_sense import Network, Sensed
 from ...training.splat import splat_batch
 from .example import Example
-
-Network = LiftSplatShoot | MultiSense
 
 
 def answers(network: Network, example: Example) -> Mapping[str, torch.Tensor]:

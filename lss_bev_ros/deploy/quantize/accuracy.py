@@ -96,7 +96,8 @@ def _judged_moments(
 
     outputs = []
     with OnnxMultiSenseEngine(session, description) as engine:
-        score, grid = AnswersScore(voxel_grid(engine)), voxel_grid(engine)
+        grid = voxel_grid(engine)
+        score = AnswersScore(grid)
         for frame in frames:
             assert frame.moment is not None, "labelled for this network"
             assert frame.known is not None, "labelled for this network"

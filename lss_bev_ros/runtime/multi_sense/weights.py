@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 
 from ...errors import LssBevError, ModelError
-from ...model import LiftSplatShoot, build_model
+from ...model import build_model
 from ...model.heads import PLAN_STEP, PLAN_STEPS, PlanHead
-from ...model.multi_sense import MultiSense
+from ...model.multi_sense import MultiSense, Network
 from ...model.multi_sense_names import SEED, is_multi_sense, multi_sense_path
 from ...model.multi_sense_weights import load_multi_sense
 from ...model.senses import SensesConfig
@@ -36,7 +36,7 @@ def read_multi_sense(weights: str | Path) -> MultiSense:
     return load_multi_sense(multi_sense_path(spec))
 
 
-def read_network(weights: str | Path) -> LiftSplatShoot | MultiSense:
+def read_network(weights: str | Path) -> Network:
     """Make the network of any weights, published or multi-sense, in evaluation mode on the CPU.
 
     Raises:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ModelError
 from ...geometry import Rig
-from ...model import LiftSplatShoot, ModelConfig
-from ...model.multi_sense import MultiSense
+from ...model import ModelConfig
+from ...model.multi_sense import MultiSense, Network, sizes_of
 from ...model.senses import SensesConfig
 from ..calibration_tables import CalibrationTables
 from ..return_tables import ReturnSizes
@@ -27,8 +27,6 @@ from .senses import fuser, head_shape, heads, lidar_encoder, memory_inputs, retu
 
 if TYPE_CHECKING:
     import onnx
-
-Network = LiftSplatShoot | MultiSense
 
 DYNAMIC = ("batch", "cameras", "tables")
 
@@ -120,7 +118,7 @@ def write_network(model: Network, options: OnnxOptions) -> onnx.ModelProto:
     """
     if model.training:
         raise ModelError("the network is in training mode, where nothing can be folded: call model.eval()")
-    config = model.config.model if isinstance(model, MultiSense) else model.config
+    config = sizes_of(model)
     senses = _chosen(model, options)
     graph = Graph(options.precision)
     batch: int | str = "batch" if "batch" in options.dynamic else options.batch

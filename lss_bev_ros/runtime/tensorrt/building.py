@@ -27,6 +27,8 @@ from .engine_file import EngineNote, Machine, engine_name, read_engine, sha256, 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import onnx
+
     from .builder import Progress
 
 
@@ -97,7 +99,8 @@ def ensure_engine(
         RuntimeBackendError: TensorRT is missing or refuses, or the file cannot be read or written.
         ModelError: the file does not say what it is.
     """
-    content, metadata = read_model(onnx)
+    content, model = read_model(onnx)
+    metadata = metadata_of(model)
     description = OnnxDescription.read(metadata, str(onnx))
     asked = asdict(options or BuildOptions())
     try:
@@ -105,7 +108,7 @@ def ensure_engine(
         machine = machine or this_machine(trt)
         if is_rtx(trt) and not asked["target"]:
             asked["target"] = machine.capability
-        asked["shapes"] = with_tables(content, description, asked["shapes"])
+        asked["shapes"] = with_tables(model, description, asked["shapes"])
         chosen = BuildOptions(**{**asked, "precision": description.precision})
         # Empty where there is no choice; notes of before say nothing of it.
         recorded = {name: value for name, value in asdict(chosen).items() if name != "target" or value}
@@ -120,7 +123,7 @@ def ensure_engine(
             reason = "there is none yet"
         cache = folder / f"timing_trt{machine.tensorrt}_{machine.capability}.cache"
         known = cache.read_bytes() if cache.is_file() else b""
-        _check_opset(trt, content, description)
+        _check_opset(trt, model, description)
         plan, grown = build_plan(content, chosen, known, progress, trt)
     except TensorRtError as error:
         raise RuntimeBackendError(f"{onnx}: {error}") from error
@@ -134,21 +137,19 @@ def ensure_engine(
 
 
 def with_tables(
-    content: bytes, description: OnnxDescription, shapes: Mapping[str, Sequence[Sequence[int]]]
+    model: onnx.ModelProto, description: OnnxDescription, shapes: Mapping[str, Sequence[Sequence[int]]]
 ) -> dict[str, Sequence[Sequence[int]]]:
     """Shapes of inputs with free sizes, those of the splat's tables added: room for any usual rig.
 
     Args:
-        content: of an ONNX file.
+        model: an exported file.
         description: of it.
         shapes: that are known; those of the images say how many cameras there may be where that is free.
     """
-    import onnx
-
     known = dict(shapes)
     inputs = {
         value.name: [dim.dim_value or -1 for dim in value.type.tensor_type.shape.dim]
-        for value in onnx.load_from_string(content).graph.input
+        for value in model.graph.input
     }
     images = known["images"][-1] if len(known.get("images", ())) == 3 else inputs.get("images", ())
     if description.part != "network" or len(images) < 2 or min(images[:2]) < 1:
@@ -166,11 +167,9 @@ def with_tables(
     return known
 
 
-def _check_opset(trt: Any, content: bytes, description: OnnxDescription) -> None:
+def _check_opset(trt: Any, model: onnx.ModelProto, description: OnnxDescription) -> None:
     """Refuse a file of an opset that TensorRT 8 does not know, before its parser does in other words."""
-    import onnx
-
-    opset = onnx.load_from_string(content).opset_import[0].version if content else 0
+    opset = model.opset_import[0].version if model.opset_import else 0
     if str(trt.__version__).startswith("8.") and opset > OPSET:
         raise TensorRtError(
             f"it is {description.precision} of opset {opset}, and TensorRT {trt.__version__} reads up to "
@@ -185,27 +184,18 @@ def _problem(path: Path, machine: Machine, onnx_sha256: str, options: dict[str, 
         return str(error)
 
 
-def read_model(onnx: Path) -> tuple[bytes, dict[str, str]]:
-    """An ONNX file and its metadata.
+def read_model(path: Path) -> tuple[bytes, onnx.ModelProto]:
+    """An ONNX file, as its bytes and as what they say.
 
     Raises:
         RuntimeBackendError: it is missing or no ONNX model, or the package onnx is missing.
     """
-    content = _read(onnx)
-    return content, _metadata(content, onnx)
-
-
-def _read(onnx: Path) -> bytes:
     try:
-        return onnx.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise RuntimeBackendError(
-            f"no ONNX file at {onnx} ({error.strerror}): write one with `lss-bev export`"
+            f"no ONNX file at {path} ({error.strerror}): write one with `lss-bev export`"
         ) from error
-
-
-def _metadata(content: bytes, name: Path) -> dict[str, str]:
-    """The metadata of an ONNX file."""
     try:
         import onnx
         from google.protobuf.message import DecodeError
@@ -214,11 +204,15 @@ def _metadata(content: bytes, name: Path) -> dict[str, str]:
             "reading ONNX files needs the package onnx: pip install 'lss_bev_ros[export]'"
         ) from error
     try:
-        model = onnx.load_from_string(content)
+        return content, onnx.load_from_string(content)
     except DecodeError as error:
         raise RuntimeBackendError(
-            f"{name} is not an ONNX model, or it is truncated: export or copy it again"
+            f"{path} is not an ONNX model, or it is truncated: export or copy it again"
         ) from error
+
+
+def metadata_of(model: onnx.ModelProto) -> dict[str, str]:
+    """What a model says of itself, by name."""
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
