@@ -163,6 +163,9 @@ def read_nodes() -> tuple[dict[str, NodeFacts], list[str]]:
         def count_keyframes(self, _: str) -> int:
             return 0
 
+        def keyframes(self, _: str) -> tuple[()]:
+            return ()
+
     replay.NuScenesReader = NoData
     rclpy.init()
     started = {

@@ -179,20 +179,24 @@ def truth(keyframe: Keyframe, stamp: int, grid: BevGrid, wanted: Collection[str]
     """
     made: list[tuple[str, Any]] = []
 
+    wanted_layers = {name for name, topic in TRUE_LAYER_TOPICS.items() if topic in wanted}
+
     def layer(name: str, there: np.ndarray) -> None:
-        if TRUE_LAYER_TOPICS[name] in wanted:
-            cells = there.astype(np.int8) * 100
-            made.append((TRUE_LAYER_TOPICS[name], messages.occupancy_grid(cells, grid, stamp)))
+        cells = there.astype(np.int8) * 100
+        made.append((TRUE_LAYER_TOPICS[name], messages.occupancy_grid(cells, grid, stamp)))
 
     if keyframe.annotated:
-        for name, kind in _MOVING.items():
-            things = [replace(box, vehicle=True) for box in keyframe.boxes if kind_of(box.category) == kind]
+        for name in [name for name in _MOVING if name in wanted_layers]:
+            things = [
+                replace(box, vehicle=True) for box in keyframe.boxes if kind_of(box.category) == _MOVING[name]
+            ]
             layer(name, vehicle_raster(things, grid, 1))
         if VELOCITIES_TOPIC in wanted:
             made.append((VELOCITIES_TOPIC, messages.velocity_markers(keyframe.boxes, stamp)))
-    if {TRUE_LAYER_TOPICS[name] for name in (*STREET_AREAS, *LINES)} & set(wanted):
+    if streets := wanted_layers.intersection((*STREET_AREAS, *LINES)):
         for name, there in (keyframe.map_raster(grid) or {}).items():
-            layer(name, there)
+            if name in streets:
+                layer(name, there)
     if TRUE_LANES_TOPIC in wanted:
         lines = keyframe.map_lines(grid)
         if lines is not None:

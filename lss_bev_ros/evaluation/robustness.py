@@ -42,10 +42,6 @@ class Judge(Protocol):
     def update(self, frame: SensedFrame, keyframe: Keyframe) -> None:
         """Let the network look at a frame, and score it against what is annotated."""
 
-    @property
-    def running(self) -> dict[str, float]:
-        """Metrics of all frames by name."""
-
 
 class VehicleJudge:
     """Judges a network that says where vehicles are, against those with a LiDAR return."""
@@ -65,11 +61,6 @@ class VehicleJudge:
             prediction, _ = self._engine.infer_usable(FrameSet(frame.stamp, frame.rig, frame.images))
             occupancy = prediction.occupancy
         self.score.update(occupancy, vehicle_raster(keyframe.boxes, self._engine.grid, self._least))
-
-    @property
-    def running(self) -> dict[str, float]:
-        """See `AnnotationScore`."""
-        return self.score.running
 
 
 class AnswersJudge:
@@ -101,11 +92,6 @@ class AnswersJudge:
     def update(self, frame: SensedFrame, keyframe: Keyframe) -> None:
         """See `Judge`."""
         self.score.update(self._ask(frame), self._know(keyframe))
-
-    @property
-    def running(self) -> dict[str, float]:
-        """See `AnswersScore`."""
-        return self.score.running
 
 
 @dataclass(eq=False)

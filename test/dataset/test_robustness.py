@@ -29,6 +29,10 @@ class Counting:
         self.tokens.append(keyframe.token)
 
     @property
+    def score(self):
+        return self
+
+    @property
     def running(self):
         images = [image for frame in self.frames for image in frame.images.values()]
         count = len(images) / len(self.frames)
