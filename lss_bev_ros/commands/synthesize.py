@@ -16,7 +16,10 @@ def synthesize(
     seconds: Annotated[float, typer.Option(help="Length of a scene, in seconds.")] = 10.0,
     seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = 0,
     sweeps: Annotated[bool, typer.Option(help="Also make sweeps: 12 Hz cameras, 20 Hz LiDAR.")] = False,
-    workers: Annotated[int | None, typer.Option(help="Number of processes; by default one per core.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Threads, of several processes where there are many; by default one a core."),
+    ] = None,
     version: Annotated[str, typer.Option(help="Name of the version folder.")] = "v1.0-mini",
     lens: Annotated[
         str,

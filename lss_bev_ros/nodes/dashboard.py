@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import queue
 import sys
@@ -26,6 +25,7 @@ from tf2_ros import Buffer, TransformException, TransformListener
 from visualization_msgs.msg import MarkerArray
 
 from .. import messages
+from ..dashboard.credentials import tls, token_for
 from ..dashboard.pictures import Pictures
 from ..dashboard.replay_control import COMMANDS, Answer, ReplayControl
 from ..dashboard.scene import Scene
@@ -100,12 +100,8 @@ class DashboardNode(Receiver):
         self._answers = AnswerLayers(self, self.config.inference, self._offer_layer)
         self._second = self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._refused = ("", -_REFUSAL_SHOWN)
-        self._token, context = "", None
-        if importlib.util.find_spec("aiohttp") is not None:  # else there is no page, and Serving says so
-            from ..dashboard.access import tls, token_for
-
-            self._token = token_for(self.config.host, self.config.token_file, cache_folder())
-            context = tls(self.config.tls_certificate, self.config.tls_key)
+        self._token = token_for(self.config.host, self.config.token_file, cache_folder())
+        context = tls(self.config.tls_certificate, self.config.tls_key)
         self._serving = Serving(
             self._make_server, self.config.host, self.config.port, self._report, context=context
         )

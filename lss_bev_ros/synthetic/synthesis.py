@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ..dataset.split import SYNTHETIC_MARKER
 from ..errors import DatasetError
 from ..files import replacing
-from .bending import LENSES, MIXED, lenses_of
+from .bending import LENSES, MIXED
 from .config import WorldConfig
-from .ground import rounded
-from .map_expansion import map_expansion
-from .map_layers import MapLayers
-from .occupancy import OccupancyRecorder
-from .recording import Observation, Revolution, WorldRecorder, instants
-from .road import CORNER
+from .recording import instants
+from .scene import ScenePlan, write_json
+from .scenes import record_scenes
 from .sensors import mounts
-from .tables import TableWriter, sample_token
-from .world import MAP_MARGIN, World
+from .tables import TableWriter
 
-EPOCH = 1_590_969_600_000_000
-"""Start of the first scene, microseconds of Unix time; the others follow `SCENE_GAP` apart."""
-SCENE_GAP = 600_000_000
-MAP_RESOLUTION = 0.1
-"""Metres a pixel of the map masks; nuscenes-devkit takes it for granted."""
+BUSY_THREADS = 3
+"""Threads that one process keeps busy; Python's lock leaves further ones waiting."""
 TRUTHS = ("boxes", "maps", "all")
 """How much truth is written: annotations; also street maps and whose future to predict; also voxels."""
 
@@ -60,7 +52,8 @@ def synthesize(
         seconds: length of a scene; keyframes come at 2 Hz, so 10 s give 20.
         seed: of everything.
         sweeps: whether the 12 Hz cameras and the 20 Hz LiDAR between keyframes are recorded too.
-        workers: threads; by default one a processor that this process may use.
+        workers: threads, of several processes where there are many; by default one a processor that this
+            process may use.
         progress: called with the number of files done and of all files.
         version: name of the folder with the tables.
         config: what may vary; by default `WorldConfig()`.
@@ -80,40 +73,22 @@ def synthesize(
         raise DatasetError(f"lens must be one of {', '.join((*LENSES, MIXED))}, got {lens!r}")
     if truth not in TRUTHS:
         raise DatasetError(f"truth must be one of {', '.join(TRUTHS)}, got {truth!r}")
-    config = config or WorldConfig()
-    workers = workers or len(os.sched_getaffinity(0))
+    cores = workers or len(os.sched_getaffinity(0))
+    processes = min(scenes, math.ceil(cores / BUSY_THREADS))
     with replacing(out, DatasetError, "free the space or choose another folder") as partial:
         _make_folders(partial, version, sweeps, truth)
+        plan = ScenePlan(
+            *(partial, seed, tuple(instants(seconds, sweeps)), config or WorldConfig()),
+            *(image_scale, lens, truth, math.ceil(cores / processes)),
+        )
         tables = TableWriter(seed)
-        moments = instants(seconds, sweeps)
-        counter = _Counter(scenes * sum(1 + 6 * moment.cameras for moment in moments), progress)
-        for index in range(scenes):
-            world = World.draw((seed, index), moments[-1].micros * 1e-6 + 0.5, config)
-            log = f"s{index + 1:03d}-2020-06-01-00-{index % 6}0-00+0000"
-            recording = WorldRecorder(
-                world, partial, log, EPOCH + index * SCENE_GAP, (seed, index), image_scale, lenses_of(lens)
-            )
-            name, location = f"scene-{index + 1:04d}", f"synthetic-{index + 1:04d}"
-            voxels = OccupancyRecorder(recording, partial / "gts" / name) if truth == "all" else None
-
-            def label(instant: Revolution, scan: Path, name=name, voxels=voxels) -> None:
-                if voxels is not None and instant.is_key:
-                    returns = np.fromfile(scan, np.float32).reshape(-1, 5)
-                    voxels.write(sample_token(seed, name, instant.micros), instant.micros, returns)
-
-            observations = _record(recording, moments, workers, counter, partial, label)
-            mask = f"maps/{log}.png"
-            size = _write_mask(world, partial / mask)
-            if truth != "boxes":
-                layers = MapLayers.of_plan(world.plan)
-                expansion = map_expansion(world.plan, layers, world.scape.obstacles, size)
-                _write_json(partial / f"maps/expansion/{location}.json", expansion)
-            tables.add_scene(name, _description(world), log, recording, observations, mask, location)
+        for part in record_scenes(plan, scenes, processes, progress):
+            tables.extend(part)
         tables.write(partial / version)
         if truth != "boxes":
-            _write_json(partial / "maps/prediction/prediction_scenes.json", tables.prediction_scenes())
+            write_json(partial / "maps/prediction/prediction_scenes.json", tables.prediction_scenes())
         if truth == "all":
-            _write_json(partial / "annotations.json", tables.occ3d_annotations())
+            write_json(partial / "annotations.json", tables.occ3d_annotations())
         facts = {"scenes": scenes, "seconds": seconds, "seed": seed, "sweeps": sweeps, "version": version}
         if lens:
             facts["lens"] = lens
@@ -151,83 +126,3 @@ def _make_folders(root: Path, version: str, sweeps: bool, truth: str) -> None:
     (root / version).mkdir()
     for folder in ("maps",) if truth == "boxes" else ("maps/expansion", "maps/prediction"):
         (root / folder).mkdir(parents=True)
-
-
-class _Counter:
-    """Counts files and tells the caller."""
-
-    def __init__(self, total: int, progress: Callable[[int, int], None] | None) -> None:
-        self._done, self._total, self._progress = 0, total, progress
-
-    def step(self) -> None:
-        self._done += 1
-        if self._progress:
-            self._progress(self._done, self._total)
-
-
-def _record(
-    recording: WorldRecorder,
-    moments: list[Revolution],
-    workers: int,
-    counter: _Counter,
-    root: Path,
-    label: Callable[[Revolution, Path], None],
-) -> list[Observation]:
-    """Record every instant of a scene on several threads; the compiled parts run without Python's lock."""
-    cancelled = False
-
-    def work(moment: Revolution) -> Observation:
-        steps = recording.record(moment)
-        observation = next(steps)
-        label(moment, root / observation.shots[0].filename)
-        counter.step()
-        for _ in steps:
-            if cancelled:
-                break
-            counter.step()
-        return observation
-
-    pool = ThreadPoolExecutor(workers)
-    try:
-        futures = [pool.submit(work, moment) for moment in moments]
-        for future in as_completed(futures):
-            future.result()
-    except BaseException:
-        cancelled = True
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-    return [future.result() for future in futures]
-
-
-def _write_json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, separators=(",", ":")) + "\n", encoding="utf-8")
-
-
-def _write_mask(world: World, path: Path) -> tuple[float, float]:
-    """The roads as nuScenes' semantic prior: white where a car may drive, north up; its size in metres."""
-    size = world.ego.path.at(world.ego.distance).max(0) + MAP_MARGIN
-    width, height = (np.ceil(size / MAP_RESOLUTION)).astype(int)
-    mask = np.zeros((height, width), np.uint8)
-
-    def fill(st: np.ndarray, value: int) -> None:
-        outline = world.plan.curve.world(st) / MAP_RESOLUTION
-        outline[:, 1] = height - outline[:, 1]
-        cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], (value,))
-
-    (s0, s1), (t0, t1) = world.plan.s_range, world.plan.t_range
-    fill(rounded(s0, s1, t0, t1, 0.5), 255)
-    for s0, s1, t0, t1, *_ in world.plan.blocks():
-        fill(rounded(s0, s1, t0, t1, CORNER), 0)
-    path.write_bytes(cv2.imencode(".png", mask)[1].tobytes())
-    return width * MAP_RESOLUTION, height * MAP_RESOLUTION
-
-
-def _description(world: World) -> str:
-    """A few words about a scene."""
-    sky = "overcast" if world.light.cloud > 0.7 else "partly cloudy" if world.light.cloud > 0.25 else "clear"
-    sun = "low sun" if world.light.sun[2] < 0.45 else "high sun"
-    path, distance = world.ego.path, world.ego.distance
-    turned = float(np.degrees(np.ptp(np.unwrap(path.heading(distance)))))
-    way = "turn at junction" if turned > 50 else "straight on"
-    return f"Synthetic, {sky}, {sun}, {way}, {len(world.actors)} objects"

@@ -19,6 +19,8 @@ TABLES = (
     "sample", "sample_annotation", "sample_data", "scene", "sensor", "visibility",
 )  # fmt: skip
 
+_SHARED = ("attribute", "category", "sensor", "visibility")
+"""Tables of which every scene has the same rows."""
 
 _OCC3D_TABLES = ("scene", "sample", "ego_pose", "calibrated_sensor")
 
@@ -122,6 +124,12 @@ class TableWriter:
         calibrations = self._add_sensors(scene, recording)
         self._add_data(scene, recording, observations, samples, calibrations)
         self._add_annotations(scene, recording, keys, samples)
+
+    def extend(self, later: TableWriter) -> None:
+        """Add all scenes of another writer of the same data set."""
+        for name, rows in later._rows.items():
+            known = {row["token"] for row in self._rows[name]} if name in _SHARED else ()
+            self._rows[name] += [row for row in rows if row["token"] not in known]
 
     def _add_sensors(self, scene: str, recording: WorldRecorder) -> dict[str, str]:
         calibrations = {}

@@ -16,10 +16,8 @@ from lss_bev_ros.dashboard.access import (  # noqa: E402 (it needs aiohttp)
     REFUSALS,
     Access,
     Allowance,
-    is_loopback,
-    tls,
-    token_for,
 )
+from lss_bev_ros.dashboard.credentials import is_loopback, tls, token_for  # noqa: E402
 from lss_bev_ros.errors import LssBevError  # noqa: E402
 
 TOKEN = "correct-horse-battery-staple"

@@ -24,7 +24,7 @@ RIG = Rig((Camera("cam_front", np.diag([300.0, 300.0, 1.0]), 64, 48, Pose.identi
 class FakeEngine:
     """Sees nothing, at once, unless told otherwise."""
 
-    grid, weights, reason = GRID, "none", "a test"
+    grid, weights, reason, answers_moments = GRID, "none", "a test", False
 
     def __init__(self, name: str, work: Callable[[], object] = lambda: None) -> None:
         self.name, self.work = name, work

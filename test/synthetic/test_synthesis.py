@@ -183,7 +183,9 @@ def test_the_ego_car_stays_on_the_ground_and_on_the_road(nusc):
 def test_the_same_seed_gives_the_same_bytes_whatever_the_workers_and_the_number_of_scenes(tmp_path):
     small = {"seconds": 0.5, "seed": 5, "image_scale": 0.08}
     one = digests(synthesize(tmp_path / "one", 1, workers=1, **small))
-    two = digests(synthesize(tmp_path / "two", 2, workers=3, **small))
+    told = []
+    two = digests(synthesize(tmp_path / "two", 2, workers=4, progress=lambda *d: told.append(d), **small))
+    assert told[-1] == (14, 14), "files of both scenes, each recorded by a process of its own"
     of_scene = ("samples", "maps/s", "maps/expansion")
     recorded = {name: digest for name, digest in one.items() if name.startswith(of_scene)}
     assert len(recorded) == 9
@@ -193,13 +195,14 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_workers_and_the_number_
     assert again == one, "and an earlier synthetic set is replaced"
 
 
-def test_an_interrupted_synthesis_leaves_nothing_behind(tmp_path):
+@pytest.mark.parametrize(("scenes", "workers"), [(1, 1), (2, 4)])
+def test_an_interrupted_synthesis_leaves_nothing_behind(tmp_path, scenes, workers):
     def stop(done: int, total: int) -> None:
-        if done == 2:
+        if done >= 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        synthesize(tmp_path / "set", 1, 0.5, seed=5, image_scale=0.08, progress=stop)
+        synthesize(tmp_path / "set", scenes, 0.5, 5, workers=workers, image_scale=0.08, progress=stop)
     assert list(tmp_path.iterdir()) == []
 
 
