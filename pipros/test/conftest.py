@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,8 @@ import pytest
 from pipros import OVERLAY, activate, child_environment
 
 activate()
+# A shell without job control starts background jobs with SIGINT ignored, and processes inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 _SOURCE = OVERLAY.parents[1]
 
 

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 import rclpy
@@ -25,13 +27,14 @@ class Processes:
     def __init__(self, folder):
         self.folder = folder
         self.running = []
+        self._mark = f"LSS_BEV_TEST={uuid.uuid4()}"
 
     def start(self, *command):
         """Run `python -m COMMAND` in a process group of its own, its output in a file."""
         output = (self.folder / f"{len(self.running)}.log").open("w+")
         process = subprocess.Popen(
             [sys.executable, "-m", *map(str, command)],
-            env=child_environment(os.environ),
+            env=child_environment(os.environ) | dict([self._mark.split("=")]),
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -67,6 +70,16 @@ class Processes:
                     process.wait(15)
                 except subprocess.TimeoutExpired:
                     continue
+        for pid in self._left():  # what they started, in sessions of its own, would be heard by later tests
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _left(self):
+        """Processes that were started here, by whomever, and still run."""
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if self._mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                    yield int(folder.name)
 
 
 class Listener:
