@@ -69,8 +69,7 @@ def fake_tensorrt(version: str, script: Script) -> SimpleNamespace:
         __version__=version[3:] if rtx else version, __name__="tensorrt_rtx" if rtx else "tensorrt"
     )
     for name, members in known["enums"].items():
-        if members is not None:
-            setattr(module, name, enum.IntEnum(name, {member: i for i, member in enumerate(members)}))
+        setattr(module, name, enum.IntEnum(name, members))
     behaviour = _behaviour(module, script)
     for name, members in known["classes"].items():
         setattr(module, name, _strict(name, members, behaviour.get(name, {}), script))
@@ -145,7 +144,7 @@ def _behaviour(trt: SimpleNamespace, script: Script) -> dict[str, dict[str, Any]
 
     def create_network(self: Any, flags: int = 0) -> Any:
         members = trt.NetworkDefinitionCreationFlag
-        assert flags < 1 << len(members), "a flag that this version lacks"
+        assert flags in {0, *(1 << member for member in members)}, "a flag that this version lacks"
         script.network_flags = flags
         return trt.INetworkDefinition()
 

@@ -6,6 +6,7 @@ import json
 import sys
 import zlib
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -38,6 +39,7 @@ from lss_bev_ros.runtime.tensorrt.inspection import Inspection
 from lss_bev_ros.runtime.tensorrt.module import TensorRtModule
 from lss_bev_ros.runtime.tensorrt.torch2trt_file import read_torch2trt
 
+from .tensorrt_bindings import describe, overloads
 from .tensorrt_fake import SIGNATURES, VERSIONS, Script, fake_tensorrt
 
 ORIN = Machine("10.3.0", "Orin", "8.7")
@@ -451,14 +453,44 @@ class TestTorch2Trt:
             read_torch2trt(tmp_path / "none.pth")
 
 
-def test_the_signatures_are_those_of_the_installed_bindings():
-    trt = pytest.importorskip("tensorrt", reason="TensorRT's bindings are not installed")
-    version = next((v for v in VERSIONS if trt.__version__.startswith(v)), None)
+@pytest.mark.parametrize("name", ["tensorrt", "tensorrt_rtx"])
+def test_the_signatures_are_those_of_the_installed_bindings(name):
+    trt = pytest.importorskip(name, reason=f"{name} is not installed")
+    version = next((v for v in VERSIONS if library_version(trt).startswith(v)), None)
     if version is None:
-        pytest.skip(f"no signatures of TensorRT {trt.__version__} are kept")
-    for name, members in SIGNATURES["versions"][version]["classes"].items():
-        for member, overloads in members.items():
-            found = getattr(getattr(trt, name), member)
-            if isinstance(overloads, list):
-                for parameters in overloads:
-                    assert all(f"{one.rstrip('?')}:" in found.__doc__ for one in parameters), (name, member)
+        pytest.skip(f"no signatures of {library_version(trt)} are kept")
+    known = SIGNATURES["versions"][version]
+    assert describe(trt) == {part: known[part] for part in ("classes", "enums")}
+
+
+def test_parameters_are_read_off_docstrings_of_every_form():
+    one = "parse(self: trt.OnnxParser, model: buffer, path: str = None) -> bool\n\n    Parse it."
+    assert overloads("parse", one) == [["model", "path?"]]
+    two = (
+        "set(*args, **kwargs)\nOverloaded function.\n\n"
+        "1. set(self: C, shape: tuple[int, ...], a: typing.SupportsInt) -> bool\n\n"
+        "2. set(self: C, shape: numpy.ndarray[numpy.int32], a: typing.SupportsInt) -> bool\n\n"
+        "3. set(self: C, other: Callable[[int, str], None]) -> bool\n"
+    )
+    assert overloads("set", two) == [["shape", "a"], ["other"]]
+    assert overloads("__init__", "__init__(self: C) -> None") == [[]]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_table_of_versions_says_what_our_builder_does(version, script):
+    """The row of docs/jetson.md, against a build with the version's own names and parameters."""
+    page = (Path(__file__).parents[2] / "docs" / "jetson.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if "|" in line]
+    head = next(row for row in rows if row[0] == "bindings read")
+    row = dict(zip(head, next(row for row in rows if row[0] == version.replace("rtx", "RTX ")), strict=True))
+    script.dla_cores = 2
+    trt = fake_tensorrt(version, script)
+    build_plan(b"onnx", BuildOptions("int8"), trt=trt)
+    assert row["precision from"] == ("flags" if "INT8" in script.flags else "the file")
+    script.flags.clear()
+    build_plan(b"onnx", BuildOptions("int8", dla=0), trt=trt)
+    assert row["on DLA"] == ("flags" if "INT8" in script.flags else "the file")
+    assert ("OnnxParser.set_flag" in dict(script.calls)) == hasattr(trt.OnnxParserFlag, "ADJUST_FOR_DLA")
+    assert row["progress"] == ("yes" if hasattr(trt, "IProgressMonitor") else "no")
+    assert row["INT8 calibrator"] == ("there" if "int8_calibrator" in dir(trt.IBuilderConfig) else "gone")
+    assert row["STRONGLY_TYPED"] == str(getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", "-"))

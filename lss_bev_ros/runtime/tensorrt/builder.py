@@ -3,11 +3,14 @@
 This file imports nothing but the standard library, numpy and tensorrt, and runs on Python 3.8: it also
 travels to a Jetson inside a bundle. It knows TensorRT 8.6 to 11, whose differences are all in here:
 
-| | 8.6 | 10 | 11, RTX 1 |
+| | 8.6 | 10 | 11, RTX 1.7 |
 |---|---|---|---|
 | explicit batch | flag | the only way | the only way, the flag is gone |
 | precision | builder flags FP16, INT8 | of the ONNX (STRONGLY_TYPED) | of the ONNX; the flags are gone |
+| on DLA | builder flags | builder flags | of the ONNX |
 | progress | - | IProgressMonitor | IProgressMonitor |
+
+STRONGLY_TYPED is 1 in 10 and 0 in 11, which was EXPLICIT_BATCH: flags are never written as numbers.
 
 TensorRT for RTX (`tensorrt_rtx`) has the API of 11. It times nothing while it builds and so needs no GPU; the
 kernels are compiled when an engine is opened. One is for a compute capability, or for all.
@@ -155,7 +158,7 @@ def build_plan(
     logger, said = _logger(trt, listener)
     builder = _first_object(trt, said, lambda: trt.Builder(logger))
     network = builder.create_network(_network_flags(trt, options))
-    _parse(trt, network, logger, onnx, said)
+    _parse(trt, network, logger, onnx, said, options.dla is not None)
     config = builder.create_builder_config()
     _configure(trt, builder, config, network, options)
     if listener.layers is not None:
@@ -184,7 +187,7 @@ def open_engine(plan: bytes, dla: int | None = None, trt: Any = None) -> Any:
     runtime = _first_object(trt, said, lambda: trt.Runtime(logger))
     if dla is not None:
         if dla >= runtime.num_DLA_cores:
-            raise TensorRtError(f"this machine has {runtime.num_DLA_cores} DLA cores, not core {dla}")
+            raise TensorRtError(f"{_no_dla(trt, runtime.num_DLA_cores, dla)}: build its engine for the GPU")
         runtime.DLA_core = dla
     engine = runtime.deserialize_cuda_engine(plan)
     if engine is None:
@@ -225,8 +228,10 @@ def _network_flags(trt: Any, options: BuildOptions) -> int:
     return chosen
 
 
-def _parse(trt: Any, network: Any, logger: Any, onnx: bytes, said: list[str]) -> None:
+def _parse(trt: Any, network: Any, logger: Any, onnx: bytes, said: list[str], for_dla: bool) -> None:
     parser = trt.OnnxParser(network, logger)
+    if for_dla and hasattr(trt.OnnxParserFlag, "ADJUST_FOR_DLA"):  # from 10.16
+        parser.set_flag(trt.OnnxParserFlag.ADJUST_FOR_DLA)
     if parser.parse(onnx):
         return
     reasons = []
@@ -258,10 +263,7 @@ def _configure(trt: Any, builder: Any, config: Any, network: Any, options: Build
         config.clear_flag(trt.BuilderFlag.TF32)
     if options.dla is not None:
         if options.dla >= builder.num_DLA_cores:
-            raise TensorRtError(
-                f"this machine has {builder.num_DLA_cores} DLA cores, not core {options.dla}: "
-                f"build without --dla"
-            )
+            raise TensorRtError(f"{_no_dla(trt, builder.num_DLA_cores, options.dla)}: build without --dla")
         if options.precision == "fp32":
             raise TensorRtError("DLA computes in fp16 or int8 alone: export with `--precision fp16`")
         config.default_device_type = trt.DeviceType.DLA
@@ -270,6 +272,15 @@ def _configure(trt: Any, builder: Any, config: Any, network: Any, options: Build
     if options.target:
         _set_target(trt, config, options.target)
     _set_shapes(builder, config, network, options)
+
+
+def _no_dla(trt: Any, cores: int, core: int) -> str:
+    if cores:
+        return f"this machine has {cores} DLA cores, not core {core}"
+    return (
+        f"{_name(trt)} finds no DLA here (an Orin's is served up to TensorRT 10.7 with JetPack 6, and again "
+        f"from 11.4.1 with JetPack 7.2.2)"
+    )
 
 
 def _set_target(trt: Any, config: Any, target: str) -> None:
