@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import zlib
 from dataclasses import replace
@@ -71,7 +73,7 @@ def test_a_build_uses_only_calls_that_the_version_has(version, precision, script
     options = BuildOptions(precision, workspace_mib=512, level=2)
     plan, cache = build_plan(b"onnx", options, b"old", lambda *step: told.append(step), trt)
     assert plan == b"plan"
-    assert cache
+    assert bool(cache) == (not is_rtx(trt))
     strongly = hasattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED")
     if strongly:
         assert script.network_flags == 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
@@ -205,6 +207,15 @@ def _interrupt(*_):
 def test_an_interrupt_ends_the_build_where_tensorrt_only_prints_it(script, version):
     with pytest.raises(KeyboardInterrupt):
         build_plan(b"onnx", BuildOptions(), progress=_interrupt, trt=fake_tensorrt(version, script))
+
+
+def test_an_interrupt_that_no_callback_could_catch_ends_the_build_too(script):
+    """It comes at a callback's first instruction, outside of all that is ours."""
+    script.on_build = lambda: os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        build_plan(b"onnx", BuildOptions(), trt=fake_tensorrt(RTX, script))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert "IProgressMonitor.phase_finish" not in script.told, "the build went on"
 
 
 def test_an_interrupt_while_layers_are_told_ends_the_build_too(script):
@@ -416,6 +427,8 @@ class TestInspection:
         assert found.layers[1].reads == ("fp16",)
         assert [layer.label for layer in found.moves] == ["camencode.images", "logits"]
         assert [layer.label for layer in found.writing("fp32")] == ["logits"]
+        assert found.layers[1].constants == {"w": 4 * 64 * 9 * 9}
+        assert found.weights == found.layers[1].weights
 
     def test_json_is_read_in_both_of_its_forms(self):
         half = {"Name": "x", "Format/Datatype": "Channel major FP16 format where channel % 8 == 0"}

@@ -135,11 +135,17 @@ class _Rewriter:
     def _activation(self, name: str) -> str:
         """A tensor in 8 bits and back, once for all that read it."""
         if name not in self._quantized:
-            low, high = self._ranges.data[name].range_value
+            low, high = self._ranges.data[self._measured(name)].range_value
             reach = max(abs(float(np.min(low))), abs(float(np.max(high))))
             scale = np.array(max(reach / STEP, SMALLEST), np.float16)
             self._quantized[name] = self._dequantized(name, scale, quantize=True)
         return self._quantized[name]
+
+    def _measured(self, name: str) -> str:
+        """The tensor of the network in fp32 that became this one: casts are of fp16 alone."""
+        while name not in self._ranges.data:
+            name = self._made[name].input[0]
+        return name
 
     def _weight(self, name: str) -> str:
         """A weight as int8 and DQ, with a scale for each output channel."""

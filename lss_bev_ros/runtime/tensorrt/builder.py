@@ -18,13 +18,16 @@ kernels are compiled when an engine is opened. One is for a compute capability, 
 
 from __future__ import annotations
 
+import signal
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     Progress = Callable[[str, int, int], None]
     """Told of a phase, its steps done and its steps in all."""
@@ -148,7 +151,7 @@ def build_plan(
             then describes itself in detail.
 
     Returns:
-        The serialised engine and the timing cache, which has grown.
+        The serialised engine, and the timing cache, which has grown; TensorRT for RTX has none.
 
     Raises:
         TensorRtError: an operator is not known, memory is short, a size is missing, or there is no CUDA.
@@ -163,17 +166,18 @@ def build_plan(
     _configure(trt, builder, config, network, options)
     if listener.layers is not None:
         config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
-    cache = config.create_timing_cache(timing_cache)
-    if not config.set_timing_cache(cache, True):
+    times = not is_rtx(trt)
+    if times and not config.set_timing_cache(config.create_timing_cache(timing_cache), True):
         config.set_timing_cache(config.create_timing_cache(b""), True)
     if hasattr(trt, "IProgressMonitor"):
         config.progress_monitor = _monitor(trt, listener)
     said.clear()
-    plan = builder.build_serialized_network(network, config)
+    with listener.interrupts():
+        plan = builder.build_serialized_network(network, config)
     listener.raise_what_stopped_it()
     if plan is None:
         raise TensorRtError(_why_no_engine(trt, said, options))
-    return bytes(plan), bytes(config.get_timing_cache().serialize())
+    return bytes(plan), bytes(config.get_timing_cache().serialize()) if times else b""
 
 
 def open_engine(plan: bytes, dla: int | None = None, trt: Any = None) -> Any:
@@ -356,7 +360,8 @@ class _Listener:
     """What hears of a build.
 
     TensorRT prints what its callbacks raise and goes on: what came up is kept here, ends the build at its
-    next step, and is raised when TensorRT returns. So is Ctrl-C, which comes up in a callback.
+    next step, and is raised when TensorRT returns. So is Ctrl-C, which as an exception could come up at the
+    first instruction of a callback, where nothing catches it.
 
     Args:
         progress, layers: see `build_plan`.
@@ -379,6 +384,23 @@ class _Listener:
         except BaseException as error:  # KeyboardInterrupt above all
             self._stopped_by = error
         return self._stopped_by is None
+
+    @contextmanager
+    def interrupts(self) -> Iterator[None]:
+        """Keep Ctrl-C for `raise_what_stopped_it` in here, as far as Python would have raised it."""
+        here = threading.current_thread() is threading.main_thread()
+        if not here or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            yield
+            return
+
+        def keep(*_: object) -> None:
+            self._stopped_by = self._stopped_by or KeyboardInterrupt()
+
+        signal.signal(signal.SIGINT, keep)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def raise_what_stopped_it(self) -> None:
         """Raise what came up in a callback, if anything did."""
