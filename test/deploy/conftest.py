@@ -18,7 +18,7 @@ def run_on_device() -> Callable[[Path], Path]:
         words = [sys.executable, str(bundle), "run", "--runtime", "onnxruntime", "-o", str(out)]
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
         done = subprocess.run(
-            [*words, "--repetitions", "1", "--warm-up", "0"],
+            [*words, "--repetitions", "1", "--warm-up", "0", "--layers"],
             cwd="/",
             env=environment,
             capture_output=True,
