@@ -92,7 +92,7 @@ class DeviceLatency:
 
 
 def part_of(layer: str) -> str:
-    """The part that a runtime's layer belongs to, by the first of the file's operators in its name, or none."""
+    """The part that a runtime's layer belongs to, by the first operator of the file in its name, or none."""
     match = re.search(r"(camencode|bevencode)\.([\w.]+)", layer)
     if match is None:
         return ""
