@@ -99,11 +99,16 @@ def check(
     cosine: Annotated[
         float, typer.Option(help="Lowest accepted cosine similarity with PyTorch's logits.")
     ] = 0.99,
+    page: Annotated[
+        Path | None, typer.Option(help="HTML page to write: latencies, accuracy by head, layers.")
+    ] = None,
 ) -> None:
     """Compare the device's accuracy and latency with this machine's; exit code 1 past a tolerance."""
     from rich.table import Table
 
-    from ..deploy.bundle import check_bundle
+    from .. import files
+    from ..deploy.bundle import check_bundle, device_page
+    from ..errors import DeployError
 
     verdicts, device = check_bundle(file, results)
     table = Table("model", "where", "IoU", "same cells", "cosine", "max error", "ms")
@@ -125,6 +130,11 @@ def check(
             table.add_row("", name, "", "", f"{difference.cosine:.6f}", error, "")
         table.add_section()
     console.print(table)
+    for verdict in verdicts:
+        shares = "  ".join(f"{name} {value:.2f}" for name, value in verdict.percentiles.items())
+        for line in (f"{shares} ms" if shares else "", verdict.loading, verdict.conditions):
+            if line:
+                console.print(f"{verdict.name}: {line}", markup=False, highlight=False)
     for name, value in device.items():
         console.print(f"{name:14}{str(value).splitlines()[0]}", markup=False, highlight=False)
     problems = [
@@ -132,7 +142,29 @@ def check(
     ]
     for name, problem in problems:
         console.print(f"{name}: {problem}", markup=False)
+    if page is not None:
+        files.write(page, device_page(verdicts, device, dict(problems)).encode(), DeployError)
+        console.print(f"page        {page}")
     raise typer.Exit(1 if problems else 0)
+
+
+@bundle.command()
+def publish(
+    file: BundlePath,
+    results: Annotated[Path, typer.Argument(help="Results file of `bundle run`, such as a user sent.")],
+    sender: Annotated[str, typer.Option("--by", help="Who measured: the name of an account.")],
+    page: Annotated[Path, typer.Option(help="Page with the table of devices.")] = Path("docs/devices.md"),
+) -> None:
+    """Turn a results file into rows of docs/devices.md, once it is checked against its bundle."""
+    from ..deploy.bundle import check_bundle, rows_of
+    from ..deploy.bundle import publish as put
+
+    with _open(file) as archive:
+        known = archive.manifest["id"]
+    verdicts, device = check_bundle(file, results)
+    rows = rows_of(verdicts, device, known, sender)
+    put(page, rows)
+    console.print(f"{page}: {len(rows)} rows of {rows[0][0]}", markup=False)
 
 
 @bundle.command()

@@ -23,7 +23,15 @@ def prune(
         Path | None, typer.Option(help="nuScenes data root with annotated frames; by default the demo's.")
     ] = None,
     frames: Annotated[int, typer.Option(help="Number of frames on which channels are scored.")] = 32,
-    device: Annotated[str, typer.Option(help="Device on which latency is measured: cpu or cuda.")] = "cpu",
+    target: Annotated[
+        str, typer.Option(help="Wanted latency of the network alone, such as 5ms, in place of --speedup.")
+    ] = "",
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Device to prune for: cpu, cuda, or the results of `bundle run --layers` on another one."
+        ),
+    ] = "cpu",
     precision: Annotated[str, typer.Option(help="Precision of the CPU engine: auto, fp32 or bf16.")] = "auto",
     multiple: Annotated[int, typer.Option(help="Changed widths are multiples of this.")] = 8,
     threads: Annotated[int, typer.Option(help="CPU threads; 0: torch decides.")] = 0,
@@ -34,7 +42,7 @@ def prune(
     rate: Annotated[float, typer.Option(help="Highest learning rate of fine-tuning.")] = 1e-3,
     batch: Annotated[int, typer.Option(help="Samples per step of fine-tuning.")] = 32,
 ) -> None:
-    """Remove channels from the network until it is as fast as asked on this machine, then fine-tune it.
+    """Remove channels from the network until it is as fast as asked, here or on a device, then fine-tune it.
 
     Fine-tuning also learns from the unpruned network. With --minutes 0, fine-tune later with
     `lss-bev train --weights OUT --teacher WEIGHTS`, for example on a machine with a GPU. If no network is
@@ -45,6 +53,7 @@ def prune(
     from ..demo.scene import synthetic_scene
     from ..deploy.prune import PruneOptions, prune_table
     from ..deploy.prune import prune as run
+    from ..deploy.prune.device_latency import milliseconds
     from ..deploy.prune.tuning import tune
     from ..errors import DeployError
     from ..model.lift_splat import LiftSplatShoot
@@ -57,7 +66,10 @@ def prune(
             f"weights {weights} are of the multi-sense network, which is not fine-tuned after pruning yet: "
             f"give --minutes 0 for the pruned network with its scores"
         )
-    options = PruneOptions(speedup, device, precision, multiple, frames, threads)
+    elsewhere = Path(device) if device not in ("cpu", "cuda") else None
+    wanted = milliseconds(target) if target else 0.0
+    here = device if elsewhere is None else "cpu"
+    options = PruneOptions(speedup, here, precision, multiple, frames, threads, wanted, elsewhere)
     dataroot = dataroot or synthetic_scene(Path("runs") / "data", console)
     with progress("pruning") as bar:
         pruned = run(weights, dataroot, options, lambda _, done, total: bar(done, total))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +26,31 @@ class InspectedModel:
         name: of the file.
         target: compute capability, empty for all.
         library: that built it.
-        plan: bytes of the engine.
-        file: bytes of the engine as it is written.
+        engine: itself, as it lies in memory.
         layers: of it.
     """
 
     name: str
     target: str
     library: str
-    plan: int
-    file: int
+    engine: bytes = field(repr=False)
     layers: Inspection
 
+    @property
+    def plan(self) -> int:
+        """Bytes of the engine."""
+        return len(self.engine)
+
+    @cached_property
+    def file(self) -> int:
+        """Bytes of the engine as it is written."""
+        return len(zlib.compress(self.engine))
+
     def report(self) -> dict[str, Any]:
-        """Everything, for a report file."""
-        return asdict(self)
+        """Everything but the engine itself, for a report file."""
+        about = {"name": self.name, "target": self.target, "library": self.library}
+        sizes = {"plan": self.plan, "file": self.file, "weights": self.layers.weights}
+        return {**about, **sizes, "layers": asdict(self.layers)}
 
 
 def inspect_model(
@@ -70,15 +81,24 @@ def inspect_model(
     layers = Inspection.of_log(said)
     if not layers.layers:
         raise RuntimeBackendError(f"{path}: {library_name(library_version(trt))} said nothing of the layers")
-    library, file = library_name(library_version(trt)), len(zlib.compress(plan))
-    return InspectedModel(path.name, target, library, len(plan), file, layers)
+    return InspectedModel(path.name, target, library_name(library_version(trt)), plan, layers)
 
 
 def inspection_table(found: Sequence[InspectedModel]) -> Table:
     """One row an engine."""
     table = Table(title=" and ".join(sorted({one.library for one in found})), title_justify="left")
     table.add_column("model", overflow="fold")
-    for column in ("target", "MB", "in the file", "layers", "writing", "fused", "fp32", "only move"):
+    for column in (
+        "target",
+        "MB",
+        "weights",
+        "in the file",
+        "layers",
+        "writing",
+        "fused",
+        "fp32",
+        "only move",
+    ):
         table.add_column(column, justify="left" if column == "writing" else "right")
     for one in found:
         layers = one.layers
@@ -90,7 +110,7 @@ def inspection_table(found: Sequence[InspectedModel]) -> Table:
             len(layers.writing("fp32")),
             len(layers.moves),
         )
-        megabytes = (f"{one.plan / 1e6:.1f}", f"{one.file / 1e6:.1f}")
+        megabytes = (f"{size / 1e6:.1f}" for size in (one.plan, layers.weights, one.file))
         table.add_row(one.name, one.target or "all", *megabytes, *map(str, numbers))
     return table
 

@@ -82,15 +82,8 @@ def _make_onnxruntime(options: EngineOptions, reason: str) -> Engine:
 
 
 def _make_tensorrt(options: EngineOptions, reason: str) -> Engine:
-    from .multi_sense.weights import means_multi_sense
     from .tensorrt.engine import make_tensorrt
 
-    # Before minutes of building.
-    if means_multi_sense(options.weights):
-        raise RuntimeBackendError(
-            f"backend 'tensorrt' runs no multi-sense network such as {str(options.weights)!r}: use "
-            f"'onnxruntime', or a bundle, which runs it on TensorRT"
-        )
     return make_tensorrt(options, reason)
 
 
@@ -177,12 +170,12 @@ def _make_multi_sense(backend: str, options: EngineOptions) -> Engine:
     from .multi_sense.engine import MultiSenseEngine
     from .multi_sense.weights import read_multi_sense
 
-    if backend == "onnxruntime":
-        return _make_onnxruntime(options, f"{backend} as asked")
+    if backend in ("onnxruntime", "tensorrt"):
+        return REGISTRY[backend].make(options, f"{backend} as asked")
     if backend not in ("auto", "cuda", "torch"):
         raise RuntimeBackendError(
             f"backend {backend!r} runs no multi-sense network such as {str(options.weights)!r}: use 'auto', "
-            f"'cuda', 'torch' or 'onnxruntime'"
+            f"'cuda', 'torch', 'onnxruntime' or 'tensorrt'"
         )
     missing = _cuda_missing() if backend != "torch" else "not asked for"
     if backend == "cuda" and missing is not None:

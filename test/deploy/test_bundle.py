@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import stat
 import sys
 import zipfile
@@ -13,8 +14,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lss_bev_ros.deploy.bundle import check_bundle, create_bundle, run_remote
+from lss_bev_ros.deploy.bundle import (
+    check_bundle,
+    create_bundle,
+    device_page,
+    publish,
+    rows_of,
+    run_remote,
+)
 from lss_bev_ros.deploy.bundle.runner.archive import Archive, BundleError
+from lss_bev_ros.deploy.bundle.runner.command import percentiles
+from lss_bev_ros.deploy.bundle.runner.conditions import Conditions
 from lss_bev_ros.errors import DeployError
 from lss_bev_ros.evaluation.frames import random_frames
 from lss_bev_ros.model import build_model
@@ -78,6 +88,139 @@ def test_a_model_that_the_device_refuses_is_reported(bundle, results, tmp_path):
     np.savez(tmp_path / "r.npz", **arrays)
     [verdict], _ = check_bundle(bundle, tmp_path / "r.npz")
     assert "lacks an operator" in verdict.problem(0.01, 0.9)
+
+
+def altered(results, path, change):
+    """Results whose report was changed."""
+    with np.load(results) as file:
+        arrays = {name: file[name] for name in file.files}
+    report = json.loads(arrays["report"].tobytes())
+    change(report)
+    arrays["report"] = np.frombuffer(json.dumps(report).encode(), dtype=np.uint8)
+    np.savez(path, **arrays)
+    return path
+
+
+def test_a_run_says_how_it_was_loaded_in_what_state_and_what_each_layer_took(bundle, results):
+    [verdict], _ = check_bundle(bundle, results)
+    assert verdict.times.shape == (1,)
+    assert verdict.percentiles == {"p50": verdict.median_ms}, "one run says nothing of the slowest hundredth"
+    assert re.fullmatch(r"loaded in \d+\.\d s the first time, \d+\.\d s again", verdict.loading)
+    assert "throttled: " in verdict.conditions
+    layers = verdict.report["layers_ms"]
+    assert sum(value for name, value in layers.items() if name.startswith("camencode.trunk._blocks.3.")) > 0
+    assert sum(layers.values()) > 1
+
+
+def test_a_percentile_needs_runs_enough():
+    times = np.arange(1000, dtype=np.float64)
+    assert set(percentiles(times)) == {"p50_ms", "p95_ms", "p99_ms", "p99.9_ms"}
+    assert percentiles(times)["p99.9_ms"] == pytest.approx(998.0, abs=1.0)
+    assert set(percentiles(times[:100])) == {"p50_ms", "p95_ms", "p99_ms"}
+    assert set(percentiles(times[:50])) == {"p50_ms", "p95_ms"}
+
+
+def test_heat_clocks_and_throttling_are_read_of_the_kernel(tmp_path):
+    def put(path, text):
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    put("class/thermal/thermal_zone0/type", "gpu-thermal\n")
+    put("class/thermal/thermal_zone0/temp", "48500\n")
+    put("class/thermal/thermal_zone1/type", "broken\n")
+    put("class/devfreq/17000000.gpu/cur_freq", "1300500000\n")
+    put("devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", "2201600\n")
+    put("class/thermal/cooling_device0/type", "pwm-fan\n")
+    put("class/thermal/cooling_device0/cur_state", "3\n")
+    put("class/thermal/cooling_device1/type", "gpu-throttle-alert\n")
+    put("class/thermal/cooling_device1/cur_state", "0\n")
+    put("devices/system/cpu/cpu0/thermal_throttle/core_throttle_count", "7\n")
+    found = Conditions(tmp_path)
+    found.read()
+    assert found.report() == {
+        "temperatures_c": {"gpu-thermal": 48.5},
+        "clocks_mhz": {"cpu0": [2202, 2202], "17000000.gpu": [1300, 1300]},
+        "throttling": [],
+    }
+    put("class/thermal/thermal_zone0/temp", "83000\n")
+    put("class/devfreq/17000000.gpu/cur_freq", "612000000\n")
+    put("class/thermal/cooling_device1/cur_state", "1\n")
+    put("devices/system/cpu/cpu0/thermal_throttle/core_throttle_count", "8\n")
+    found.read()
+    report = found.report()
+    assert report["temperatures_c"] == {"gpu-thermal": 83.0}
+    assert report["clocks_mhz"]["17000000.gpu"] == [612, 1300]
+    assert report["throttling"] == ["gpu-throttle-alert", "processor too hot"]
+
+
+def test_the_page_has_every_plot_and_nothing_from_elsewhere(bundle, results):
+    from xml.etree import ElementTree
+
+    verdicts, device = check_bundle(bundle, results)
+    page = device_page(verdicts, {**device, "model": "<Orin & co>"}, {"network": "cosine 0.9 below 0.99"})
+    assert page.count("<svg") == 3
+    for drawing in re.findall(r"<svg.*?</svg>", page, re.S):
+        ElementTree.fromstring(drawing)
+    assert "cosine 0.9 below 0.99" in page
+    assert "&lt;Orin &amp; co&gt;" in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+class TestPublish:
+    """A results file becomes rows of the page of devices."""
+
+    @pytest.fixture
+    def page(self, tmp_path):
+        text = (Path(__file__).parents[2] / "docs" / "devices.md").read_text()
+        path = tmp_path / "devices.md"
+        path.write_text(text)
+        return path
+
+    def published(self, bundle, results, page, sender="someone"):
+        with Archive(bundle) as archive:
+            known = archive.manifest["id"]
+        rows = rows_of(*check_bundle(bundle, results), known, sender)
+        publish(page, rows)
+        return [line for line in page.read_text().splitlines() if f"| {sender} |" in line]
+
+    def test_rows_stand_in_the_table_once_however_often_they_are_sent(self, bundle, results, page, tmp_path):
+        def orin(report):
+            report["device"] |= {"model": "Jetson AGX Orin", "power_mode": "NV Power Mode: MAXN\n0"}
+            report["models"][0] |= {"p99_ms": 9.5, "median_ms": 8.0}
+
+        before = page.read_text()
+        sent = altered(results, tmp_path / "orin.npz", orin)
+        for _ in range(2):
+            (row,) = self.published(bundle, sent, page)
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert [cells[0], *cells[2:4], *cells[5:7]] == ["Jetson AGX Orin", "MAXN", "network", "8.00", "9.50"]
+        (other,) = self.published(bundle, results, page, "another")
+        assert other != row
+        assert row in page.read_text()
+        left = [line for line in page.read_text().splitlines() if line not in (row, other)]
+        assert left == before.splitlines()
+
+    def test_results_of_other_models_or_of_none_change_nothing(self, bundle, results, page, tmp_path):
+        before = page.read_bytes()
+
+        def foreign(report):
+            report["models"][0]["name"] = "theirs"
+
+        def refused(report):
+            report["models"][0] = {"name": "network", "refused": "it lacks an operator"}
+
+        with pytest.raises(DeployError, match=r"speaks of theirs, which .* does not hold"):
+            self.published(bundle, altered(results, tmp_path / "a.npz", foreign), page)
+        with pytest.raises(DeployError, match="no model ran"):
+            self.published(bundle, altered(results, tmp_path / "b.npz", refused), page)
+        assert page.read_bytes() == before
+        with pytest.raises(DeployError, match=r"other\.md cannot be read"):
+            self.published(bundle, results, tmp_path / "other.md")
+        (tmp_path / "plain.md").write_text("# Devices\n")
+        with pytest.raises(DeployError, match=r"plain\.md has no table"):
+            self.published(bundle, results, tmp_path / "plain.md")
+        assert (tmp_path / "plain.md").read_text() == "# Devices\n"
 
 
 @pytest.mark.parametrize("keep", [0, 100, 1_000_000])
@@ -212,7 +355,13 @@ def test_a_device_with_tensorrt_builds_an_engine_once(bundle, tmp_path, monkeypa
     built = []
     monkeypatch.setattr(builder, "build_plan", lambda *_, **__: (built.append(1), (b"plan", b""))[1])
     gpu = FakeGpu()
-    monkeypatch.setattr(builder, "open_engine", lambda plan, dla, trt: gpu)
+
+    def open_engine(plan, dla, trt):
+        if plan != b"plan":
+            raise builder.TensorRtError("it is damaged")
+        return gpu
+
+    monkeypatch.setattr(builder, "open_engine", open_engine)
     infos = [
         builder.TensorInfo("in", True, (-1, 2), "float32"),
         builder.TensorInfo("out", False, (-1, 2), "float32"),
@@ -220,10 +369,19 @@ def test_a_device_with_tensorrt_builds_an_engine_once(bundle, tmp_path, monkeypa
     monkeypatch.setattr(builder, "tensors_of", lambda engine, trt: infos)
     options = SimpleNamespace(dla=None, workspace=64, engines=tmp_path)
     trt = SimpleNamespace(__version__="10.3.0")
-    for _ in range(2):
+    for first in (True, False):
         session = tensorrt_session.TensorRtSession("net", b"onnx", "fp16", options, gpu, trt)
+        assert session.built == first
         given = np.arange(6, dtype=np.float32).reshape(3, 2)
         np.testing.assert_array_equal(session.run({"in": given})["out"], given + 1)
         np.testing.assert_array_equal(session.run({"in": given * 2})["out"], given * 2 + 1)
     assert built == [1]
     assert [path.suffix for path in tmp_path.iterdir()] == [".plan"]
+    # One that was cut short is built again, and so is one where a fresh one is asked for.
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(b"pl")
+    assert tensorrt_session.TensorRtSession("net", b"onnx", "fp16", options, gpu, trt).built
+    assert kept.read_bytes() == b"plan"
+    options.fresh = True
+    assert tensorrt_session.TensorRtSession("net", b"onnx", "fp16", options, gpu, trt).built
+    assert len(built) == 3

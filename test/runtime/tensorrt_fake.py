@@ -59,6 +59,10 @@ class Script:
     jit: bytes = b""
     """Kernels that were compiled when an engine was opened, which a cache of them holds."""
     contexts: int = 0
+    on_build: Callable[[], object] | None = None
+    """What happens between two callbacks of a build."""
+    told: list[str] = field(default_factory=list)
+    """Callbacks of a progress monitor that a build has called."""
 
 
 def fake_tensorrt(version: str, script: Script) -> SimpleNamespace:
@@ -69,8 +73,7 @@ def fake_tensorrt(version: str, script: Script) -> SimpleNamespace:
         __version__=version[3:] if rtx else version, __name__="tensorrt_rtx" if rtx else "tensorrt"
     )
     for name, members in known["enums"].items():
-        if members is not None:
-            setattr(module, name, enum.IntEnum(name, {member: i for i, member in enumerate(members)}))
+        setattr(module, name, enum.IntEnum(name, members))
     behaviour = _behaviour(module, script)
     for name, members in known["classes"].items():
         setattr(module, name, _strict(name, members, behaviour.get(name, {}), script))
@@ -132,10 +135,13 @@ def _behaviour(trt: SimpleNamespace, script: Script) -> dict[str, dict[str, Any]
 
     def build(self: Any, network: Any, config: Any) -> bytes | None:
         monitor = script.properties.get("progress_monitor")
+        if script.on_build is not None:
+            script.on_build()
         if monitor is not None:
             monitor.phase_start("Tactic", None, 2)
             if not monitor.step_complete("Tactic", 0):
                 return None
+            script.told.append("IProgressMonitor.phase_finish")
             monitor.phase_finish("Tactic")
         for line in script.layers:
             self._logger.log(trt.ILogger.Severity.VERBOSE, line)
@@ -145,7 +151,7 @@ def _behaviour(trt: SimpleNamespace, script: Script) -> dict[str, dict[str, Any]
 
     def create_network(self: Any, flags: int = 0) -> Any:
         members = trt.NetworkDefinitionCreationFlag
-        assert flags < 1 << len(members), "a flag that this version lacks"
+        assert flags in {0, *(1 << member for member in members)}, "a flag that this version lacks"
         script.network_flags = flags
         return trt.INetworkDefinition()
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import zlib
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -38,6 +41,7 @@ from lss_bev_ros.runtime.tensorrt.inspection import Inspection
 from lss_bev_ros.runtime.tensorrt.module import TensorRtModule
 from lss_bev_ros.runtime.tensorrt.torch2trt_file import read_torch2trt
 
+from .tensorrt_bindings import describe, overloads
 from .tensorrt_fake import SIGNATURES, VERSIONS, Script, fake_tensorrt
 
 ORIN = Machine("10.3.0", "Orin", "8.7")
@@ -69,7 +73,7 @@ def test_a_build_uses_only_calls_that_the_version_has(version, precision, script
     options = BuildOptions(precision, workspace_mib=512, level=2)
     plan, cache = build_plan(b"onnx", options, b"old", lambda *step: told.append(step), trt)
     assert plan == b"plan"
-    assert cache
+    assert bool(cache) == (not is_rtx(trt))
     strongly = hasattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED")
     if strongly:
         assert script.network_flags == 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
@@ -203,6 +207,15 @@ def _interrupt(*_):
 def test_an_interrupt_ends_the_build_where_tensorrt_only_prints_it(script, version):
     with pytest.raises(KeyboardInterrupt):
         build_plan(b"onnx", BuildOptions(), progress=_interrupt, trt=fake_tensorrt(version, script))
+
+
+def test_an_interrupt_that_no_callback_could_catch_ends_the_build_too(script):
+    """It comes at a callback's first instruction, outside of all that is ours."""
+    script.on_build = lambda: os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        build_plan(b"onnx", BuildOptions(), trt=fake_tensorrt(RTX, script))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert "IProgressMonitor.phase_finish" not in script.told, "the build went on"
 
 
 def test_an_interrupt_while_layers_are_told_ends_the_build_too(script):
@@ -414,6 +427,8 @@ class TestInspection:
         assert found.layers[1].reads == ("fp16",)
         assert [layer.label for layer in found.moves] == ["camencode.images", "logits"]
         assert [layer.label for layer in found.writing("fp32")] == ["logits"]
+        assert found.layers[1].constants == {"w": 4 * 64 * 9 * 9}
+        assert found.weights == found.layers[1].weights
 
     def test_json_is_read_in_both_of_its_forms(self):
         half = {"Name": "x", "Format/Datatype": "Channel major FP16 format where channel % 8 == 0"}
@@ -451,14 +466,44 @@ class TestTorch2Trt:
             read_torch2trt(tmp_path / "none.pth")
 
 
-def test_the_signatures_are_those_of_the_installed_bindings():
-    trt = pytest.importorskip("tensorrt", reason="TensorRT's bindings are not installed")
-    version = next((v for v in VERSIONS if trt.__version__.startswith(v)), None)
+@pytest.mark.parametrize("name", ["tensorrt", "tensorrt_rtx"])
+def test_the_signatures_are_those_of_the_installed_bindings(name):
+    trt = pytest.importorskip(name, reason=f"{name} is not installed")
+    version = next((v for v in VERSIONS if library_version(trt).startswith(v)), None)
     if version is None:
-        pytest.skip(f"no signatures of TensorRT {trt.__version__} are kept")
-    for name, members in SIGNATURES["versions"][version]["classes"].items():
-        for member, overloads in members.items():
-            found = getattr(getattr(trt, name), member)
-            if isinstance(overloads, list):
-                for parameters in overloads:
-                    assert all(f"{one.rstrip('?')}:" in found.__doc__ for one in parameters), (name, member)
+        pytest.skip(f"no signatures of {library_version(trt)} are kept")
+    known = SIGNATURES["versions"][version]
+    assert describe(trt) == {part: known[part] for part in ("classes", "enums")}
+
+
+def test_parameters_are_read_off_docstrings_of_every_form():
+    one = "parse(self: trt.OnnxParser, model: buffer, path: str = None) -> bool\n\n    Parse it."
+    assert overloads("parse", one) == [["model", "path?"]]
+    two = (
+        "set(*args, **kwargs)\nOverloaded function.\n\n"
+        "1. set(self: C, shape: tuple[int, ...], a: typing.SupportsInt) -> bool\n\n"
+        "2. set(self: C, shape: numpy.ndarray[numpy.int32], a: typing.SupportsInt) -> bool\n\n"
+        "3. set(self: C, other: Callable[[int, str], None]) -> bool\n"
+    )
+    assert overloads("set", two) == [["shape", "a"], ["other"]]
+    assert overloads("__init__", "__init__(self: C) -> None") == [[]]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_table_of_versions_says_what_our_builder_does(version, script):
+    """The row of docs/jetson.md, against a build with the version's own names and parameters."""
+    page = (Path(__file__).parents[2] / "docs" / "jetson.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if "|" in line]
+    head = next(row for row in rows if row[0] == "bindings read")
+    row = dict(zip(head, next(row for row in rows if row[0] == version.replace("rtx", "RTX ")), strict=True))
+    script.dla_cores = 2
+    trt = fake_tensorrt(version, script)
+    build_plan(b"onnx", BuildOptions("int8"), trt=trt)
+    assert row["precision from"] == ("flags" if "INT8" in script.flags else "the file")
+    script.flags.clear()
+    build_plan(b"onnx", BuildOptions("int8", dla=0), trt=trt)
+    assert row["on DLA"] == ("flags" if "INT8" in script.flags else "the file")
+    assert ("OnnxParser.set_flag" in dict(script.calls)) == hasattr(trt.OnnxParserFlag, "ADJUST_FOR_DLA")
+    assert row["progress"] == ("yes" if hasattr(trt, "IProgressMonitor") else "no")
+    assert row["INT8 calibrator"] == ("there" if "int8_calibrator" in dir(trt.IBuilderConfig) else "gone")
+    assert row["STRONGLY_TYPED"] == str(getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", "-"))

@@ -1,16 +1,27 @@
-"""Every exported file built by the one TensorRT that needs no GPU: `make test-tensorrt`, some minutes."""
+"""Every exported file built by the one TensorRT that needs no GPU, and looked into: `make test-tensorrt`.
+
+A build takes a second of processor time and is made once for all tests; what is written and what is built is
+kept by its options.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 
+import numpy as np
 import pytest
 
 from lss_bev_ros.deploy.inspecting import inspect_model
+from lss_bev_ros.deploy.quantize.explicit import heavy_layers
+from lss_bev_ros.deploy.quantize.network import FloatNetwork
+from lss_bev_ros.deploy.quantize.rewrite import QuantizationScheme, quantized
+from lss_bev_ros.errors import RuntimeBackendError
 from lss_bev_ros.geometry.example_rig import nuscenes_like_rig
-from lss_bev_ros.model import build_model
+from lss_bev_ros.model.senses import HEADS
+from lss_bev_ros.runtime.multi_sense.weights import read_network
 from lss_bev_ros.runtime.onnx import OnnxOptions, write_network
 from lss_bev_ros.runtime.tensorrt.builder import BuildOptions, TensorRtError, build_plan, open_engine
 
@@ -28,19 +39,49 @@ VARIANTS = {
     "camera": {"part": "camera"},
     "bev": {"part": "bev"},
 }
-FP32 = {
-    "network": {"camencode.scores.fp32 + camencode.softmax", "logits"},
-    "camera": {"camencode.pixels + features + camencode.scores + camencode.softmax + camencode.scores.fp32"},
-    "bev": {"logits"},
+SENSES = {
+    "cameras alone": {"senses": ("cameras",)},
+    "LiDAR alone": {"senses": ("lidar",)},
+    "cameras and LiDAR": {"senses": ("cameras", "lidar")},
+    "cameras and memory": {"senses": ("cameras", "memory")},
+    "LiDAR and memory": {"senses": ("lidar", "memory")},
+    **{f"{head} alone": {"heads": (head,)} for head in HEADS},
 }
-"""Layers of the fp16 engines that write fp32: the softmax over depth, and the logits."""
+"""Of the multi-sense network, beside the variants above."""
+
+FP32 = {
+    "camencode.scores.fp32 + camencode.softmax",
+    "camencode.pixels + features + camencode.scores + camencode.softmax + camencode.scores.fp32",
+    "logits",
+    "segmentation",
+    "boxes",
+    "plan",
+    "heads.occupancy.fp32 + occupancy",
+    "heads.embedding.fp32 + heads.embedding.length",
+    "embedding + heads.embedding.above + heads.embedding.length",
+    "memory.far + memory.farther + memory.reached",
+}
+"""Layers of the fp16 engines that write fp32: the softmax over depth, places of memory, and the answers."""
 
 MOVES = {
-    "network": {"camencode.images + camencode.trunk._conv_stem", "camencode.images", "logits"},
-    "camera": {"camencode.trunk._conv_stem", "depth"},
-    "bev": {"bevencode.channels", "logits"},
+    "camencode.images + camencode.trunk._conv_stem",
+    "camencode.images",
+    "camencode.trunk._conv_stem",
+    "depth",
+    "bevencode.channels",
+    "fuse.cameras + fuse.joined + fuse.lidar",
+    "lidarencode.linear",
+    "logits",
+    "segmentation",
+    "boxes",
+    "plan",
+    "heads.occupancy.fp32 + occupancy",
+    "__myl_Tran_myl",
 }
-"""Layers that only move data: padding of the images, and what outputs and inputs need."""
+"""Layers that only move data: padding of the images, and what inputs and outputs need."""
+
+LEFT = {"builtin": 0.65, "builtin-pruned": 0.8, "builtin-multi": 0.65}
+"""Share of the weights' bytes in 8 bits: what is pruned has more convolutions too small for it."""
 
 SHAPES = {"images": tuple((1, count, 3, 128, 352) for count in (1, 6, 8))}
 
@@ -52,33 +93,130 @@ def written(tmp_path_factory):
     def write(weights="builtin", **options):
         key = f"{weights} {sorted(options.items())}"
         if key not in made:
-            model = models.setdefault(weights, build_model(weights))
+            if weights not in models:
+                models[weights] = read_network(weights)
             made[key] = folder / f"{len(made)}.onnx"
-            made[key].write_bytes(write_network(model, OnnxOptions(**options)).SerializeToString())
+            content = write_network(models[weights], OnnxOptions(**options)).SerializeToString()
+            made[key].write_bytes(content)
         return made[key]
 
     return write
 
 
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("weights", ["builtin", "builtin-pruned"])
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_fp16_has_no_fp32_layer_and_no_move_but_those_that_are_known(written, variant, weights, target):
-    options = VARIANTS[variant]
-    shapes = SHAPES if "cameras" in options.get("dynamic", ()) else {}
-    found = inspect_model(written(weights, precision="fp16", **options), target, shapes, trt).layers
-    part = options.get("part", "network")
-    assert {layer.label for layer in found.writing("fp32")} <= FP32[part]
-    assert {layer.label for layer in found.moves} <= MOVES[part]
-    assert found.fused > 10
+@pytest.fixture(scope="module")
+def int8(written, tmp_path_factory):
+    """A file with Q/DQ for TensorRT, its ranges invented: no build depends on them."""
+    from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
+
+    folder, made = tmp_path_factory.mktemp("int8"), {}
+
+    def write(weights="builtin", **options):
+        key = f"{weights} {sorted(options.items())}"
+        if key not in made:
+            network = FloatNetwork.read(written(weights, **options))
+            reach = (np.array(-4.0, np.float32), np.array(4.0, np.float32))
+            names = {name for node in network.model.graph.node for name in (*node.input, *node.output)}
+            known = {name: TensorData(lowest=reach[0], highest=reach[1]) for name in names}
+            ranges = TensorsData(CalibrationMethod.MinMax, known)
+            model = quantized(network, ranges, heavy_layers(network), QuantizationScheme("tensorrt"))
+            made[key] = folder / f"{len(made)}.onnx"
+            made[key].write_bytes(model.SerializeToString())
+        return made[key]
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def inspected():
+    made = {}
+
+    def inspect(path, target=""):
+        if (path, target) not in made:
+            shapes = SHAPES if "cameras" in str(_free(path)) else {}
+            made[path, target] = inspect_model(path, target, shapes, trt)
+        return made[path, target]
+
+    return inspect
+
+
+def _free(path):
+    import onnx
+
+    given = onnx.load(path).graph.input
+    return {size.dim_param for one in given for size in one.type.tensor_type.shape.dim}
+
+
+def labels(layers):
+    """What layers compute; where the file has no name for it, TensorRT's own without its number."""
+    return {re.sub(r"_myl\d+_\d+$", "_myl", layer.label) for layer in layers}
+
+
+def assert_lean(found):
+    assert labels(found.layers.writing("fp32")) <= FP32
+    assert labels(found.layers.moves) <= MOVES
+    assert found.layers.fused > 10
 
 
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("weights", ["builtin", "builtin-pruned", "builtin-multi"])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_fp32_builds(written, variant, target):
-    options = VARIANTS[variant]
-    shapes = SHAPES if "cameras" in options.get("dynamic", ()) else {}
-    assert inspect_model(written(**options), target, shapes, trt).plan > 1_000_000
+def test_fp16_has_no_fp32_layer_and_no_move_but_those_that_are_known(
+    written, inspected, variant, weights, target
+):
+    assert_lean(inspected(written(weights, precision="fp16", **VARIANTS[variant]), target))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("variant", SENSES)
+def test_every_choice_of_senses_and_heads_is_built_as_lean(written, inspected, variant, target):
+    assert_lean(inspected(written("builtin-multi", precision="fp16", **SENSES[variant]), target))
+
+
+@pytest.mark.parametrize("target", ["7.5", "8.0", "12.1"])
+@pytest.mark.parametrize("weights", ["builtin", "builtin-multi"])
+def test_the_other_targets_are_served_too(written, inspected, weights, target):
+    assert inspected(written(weights, precision="fp16"), target).plan > 1_000_000
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("weights", ["builtin", "builtin-multi"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_fp32_builds(written, inspected, variant, weights, target):
+    assert inspected(written(weights, **VARIANTS[variant]), target).plan > 1_000_000
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("part", ["network", "camera", "bev"])
+@pytest.mark.parametrize("weights", ["builtin", "builtin-pruned", "builtin-multi"])
+def test_int8_builds_and_keeps_its_weights_in_8_bits(written, int8, inspected, weights, part, target):
+    found = inspected(int8(weights, part=part), target)
+    half = inspected(written(weights, part=part, precision="fp16"), target)
+    assert found.layers.weights < LEFT[weights] * half.layers.weights
+    assert "int8" in {kind for layer in found.layers.layers for kind in layer.reads}
+
+
+def test_a_target_that_it_does_not_serve_is_one_line(written):
+    with pytest.raises(
+        RuntimeBackendError, match=r"builds for the compute capabilities 7\.5, .*not for 8\.7"
+    ):
+        inspect_model(written(part="bev"), "8.7", {}, trt)
+
+
+def test_int8_for_onnxruntime_is_told_apart(written, tmp_path):
+    """Its biases are int32, which TensorRT refuses."""
+    from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
+
+    network = FloatNetwork.read(written(part="bev"))
+    reach = (np.array(-4.0, np.float32), np.array(4.0, np.float32))
+    names = {name for node in network.model.graph.node for name in (*node.input, *node.output)}
+    known = {name: TensorData(lowest=reach[0], highest=reach[1]) for name in names}
+    model = quantized(
+        network, TensorsData(CalibrationMethod.MinMax, known), network.layers[:2], QuantizationScheme()
+    )
+    path = tmp_path / "int8.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(RuntimeBackendError, match=r"int32 biases are for onnxruntime.*--runtime tensorrt"):
+        inspect_model(path, "8.9", {}, trt)
 
 
 def test_an_interrupt_ends_a_build(written):

@@ -2,11 +2,16 @@
 
 from .check import DeviceResult, check_bundle
 from .create import create_bundle
+from .page import device_page
+from .publish import publish, rows_of
 from .remote import run_remote
 
 __all__ = [
     "DeviceResult",
     "check_bundle",
     "create_bundle",
+    "device_page",
+    "publish",
+    "rows_of",
     "run_remote",
 ]

@@ -6,7 +6,7 @@ import json
 import math
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ class DeviceResult:
         home_iou: of PyTorch in fp32 on the same frames.
         median_ms, deviation_ms: latency on the device.
         home_ms: median latency in onnxruntime where the bundle was made.
+        times: milliseconds of each run; empty where an older runner kept none.
+        report: what the device's runner wrote of the model: percentiles, loading, conditions, layers.
     """
 
     name: str
@@ -46,6 +48,38 @@ class DeviceResult:
     median_ms: float
     deviation_ms: float
     home_ms: float
+    times: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def percentiles(self) -> dict[str, float]:
+        """Latencies in ms by `p50`, `p95`, `p99` and `p99.9`, as far as there were runs enough."""
+        found = {"p50_ms": self.median_ms, **self.report}
+        return {name[:-3]: found[name] for name in PERCENTILES if not math.isnan(found.get(name, math.nan))}
+
+    @property
+    def loading(self) -> str:
+        """How long it took to load, from an empty cache and a warm one; empty where that was not measured."""
+        again = self.report.get("load_again_s")
+        if again is None:
+            return ""
+        first = "building its engine" if self.report.get("engine_built") else "the first time"
+        return f"loaded in {self.report['load_s']:.1f} s {first}, {again:.1f} s again"
+
+    @property
+    def conditions(self) -> str:
+        """Heat, clocks and what throttled, in one line."""
+        known = self.report.get("conditions", {})
+        parts = []
+        if heat := known.get("temperatures_c"):
+            hottest = max(heat, key=heat.get)
+            parts.append(f"{hottest} up to {heat[hottest]:.0f} °C")
+        if clocks := known.get("clocks_mhz"):
+            low, high = min(pair[0] for pair in clocks.values()), max(pair[1] for pair in clocks.values())
+            parts.append(f"clocks {low} to {high} MHz")
+        if known:
+            parts.append(f"throttled: {', '.join(known.get('throttling') or ['no sign of it'])}")
+        return ", ".join(parts)
 
     @property
     def difference(self) -> Difference:
@@ -95,9 +129,16 @@ def check_bundle(bundle: Path, results: Path) -> tuple[list[DeviceResult], dict[
     except BundleError as error:
         raise DeployError(str(error)) from None
     known = {model["name"]: model for model in manifest["models"]}
+    strangers = [run["name"] for run in report["models"] if run["name"] not in known]
+    if strangers:
+        raise DeployError(
+            f"{results} speaks of {', '.join(strangers)}, which {bundle} does not hold; run this one"
+        )
     verdicts = [_verdict(known[run["name"]], run, arrays, expected) for run in report["models"]]
     return verdicts, report["device"]
 
+
+PERCENTILES = ("p50_ms", "p95_ms", "p99_ms", "p99.9_ms")
 
 NO_HEADS = {"visible", "truth"}
 """What is expected of a frame besides answers."""
@@ -107,10 +148,12 @@ def _read(results: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     try:
         with np.load(results, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        return json.loads(arrays.pop("report").tobytes()), arrays
+        report = json.loads(arrays.pop("report").tobytes())
+        _ = report["models"], report["device"]  # which every results file has
+        return report, arrays
     except FileNotFoundError:
         raise DeployError(f"{results}: no such file; `lss-bev bundle run` writes it") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         raise DeployError(f"{results}: truncated, or not the results of a bundle; run it again") from None
 
 
@@ -153,6 +196,8 @@ def _verdict(
         median_ms=run.get("median_ms", nan),
         deviation_ms=run.get("deviation_ms", nan),
         home_ms=model["home"]["median_ms"],
+        times=arrays.get(f"{model['name']}/times_ms", np.zeros(0)),
+        report=run,
     )
 
 

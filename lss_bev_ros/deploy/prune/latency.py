@@ -62,11 +62,13 @@ class LatencyTable:
         device: where and how it was measured.
         parts: in the order in which they run.
         fixed: of what no width changes, ms.
+        elsewhere: whether that device is another machine, so that no network can be run on it from here.
     """
 
     device: str
     parts: tuple[MeasuredPart, ...]
     fixed: float = 0.0
+    elsewhere: bool = False
 
     def total(self, named: dict[str, int]) -> float:
         """Latency of the network at some widths, ms."""

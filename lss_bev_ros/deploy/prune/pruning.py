@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from ...runtime.multi_sense.weights import read_multi_sense
 from .allocation import allocate
 from .channels import N, narrow
 from .comparison import Speed, compare_speed, parts_of, usual_moment
+from .device_latency import DeviceLatency
 from .example import Example
 from .examples import read_examples, read_moments
 from .importance import channel_importance
@@ -53,6 +54,8 @@ class PruneOptions:
         multiple: widths that change become multiples of this.
         frames: annotated frames that channels are scored on.
         threads: CPU threads; 0 leaves them alone.
+        target: latency of the network alone to reach, ms, in place of the speedup; 0 for none.
+        results: what another device measured, see `DeviceLatency`; None to prune for this one.
     """
 
     speedup: float = 2.0
@@ -61,6 +64,8 @@ class PruneOptions:
     multiple: int = 8
     frames: int = 32
     threads: int = 0
+    target: float = 0.0
+    results: Path | None = None
 
     @property
     def chosen_precision(self) -> str:
@@ -70,6 +75,8 @@ class PruneOptions:
         return "bf16" if has_bfloat16() else "fp32"
 
     def __post_init__(self) -> None:
+        if not self.target >= 0:
+            raise DeployError(f"target {self.target:g} ms must be above 0, or 0 for none")
         if not self.speedup >= 1:
             raise DeployError(f"speedup {self.speedup:g} must be at least 1 (times faster than before)")
         if self.precision not in ("auto", *DTYPES):
@@ -135,6 +142,7 @@ def prune(
         torch.set_num_threads(options.threads)
     if is_multi_sense(weights):
         return _prune_multi_sense(weights, dataroot, options, tell)
+    measured = DeviceLatency.read(options.results) if options.results is not None else None
     model = build_model(weights)
     examples = read_examples(dataroot, options.frames, model.config)
     precision = options.chosen_precision
@@ -145,9 +153,24 @@ def prune(
         options.multiple,
         lambda done, total: tell("latency of every part", done, total),
     )
+    full = model.config.widths.named()
+    if measured is not None:
+        table = measured.table(table, full)
+    if options.target:
+        options = replace(options, speedup=_speedup(table, full, options.target))
     pruned = shrink(model, examples, table, options, precision, tell)
     pruned.report.update(weights=describe_weights(weights), data=Path(dataroot).name)
     return pruned
+
+
+def _speedup(table: LatencyTable, full: dict[str, int], target: float) -> float:
+    """How many times faster a network has to become for a latency."""
+    now = table.total(full)
+    if now <= target:
+        raise DeployError(
+            f"the network takes {now:.2f} ms on {table.device}, which is within {target:g} ms already"
+        )
+    return now / target
 
 
 def _prune_multi_sense(weights: str | Path, dataroot: Path, options: PruneOptions, tell: Progress) -> Pruned:
@@ -155,6 +178,10 @@ def _prune_multi_sense(weights: str | Path, dataroot: Path, options: PruneOption
 
     The report has the scores of every answer before and after.
     """
+    if options.results is not None or options.target:
+        raise DeployError(
+            "figures of another device and a target in ms are for the published network: use --speedup"
+        )
     model = read_multi_sense(weights)
     precision = options.chosen_precision
     gpu = "fp16" if options.device == "cuda" else precision
@@ -216,7 +243,7 @@ def shrink(
     reconstruct(model, smaller, kept, examples, lambda done, total: tell("least squares", done, total))
     before, after = (sizes_of(each).widths.named() for each in (model, smaller))
     report: dict[str, object] = {
-        "options": asdict(options),
+        "options": {**asdict(options), "results": options.results and options.results.name},
         "device": table.device,
         "frames": len(examples),
         "parameters": [_parameters(model), _parameters(smaller)],
@@ -247,6 +274,9 @@ def _fastest(
                 raise
             break  # The table has nothing more to give; what was measured stands.
         smaller = narrow(model, {**kept, **_head(model)})
+        if table.elsewhere:
+            before, after = (table.total(sizes_of(each).widths.named()) for each in (model, smaller))
+            return kept, smaller, Speed(before, after, before / after)
         tell("the whole network, alternating", attempt, ATTEMPTS)
         speed = compare_speed(model, smaller, precision, device=options.device)
         if best is None or speed.speedup > best[2].speedup:

@@ -45,11 +45,15 @@ SMALLEST = 2.0**-14
 def heavy_layers(network: FloatNetwork) -> tuple[str, ...]:
     """The convolutions that are worth 8 bits, and those that read what is in 8 bits anyway; see the module.
 
-    Of a network of few weights throughout, all but the depthwise ones.
+    Of a network of few weights throughout, all but the depthwise ones, and the first one: Q/DQ behind a
+    reshape does not build on Orin with TensorRT 10.16 (NVIDIA/TensorRT issue 4832).
     """
     shapes = {constant.name: tuple(constant.dims) for constant in network.model.graph.initializer}
     convolutions = {node.name: node for node in network.model.graph.node if node.name in network.layers}
-    dense = [name for name, node in convolutions.items() if _groups(node) == 1]
+    reshaped = {
+        name for node in network.model.graph.node if node.op_type == "Reshape" for name in node.output
+    }
+    dense = [n for n, node in convolutions.items() if _groups(node) == 1 and node.input[0] not in reshaped]
     heavy = {
         name
         for name in dense
@@ -96,7 +100,7 @@ class _Rewriter:
                 node.input[1] = self._weight(node.input[1])
             elif node.op_type == "Add":
                 self._shortcut(node)
-            elif node.op_type == "ReduceMean":
+            elif node.op_type.startswith("Reduce"):
                 self._move_axes(node)
             self._nodes.append(node)
         del self._graph.node[:]
@@ -131,11 +135,17 @@ class _Rewriter:
     def _activation(self, name: str) -> str:
         """A tensor in 8 bits and back, once for all that read it."""
         if name not in self._quantized:
-            low, high = self._ranges.data[name].range_value
+            low, high = self._ranges.data[self._measured(name)].range_value
             reach = max(abs(float(np.min(low))), abs(float(np.max(high))))
             scale = np.array(max(reach / STEP, SMALLEST), np.float16)
             self._quantized[name] = self._dequantized(name, scale, quantize=True)
         return self._quantized[name]
+
+    def _measured(self, name: str) -> str:
+        """The tensor of the network in fp32 that became this one: casts are of fp16 alone."""
+        while name not in self._ranges.data:
+            name = self._made[name].input[0]
+        return name
 
     def _weight(self, name: str) -> str:
         """A weight as int8 and DQ, with a scale for each output channel."""
@@ -170,7 +180,7 @@ class _Rewriter:
         return result
 
     def _move_axes(self, node: onnx.NodeProto) -> None:
-        """From opset 18 the axes of a mean are an input."""
+        """From opset 18 the axes of a mean, a maximum or a length are an input."""
         from onnx import numpy_helper
 
         attributes = [one for one in node.attribute if one.name != "axes"]

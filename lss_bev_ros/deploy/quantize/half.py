@@ -13,8 +13,20 @@ if TYPE_CHECKING:
     import onnx
 
 
+ALWAYS_WIDE = ("Resize", "LessOrEqual", "Max")
+"""Operators whose constants are fp32 in every file: scales of a map, and what the places of memory and the
+length of an embedding are compared with."""
+
+WIDE_INPUTS = ("warp", "age")
+HALF_OUTPUTS = ("depth", "features", "remembered")
+"""What a file gives to a file of the same precision; what it answers is fp32."""
+
+PLACES = "memory.joined"
+"""The end of what memory computes in fp32, see `runtime.onnx.senses.recalled`."""
+
+
 def in_half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same operators on fp16, what the softmax over depth and the logits need left in fp32.
+    """The same operators on fp16, with the softmax over depth, memory's places and the answers left in fp32.
 
     Where fp16 has a cast, the writer of fp32 only renamed a tensor (`Graph.cast`), so it still says where.
 
@@ -25,31 +37,44 @@ def in_half(model: onnx.ModelProto) -> onnx.ModelProto:
 
     model = copy.deepcopy(model)
     graph = model.graph
-    # The scales of a Resize are fp32 in every graph.
-    scales = {name for node in graph.node if node.op_type == "Resize" for name in node.input[1:]}
+    kept = {name for node in graph.node if node.op_type in ALWAYS_WIDE for name in node.input}
     for constant in graph.initializer:
-        if constant.data_type != TensorProto.FLOAT or constant.name in scales:
+        if constant.data_type != TensorProto.FLOAT or constant.name in kept:
             continue
         value = numpy_helper.to_array(constant)
         if np.abs(value).max(initial=0.0) > np.finfo(np.float16).max:
             raise DeployError(f"{constant.name} exceeds the range of fp16: use --runtime onnxruntime")
         constant.CopyFrom(numpy_helper.from_array(value.astype(np.float16), constant.name))
     for given in graph.input:
-        if given.type.tensor_type.elem_type == TensorProto.FLOAT:
+        if given.type.tensor_type.elem_type == TensorProto.FLOAT and given.name not in WIDE_INPUTS:
             given.type.tensor_type.elem_type = TensorProto.FLOAT16
-    outputs = {output.name: output.type.tensor_type for output in graph.output}
-    # The encoders give depth and features in fp16, and every part its logits in fp32.
-    for name, kind in outputs.items():
-        kind.elem_type = TensorProto.FLOAT if name == "logits" else TensorProto.FLOAT16
-    wide = {name for node in graph.node if node.op_type == "Softmax" for name in node.input} | {"logits"}
+    wide = {name for node in graph.node if node.op_type == "Softmax" for name in node.input}
+    for output in graph.output:
+        half = output.name in HALF_OUTPUTS
+        output.type.tensor_type.elem_type = TensorProto.FLOAT16 if half else TensorProto.FLOAT
+        if not half:
+            wide.add(output.name)
+
+    def cast(name: str, result: str) -> onnx.NodeProto:
+        is_wide = result in wide or result.endswith(".fp32")
+        kind = TensorProto.FLOAT if is_wide else TensorProto.FLOAT16
+        return helper.make_node("Cast", [name], [result], name=result, to=kind)
+
     nodes = []
     for node in graph.node:
+        if node.op_type == "GridSample":
+            nodes.append(cast(node.input[0], "memory.fp32"))
+            node.input[0] = "memory.fp32"
+        for index, name in enumerate(node.input):
+            if name == PLACES:
+                node.input[index] = "memory.recalled"
         nodes.append(node)
         renamed = node.output[0]
         if len(node.output) == 1 and node.name != renamed:
             node.output[0] = node.name
-            kind = TensorProto.FLOAT if renamed in wide else TensorProto.FLOAT16
-            nodes.append(helper.make_node("Cast", [node.name], [renamed], name=renamed, to=kind))
+            nodes.append(cast(node.name, renamed))
+        elif renamed == PLACES:
+            nodes.append(cast(renamed, "memory.recalled"))
     del graph.node[:]
     graph.node.extend(nodes)
     del graph.value_info[:]

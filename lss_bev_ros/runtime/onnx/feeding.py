@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,7 +17,18 @@ from ..calibration_tables import KEPT, CalibrationTables
 from ..frame_set import FrameSet
 from ..segment_tables import NAMES, SegmentSizes, SegmentTables
 from .description import OnnxDescription
-from .session import OnnxSession
+
+
+class Session(Protocol):
+    """What runs a file: `OnnxSession`, or an engine of TensorRT's in its place."""
+
+    name: str
+    device: str
+    dtypes: dict[str, np.dtype[Any]]
+    shapes: dict[str, list[int | str | None]]
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Compute the outputs, by name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +57,7 @@ class CameraFeeder:
         RuntimeBackendError: it takes several samples at once.
     """
 
-    def __init__(self, session: OnnxSession, description: OnnxDescription):
+    def __init__(self, session: Session, description: OnnxDescription):
         self._session, self._description = session, description
         self._config: ModelConfig = description.config
         batch, cameras = session.shapes["images"][:2]

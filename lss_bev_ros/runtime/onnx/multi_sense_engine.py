@@ -24,7 +24,7 @@ from ..return_tables import ReturnSizes, ReturnTables, no_returns
 from ..segment_tables import NAMES as SPLAT
 from ..stopwatch import Stopwatch
 from .description import OnnxDescription
-from .feeding import CameraFeeder
+from .feeding import CameraFeeder, Session
 from .senses import NOWHERE
 from .session import OnnxSession
 from .writer import OnnxOptions, write_network
@@ -43,7 +43,7 @@ class OnnxMultiSenseEngine(MultiSenseEngine):
     too. Whoever needs fewer exports fewer, with `--senses` and `--heads`.
 
     Args:
-        session: of a file of the part `network`.
+        session: of a file of the part `network`, or what runs one with the interface of a session.
         description: of the file.
         threads: for decoding; 0 for as many as there are cameras.
         reason: why this engine was chosen.
@@ -58,9 +58,7 @@ class OnnxMultiSenseEngine(MultiSenseEngine):
     whole = True
     fed: dict[str, np.ndarray]
 
-    def __init__(
-        self, session: OnnxSession, description: OnnxDescription, threads: int = 0, reason: str = ""
-    ):
+    def __init__(self, session: Session, description: OnnxDescription, threads: int = 0, reason: str = ""):
         if description.senses is None or description.part != "network":
             raise RuntimeBackendError(
                 f"{session.name} is no whole multi-sense network: give the file of its part `network`"
@@ -163,7 +161,7 @@ class OnnxMultiSenseEngine(MultiSenseEngine):
         return {name: empty[name].astype(dtype, copy=False) for name, dtype in self._session.dtypes.items()}
 
 
-def _room(session: OnnxSession) -> ReturnSizes | None:
+def _room(session: Session) -> ReturnSizes | None:
     """What the file's tables of returns hold; None where that is free, or there is no LiDAR."""
     names = tuple(ReturnSizes.__dataclass_fields__)
     sizes = [session.shapes[name][0] for name in names if name in session.shapes]

@@ -3,11 +3,14 @@
 This file imports nothing but the standard library, numpy and tensorrt, and runs on Python 3.8: it also
 travels to a Jetson inside a bundle. It knows TensorRT 8.6 to 11, whose differences are all in here:
 
-| | 8.6 | 10 | 11, RTX 1 |
+| | 8.6 | 10 | 11, RTX 1.7 |
 |---|---|---|---|
 | explicit batch | flag | the only way | the only way, the flag is gone |
 | precision | builder flags FP16, INT8 | of the ONNX (STRONGLY_TYPED) | of the ONNX; the flags are gone |
+| on DLA | builder flags | builder flags | of the ONNX |
 | progress | - | IProgressMonitor | IProgressMonitor |
+
+STRONGLY_TYPED is 1 in 10 and 0 in 11, which was EXPLICIT_BATCH: flags are never written as numbers.
 
 TensorRT for RTX (`tensorrt_rtx`) has the API of 11. It times nothing while it builds and so needs no GPU; the
 kernels are compiled when an engine is opened. One is for a compute capability, or for all.
@@ -15,13 +18,16 @@ kernels are compiled when an engine is opened. One is for a compute capability, 
 
 from __future__ import annotations
 
+import signal
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     Progress = Callable[[str, int, int], None]
     """Told of a phase, its steps done and its steps in all."""
@@ -145,7 +151,7 @@ def build_plan(
             then describes itself in detail.
 
     Returns:
-        The serialised engine and the timing cache, which has grown.
+        The serialised engine, and the timing cache, which has grown; TensorRT for RTX has none.
 
     Raises:
         TensorRtError: an operator is not known, memory is short, a size is missing, or there is no CUDA.
@@ -155,22 +161,23 @@ def build_plan(
     logger, said = _logger(trt, listener)
     builder = _first_object(trt, said, lambda: trt.Builder(logger))
     network = builder.create_network(_network_flags(trt, options))
-    _parse(trt, network, logger, onnx, said)
+    _parse(trt, network, logger, onnx, said, options.dla is not None)
     config = builder.create_builder_config()
     _configure(trt, builder, config, network, options)
     if listener.layers is not None:
         config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
-    cache = config.create_timing_cache(timing_cache)
-    if not config.set_timing_cache(cache, True):
+    times = not is_rtx(trt)
+    if times and not config.set_timing_cache(config.create_timing_cache(timing_cache), True):
         config.set_timing_cache(config.create_timing_cache(b""), True)
     if hasattr(trt, "IProgressMonitor"):
         config.progress_monitor = _monitor(trt, listener)
     said.clear()
-    plan = builder.build_serialized_network(network, config)
+    with listener.interrupts():
+        plan = builder.build_serialized_network(network, config)
     listener.raise_what_stopped_it()
     if plan is None:
         raise TensorRtError(_why_no_engine(trt, said, options))
-    return bytes(plan), bytes(config.get_timing_cache().serialize())
+    return bytes(plan), bytes(config.get_timing_cache().serialize()) if times else b""
 
 
 def open_engine(plan: bytes, dla: int | None = None, trt: Any = None) -> Any:
@@ -184,7 +191,7 @@ def open_engine(plan: bytes, dla: int | None = None, trt: Any = None) -> Any:
     runtime = _first_object(trt, said, lambda: trt.Runtime(logger))
     if dla is not None:
         if dla >= runtime.num_DLA_cores:
-            raise TensorRtError(f"this machine has {runtime.num_DLA_cores} DLA cores, not core {dla}")
+            raise TensorRtError(f"{_no_dla(trt, runtime.num_DLA_cores, dla)}: build its engine for the GPU")
         runtime.DLA_core = dla
     engine = runtime.deserialize_cuda_engine(plan)
     if engine is None:
@@ -225,8 +232,10 @@ def _network_flags(trt: Any, options: BuildOptions) -> int:
     return chosen
 
 
-def _parse(trt: Any, network: Any, logger: Any, onnx: bytes, said: list[str]) -> None:
+def _parse(trt: Any, network: Any, logger: Any, onnx: bytes, said: list[str], for_dla: bool) -> None:
     parser = trt.OnnxParser(network, logger)
+    if for_dla and hasattr(trt.OnnxParserFlag, "ADJUST_FOR_DLA"):  # from 10.16
+        parser.set_flag(trt.OnnxParserFlag.ADJUST_FOR_DLA)
     if parser.parse(onnx):
         return
     reasons = []
@@ -258,10 +267,7 @@ def _configure(trt: Any, builder: Any, config: Any, network: Any, options: Build
         config.clear_flag(trt.BuilderFlag.TF32)
     if options.dla is not None:
         if options.dla >= builder.num_DLA_cores:
-            raise TensorRtError(
-                f"this machine has {builder.num_DLA_cores} DLA cores, not core {options.dla}: "
-                f"build without --dla"
-            )
+            raise TensorRtError(f"{_no_dla(trt, builder.num_DLA_cores, options.dla)}: build without --dla")
         if options.precision == "fp32":
             raise TensorRtError("DLA computes in fp16 or int8 alone: export with `--precision fp16`")
         config.default_device_type = trt.DeviceType.DLA
@@ -270,6 +276,15 @@ def _configure(trt: Any, builder: Any, config: Any, network: Any, options: Build
     if options.target:
         _set_target(trt, config, options.target)
     _set_shapes(builder, config, network, options)
+
+
+def _no_dla(trt: Any, cores: int, core: int) -> str:
+    if cores:
+        return f"this machine has {cores} DLA cores, not core {core}"
+    return (
+        f"{_name(trt)} finds no DLA here (an Orin's is served up to TensorRT 10.7 with JetPack 6, and again "
+        f"from 11.4.1 with JetPack 7.2.2)"
+    )
 
 
 def _set_target(trt: Any, config: Any, target: str) -> None:
@@ -345,7 +360,8 @@ class _Listener:
     """What hears of a build.
 
     TensorRT prints what its callbacks raise and goes on: what came up is kept here, ends the build at its
-    next step, and is raised when TensorRT returns. So is Ctrl-C, which comes up in a callback.
+    next step, and is raised when TensorRT returns. So is Ctrl-C, which as an exception could come up at the
+    first instruction of a callback, where nothing catches it.
 
     Args:
         progress, layers: see `build_plan`.
@@ -368,6 +384,23 @@ class _Listener:
         except BaseException as error:  # KeyboardInterrupt above all
             self._stopped_by = error
         return self._stopped_by is None
+
+    @contextmanager
+    def interrupts(self) -> Iterator[None]:
+        """Keep Ctrl-C for `raise_what_stopped_it` in here, as far as Python would have raised it."""
+        here = threading.current_thread() is threading.main_thread()
+        if not here or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            yield
+            return
+
+        def keep(*_: object) -> None:
+            self._stopped_by = self._stopped_by or KeyboardInterrupt()
+
+        signal.signal(signal.SIGINT, keep)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def raise_what_stopped_it(self) -> None:
         """Raise what came up in a callback, if anything did."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ... import files
 from ...errors import RuntimeBackendError
-from ..onnx import OnnxDescription
+from ..onnx import OnnxDescription, OnnxOptions
 from ..onnx.graph import OPSET
+from ..return_tables import ReturnSizes
 from ..segment_tables import SegmentSizes
 from .builder import (
     BuildOptions,
@@ -139,7 +140,7 @@ def ensure_engine(
 def with_tables(
     model: onnx.ModelProto, description: OnnxDescription, shapes: Mapping[str, Sequence[Sequence[int]]]
 ) -> dict[str, Sequence[Sequence[int]]]:
-    """Shapes of inputs with free sizes, those of the splat's tables added: room for any usual rig.
+    """Shapes of inputs with free sizes, those of the tables added: room for any usual rig and cloud.
 
     Args:
         model: an exported file.
@@ -151,15 +152,13 @@ def with_tables(
         value.name: [dim.dim_value or -1 for dim in value.type.tensor_type.shape.dim]
         for value in model.graph.input
     }
+    tables = {name: (1, (rows,)) for name, rows in asdict(ReturnSizes.roomy(OnnxOptions.returns)).items()}
     images = known["images"][-1] if len(known.get("images", ())) == 3 else inputs.get("images", ())
-    if description.part != "network" or len(images) < 2 or min(images[:2]) < 1:
-        return known
-    roomy = SegmentSizes.roomy(description.config, images[0] * images[1])
-    for name, free, largest in (
-        ("points", 1, (roomy.segments,)),
-        ("pixels", 1, (roomy.segments,)),
-        ("segments", 2, (roomy.hits, roomy.width)),
-    ):
+    if description.part == "network" and len(images) >= 2 and min(images[:2]) >= 1:
+        roomy = SegmentSizes.roomy(description.config, images[0] * images[1])
+        tables |= {"points": (1, (roomy.segments,)), "pixels": (1, (roomy.segments,))}
+        tables["segments"] = (2, (roomy.hits, roomy.width))
+    for name, (free, largest) in tables.items():
         given = inputs.get(name, [1])
         if min(given) < 0 and name not in known:
             usual = [*largest, *given[free:]]

@@ -11,12 +11,15 @@ import torch
 from ... import files
 from ...errors import RuntimeBackendError
 from ...model import LiftSplatShoot, ModelConfig
+from ...model.multi_sense import Network as AnyNetwork
+from ...model.multi_sense_names import is_multi_sense
 from ..cache_folder import cache_folder
 from ..cuda.engine import CudaEngine, cuda_missing, this_gpu
 from ..cuda.session import Network
 from ..cuda.splat_tables import CameraTables, DeviceTables
 from ..engine import Engine
 from ..frame_set import FrameSet
+from ..multi_sense.weights import read_multi_sense
 from ..onnx import OnnxDescription, OnnxOptions, write_network
 from ..options import EngineOptions
 from .builder import BuildOptions, TensorRtError, import_tensorrt, library_name, library_version
@@ -24,6 +27,7 @@ from .building import ensure_engine, this_machine, unknown_to_rtx
 from .engine_file import SUFFIX, EngineNote, jit_cache_of, read_engine
 from .layout import CAMERAS, EngineLayout, EnginePart, in_order
 from .module import TensorRtModule
+from .multi_sense_engine import TensorRtMultiSenseEngine
 from .network import assemble
 from .torch2trt_file import read_torch2trt
 
@@ -131,11 +135,18 @@ def make_tensorrt(options: EngineOptions, reason: str) -> Engine:
         parts = tuple(EnginePart(path, read_torch2trt(path).plan, None) for path in paths)
     else:
         parts, weights = _of_weights(options)
+        if is_multi_sense(options.weights):
+            return TensorRtMultiSenseEngine(parts[0], options.threads, reason)
         return TensorRtEngine(parts, weights, reason)
-    found = parts[0].description.precision if parts[0].description else options.precision
+    described = parts[0].description
+    found = described.precision if described else options.precision
     if options.precision not in ("auto", found):
         raise RuntimeBackendError(f"{paths[0]} is {found}, not {options.precision}: use precision 'auto'")
-    engine = TensorRtEngine(parts, _weights_of(parts), reason, options.config)
+    engine: Engine
+    if len(parts) == 1 and described is not None and described.senses is not None:
+        engine = TensorRtMultiSenseEngine(parts[0], options.threads, reason)
+    else:
+        engine = TensorRtEngine(parts, _weights_of(parts), reason, options.config)
     if options.grid is not None and options.grid != engine.grid:
         raise RuntimeBackendError(f"{paths[0]} is for another grid, {engine.grid}: configure that one")
     return engine
@@ -176,16 +187,18 @@ def _part(path: Path, plan: bytes, note: EngineNote) -> EnginePart:
 
 
 def _of_weights(options: EngineOptions) -> tuple[tuple[EnginePart, ...], str]:
-    """Export both encoders of some weights, and build them where they are not built yet."""
+    """Export both encoders of some weights, or a multi-sense network whole, and build what is not built."""
     precision = "fp16" if options.precision == "auto" else options.precision
-    model, folder = options.model(), cache_folder()
+    multi, folder = is_multi_sense(options.weights), cache_folder()
+    model: AnyNetwork = read_multi_sense(options.weights) if multi else options.model()
     parts = []
-    for part in ("camera", "bev"):
+    for part in ("network",) if multi else ("camera", "bev"):
         written = write_network(
             model, OnnxOptions(part, precision, cameras=CAMERAS, weights=options.description)
         ).SerializeToString()
         digest = hashlib.sha256(written).hexdigest()[:12]
-        onnx = folder / f"lss_{part}_{precision}_1x{CAMERAS}_{digest}.onnx"
+        kind = "multi" if multi else "lss"
+        onnx = folder / f"{kind}_{part}_{precision}_1x{CAMERAS}_{digest}.onnx"
         if not onnx.is_file() or onnx.read_bytes() != written:
             files.write(onnx, written, RuntimeBackendError, "set LSS_BEV_CACHE to another folder")
         parts.append(_built(onnx))

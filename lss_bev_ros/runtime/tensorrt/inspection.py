@@ -7,16 +7,18 @@ but the builder tells the same of each layer in its log, one a line. On a GPU th
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 MOVES = {"Move", "Tran", "Resh", "Cast", "Conc", "Slic", "Reformat"}
 """Parts of the names of kernels that compute nothing."""
 
 _KINDS = {"Float": "fp32", "Half": "fp16", "Int8": "int8", "FP8": "fp8", "BFloat16": "bf16", "Int32": "int32"}
+_BYTES = {"fp32": 4, "fp16": 2, "int8": 1, "fp8": 1, "bf16": 2, "int32": 4}
 _WORDS = {"FP32": "fp32", "FP16": "fp16", "Int8": "int8", "INT8": "int8", "FP8": "fp8", "Int32": "int32"}
 
 
@@ -31,6 +33,7 @@ class EngineLayer:
         writes: precisions of its outputs.
         operators: of the ONNX file that it computes, by name.
         moves: whether it only casts, transposes or copies.
+        constants: bytes of each tensor that is kept for it, by TensorRT's name; several layers may share one.
     """
 
     name: str
@@ -39,6 +42,12 @@ class EngineLayer:
     writes: tuple[str, ...]
     operators: tuple[str, ...]
     moves: bool
+    constants: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def weights(self) -> int:
+        """Bytes of what is kept for it."""
+        return sum(self.constants.values())
 
     @property
     def label(self) -> str:
@@ -76,6 +85,11 @@ class Inspection:
         return tuple(layer for layer in self.layers if layer.moves)
 
     @property
+    def weights(self) -> int:
+        """Bytes of the tensors that are kept; what an engine has beside them are kernels."""
+        return sum({name: size for layer in self.layers for name, size in layer.constants.items()}.values())
+
+    @property
     def fused(self) -> int:
         """Layers that compute several operators of the file."""
         return sum(len(layer.operators) > 1 for layer in self.layers)
@@ -92,7 +106,8 @@ def _of_line(line: str) -> EngineLayer:
     reads = _between(line, "Inputs: [", "], Constants:") or _between(line, "Inputs: [", "], Outputs:")
     writes = _between(line, "Outputs: [", "], TacticName:")
     operators = _operators(line.rsplit("Metadata: ", 1)[-1]) if "Metadata: " in line else ()
-    return EngineLayer(name, kind, _datatypes(reads), _datatypes(writes), operators, _moves(name, kind))
+    kept = _constants(_between(line, "Constants: [", "], Outputs:"))
+    return EngineLayer(name, kind, _datatypes(reads), _datatypes(writes), operators, _moves(name, kind), kept)
 
 
 def _of_entry(entry: dict[str, Any]) -> EngineLayer:
@@ -120,6 +135,14 @@ def _between(line: str, start: str, end: str) -> str:
 def _datatypes(text: str) -> tuple[str, ...]:
     found = re.findall(r"Datatype: (\w+)", text)
     return tuple(dict.fromkeys(_KINDS.get(kind, kind) for kind in found))
+
+
+def _constants(text: str) -> dict[str, int]:
+    found = re.findall(r"Name: ([^,]+), Dimensions: \[([\d,]*)\].*?Datatype: (\w+)", text)
+    return {
+        name: math.prod(map(int, filter(None, shape.split(",")))) * _BYTES.get(_KINDS.get(kind, ""), 4)
+        for name, shape, kind in found
+    }
 
 
 def _operators(metadata: str) -> tuple[str, ...]:

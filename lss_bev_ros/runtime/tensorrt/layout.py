@@ -84,8 +84,8 @@ class EngineLayout:
             )
         if any(one.senses is not None for one in described):
             raise RuntimeBackendError(
-                f"{parts[0].path} is of the multi-sense network, which backend 'tensorrt' does not run: run "
-                f"its ONNX file with backend 'onnxruntime', or on TensorRT by a bundle"
+                f"{parts[0].path} is of the multi-sense network, which TensorRT runs whole: export it with "
+                f"`--part network` and build it"
             )
         images = _first_input(infos[0])
         # The batch of the camera encoder, or the second axis of (1, N, 3, H, W).

@@ -103,13 +103,14 @@ class TensorRtModule:
                     files.write(self._cache_file, content, RuntimeBackendError)
 
     def _make_context(self) -> Any:
-        if hasattr(self._engine, "create_runtime_config"):  # TensorRT for RTX alone
-            config = self._engine.create_runtime_config()
-            if hasattr(config, "create_runtime_cache"):
-                self._cache = config.create_runtime_cache()
-                if self._cache_file is not None and self._cache_file.is_file():
-                    self._cache.deserialize(self._cache_file.read_bytes())
-                config.set_runtime_cache(self._cache)
+        # TensorRT itself has configurations too, from 10.13, but compiles nothing when an engine is opened.
+        make = getattr(self._engine, "create_runtime_config", None)
+        config = make() if make is not None else None
+        if config is not None and hasattr(config, "create_runtime_cache"):
+            self._cache = config.create_runtime_cache()
+            if self._cache_file is not None and self._cache_file.is_file():
+                self._cache.deserialize(self._cache_file.read_bytes())
+            config.set_runtime_cache(self._cache)
             context = self._engine.create_execution_context(config)
         else:
             context = self._engine.create_execution_context()

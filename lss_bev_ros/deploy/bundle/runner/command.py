@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from .archive import Archive, BundleError
+from .conditions import Conditions
 from .device import describe_device
 
 if TYPE_CHECKING:
@@ -25,8 +26,12 @@ class _Session(Protocol):
     """A model that one of the runtimes has loaded."""
 
     name: str
+    built: bool
+    """Whether an engine was built to load it, instead of being found in the cache."""
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]: ...
+
+    def layer_times(self, inputs: dict[str, np.ndarray]) -> dict[str, float]: ...
 
     def close(self) -> None: ...
 
@@ -48,6 +53,8 @@ def main(bundle: Path, arguments: list[str] | None = None) -> int:
         "--workspace", type=int, default=1024, help="TensorRT: memory limit while building, in MiB"
     )
     run.add_argument("--engines", type=Path, help="TensorRT: folder for engines")
+    run.add_argument("--fresh", action="store_true", help="TensorRT: build engines that are there already")
+    run.add_argument("--layers", action="store_true", help="also measure each layer, in runs of their own")
     run.add_argument("--output", "-o", type=Path, help="results file; by default next to the bundle")
     commands.add_parser("verify", help="check that the bundle is complete and undamaged")
     commands.add_parser("info", help="print the manifest")
@@ -75,6 +82,7 @@ def _run(archive: Archive, options: argparse.Namespace) -> None:
         raise BundleError(f"no model {', '.join(unknown)} in the bundle; it has {', '.join(names)}")
     output = options.output or archive.path.with_name(archive.path.stem + RESULTS)
     runtime = _runtime(options.runtime)
+    options.engines = options.engines or Path("~/.cache/lss_bev_ros/bundles").expanduser()
     arrays: dict[str, np.ndarray] = {}
     models = []
     for model in archive.manifest["models"]:
@@ -94,14 +102,27 @@ def _run(archive: Archive, options: argparse.Namespace) -> None:
 
 
 def _runtime(asked: str) -> str:
-    """The runtime to use: TensorRT where it is installed, else onnxruntime."""
+    """The runtime to use: TensorRT where it is installed and CUDA works, else onnxruntime."""
     from importlib.util import find_spec
 
-    for name in ("tensorrt", "onnxruntime") if asked == "auto" else (asked,):
-        if find_spec(name) is not None:
-            return name
-    missing = "neither tensorrt nor onnxruntime" if asked == "auto" else asked
-    raise BundleError(f"{missing} is not installed for {sys.executable}")
+    installed = {"onnxruntime"} if find_spec("onnxruntime") is not None else set()
+    if any(find_spec(name) is not None for name in ("tensorrt", "tensorrt_rtx")):
+        installed.add("tensorrt")
+    if asked != "auto":
+        if asked in installed:
+            return asked
+        raise BundleError(f"{asked} is not installed for {sys.executable}")
+    if not installed:
+        raise BundleError(f"neither tensorrt nor onnxruntime is installed for {sys.executable}")
+    if "tensorrt" in installed and "onnxruntime" in installed:
+        from .cuda_memory import CudaMemory
+
+        try:
+            CudaMemory().close()
+        except BundleError as error:
+            print(f"TensorRT is left out, onnxruntime runs: {error}", flush=True)
+            return "onnxruntime"
+    return "tensorrt" if "tensorrt" in installed else "onnxruntime"
 
 
 def _inputs(archive: Archive, model: dict[str, Any]) -> list[dict[str, np.ndarray]]:
@@ -169,22 +190,19 @@ def _measure(
     options: argparse.Namespace,
     arrays: dict[str, np.ndarray],
 ) -> dict[str, Any]:
-    """Run a model on all frames, keep its outputs in `arrays`, then time it; what it says for the report."""
+    """Run a model on all frames, keep its outputs in `arrays`, then time it; what it says for the report.
+
+    It is loaded twice: the second time finds the engine, and the files in memory, as every later start does.
+    """
     content = archive.read(model["file"])
     frames = _inputs(archive, model)
-    started = time.perf_counter()
     try:
-        if runtime == "tensorrt":
-            from .tensorrt_session import TensorRtSession
-
-            session: TensorRtSession | OnnxRuntimeSession = TensorRtSession(
-                model["name"], content, model["precision"], options, shapes=_shapes(model, frames)
-            )
-        else:
-            from .onnxruntime_session import OnnxRuntimeSession
-
-            session = OnnxRuntimeSession(model["name"], content, options.threads)
-        loaded = time.perf_counter() - started
+        session, loaded = _load(content, model, runtime, options, _shapes(model, frames))
+        built = session.built
+        session.close()
+        fresh, options.fresh = options.fresh, False
+        session, again = _load(content, model, runtime, options, _shapes(model, frames))
+        options.fresh = fresh
         for index, found in enumerate(_run_frames(session, model, frames)):
             for name, array in found.items():
                 arrays[f"{model['name']}/{index}/{name}"] = array
@@ -192,23 +210,70 @@ def _measure(
         return {"name": model["name"], "refused": str(error)}
     for index in range(options.warm_up):
         session.run(frames[index % len(frames)])
-    times = np.empty(options.repetitions)
+    conditions = Conditions()
+    conditions.ask_gpu()
+    times, looked = np.empty(options.repetitions), 0.0
     for index in range(options.repetitions):
         started = time.perf_counter()
         session.run(frames[index % len(frames)])
-        times[index] = (time.perf_counter() - started) * 1e3
+        ended = time.perf_counter()
+        times[index] = (ended - started) * 1e3
+        if ended - looked > LOOK or index == options.repetitions - 1:
+            conditions.read()
+            looked = ended
+    conditions.ask_gpu()
+    layers = session.layer_times(frames[0]) if options.layers else {}
     session.close()
+    arrays[f"{model['name']}/times_ms"] = times.astype(np.float32)
     return {
         "name": model["name"],
         "runtime": session.name,
         "load_s": round(loaded, 3),
+        "load_again_s": round(again, 3),
+        "engine_built": built,
         "repetitions": options.repetitions,
         "median_ms": float(np.median(times)),
         "mean_ms": float(times.mean()),
         "deviation_ms": float(times.std()),
-        "p95_ms": float(np.percentile(times, 95)),
-        "p99_ms": float(np.percentile(times, 99)),
+        **percentiles(times),
+        "conditions": conditions.report(),
+        "layers_ms": layers,
     }
+
+
+LOOK = 1.0
+"""Seconds between two looks at temperatures and clocks."""
+
+
+def percentiles(times: np.ndarray) -> dict[str, float]:
+    """Latencies that a share of the runs stayed below; those that need more runs are left out."""
+    shares = {"p50_ms": 50.0, "p95_ms": 95.0, "p99_ms": 99.0, "p99.9_ms": 99.9}
+    return {
+        name: float(np.percentile(times, share))
+        for name, share in shares.items()
+        if len(times) * (100.0 - share) >= 99.9
+    }
+
+
+def _load(
+    content: bytes,
+    model: dict[str, Any],
+    runtime: str,
+    options: argparse.Namespace,
+    shapes: dict[str, list[list[int]]],
+) -> tuple[_Session, float]:
+    """A model, ready to run, and the seconds that it took."""
+    started = time.perf_counter()
+    session: _Session
+    if runtime == "tensorrt":
+        from .tensorrt_session import TensorRtSession
+
+        session = TensorRtSession(model["name"], content, model["precision"], options, shapes=shapes)
+    else:
+        from .onnxruntime_session import OnnxRuntimeSession
+
+        session = OnnxRuntimeSession(model["name"], content, options.threads)
+    return session, time.perf_counter() - started
 
 
 def _write(path: Path, report: dict[str, Any], arrays: dict[str, Any]) -> None:

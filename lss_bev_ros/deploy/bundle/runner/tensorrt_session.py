@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,8 @@ from .cuda_memory import CudaMemory
 if TYPE_CHECKING:
     import argparse
 
-ENGINES = Path("~/.cache/lss_bev_ros/bundles")
+LAYER_RUNS = 10
+"""Runs over which the time of a layer is the mean."""
 
 
 class TensorRtSession:
@@ -31,6 +31,7 @@ class TensorRtSession:
 
     Attributes:
         name: library and version.
+        built: whether the engine was built now.
     """
 
     def __init__(
@@ -48,14 +49,25 @@ class TensorRtSession:
 
         self._memory = memory or CudaMemory()
         try:
-            trt = trt or builder.import_tensorrt()
-            plan = _plan(builder, trt, label, model, precision, options, shapes or {})
-            self._engine = builder.open_engine(plan, options.dla, trt)
+            self._trt = trt = trt or builder.import_tensorrt()
+            plan, self.built = _plan(builder, trt, label, model, precision, options, shapes or {})
+            try:
+                self._engine = builder.open_engine(plan, options.dla, trt)
+            except builder.TensorRtError:
+                if self.built:
+                    raise
+                # One that was kept, and cut short or of another driver: never to be believed again.
+                kept = vars(options).get("fresh", False)
+                options.fresh = True
+                plan, self.built = _plan(builder, trt, label, model, precision, options, shapes or {})
+                options.fresh = kept
+                self._engine = builder.open_engine(plan, options.dla, trt)
             self._tensors = builder.tensors_of(self._engine, trt)
         except builder.TensorRtError as error:
             raise BundleError(f"{label}: {error}") from None
         self._context = self._engine.create_execution_context()
-        self.name = f"TensorRT {trt.__version__}" + ("" if options.dla is None else f" DLA {options.dla}")
+        name = builder.library_name(builder.library_version(trt))
+        self.name = name + ("" if options.dla is None else f" DLA {options.dla}")
         self._addresses: dict[str, int] = {}
         self._outputs: dict[str, np.ndarray] = {}
 
@@ -81,6 +93,23 @@ class TensorRtSession:
         self._memory.wait()
         return {name: array.copy() for name, array in self._outputs.items()}
 
+    def layer_times(self, inputs: dict[str, np.ndarray]) -> dict[str, float]:
+        """Milliseconds of each layer by TensorRT's names, made of the file's: mean of LAYER_RUNS."""
+        trt, times = self._trt, {}  # type: ignore[var-annotated]
+
+        class Profiler(trt.IProfiler):  # type: ignore[misc, name-defined]
+            def __init__(self) -> None:
+                trt.IProfiler.__init__(self)
+
+            def report_layer_time(self, layer_name: str, ms: float) -> None:
+                times[layer_name] = times.get(layer_name, 0.0) + ms / LAYER_RUNS
+
+        self._context.profiler = profiler = Profiler()
+        for _ in range(LAYER_RUNS):
+            self.run(inputs)
+        del profiler
+        return times
+
     def close(self) -> None:
         """Free the buffers."""
         self._memory.close()
@@ -100,17 +129,17 @@ def _plan(
     precision: str,
     options: argparse.Namespace,
     shapes: dict[str, list[list[int]]],
-) -> bytes:
-    """The engine of an earlier run of the same model, TensorRT, GPU and options, or a new one."""
+) -> tuple[bytes, bool]:
+    """The engine of an earlier run with the same model, TensorRT, GPU and options, or a new one: which."""
     from . import files  # lies beside this file in a bundle alone
 
-    folder = (options.engines or ENGINES).expanduser()
-    about = f"{trt.__version__} {_gpu()} {precision} {options.dla} {options.workspace}"
+    folder = options.engines.expanduser()
+    about = f"{builder.library_version(trt)} {_gpu()} {precision} {options.dla} {options.workspace}"
     # Without free sizes the name is that of earlier versions, whose engines still fit.
     asked_for = f"{about} {shapes}" if shapes else about
     path = folder / f"{label}-{hashlib.sha256(model + asked_for.encode()).hexdigest()[:16]}.plan"
-    if path.is_file():
-        return path.read_bytes()
+    if path.is_file() and not getattr(options, "fresh", False):
+        return path.read_bytes(), False
     print(f"{label}: building the engine, which takes minutes", flush=True)
     asked = builder.BuildOptions(
         precision=precision, shapes=shapes, workspace_mib=options.workspace, dla=options.dla
@@ -120,7 +149,7 @@ def _plan(
         files.write(path, plan, BundleError, "it is built again next time")
     except BundleError as error:
         print(f"{label}: {error}", flush=True)
-    return plan
+    return plan, True
 
 
 def _gpu() -> str:
