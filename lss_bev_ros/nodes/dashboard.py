@@ -22,7 +22,7 @@ from rclpy.task import Future as Answered
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_srvs.srv import Trigger
-from tf2_ros import Buffer, TransformException, TransformListener
+from tf2_ros import TransformException, TransformListener
 from visualization_msgs.msg import MarkerArray
 
 from .. import messages
@@ -42,6 +42,7 @@ from .process import run
 from .qos import RELIABLE, latched_qos, sensor_qos
 from .receiver import Receiver
 from .stamp_age import StampAges
+from .transform_buffer import TransformBuffer
 
 if TYPE_CHECKING:
     from ..dashboard.server import DashboardServer
@@ -84,7 +85,7 @@ class DashboardNode(Receiver):
         self._vitals = Vitals((*topics, "/diagnostics"), self.config.stale_after)
         self._scene = Scene(self.config.cameras)
         self._ages = StampAges(self)
-        self._buffer = Buffer()
+        self._buffer = TransformBuffer(partial(self.refuse, "/tf"))
         self._transforms = TransformListener(self._buffer, self)
         self._calibration = LiveCalibration(
             self.config.cameras,

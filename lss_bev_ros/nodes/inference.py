@@ -15,7 +15,7 @@ import numpy as np
 from nav_msgs.msg import OccupancyGrid
 from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from tf2_ros import Buffer, TransformListener
+from tf2_ros import TransformListener
 
 from .. import messages
 from ..errors import GeometryError, ImageError
@@ -36,6 +36,7 @@ from .receiver import Receiver
 from .rig_watch import RigWatch
 from .service_manager import ServiceManager
 from .stamp_age import StampAges
+from .transform_buffer import TransformBuffer
 
 T = TypeVar("T")
 
@@ -79,7 +80,7 @@ class InferenceNode(Receiver):
         """
         super().__init__("inference")
         self.config = declare(self, InferenceParameters, **overrides)
-        self._buffer = Buffer()
+        self._buffer = TransformBuffer(partial(self.refuse, "/tf"))
         self._calibration = LiveCalibration(
             self.config.cameras,
             self._buffer,
