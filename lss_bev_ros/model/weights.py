@@ -204,7 +204,7 @@ def read_checkpoint(path: Path, config: ModelConfig | None = None) -> LiftSplatS
             f"checkpoint {path} lacks {_some(absent)}, which say what grid and depth range it was made for: "
             f"save it with all that model.state_dict() holds"
         )
-    fitted = {n: _cast(path, n, state[n], t) if n in state else _unused(n, t) for n, t in expected.items()}
+    fitted = {n: cast(path, n, state[n], t) if n in state else _unused(n, t) for n, t in expected.items()}
     broken = [name for name, tensor in fitted.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise ModelError(
@@ -249,8 +249,12 @@ def write_weights(
     files.write(path, save(packed, metadata=sealed(packed, facts)), error)
 
 
-def _cast(path: Path, name: str, tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """A tensor in the network's own precision."""
+def cast(path: Path, name: str, tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """A tensor of a file in the network's own precision.
+
+    Raises:
+        ModelError: it holds whole or complex numbers where the network has weights.
+    """
     if like.is_floating_point() and not tensor.is_floating_point():
         raise ModelError(
             f"checkpoint {path} has {name} as {str(tensor.dtype).removeprefix('torch.')}, which are no "
