@@ -1,4 +1,4 @@
-"""The car between a replay and the nodes: it passes on what was recorded, spoils it, and sees what is served."""
+"""The car between a replay and the nodes: passes on what was recorded, spoils it, sees what is served."""
 
 from __future__ import annotations
 

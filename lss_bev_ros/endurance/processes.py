@@ -137,7 +137,7 @@ class Growth:
 
 
 def growth(samples: list[Sample], warm_up: float) -> Growth | None:
-    """The memory's slope by least squares, after a process has lived for `warm_up` seconds; None for too few."""
+    """The slope by least squares, after a process has lived for `warm_up` seconds; None for too few."""
     lives: dict[int, list[Sample]] = defaultdict(list)
     for sample in samples:
         lives[sample.pid].append(sample)

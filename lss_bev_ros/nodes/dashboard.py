@@ -41,6 +41,7 @@ from .parameters import declare
 from .process import run
 from .qos import RELIABLE, latched_qos, sensor_qos
 from .receiver import Receiver
+from .spare import with_spare
 from .stamp_age import StampAges
 from .transform_buffer import TransformBuffer
 
@@ -289,7 +290,15 @@ def _answer(future: Future[Answer], sent: Answered) -> None:
 def main(args: list[str] | None = None) -> None:
     """Run the node, behind all others: where the processor is short, the page waits for the network."""
     os.nice(_NICENESS)
-    sys.exit(run(DashboardNode, args))
+    sys.exit(with_spare(lambda: run(DashboardNode, args), _load))
+
+
+def _load() -> None:
+    """Import what the page is served by."""
+    if importlib.util.find_spec("aiohttp") is not None:
+        from ..dashboard import server
+
+        assert server
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ from .parameters import declare
 from .process import Stumbles, guard, run
 from .qos import RELIABLE, latched_qos, sensor_qos
 from .receiver import Receiver
+from .spare import with_spare
 from .stamp_age import StampAges
 from .transform_buffer import TransformBuffer
 
@@ -364,7 +365,7 @@ def _object_score(base_frame: str) -> ObjectScore | None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the node."""
-    sys.exit(run(EvaluationNode, args))
+    sys.exit(with_spare(lambda: run(EvaluationNode, args)))
 
 
 if __name__ == "__main__":

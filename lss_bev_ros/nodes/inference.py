@@ -35,6 +35,7 @@ from .qos import RELIABLE, latched_qos, sensor_qos
 from .receiver import Receiver
 from .rig_watch import RigWatch
 from .service_manager import ServiceManager
+from .spare import with_spare
 from .stamp_age import StampAges
 from .transform_buffer import TransformBuffer
 
@@ -498,7 +499,15 @@ class InferenceNode(Receiver):
 
 def main(args: list[str] | None = None) -> None:
     """Run the node."""
-    sys.exit(run(InferenceNode, args, ServiceManager()))
+    sys.exit(with_spare(lambda: run(InferenceNode, args, ServiceManager()), _load))
+
+
+def _load() -> None:
+    """Import PyTorch and what an engine is made by."""
+    from ..runtime import backends, engine_keeper
+
+    assert backends.REGISTRY
+    assert engine_keeper
 
 
 if __name__ == "__main__":
