@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import platform
 import random
+import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import RosError
 from .car import RECORDED, Car
+from .damage import Outcome, damage_apart
+from .kinds import KINDS
 from .processes import NODES, Nodes, growth
-from .trials import Scene, Trial, cameras, kills, stops
+from .small_disk import fill
+from .trials import Scene, Trial, cameras, hostile, kills, raw, requests, stops
 
 _START = 120.0
 """Seconds in which all nodes must serve at first."""
+
+_KEYFRAMES = 2.0
+"""A second, of a data set at its own speed."""
 
 _WARM_UP = 60.0
 """Seconds of a process's life that its memory's slope leaves out."""
@@ -90,33 +99,88 @@ def run_campaign(folder: Path, options: CampaignOptions, progress: Callable[[str
                 kills(scene, options.kills),
                 stops(scene, options.stops),
                 cameras(scene, options.cameras),
+                hostile(scene, options.messages),
+                raw(scene, options.payloads),
+                requests(scene, port, options.requests),
             ]
             for turn in turns:
                 for trial in turn:
                     done.append(trial)
                     progress(_line(trial))
                     _check_report(report)
-            quiet = time.monotonic()
+            quiet, sets = time.monotonic(), len(car.grids)
             while (left := options.seconds - (time.monotonic() - began)) > 0:
                 time.sleep(min(left, 5.0))
                 progress(f"undisturbed for {left:.0f} s more")
-        lost = _lost(car, quiet)
+        quiet_seconds, quiet_grids = time.monotonic() - quiet, len(car.grids) - sets
         taken = {name: growth(nodes.samples[name], _WARM_UP) for name in NODES}
         series = {name: list(nodes.samples[name]) for name in NODES}
         grids = list(car.grids)
-    return {
-        "options": vars(options),
+    damaged = damage_files(options, progress)
+    found = {
+        "made": time.strftime("%Y-%m-%d", time.gmtime()),
+        "machine": _machine(),
+        "options": {**vars(options), "dataroot": str(options.dataroot)},
         "seconds": time.monotonic() - began,
         "trials": [vars(trial) for trial in done],
-        "frames": {"passed_on": len(car.sent), "grids": len(grids), **lost},
+        "grids": len(grids),
+        "undisturbed": {
+            "seconds": quiet_seconds,
+            "grids": quiet_grids,
+            "keyframes": quiet_seconds * _KEYFRAMES * options.rate,
+        },
         "nodes": {name: vars(found) for name, found in taken.items() if found is not None},
         "bag": _verified(bag),
         "report": _check_report(report),
+        "files": {name: vars(outcome) for name, outcome in damaged.items()},
+        "small_disk": fill(folder) if options.changes else {},
         "series": {
             name: [[round(s.when - began, 1), s.pid, round(s.memory, 2)] for s in samples]
             for name, samples in series.items()
         },
     }
+    return {**found, "problems": problems(found)}
+
+
+def problems(found: Mapping[str, Any]) -> list[str]:
+    """What must not be, one line each; empty where all is well."""
+    lines = [
+        f"{trial['kind']} {trial['target']}: not all served again"
+        for trial in found["trials"]
+        if trial["recovery"] is None
+    ]
+    lines += [
+        f"{trial['kind']} {trial['target']}: another node was started again"
+        for trial in found["trials"]
+        if trial["others"] is False
+    ]
+    for name, outcome in found["files"].items():
+        bad = ("failed", "changed") if KINDS[name].sealed else ("failed",)
+        if any(outcome["counts"].get(each) for each in bad):
+            lines += [f"{name}: {example}" for example in outcome["examples"]]
+    lines += [f"the bag: {line}" for line in found["bag"]["lost"]]
+    if not found["report"]["whole"]:
+        lines.append(f"the report: {found['report']['problem']}")
+    return lines
+
+
+def damage_files(options: CampaignOptions, progress: Callable[[str], None]) -> dict[str, Outcome]:
+    """Damage a sample of every kind of file."""
+    found = {}
+    for name in KINDS if options.changes else ():
+        found[name] = damage_apart(name, options.changes, options.seed)
+        told = ", ".join(f"{count} {what}" for what, count in sorted(found[name].counts.items()))
+        progress(f"damaged {name}: {told}")
+    return found
+
+
+def _machine() -> str:
+    import torch
+
+    return (
+        f"{os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}, "
+        f"PyTorch {torch.__version__}"
+    )
 
 
 def car_started(scene: Scene) -> float | None:
@@ -187,13 +251,6 @@ def _check_report(report: Path) -> dict[str, Any]:
     return {"whole": True, "frames": content["frames"]["evaluated"]}
 
 
-def _lost(car: Car, since: float) -> dict[str, int]:
-    """Frames of the undisturbed time at the end that never became a grid."""
-    whole = [stamp for stamp, count in car.sent.items() if count]
-    del since
-    return {"without_grid": len(set(whole) - car.stamps)}
-
-
 def _line(trial: Trial) -> str:
     how = "never served again" if trial.recovery is None else f"all serve again after {trial.recovery:.2f} s"
     return f"{trial.kind} {trial.target}: {how}"
@@ -210,8 +267,6 @@ def _asks(port: int) -> bool:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

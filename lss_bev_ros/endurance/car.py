@@ -7,7 +7,6 @@ import heapq
 import itertools
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -43,7 +42,6 @@ class Car:
 
     Attributes:
         fault: what happens to images; None for nothing.
-        sent: frames of which every camera was passed on.
         grids: seconds of a steady clock at which grids came.
     """
 
@@ -52,7 +50,6 @@ class Car:
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self.node = Receiver("endurance")
         self.fault: Fault | None = None
-        self.sent: Counter[int] = Counter()
         self.grids: list[float] = []
         self.stamps: set[int] = set()
         self._seen: dict[str, float] = {}
@@ -119,9 +116,6 @@ class Car:
 
     def _pass_on(self, name: str, data: bytes) -> None:
         self._publishers[image_topic(name)].publish(data)
-        # CDR: four bytes of header, then the stamp's seconds and nanoseconds.
-        stamp = int.from_bytes(data[4:8], "little") * 10**9 + int.from_bytes(data[8:12], "little")
-        self.sent[stamp] += 1
 
     def _on_tick(self) -> None:
         now = time.monotonic()

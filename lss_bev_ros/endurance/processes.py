@@ -92,6 +92,15 @@ class Nodes:
         found = [pid for pid in _descendants(launch.pid) if _is_node(pid, name)]
         return max(found, key=_started, default=None)
 
+    def processor(self, name: str) -> float:
+        """Seconds of a processor that a node's process has used; NaN where it does not run."""
+        pid = self.pid(name)
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return float("nan")
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def signal(self, name: str, number: int) -> int:
         """Send a signal to a node.
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ..geometry import CAMERA_NAMES
+from .asking import ask
 from .car import Car, Fault
+from .payloads import HostileTalker, write_raw
 from .processes import NODES, Nodes
 
 _PATIENCE = 60.0
@@ -18,6 +21,9 @@ _PATIENCE = 60.0
 _STOPPED = 3.0
 _SPOILT = 4.0
 """Seconds that a node stands still, and that cameras are spoilt."""
+
+_A_TURN = 500
+"""Messages between two looks."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,8 @@ class Trial:
         recovery: seconds until every node had served again; None where they did not.
         others: whether the nodes that nothing was done to went on; None where that was not looked at.
         grids: that were served meanwhile.
+        work: seconds of a processor that the node that came back has used until then; NaN for no such.
+        load: processes that wanted to run, on the average of a minute, others' too.
     """
 
     kind: str
@@ -37,6 +45,8 @@ class Trial:
     recovery: float | None
     others: bool | None = None
     grids: int = 0
+    work: float = float("nan")
+    load: float = field(default_factory=lambda: os.getloadavg()[0])
 
 
 class Scene:
@@ -71,7 +81,8 @@ def kills(scene: Scene, each: int) -> Iterator[Trial]:
             scene.nodes.signal(name, signal.SIGKILL)
             recovery = scene.recovery(began)
             same = all(scene.nodes.pid(other) == pid for other, pid in others.items())
-            yield Trial("kill", name, recovery, same, len(scene.car.grids) - before)
+            grids = len(scene.car.grids) - before
+            yield Trial("kill", name, recovery, same, grids, scene.nodes.processor(name))
             time.sleep(scene.chance.uniform(0.0, 1.0))
 
 
@@ -112,6 +123,60 @@ def cameras(scene: Scene, each: int) -> Iterator[Trial]:
             recovery = scene.settle()
             same = all(scene.nodes.pid(other) == pid for other, pid in pids.items())
             yield Trial("cameras", f"{len(names)} {kind}", recovery, same, grids)
+
+
+def hostile(scene: Scene, count: int) -> Iterator[Trial]:
+    """Messages that mean harm on every topic, a turn after the other; between them all is to serve."""
+    if not count:
+        return
+    talker = HostileTalker(scene.car.node, scene.chance.randrange(2**32))
+    try:
+        for begin in range(0, count, _A_TURN):
+            turn = min(_A_TURN, count - begin)
+
+            def talk(turn: int = turn) -> None:
+                talker.say(turn)
+
+            yield _meanwhile(scene, "messages", f"{turn} messages", talk)
+    finally:
+        talker.close()
+
+
+def raw(scene: Scene, count: int) -> Iterator[Trial]:
+    """Raw DDS samples on every topic."""
+    if not count:
+        return
+
+    def write() -> None:
+        for _ in write_raw(count, scene.chance.randrange(2**32)):
+            pass
+
+    yield _meanwhile(scene, "payloads", f"{count} raw samples", write)
+
+
+def requests(scene: Scene, port: int, count: int) -> Iterator[Trial]:
+    """Requests that mean harm to the page."""
+    answers: dict[str, int] = {}
+
+    def send() -> None:
+        for _, found in ask(port, count, scene.chance.randrange(2**32)):
+            answers.update(found)
+
+    if count:
+        trial = _meanwhile(scene, "requests", f"{count} requests", send)
+        told = ", ".join(f"{name}: {number}" for name, number in sorted(answers.items()))
+        yield replace(trial, target=f"{trial.target} ({told})")
+
+
+def _meanwhile(scene: Scene, kind: str, target: str, work: Callable[[], None]) -> Trial:
+    """Do something that no node may end of, and wait for all to serve after it."""
+    pids = {name: scene.nodes.pid(name) for name in NODES}
+    before = len(scene.car.grids)
+    work()
+    grids = len(scene.car.grids) - before
+    recovery = scene.settle()
+    same = all(scene.nodes.pid(name) == pid for name, pid in pids.items())
+    return Trial(kind, target, recovery, same, grids)
 
 
 def _silent(names: list[str], _: random.Random) -> Fault:
