@@ -54,8 +54,9 @@ def ask(port: int, count: int, seed: int) -> Iterator[tuple[int, Counter[str]]]:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), _PATIENCE) as link:
             for _ in range(together):
                 sent += 1
-                answers[_one(link, chance)] += 1
-                if chance.random() < 0.05:
+                answer = _one(link, chance)
+                answers[answer] += 1
+                if answer == "closed" or chance.random() < 0.05:
                     break
         yield sent, answers
 

@@ -23,7 +23,7 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from .. import messages
-from ..geometry import CAMERA_NAMES
+from ..geometry import CAMERA_NAMES, BevGrid
 from ..nodes.receiver import Receiver
 from ..topics import BOXES_TOPIC, LIDAR_TOPIC, TRUTH_TOPIC, image_topic
 
@@ -32,6 +32,8 @@ RECORDED = "recorded"
 
 _METRIC = "evaluation/iou"
 _TICK = 0.02
+_RECENT = 60 * 10**9
+"""Nanoseconds that a grid may be old."""
 
 Fault = Callable[[str, bytes], list[tuple[float, str, bytes]]]
 """What becomes of a message of a camera: seconds from now, camera and bytes of what is passed on."""
@@ -128,6 +130,8 @@ class Car:
 
     def _on_grid(self, message: OccupancyGrid) -> None:
         stamp = messages.from_stamp(message.header.stamp)
+        if message.info.width != BevGrid().shape[1] or abs(stamp - time.time_ns()) > _RECENT:
+            return  # of whoever means harm
         if stamp not in self.stamps:  # what is latched comes again
             self.stamps.add(stamp)
             self.grids.append(time.monotonic())

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from nav_msgs.msg import OccupancyGrid
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, PointCloud2
 from tf2_msgs.msg import TFMessage
@@ -64,14 +64,16 @@ KINDS: dict[str, Any] = {
 }
 
 
+_LATCHED = (TRUTH_TOPIC, "bev/occupancy", BOXES_TOPIC)
+
+
 class HostileTalker:
     """Publishes messages that mean harm on every topic that a node listens to."""
 
     def __init__(self, node: Node, seed: int) -> None:
-        qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
         self._maker = Hostile(seed)
         self._publishers = {
-            topic: node.create_publisher(kind, f"/{topic}", qos) for topic, kind in KINDS.items()
+            topic: node.create_publisher(kind, f"/{topic}", _qos(topic)) for topic, kind in KINDS.items()
         }
         self._node = node
 
@@ -94,6 +96,11 @@ class HostileTalker:
         """Publish no more."""
         for publisher in self._publishers.values():
             self._node.destroy_publisher(publisher)
+
+
+def _qos(topic: str) -> QoSProfile:
+    durability = DurabilityPolicy.TRANSIENT_LOCAL if topic in _LATCHED else DurabilityPolicy.VOLATILE
+    return QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=durability)
 
 
 def write_raw(count: int, seed: int) -> Iterator[int]:
@@ -139,5 +146,6 @@ def _writer(participant: Any, topic: str, kind: type, size: int) -> tuple[Any, A
         new_class("Raw", (IdlStruct,), {"typename": name}, lambda names: names.update(body))
     )
     reliable = Policy.Reliability.Reliable(duration(seconds=1))
-    qos = Qos(reliable, Policy.History.KeepLast(10))
+    durability = Policy.Durability.TransientLocal if topic in _LATCHED else Policy.Durability.Volatile
+    qos = Qos(reliable, durability, Policy.History.KeepLast(1))
     return DataWriter(participant, Topic(participant, f"rt/{topic}", sample), qos), sample
