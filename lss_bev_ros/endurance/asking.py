@@ -70,7 +70,7 @@ def _one(link: socket.socket, chance: random.Random) -> str:
         request = request[: chance.randrange(len(request))]
     try:
         link.sendall(request)
-        link.settimeout(0.05 if chance.random() < 0.5 else 0.3)
+        link.settimeout(0.02 if chance.random() < 0.9 else 0.3)
         answer = link.recv(65_536)
     except TimeoutError:
         return "silent"

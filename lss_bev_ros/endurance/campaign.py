@@ -26,7 +26,7 @@ from .processes import NODES, Nodes, growth
 from .small_disk import fill
 from .trials import Scene, Trial, cameras, hostile, kills, raw, requests, stops
 
-_START = 120.0
+_START = 300.0
 """Seconds in which all nodes must serve at first."""
 
 _KEYFRAMES = 2.0

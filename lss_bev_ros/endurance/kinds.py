@@ -282,10 +282,10 @@ def _errors_of_bundles() -> tuple[type[Exception], ...]:
 
 
 KINDS = {
-    "weights": FileKind(_make_weights, _read_weights, True),
+    "weights": FileKind(_make_weights, _read_weights, True, share=0.2),
     "checkpoint": FileKind(_make_checkpoint, _read_checkpoint, True, share=0.02),
     "onnx": FileKind(_make_onnx, _read_onnx, True),
-    "kept network": FileKind(_make_kept, _read_kept, True),
+    "kept network": FileKind(_make_kept, _read_kept, True, share=0.2),
     "engine": FileKind(_make_engine, _read_engine, True),
     "bundle": FileKind(_make_bundle, _read_bundle, True, _errors_of_bundles()),
     "bag": FileKind(_make_bag, _read_bag, True, _errors_of_parameters()),
