@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +35,8 @@ def endure(
     """Kill, stop, starve and deceive the nodes, damage files, and report how soon all serves again.
 
     It starts nodes of its own: give ROS_DOMAIN_ID a number that nobody else uses. It ends with 1 where a node
-    did not come back, or something was read wrongly in silence that carries a checksum.
+    did not come back, or something was read wrongly in silence that carries a checksum. Ctrl-C and SIGTERM end
+    it early, with a report of what was done until then.
     """
     from ..demo.scene import synthetic_scene
     from ..endurance.campaign import CampaignOptions, run_campaign
@@ -42,6 +44,7 @@ def endure(
     from ..ros2 import check
 
     check()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     root = dataroot or Path(synthetic_scene(out.parent / "data", console))
     options = CampaignOptions(
         root, weights, kills, stops, cameras, messages, payloads, requests, changes, seconds, rate, seed
