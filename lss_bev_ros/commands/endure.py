@@ -35,8 +35,8 @@ def endure(
     """Kill, stop, starve and deceive the nodes, damage files, and report how soon all serves again.
 
     It starts nodes of its own: give ROS_DOMAIN_ID a number that nobody else uses. It ends with 1 where a node
-    did not come back, or something was read wrongly in silence that carries a checksum. Ctrl-C and SIGTERM end
-    it early, with a report of what was done until then.
+    did not come back, or something that carries a checksum was read wrongly in silence. Ctrl-C and SIGTERM
+    end it early, with a report of what was done until then.
     """
     from ..demo.scene import synthetic_scene
     from ..endurance.campaign import CampaignOptions, run_campaign
