@@ -99,3 +99,17 @@ def test_a_bag_without_checksums_says_so(written: Path, tmp_path: Path) -> None:
         at += 9 + struct.unpack_from("<Q", data, at + 1)[0]
     data[at + 33 : at + 37] = bytes(4)
     assert verify(copy(written, tmp_path, bytes(data))).bare == 1
+
+
+def test_metadata_that_were_cut_anywhere_cost_no_message(tmp_path: Path) -> None:
+    storage = BagStorage(tmp_path / "bag")
+    topic = storage.add_topic("/told", "std_msgs/msg/String")
+    storage.write(topic, 10**9, b"\0\1\0\0\1\0\0\0\0\0\0\0")
+    storage.close()
+    metadata = tmp_path / "bag" / "metadata.yaml"
+    text = metadata.read_text()
+    for length in range(0, len(text), 23):
+        metadata.write_text(text[:length])
+        assert verify(tmp_path / "bag").messages == 1
+    metadata.write_text(text.replace("message_count: 1", "message_count: .inf"))
+    assert verify(tmp_path / "bag").messages == 1
