@@ -24,6 +24,7 @@ from pipros.topic import Session
 from .. import messages
 from ..errors import RosError
 from ..geometry import CAMERA_NAMES
+from ..messages.gate import gated
 from .measured_process import cpu_seconds, node_process, wait_for
 
 CLIENTS = (0, 5, 50)
@@ -103,7 +104,7 @@ class _Listener:
     def __init__(self, session: Session) -> None:
         self.latencies: list[float] = []
         self.first_image: float | None = None
-        session.node.create_subscription(OccupancyGrid, "bev/occupancy", self._on_grid, _QOS)
+        session.node.create_subscription(OccupancyGrid, "bev/occupancy", gated(self._on_grid), _QOS)
         topic = f"{CAMERA_NAMES[0]}/image_raw/compressed"
         session.node.create_subscription(CompressedImage, topic, self._on_image, _QOS, raw=True)
 

@@ -19,6 +19,7 @@ from pipros.topic import Session
 from .. import messages
 from ..evaluation.frames import BenchmarkFrames
 from ..geometry import CAMERA_NAMES
+from ..messages.gate import gated
 from .camera_source import FRAME_COUNTER
 from .measured_process import (
     cpu_seconds,
@@ -168,8 +169,8 @@ class _Listener:
         self.sent: list[int] = []
         self.served: dict[int, float] = {}
         qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
-        session.node.create_subscription(CameraInfo, FRAME_COUNTER, self._on_frame, qos)
-        session.node.create_subscription(OccupancyGrid, "bev/occupancy", self._on_grid, qos)
+        session.node.create_subscription(CameraInfo, FRAME_COUNTER, gated(self._on_frame), qos)
+        session.node.create_subscription(OccupancyGrid, "bev/occupancy", gated(self._on_grid), qos)
 
     def clear(self) -> None:
         """Forget all frames."""

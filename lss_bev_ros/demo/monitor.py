@@ -15,7 +15,11 @@ from std_srvs.srv import Trigger
 
 from ..geometry import CAMERA_NAMES
 from ..nodes.diagnostics import is_of_another_car
+from ..nodes.receiver import Receiver
 from ..topics import image_topic, raw_image_topic
+
+_MOST_STATUSES = 200
+"""Names that are kept; anybody may publish diagnostics."""
 
 
 class DemoMonitor:
@@ -42,7 +46,7 @@ class DemoMonitor:
             "bev/occupancy",
         )
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)  # Ctrl-C is the caller's
-        self._node = rclpy.create_node("demo_monitor", namespace=f"/{self._namespace}")
+        self._node = Receiver("demo_monitor", namespace=f"/{self._namespace}")
         self._statuses: dict[str, DiagnosticStatus] = {}
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 50)
         self._resume = self._node.create_client(Trigger, "replay/resume")
@@ -90,7 +94,9 @@ class DemoMonitor:
         for status in message.status:
             if is_of_another_car(status.name, self._namespace):
                 continue
-            self._statuses[status.name.rpartition(": ")[2]] = status
+            name = status.name.rpartition(": ")[2]
+            if name in self._statuses or len(self._statuses) < _MOST_STATUSES:
+                self._statuses[name] = status
 
     def _spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):

@@ -16,7 +16,7 @@ from .config import ModelConfig
 from .multi_sense import MultiSense
 from .multi_sense_names import CONFIG
 from .senses import SensesConfig
-from .weights import COUNTER, NEVER_RUN, read_tensors, write_weights
+from .weights import COUNTER, LARGEST, NEVER_RUN, cast, read_tensors, write_weights
 from .widths import Widths
 
 
@@ -67,9 +67,14 @@ def load_multi_sense(path: Path | str) -> MultiSense:
         )
     for name, tensor in expected.items():
         if name in state:
-            expected[name] = state[name].to(tensor.dtype)
+            expected[name] = cast(Path(path), name, state[name], tensor)
             if not torch.isfinite(expected[name]).all():
                 raise ModelError(f"{path} holds NaN or infinity in {name}: take an earlier one")
+            if expected[name].numel() and expected[name].abs().max() > LARGEST:
+                raise ModelError(
+                    f"{path} holds numbers beyond {LARGEST:g} in {name}, which no network has: it is "
+                    f"damaged; copy it again, or take an earlier one"
+                )
     model.load_state_dict(expected)
     return model.eval().requires_grad_(False)
 

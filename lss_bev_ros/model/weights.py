@@ -204,7 +204,7 @@ def read_checkpoint(path: Path, config: ModelConfig | None = None) -> LiftSplatS
             f"checkpoint {path} lacks {_some(absent)}, which say what grid and depth range it was made for: "
             f"save it with all that model.state_dict() holds"
         )
-    fitted = {n: _cast(path, n, state[n], t) if n in state else _unused(n, t) for n, t in expected.items()}
+    fitted = {n: cast(path, n, state[n], t) if n in state else _unused(n, t) for n, t in expected.items()}
     broken = [name for name, tensor in fitted.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise ModelError(
@@ -249,8 +249,12 @@ def write_weights(
     files.write(path, save(packed, metadata=sealed(packed, facts)), error)
 
 
-def _cast(path: Path, name: str, tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """A tensor in the network's own precision."""
+def cast(path: Path, name: str, tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """A tensor of a file in the network's own precision.
+
+    Raises:
+        ModelError: it holds whole or complex numbers where the network has weights.
+    """
     if like.is_floating_point() and not tensor.is_floating_point():
         raise ModelError(
             f"checkpoint {path} has {name} as {str(tensor.dtype).removeprefix('torch.')}, which are no "
@@ -319,10 +323,13 @@ def _load(path: Path) -> object:
     if path.suffix == ".safetensors":
         return read_tensors(path)
     try:
+        _check_records(path)
         with _numbers_allowed():
             return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ModelError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
+    except ModelError:
+        raise
     except Exception as error:  # the unpickler raises whatever the bytes lead it to
         if "weights_only" in str(error) and zipfile.is_zipfile(path):
             named = re.search(r"GLOBAL ([\w.]+)", str(error))
@@ -333,6 +340,34 @@ def _load(path: Path) -> object:
         raise ModelError(
             f"{path} is not a PyTorch checkpoint, or it is truncated: download or copy it again"
         ) from error
+
+
+def _check_records(path: Path) -> None:
+    """Compare a checkpoint's records with the checksums of its archive, which torch.load does not.
+
+    PyTorch can leave them out (`torch.serialization.config.save.compute_crc32`), so that an archive in which
+    none is right has none.
+
+    Raises:
+        ModelError: some are right and some are not.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        good, bad = 0, []
+        for record in archive.infolist():
+            try:
+                with archive.open(record) as content:
+                    while content.read(1 << 20):
+                        pass
+                good += record.file_size > 0
+            except zipfile.BadZipFile:
+                bad.append(record.filename)
+    if good and bad:
+        raise ModelError(
+            f"checkpoint {path} is damaged: {_some(bad)} in it is not what was written (CRC-32): copy it "
+            f"again"
+        )
 
 
 def _numbers_allowed() -> AbstractContextManager[None]:

@@ -27,6 +27,7 @@ from visualization_msgs.msg import MarkerArray
 from .. import messages
 from ..errors import EvaluationError
 from ..evaluation import BoxSet, DetectionScore, LaneScore, PlanScore, SegmentationScore, VoxelScore
+from ..evaluation.chosen_grid import ChosenGrid
 from ..evaluation.matching import ReferenceMatcher
 from ..evaluation.rays import VoxelGrid
 from ..geometry import BevGrid, Pose
@@ -103,6 +104,7 @@ class AnswerScores:
         self._node, self._frame, self._buffer, self._put = node, frame, buffer, put
         self._publishers: dict[str, Any] = {}
         self._layers: dict[str, SegmentationScore] = {}
+        self._grids: dict[str, ChosenGrid] = {}
         self._voxels, self._velocities = VoxelScore(), DetectionScore()
         self._lines = {name: LaneScore(BevGrid()) for name in LINES}
         self._plan = PlanScore()
@@ -295,7 +297,9 @@ class AnswerScores:
                 raise EvaluationError(f"{TRUE_LAYER_TOPICS[name]} is on {true_grid}, its answer on {grid}")
             if not (true >= 0).any():
                 return {}
-            layer = self._layers.setdefault(name, SegmentationScore(grid))
+            if self._grids.setdefault(name, ChosenGrid()).take(grid, LAYER_TOPICS[name]):
+                self._layers[name] = SegmentationScore(grid)
+            layer = self._layers[name]
             known = {} if (true >= 0).all() else {name: true >= 0}
             return told(layer.update({name: cells}, {name: true > 50}, known))
 

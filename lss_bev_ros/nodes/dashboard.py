@@ -21,7 +21,7 @@ from rclpy.task import Future as Answered
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_srvs.srv import Trigger
-from tf2_ros import Buffer, TransformException, TransformListener
+from tf2_ros import TransformException, TransformListener
 from visualization_msgs.msg import MarkerArray
 
 from .. import messages
@@ -41,7 +41,9 @@ from .parameters import declare
 from .process import run
 from .qos import RELIABLE, latched_qos, sensor_qos
 from .receiver import Receiver
+from .spare import with_spare
 from .stamp_age import StampAges
+from .transform_buffer import TransformBuffer
 
 if TYPE_CHECKING:
     from ..dashboard.server import DashboardServer
@@ -84,7 +86,7 @@ class DashboardNode(Receiver):
         self._vitals = Vitals((*topics, "/diagnostics"), self.config.stale_after)
         self._scene = Scene(self.config.cameras)
         self._ages = StampAges(self)
-        self._buffer = Buffer()
+        self._buffer = TransformBuffer(partial(self.refuse, "/tf"))
         self._transforms = TransformListener(self._buffer, self)
         self._calibration = LiveCalibration(
             self.config.cameras,
@@ -284,7 +286,15 @@ def _answer(future: Future[Answer], sent: Answered) -> None:
 def main(args: list[str] | None = None) -> None:
     """Run the node, behind all others: where the processor is short, the page waits for the network."""
     os.nice(_NICENESS)
-    sys.exit(run(DashboardNode, args))
+    sys.exit(with_spare(lambda: run(DashboardNode, args), _load))
+
+
+def _load() -> None:
+    """Import what the page is served by."""
+    if importlib.util.find_spec("aiohttp") is not None:
+        from ..dashboard import server
+
+        assert server
 
 
 if __name__ == "__main__":

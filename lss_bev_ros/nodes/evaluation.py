@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,13 @@ from rclpy.duration import Duration
 from rclpy.time import Time
 from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Float32
-from tf2_ros import Buffer, TransformException, TransformListener
+from tf2_ros import TransformException, TransformListener
 from visualization_msgs.msg import MarkerArray
 
 from .. import messages
 from ..errors import EvaluationError, GeometryError
 from ..evaluation import Evaluator, FrameScore, Thresholds
+from ..evaluation.chosen_grid import ChosenGrid
 from ..evaluation.matching import Match, ReferenceMatcher
 from ..geometry import BevGrid
 from ..topics import BOXES_TOPIC, OBJECTS_TOPIC
@@ -35,7 +37,9 @@ from .parameters import declare
 from .process import Stumbles, guard, run
 from .qos import RELIABLE, latched_qos, sensor_qos
 from .receiver import Receiver
+from .spare import with_spare
 from .stamp_age import StampAges
+from .transform_buffer import TransformBuffer
 
 if TYPE_CHECKING:
     from .answer_scores import AnswerScores, Job
@@ -85,6 +89,7 @@ class EvaluationNode(Receiver):
         }
         self._thresholds = Thresholds.from_mapping(thresholds)
         self._evaluator = self._start(None)
+        self._grid = ChosenGrid()
         self._next_report = 0.0
         self._engine: dict[str, str] = {}
         self._skipped = 0
@@ -110,7 +115,7 @@ class EvaluationNode(Receiver):
         self._ages = StampAges(self)
         # The first scan may be here before /tf_static: Fast DDS repeats what is latched every 3 s.
         self._patience = Duration(seconds=4.0)
-        self._buffer = Buffer()
+        self._buffer = TransformBuffer(partial(self.refuse, "/tf"))
         self._transforms = TransformListener(self._buffer, self)
         self._answers = self._answer_scores()
         self._subscribe()
@@ -236,18 +241,18 @@ class EvaluationNode(Receiver):
             self._evaluator.miss("references")
             return
         occupancy, grid = messages.cells_from_grid(message)
-        if grid != self._evaluator.grid:
-            if self._evaluator.frames:
-                raise EvaluationError(
-                    f"bev/occupancy: the grid changed from {self._evaluator.grid} to {grid}; restart the node"
-                )
-            self._evaluator = self._start(grid)
         truth = None
         if known:
             cells, truth_grid = messages.cells_from_grid(match.truth)
             if truth_grid != grid:
                 raise EvaluationError(f"ground_truth/occupancy is on {truth_grid}, bev/occupancy on {grid}")
             truth = cells > 50
+        if self._grid.take(grid, "bev/occupancy"):
+            if before := self._evaluator.frames:
+                self.get_logger().warning(
+                    f"bev/occupancy: scores start again on {grid}; {before} frames were on another grid"
+                )
+            self._evaluator = self._start(grid)
         score = self._evaluator.update(
             match.stamp, occupancy, truth, scan=self._scan(match.scan), latency_ms=latency_ms
         )
@@ -360,7 +365,7 @@ def _object_score(base_frame: str) -> ObjectScore | None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the node."""
-    sys.exit(run(EvaluationNode, args))
+    sys.exit(with_spare(lambda: run(EvaluationNode, args)))
 
 
 if __name__ == "__main__":

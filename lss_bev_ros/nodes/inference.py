@@ -15,7 +15,7 @@ import numpy as np
 from nav_msgs.msg import OccupancyGrid
 from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from tf2_ros import Buffer, TransformListener
+from tf2_ros import TransformListener
 
 from .. import messages
 from ..errors import GeometryError, ImageError
@@ -35,7 +35,9 @@ from .qos import RELIABLE, latched_qos, sensor_qos
 from .receiver import Receiver
 from .rig_watch import RigWatch
 from .service_manager import ServiceManager
+from .spare import with_spare
 from .stamp_age import StampAges
+from .transform_buffer import TransformBuffer
 
 T = TypeVar("T")
 
@@ -79,7 +81,7 @@ class InferenceNode(Receiver):
         """
         super().__init__("inference")
         self.config = declare(self, InferenceParameters, **overrides)
-        self._buffer = Buffer()
+        self._buffer = TransformBuffer(partial(self.refuse, "/tf"))
         self._calibration = LiveCalibration(
             self.config.cameras,
             self._buffer,
@@ -497,7 +499,15 @@ class InferenceNode(Receiver):
 
 def main(args: list[str] | None = None) -> None:
     """Run the node."""
-    sys.exit(run(InferenceNode, args, ServiceManager()))
+    sys.exit(with_spare(lambda: run(InferenceNode, args, ServiceManager()), _load))
+
+
+def _load() -> None:
+    """Import PyTorch and what an engine is made by."""
+    from ..runtime import backends, engine_keeper
+
+    assert backends.REGISTRY
+    assert engine_keeper
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from . import spare
 from .respawn import Respawn
 
 PACKAGE = "lss_bev_ros"
@@ -95,6 +96,7 @@ def node_with_arguments(name: str, configuration: type) -> list[Action]:
         }
         if name != "replay":  # it makes the time
             given["use_sim_time"] = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
+        respawn = is_true(context, "respawn", "true")
         node = Node(
             package=PACKAGE,
             executable=f"{name}_node",
@@ -104,9 +106,12 @@ def node_with_arguments(name: str, configuration: type) -> list[Action]:
             remappings=remappings(context),
             output="screen",
             emulate_tty=True,
-            additional_env=_ENVIRONMENT.get(name, {}),
+            additional_env={
+                **_ENVIRONMENT.get(name, {}),
+                **(spare.environment(_ON_RETURN.get(name, ())) if respawn else {}),
+            },
         )
-        if not is_true(context, "respawn", "true"):
+        if not respawn:
             return [node]
         return [*Respawn(node, f"{name}_node", _ON_RETURN.get(name, ())).actions(), node]
 

@@ -30,6 +30,7 @@ from .diagnostics import ERROR, OK, WARN, DiagnosticsPublisher, Rate, Status
 from .parameters import declare
 from .process import guard, run
 from .qos import RELIABLE, latched_qos
+from .spare import with_spare
 
 _CLOCK_PERIOD = 0.01
 _AHEAD = 16
@@ -412,7 +413,7 @@ class _Stopwatch:
 
 def main(args: list[str] | None = None) -> None:
     """Run the node."""
-    sys.exit(run(ReplayNode, args))
+    sys.exit(with_spare(lambda: run(ReplayNode, args)))
 
 
 if __name__ == "__main__":

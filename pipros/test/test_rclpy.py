@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import rclpy
@@ -43,6 +44,8 @@ from rclpy.task import Future
 from rclpy.time import Time
 from rosgraph_msgs.msg import Clock as ClockMessage
 from std_msgs.msg import Int32, String
+
+from pipros import OVERLAY
 
 OpenNode = Callable[..., AbstractContextManager[Node]]
 Spin = Callable[..., bool]
@@ -522,6 +525,29 @@ def test_profiles_are_checked() -> None:
     for bad in ({}, {"history": HistoryPolicy.KEEP_LAST}):
         with pytest.raises(rclpy.qos.InvalidQoSProfileException):
             QoSProfile(**bad)
+
+
+@pytest.mark.skipif(not rclpy.__file__.startswith(str(OVERLAY)), reason="what rmw does with it is not ours")
+@pytest.mark.usefixtures("ros")
+def test_a_sample_of_wrong_form_is_dropped_and_the_next_one_arrives(
+    open_node: OpenNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_node("hearer") as hearer:
+        heard: list[str] = []
+        subscription = hearer.create_subscription(
+            String, "told", lambda message: heard.append(message.data), 10
+        )
+        # Cyclone refuses to write them, and drops most of what others wrote before our reader sees it.
+        # A text of 9 bytes, of which 4 are there; nothing but the header; and a whole one.
+        came = [b"\0\1\0\0\x09\0\0\0cut\0", b"\0\1\0\0", serialize_message(String(data="whole"))]
+        samples = iter([SimpleNamespace(data=data, written=0, writer=0) for data in came])
+        monkeypatch.setattr(subscription.source, "take", lambda: next(samples))
+        for _ in came:
+            if (call := subscription.take()) is not None:
+                call()
+
+        assert heard == ["whole"]
+        assert subscription.malformed == 2
 
 
 @pytest.mark.usefixtures("ros")

@@ -36,3 +36,27 @@ def test_a_bag_that_is_not_played_whole_is_a_failure(monkeypatch, tmp_path):
     assert bad.exit_code == 1
     assert f"{path}: 4 messages played" in bad.output
     assert "was not played whole; lost: /a: metadata.yaml claims 6 messages" in str(bad.exception)
+
+
+def test_verify_names_what_is_damaged(tmp_path):
+    path = tmp_path / "bag"
+    storage = BagStorage(path)
+    topic = storage.add_topic("/a", "std_msgs/msg/String")
+    for stamp in range(1, 5):
+        storage.write(topic, stamp, b"\0\1\0\0\1\0\0\0\0\0\0\0")
+    storage.close()
+    good = CliRunner().invoke(bag, ["verify", str(path)])
+    assert good.exit_code == 0
+    assert good.output.splitlines() == [
+        f"{path}: 4 messages of 1 topics can be read",
+        "nothing is damaged",
+    ]
+    file = path / "bag_0.mcap"
+    data = bytearray(file.read_bytes())
+    data[200] ^= 1
+    file.write_bytes(data)
+    bad = CliRunner().invoke(bag, ["verify", str(path)])
+    assert bad.exit_code == 1
+    assert "chunk" in str(bad.exception)
+    assert "/a: 4 of 4 messages" in str(bad.exception)
+    assert "\n" not in str(bad.exception)

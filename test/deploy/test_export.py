@@ -30,6 +30,7 @@ pytest.importorskip("onnxslim", reason="the extra `export` is not installed")
 from lss_bev_ros.deploy.export import export_network, exporting
 from lss_bev_ros.runtime.onnx import OnnxDescription
 from lss_bev_ros.runtime.onnx.engine import OnnxRuntimeEngine
+from lss_bev_ros.runtime.onnx.seal import sealed
 
 SMALL = ModelConfig(
     image_height=64, image_width=128, channels=16, grid=BevGrid(-32.0, 32.0, -32.0, 32.0, 1.0), depth_step=2.0
@@ -150,6 +151,8 @@ def test_broken_foreign_and_unfit_files_are_one_line_each(network, tmp_path):
     strange = onnx.load(network)
     strange.graph.node[0].op_type = "Fancy"
     onnx.save(strange, tmp_path / "strange.onnx")
+    refused(tmp_path / "strange.onnx", r"strange\.onnx is damaged: .*if you changed it on purpose, remove")
+    (tmp_path / "strange.onnx").write_bytes(sealed(strange))
     refused(tmp_path / "strange.onnx", "operator that onnxruntime .* lacks: .*Fancy")
     refused(network, "is fp32, not fp16", precision="fp16")
     refused(network, "reads no .onnx file", backend="torch")

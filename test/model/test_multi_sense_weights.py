@@ -42,6 +42,25 @@ def test_a_network_comes_back_as_it_was(tmp_path):
             assert torch.equal(tensor, model.state_dict()[name].half().float()), name
 
 
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda tensor: (10 * tensor).to(torch.int8), "as int8"),
+        (lambda tensor: tensor.to(torch.complex64), "as complex64"),
+        (lambda tensor: tensor * 0 + 1e20, "beyond 1e\\+07"),
+    ],
+)
+def test_numbers_that_are_no_weights_are_named(tmp_path, spoil, says):
+    state = MultiSense(CONFIG).state_dict()
+    name = next(name for name, tensor in state.items() if tensor.ndim == 4 and "trunk._conv_head" not in name)
+    path = tmp_path / "spoilt.safetensors"
+    kept = {key: value.contiguous() for key, value in state.items()}
+    save_file({**kept, name: spoil(state[name])}, path, {"senses": json.dumps(asdict(CONFIG))})
+    with pytest.raises(ModelError, match=says) as refusal:
+        load_multi_sense(path)
+    assert name in str(refusal.value)
+
+
 def test_the_published_network_is_none(tmp_path):
     from lss_bev_ros.model.weights import BUILTIN
 

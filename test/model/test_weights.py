@@ -116,6 +116,23 @@ def test_whole_numbers_are_no_weights(tmp_path, state):
     assert "before it is quantised" in message
 
 
+def test_a_record_that_changed_is_refused(tmp_path, state):
+    """torch.load takes it: a changed byte is another number."""
+    path = save(tmp_path, state)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert "is not what was written (CRC-32): copy it again" in refused(path)
+
+
+def test_an_archive_without_checksums_is_taken(tmp_path, state):
+    from torch.utils.serialization import config
+
+    with config.save.patch(compute_crc32=False):
+        path = save(tmp_path, state)
+    assert torch.equal(build_model(path).frustum, state["frustum"])
+
+
 def test_what_no_prediction_reads_may_be_missing(tmp_path, state):
     head = ("trunk._conv_head.", "trunk._bn1.", "trunk._fc.", "num_batches_tracked")
     less = {name: tensor for name, tensor in state.items() if not any(part in name for part in head)}

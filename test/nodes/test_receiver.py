@@ -7,6 +7,7 @@ is covered by itself. `LSS_BEV_HOSTILE=100000` sends so many messages to each no
 from __future__ import annotations
 
 import array
+import contextlib
 import os
 import struct
 import threading
@@ -25,7 +26,8 @@ from tf2_msgs.msg import TFMessage
 
 from lss_bev_ros import messages
 from lss_bev_ros.dashboard.answers import LAYERS
-from lss_bev_ros.errors import GeometryError
+from lss_bev_ros.errors import EvaluationError, GeometryError
+from lss_bev_ros.evaluation.matching import Match
 from lss_bev_ros.geometry import CAMERA_NAMES, BevGrid, Pose
 from lss_bev_ros.geometry.example_rig import nuscenes_like_rig
 from lss_bev_ros.messages.hostile import Hostile
@@ -155,6 +157,17 @@ def test_no_message_ends_the_evaluation_node(opened, tmp_path):
         time.sleep(0.05)
         node._on_poll()
     assert node._thread.is_alive()
+
+
+def test_a_foreign_grid_that_came_first_does_not_keep_others_from_being_scored(opened):
+    node = opened(EvaluationNode)
+    for number, grid in enumerate([BevGrid(0, 4, 0, 4, 1.0), *[BevGrid()] * 4]):
+        stamp = NOW + number * 500_000_000
+        cells = messages.occupancy_grid(np.zeros(grid.shape, np.int8), grid, stamp)
+        with contextlib.suppress(EvaluationError):
+            node._score(Match(stamp, (cells, None), cells, None))
+    assert node._evaluator.grid == BevGrid()
+    assert node._evaluator.frames == 3
 
 
 def test_no_message_ends_the_dashboard(opened):

@@ -11,6 +11,7 @@ from ...errors import DeployError
 from ...geometry import Rig
 from ...model.multi_sense import Network
 from ...runtime.onnx import OnnxDescription, OnnxOptions, write_network
+from ...runtime.onnx.seal import sealed
 from .verification import Agreement, verify
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def export_network(
                     f"PyTorch's for {size.batch} x {size.cameras} cameras, below {MIN_COSINE[precision]}"
                     + ("; weights of this range need fp32" if precision == "fp16" else "")
                 )
-    files.write(out, simple.SerializeToString(), DeployError)
+    files.write(out, sealed(simple), DeployError)
     megabytes = out.stat().st_size / 1e6
     return ExportedModel(
         out, description, len(simple.graph.node), len(written.graph.node), megabytes, agreement

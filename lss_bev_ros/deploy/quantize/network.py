@@ -11,6 +11,7 @@ import numpy as np
 
 from ...errors import DeployError, ModelError
 from ...runtime.onnx import OnnxDescription
+from ...runtime.onnx.seal import check_onnx_seal
 from ...runtime.onnx.session import OnnxSession
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class FloatNetwork:
 
         Raises:
             DeployError: it is missing, is no ONNX file, or is not in fp32.
-            ModelError: it is not of this network.
+            ModelError: it is not of this network, or not the file that was written.
         """
         from google.protobuf.message import DecodeError
 
@@ -76,7 +77,9 @@ class FloatNetwork:
         if not path.is_file():
             raise DeployError(f"no ONNX file at {path}: write one with `lss-bev export`")
         try:
-            model = onnx.load(str(path))
+            content = path.read_bytes()
+            check_onnx_seal(str(path), content)
+            model = onnx.load_from_string(content)
             onnx.checker.check_model(model)
         except (DecodeError, onnx.checker.ValidationError, OSError, ValueError) as error:
             raise DeployError(

@@ -13,6 +13,7 @@ import numpy as np
 from ... import files
 from ...benchmark.turns import take_turns, times_faster
 from ...errors import DeployError
+from ...runtime.onnx.seal import sealed
 from ...runtime.onnx.session import OnnxSession
 from .equalization import channel_factors, equalized
 from .explicit import heavy_layers
@@ -165,7 +166,7 @@ def quantize(
     chosen = trials[-1]
     _check(chosen, options, len(network.layers))
     layers = [layer for layer in network.layers if layer not in chosen.floating]
-    files.write(out, quantized(network, ranges, layers, scheme).SerializeToString(), DeployError)
+    files.write(out, sealed(quantized(network, ranges, layers, scheme)), DeployError)
     for encoder in encoders:
         _save_encoder(encoder, network, ranges, layers, scheme)
     milliseconds = np.zeros((2, 0))
@@ -242,4 +243,4 @@ def _save_encoder(
     if out == encoder.path:
         out = encoder.path.with_name(f"{encoder.path.stem}_int8.onnx")
     chosen = [name for name in layers if name in encoder.layers]
-    files.write(out, quantized(encoder, ranges, chosen, scheme).SerializeToString(), DeployError)
+    files.write(out, sealed(quantized(encoder, ranges, chosen, scheme)), DeployError)

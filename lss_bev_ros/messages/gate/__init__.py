@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...errors import MessageError
 from . import camera, clouds, diagnostics, found, grids, markers, pictures, poses
 from .definition import check_definition, name_of
 
-__all__ = ["check", "most_bytes"]
+__all__ = ["check", "gated", "most_bytes"]
 
 _CHECKS: dict[str, Callable[[Any], None]] = {
     "diagnostic_msgs/DiagnosticArray": diagnostics.check_diagnostics,
@@ -65,3 +66,16 @@ def check(message: Any) -> None:
     of_type = _CHECKS.get(name_of(type(message)))
     if of_type is not None:
         of_type(message)
+
+
+def gated(callback: Callable[[Any], object]) -> Callable[[Any], None]:
+    """A callback for whoever listens without being a `Receiver`: it hears what `check` lets through."""
+
+    def take(message: Any) -> None:
+        try:
+            check(message)
+        except MessageError:
+            return
+        callback(message)
+
+    return take

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import RuntimeBackendError
+from .seal import check_onnx_seal
 
 _DTYPES: dict[str, np.dtype[Any]] = {
     "tensor(float)": np.dtype(np.float32),
@@ -47,6 +48,7 @@ class OnnxSession:
     Raises:
         RuntimeBackendError: the file is missing, damaged or no ONNX model, or uses an operator that this
             onnxruntime lacks.
+        ModelError: it is not the file that was written.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class OnnxSession:
             if not model.is_file():
                 raise RuntimeBackendError(f"no ONNX file at {model}: write one with `lss-bev export`")
             model = model.read_bytes()
+            check_onnx_seal(self.name, model)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4

@@ -11,6 +11,7 @@ from ... import files
 from ...errors import RuntimeBackendError
 from ..onnx import OnnxDescription, OnnxOptions
 from ..onnx.graph import OPSET
+from ..onnx.seal import check_onnx_seal
 from ..return_tables import ReturnSizes
 from ..segment_tables import SegmentSizes
 from .builder import (
@@ -188,6 +189,7 @@ def read_model(path: Path) -> tuple[bytes, onnx.ModelProto]:
 
     Raises:
         RuntimeBackendError: it is missing or no ONNX model, or the package onnx is missing.
+        ModelError: it is not the file that was written.
     """
     try:
         content = path.read_bytes()
@@ -195,6 +197,7 @@ def read_model(path: Path) -> tuple[bytes, onnx.ModelProto]:
         raise RuntimeBackendError(
             f"no ONNX file at {path} ({error.strerror}): write one with `lss-bev export`"
         ) from error
+    check_onnx_seal(str(path), content)
     try:
         import onnx
         from google.protobuf.message import DecodeError

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,6 +16,9 @@ import numpy as np
 FORMAT = "lss_bev_ros bundle"
 VERSION = 1
 MANIFEST = "manifest.json"
+
+# Of a changed byte in a head: a compression or an encryption that zipfile lacks is a RuntimeError.
+_DAMAGED = (zipfile.BadZipFile, EOFError, OSError, RuntimeError, zlib.error)
 
 
 class BundleError(Exception):
@@ -39,10 +43,12 @@ class Archive:
             self.manifest: dict[str, Any] = json.loads(self._zip.read(MANIFEST))
         except FileNotFoundError:
             raise BundleError(f"{path}: no such file") from None
-        except (zipfile.BadZipFile, EOFError, OSError):
+        except _DAMAGED:
             raise BundleError(f"{path}: truncated, or not a bundle; copy or make it again") from None
         except (KeyError, ValueError):
             raise BundleError(f"{path}: no readable {MANIFEST} inside; this is not a bundle") from None
+        if not isinstance(self.manifest, dict) or not isinstance(self.manifest.get("files", {}), dict):
+            raise BundleError(f"{path}: no readable {MANIFEST} inside; this is not a bundle")
         if self.manifest.get("format") != FORMAT:
             raise BundleError(
                 f"{path}: {MANIFEST} says it is {self.manifest.get('format')!r}, not {FORMAT!r}"
@@ -61,7 +67,7 @@ class Archive:
         expected = self.manifest["files"].get(name)
         try:
             content = self._zip.read(name)
-        except (KeyError, zipfile.BadZipFile, EOFError, OSError):
+        except (KeyError, ValueError, *_DAMAGED):
             content = None
         if content is None or hashlib.sha256(content).hexdigest() != expected:
             raise BundleError(f"{self.path}: {name} is missing or changed; copy or make the bundle again")

@@ -14,6 +14,7 @@ from .information import describe, summarise
 from .reader import Bag, RecordedTopic
 from .selection import Selection
 from .storage import BagStorage, StorageOptions
+from .verification import Verification, verify
 from .writer import BagWriter
 
 if TYPE_CHECKING:
@@ -30,11 +31,13 @@ __all__ = [
     "Recorder",
     "Selection",
     "StorageOptions",
+    "Verification",
     "describe",
     "play",
     "read_overrides",
     "record",
     "summarise",
+    "verify",
 ]
 
 # Imported when they are first asked for, since they import rclpy.

@@ -116,6 +116,40 @@ class McapFile:
             if place >= 0:
                 yield message
 
+    def verify(self) -> int:
+        """Compare all data with its checksum, beyond what reading compares; what differs is in `lost`.
+
+        Returns:
+            Chunks that carry no checksum, as those of many recorders.
+        """
+        bare = sum(not chunk.checksum for chunk in self._chunks)
+        begin = self._size - _FOOTER_SIZE
+        if begin < len(_MAGIC):
+            return bare
+        self._stream.seek(begin)
+        tail = self._stream.read(_FOOTER_SIZE)
+        summary, _, checksum = struct.unpack_from("<QQI", tail, _HEAD.size)
+        end = summary - _HEAD.size - 4
+        if not tail.endswith(_MAGIC) or _HEAD.unpack_from(tail) != (_FOOTER, 20) or not 0 < end < begin:
+            if self.whole:
+                self._damaged.setdefault(begin, f"{self.path.name}: its end is damaged")
+            return bare
+        self._stream.seek(summary)
+        if checksum and crc32(tail[: _HEAD.size + 16], crc32(self._stream.read(begin - summary))) != checksum:
+            self._damaged[summary] = f"{self.path.name}: its index is damaged, which was read without"
+        self._stream.seek(0)
+        found, left = 0, end
+        while left:
+            block = self._stream.read(min(left, _GROUP_BYTES))
+            found, left = crc32(block, found), left - len(block)
+        kind, length = _HEAD.unpack(self._stream.read(_HEAD.size))
+        (told,) = struct.unpack("<I", self._stream.read(4))
+        if (kind, length) == (_DATA_END, 4) and told and told != found and not self._damaged:
+            self._damaged[end] = (
+                f"{self.path.name}: something of it has changed, though no message (the checksum of all data)"
+            )
+        return bare
+
     def stretches(self, longest: int) -> list[Stretch]:
         """Spans of messages in which no gap is longer than `longest` nanoseconds, not in order."""
         spans = []
@@ -138,11 +172,12 @@ class McapFile:
         self.start = min((chunk.start for chunk in filled), default=0)
         self.end = max((chunk.end for chunk in filled), default=0)
 
-    def _summary(self) -> tuple[dict[int, int] | None, dict[int, int], int]:
-        """What stands at the end of the file, if it does.
+    def _summary(self) -> tuple[dict[int, int] | None, dict[int, tuple[int, int, int]], int]:
+        """What stands at the end of the file, if it does and is what was written.
 
         Returns:
-            Messages by channel; offsets of chunks, and of what follows each; where the data end.
+            Messages by channel; by the offset of a chunk that of what follows it, and its first and last
+            stamp; where the data end.
         """
         begin = self._size - _FOOTER_SIZE
         if begin < len(_MAGIC):
@@ -155,15 +190,19 @@ class McapFile:
         if not len(_MAGIC) <= summary <= begin:
             return None, {}, begin
         self._stream.seek(summary)
+        content = self._stream.read(begin - summary)
+        (checksum,) = struct.unpack_from("<I", tail, _HEAD.size + 16)
+        if checksum and crc32(tail[: _HEAD.size + 16], crc32(content)) != checksum:
+            return None, {}, begin
         statistics, chunks = None, {}
         try:
-            for kind, body in _records(self._stream.read(begin - summary)):
+            for kind, body in _records(content):
                 if kind == _CHUNK_INDEX:
-                    _, _, offset, length = struct.unpack_from("<QQQQ", body)
+                    start, end, offset, length = struct.unpack_from("<QQQQ", body)
                     (channels,) = struct.unpack_from("<I", body, 32)
                     (index,) = struct.unpack_from("<Q", body, 36 + channels)
                     if length:  # else the index is damaged, and what is there tells of itself
-                        chunks[offset] = offset + length + index
+                        chunks[offset] = offset + length + index, start, end
                 elif kind == _STATISTICS:
                     # Seven numbers and two times, then the counts.
                     (length,) = struct.unpack_from("<I", body, 42)
@@ -175,14 +214,15 @@ class McapFile:
             return None, {}, summary
         return statistics, chunks, summary
 
-    def _walk(self, known: dict[int, int], end: int) -> None:
+    def _walk(self, known: dict[int, tuple[int, int, int]], end: int) -> None:
         """Go over the data from record to record."""
         stream, at, group = self._stream, len(_MAGIC), _Group()
         while at < end:
             if at in known:
-                if not self._take_chunk(at):
+                after, *stamps = known[at]
+                if not self._take_chunk(at, tuple(stamps)):
                     break
-                at = known[at]
+                at = after
                 continue
             stream.seek(at)
             head = stream.read(_HEAD.size)
@@ -213,8 +253,13 @@ class McapFile:
             what = "" if self.whole else "its index and "
             self._damaged[at] = f"{self.path.name}: {what}the last {end - at} bytes, an unfinished record"
 
-    def _take_chunk(self, at: int) -> bool:
-        """Note the chunk whose record begins at an offset; False where there is none."""
+    def _take_chunk(self, at: int, told: tuple[int, ...] | None = None) -> bool:
+        """Note the chunk whose record begins at an offset; False where there is none.
+
+        Args:
+            at: The offset.
+            told: Its first and last stamp by the index.
+        """
         self._stream.seek(at)
         head = self._stream.read(_HEAD.size + 128)
         try:
@@ -230,7 +275,9 @@ class McapFile:
             return False
         offset = at + _HEAD.size + cursor.at
         # Some writers leave 0 where there is no message, and some take a stamp of 0 for none.
-        doubtful = first == 0 or first > last or last > _LARGEST_STAMP
+        doubtful = (
+            first == 0 or first > last or last > _LARGEST_STAMP or (told or (first, last)) != (first, last)
+        )
         self._chunks.append(_Chunk(offset, packed, first, last, compression, unpacked, checksum, doubtful))
         return True
 

@@ -71,6 +71,8 @@ def read_metadata(path: Path) -> Metadata:
         storage = str(data["storage_identifier"])
         entries = data.get("topics_with_message_count") or ()
         told = {entry["topic_metadata"]["name"]: entry["topic_metadata"] for entry in entries}
+        if not all(isinstance(name, str) for name in told):
+            raise ValueError("a topic without a name")
         counts = {entry["topic_metadata"]["name"]: int(entry.get("message_count") or 0) for entry in entries}
         total = data.get("message_count")
         return Metadata(
@@ -85,7 +87,7 @@ def read_metadata(path: Path) -> Metadata:
             None if total is None else int(total),
             str(data.get("compression_format") or ""),
         )
-    except (YAMLError, AttributeError, KeyError, TypeError, ValueError, UnicodeDecodeError):
+    except (YAMLError, AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         raise PiprosError(f"{path} is not rosbag2 metadata") from None
 
 

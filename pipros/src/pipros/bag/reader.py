@@ -166,6 +166,14 @@ class Bag:
                     continue
             yield topic, stamp, data
 
+    def verify(self) -> int:
+        """Compare its files with the checksums that are beyond those of reading; what differs is in `lost`.
+
+        Returns:
+            Parts of its files that carry no checksum.
+        """
+        return sum(storage.verify() for storage in self._storages)
+
     def stretches(self, longest: int = LONG_GAP) -> list[Stretch]:
         """First and last stamps of messages between which no gap is longer than `longest` ns, in order."""
         found: list[Stretch] = []

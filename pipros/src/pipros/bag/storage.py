@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import struct
 import sys
+from binascii import crc32
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from rosbags.interfaces import (
     Connection,
@@ -39,6 +40,8 @@ _VERSION = 8
 # Kind of the record, its length, channel, sequence, log time and publish time of a message (MCAP, op=0x05).
 _MESSAGE = struct.Struct("<BQHIQQ")
 _MESSAGE_KIND, _MESSAGE_HEAD = 0x05, 22
+# Bytes of the record at the end of the data, and of the footer from its numbers on.
+_DATA_END, _FOOTER = 9 + 4, 20 + 8
 # What the index takes a message, and the summary of a file a topic, with its definition; at most.
 _INDEX_BYTES, _SUMMARY_BYTES = 40, 8192
 
@@ -393,7 +396,50 @@ class BagStorage:
 
 
 class _Mcap(McapWriter):
-    """rosbags' writer, with each message copied once instead of three times on its way into the chunk."""
+    """rosbags' writer, with checksums, and each message copied once instead of three times on its way.
+
+    MCAP has a CRC-32 of each chunk, of all data and of the summary; rosbags leaves them 0, which is none.
+    """
+
+    bio: Any
+
+    def __init__(self, path: Path, compression: CompressionMode) -> None:
+        super().__init__(path, compression)
+        self.bio.flush()
+        self.bio = _Summed(self.bio, crc32(self.path.read_bytes()))
+
+    def close_chunk(self) -> None:
+        """End the chunk, with its checksum, in one write."""
+        checksum = crc32(self.chunk.bio.getvalue())
+        file, self.bio = self.bio, _Ahead(self.bio.tell())
+        try:
+            super().close_chunk()
+        finally:
+            written, self.bio = self.bio, file
+        content = written.getbuffer()
+        # A record's kind and length, the chunk's times and size.
+        struct.pack_into("<I", content, 9 + 24, checksum)
+        file.write(content)
+
+    def close(self, version: int, metadata: str) -> None:
+        """End the file, with the checksums of all data and of the summary."""
+        if self.chunk.bio.tell():
+            self.close_chunk()
+        file, begin = self.bio, self.bio.tell()
+        self.bio = _Ahead(begin)
+        try:
+            super().close(version, metadata)
+        finally:
+            written, self.bio = self.bio, file
+        content = written.getbuffer()
+        # The footer: where the summary starts, two numbers of 8 and 4 bytes, and the magic ones.
+        (summary,) = struct.unpack_from("<Q", content, len(content) - _FOOTER)
+        data_end = summary - begin - _DATA_END
+        struct.pack_into("<I", content, data_end + 9, crc32(content[:data_end], file.checksum))
+        end = len(content) - _FOOTER + 16
+        struct.pack_into("<I", content, end, crc32(content[summary - begin : end]))
+        file.write(content)
+        file.close()
 
     def write(self, connection: Connection, timestamp: int, data: bytes | memoryview) -> None:
         chunk = self.chunk
@@ -415,6 +461,35 @@ class _Mcap(McapWriter):
         chunk.msgs[connection.id].append((timestamp, at))
         if chunk.bio.tell() > _CHUNK_BYTES:
             self.close_chunk()
+
+
+class _Summed:
+    """A file that keeps the checksum of what is written to it."""
+
+    def __init__(self, file: BinaryIO, checksum: int) -> None:
+        self._file = file
+        self.checksum = checksum
+        self.tell, self.flush, self.close = file.tell, file.flush, file.close
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Write and add up."""
+        self.checksum = crc32(data, self.checksum)
+        return self._file.write(data)
+
+
+class _Ahead(BytesIO):
+    """What is to be written to a file from a place on, so that something can be put into it before."""
+
+    def __init__(self, begin: int) -> None:
+        super().__init__()
+        self._begin = begin
+
+    def tell(self) -> int:
+        """The place in the file."""
+        return self._begin + super().tell()
+
+    def close(self) -> None:
+        """It is still to be read."""
 
 
 @lru_cache(maxsize=64)
