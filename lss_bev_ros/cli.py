@@ -21,6 +21,7 @@ from .commands.doctor import doctor
 from .commands.evaluate import evaluate
 from .commands.export import export
 from .commands.frontier import frontier
+from .commands.gap import gap
 from .commands.inspect import inspect
 from .commands.launch import launch
 from .commands.parameters import parameters
@@ -73,6 +74,7 @@ for command in (
     convert,
     render,
     evaluate,
+    gap,
     publish,
     benchmark,
     export,
