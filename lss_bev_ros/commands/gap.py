@@ -130,8 +130,10 @@ class Stage:
             if not shot.camera.lens.is_pinhole:
                 u = np.arange(float(shot.camera.width))[None]
                 v = np.arange(float(shot.camera.height))[:, None]
-                places = (np.nan_to_num(p, nan=-1e4).astype(np.float32) for p in shot.camera.bend(u, v))
-                picture = cv2.remap(picture, *places, cv2.INTER_LINEAR)
+                columns, rows = (
+                    np.nan_to_num(p, nan=-1e4).astype(np.float32) for p in shot.camera.bend(u, v)
+                )
+                picture = cv2.remap(picture, columns, rows, cv2.INTER_LINEAR)
             pictures[name] = np.ascontiguousarray(picture)
         return pictures
 

@@ -198,7 +198,9 @@ def load_assets(folder: Path | str) -> Assets:
     told = _manifest(folder)
     found = sorted(p for p in folder.rglob("*") if p.is_file())
     shelf = _Shelf(folder, {p.name.lower(): p for p in reversed(found) if p.suffix.lower() in PICTURES})
-    shapes, grounds, notices = [], {name: [] for name in GROUNDS}, []
+    shapes: list[Shape] = []
+    grounds: dict[str, list[int]] = {name: [] for name in GROUNDS}
+    notices: list[str] = []
     for path in found:
         name, suffix = path.relative_to(folder).as_posix(), path.suffix.lower()
         facts = told.get(name, {})
@@ -218,7 +220,7 @@ def load_assets(folder: Path | str) -> Assets:
                     grounds[ground].append(shelf.add(_read(path)))
     if told and (unknown := sorted(set(told) - {p.relative_to(folder).as_posix() for p in found})):
         notices.append(f"{folder / 'assets.json'}: no file {unknown[0]}; give paths relative to {folder}")
-    skies = []
+    skies: list[PhotographedSky] = []
     for path in found:
         if path.suffix.lower() in SKIES:
             try:
@@ -236,8 +238,8 @@ def load_assets(folder: Path | str) -> Assets:
         tuple(shapes),
         texels,
         textures,
-        {k: tuple(v) for k, v in grounds.items()},
-        skies,
+        {name: tuple(numbers) for name, numbers in grounds.items()},
+        tuple(skies),
         tuple(notices),
     )
 

@@ -93,7 +93,7 @@ def parked_cars(
     still = [a for a in taken if not a.moves]
     kept = _apart(places, still)
     z = KERB_HEIGHT + 0.012
-    actors = []
+    actors: list[Actor] = []
     for model, pose in kept:
         actors.append(
             Actor(

@@ -130,8 +130,7 @@ def _box(values: torch.Tensor, side: int) -> torch.Tensor:
 
 def _normal(shape: torch.Size, seeds: torch.Tensor) -> torch.Tensor:
     """(P, 3, H, W) normal numbers that depend on seed, channel and place alone, on any device."""
-    count, channels, height, width = shape
-    place = torch.arange(channels * height * width, device=seeds.device)
+    place = torch.arange(shape[1:].numel(), device=seeds.device)
     mixed = (
         _hashed(place[None] * 2 + seeds[:, None] * 0x2545F491),
         _hashed(place[None] * 2 + 1 + seeds[:, None] * 0x2545F491),

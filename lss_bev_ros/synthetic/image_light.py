@@ -59,7 +59,9 @@ def load_sky(path: Path) -> PhotographedSky:
 
     try:
         with OpenEXR.File(str(path)) as file:
-            channels = {name: np.asarray(c.pixels, np.float32) for name, c in file.channels().items()}
+            channels: dict[str, np.ndarray] = {
+                name: np.asarray(c.pixels, np.float32) for name, c in file.channels().items()
+            }
     except Exception as error:
         # The library raises RuntimeError, ValueError and its own on damaged files.
         raise DatasetError(f"{path}: no EXR picture that can be read: {error}") from None
@@ -77,8 +79,8 @@ def load_sky(path: Path) -> PhotographedSky:
             f"{path}: {width} x {height} is no whole sky; an equirectangular picture is twice as wide as high"
         )
     picture = np.nan_to_num(np.maximum(picture, 0.0), posinf=6e4)
-    picture = cv2.resize(picture, (SKY_WIDTH, SKY_HEIGHT), interpolation=cv2.INTER_AREA)
-    return analysed(path.stem, picture.astype(np.float64))
+    smaller = cv2.resize(picture, (SKY_WIDTH, SKY_HEIGHT), interpolation=cv2.INTER_AREA)
+    return analysed(path.stem, np.asarray(smaller, np.float64))
 
 
 def analysed(name: str, picture: np.ndarray) -> PhotographedSky:

@@ -34,9 +34,9 @@ def shape_mesh(shape: Shape, assets: Assets, palette: Palette, tint, gloss: floa
             plain = np.unique(shape.colour[mine].round(3), axis=0)
             for colour in plain:
                 same = mine & (np.abs(shape.colour - colour).max(1) < 0.01)
-                painted = tuple((colour * tint).tolist())
+                red, green, blue = (float(v) for v in colour * tint)
                 # A white texture: the texel of none.
-                material[same] = palette.add(TEXTURE, painted, -1.0, gloss, 1.0)
+                material[same] = palette.add(TEXTURE, (red, green, blue), -1.0, gloss, 1.0)
         else:
             painted = (
                 tint

@@ -24,11 +24,12 @@ class Scenery(NamedTuple):
         texels: (N, 3) uint8 RGB, all textures and their smaller levels, row by row.
         textures: (K, 4) int32, of each texture first texel, width, height and levels; each level has half the
             sides of the one before.
-        sky: (H, W, 3) float32 radiance by direction (rows from the zenith down, columns over the azimuth, both
-            evenly); of one texel where the sky is drawn.
+        photographed: whether there is a sky to look up, 0 or 1.
+        sky: (H, W, 3) float32 radiance by direction: rows from the zenith down, columns over the azimuth.
         sky_turn: radians that the sky is turned about the vertical.
+        sky_gain: factor on it.
         lamps: (L, 8) float32: place in the world, direction (zeros for all around), strength, and how warm
-            from 0 to 1.
+            from 0 to 1; they shine at night.
         wet: 0 for a dry road to 1 for a flooded one.
         dirt: 0 for clean paint to 1.
         night: 0 by day to 1 when headlamps and windows are lit.
@@ -36,8 +37,10 @@ class Scenery(NamedTuple):
 
     texels: np.ndarray
     textures: np.ndarray
+    photographed: int
     sky: np.ndarray
     sky_turn: float
+    sky_gain: float
     lamps: np.ndarray
     wet: float
     dirt: float
@@ -47,8 +50,10 @@ class Scenery(NamedTuple):
 PLAIN_SCENERY = Scenery(
     np.zeros((1, 3), np.uint8),
     np.zeros((1, 4), np.int32),
+    0,
     np.zeros((1, 1, 3), np.float32),
     0.0,
+    1.0,
     np.zeros((0, 8), np.float32),
     0.0,
     0.0,
@@ -108,7 +113,8 @@ def photographed_sky(x, y, z, scenery):
     fu, fv = u - i, v - j
     top, bottom = min(max(j, 0), height - 1), min(max(j + 1, 0), height - 1)
     left, right = (i + width) % width, (i + 1 + width) % width
-    a, b, c, d = (1 - fu) * (1 - fv), fu * (1 - fv), (1 - fu) * fv, fu * fv
+    gain = scenery.sky_gain
+    a, b, c, d = (1 - fu) * (1 - fv) * gain, fu * (1 - fv) * gain, (1 - fu) * fv * gain, fu * fv * gain
     sky = scenery.sky
     return (
         a * sky[top, left, 0] + b * sky[top, right, 0] + c * sky[bottom, left, 0] + d * sky[bottom, right, 0],

@@ -8,8 +8,8 @@ import numpy as np
 from numba import njit
 
 from .light import mirrored, sky
-from .material import FOLIAGE, GLASS, LAMP, PAINT, TEXTURE
-from .noise import hashed, ramp
+from .material import FACADE, FOLIAGE, GLASS, LAMP, PAINT, TEXTURE
+from .noise import hashed, ramp, whole
 from .scenery import lamplight, photographed_sky, texel, weathered
 from .shadow import openness, sunlit
 from .surface import surface
@@ -117,7 +117,7 @@ def _lit(
             t,
         )
     if params[m, 7] > 0.0:
-        # A photograph over the drawn ground; params 5 to 7: one over its average, metres a repetition, texture.
+        # A photograph over the drawn ground: one over its average, metres a repetition, texture + 1.
         number = int(params[m, 7]) - 1
         dense = scenery.textures[number, 1] / params[m, 6]
         tr, tg, tb = texel(scenery, number, x / params[m, 6], y / params[m, 6], stretched * dense)
@@ -171,7 +171,15 @@ def _lit(
         + seen * (0.55 * light.zenith[2] + 0.45 * light.horizon[2])
         + bounce * light.bounce[2]
     )
-    if scenery.lamps.shape[0] > 0:
+    if scenery.night > 0.0:
+        if kind == FACADE and gloss > 0.3:
+            # Some windows are lit.
+            column, row = whole(u / params[m, 0]), whole(v / params[m, 1])
+            if hashed(column, row, int(params[m, 5]) + 17) < 0.3:
+                shine = 1.1 * gloss * scenery.night / light.exposure
+                out_r += shine
+                out_g += 0.78 * shine
+                out_b += 0.48 * shine
         lr, lg, lb = lamplight(x, y, z, sx, sy, sz, scenery.lamps)
         out_r += r * lr
         out_g += g * lg
@@ -187,7 +195,7 @@ def _lit(
         elif kind != PAINT and (kind != TEXTURE or nz > 0.6):
             fresnel = gloss * (0.14 + 0.8 * grazing**4)
         mr, mg, mb = mirrored(rx, ry, rz, light)
-        if scenery.sky.shape[0] > 1 and rz > 0.0:
+        if scenery.photographed != 0 and rz > 0.0:
             pr, pg, pb = photographed_sky(rx, ry, rz, scenery)
             # The drawn row of houses stays in front of it.
             low = ramp(rz, 0.10, 0.30)
@@ -279,7 +287,7 @@ def pixel(
         dz = rotation[0, 2] * cx + rotation[1, 2] * cy + rotation[2, 2]
         if t < 0:
             size = 1.0 / math.sqrt(dx * dx + dy * dy + dz * dz)
-            if scenery.sky.shape[0] > 1:
+            if scenery.photographed != 0:
                 r, g, b = photographed_sky(dx * size, dy * size, dz * size, scenery)
             else:
                 r, g, b = sky(dx * size, dy * size, dz * size, light, True)

@@ -24,6 +24,7 @@ from .light import Light, draw_light
 from .material import PAINT, Materials
 from .mesh import Mesh
 from .rasterizer import draw_flat, draw_ranges
+from .realism import REALISTIC
 from .response import Response, draw_response
 from .rigs import mounted
 from .scenery import Scenery
@@ -47,6 +48,10 @@ DEPTH_STRIDE = 4
 
 VARIED = WorldConfig(mount_angle=1.5, mount_shift=0.06, focal=(0.96, 1.04), exposure=(0.7, 1.35))
 """What training worlds vary beyond those of `synthesize`: mounting, focal length and exposure."""
+
+
+CARRIED = replace(VARIED, realism=REALISTIC)
+"""What training worlds vary whose weights are to carry over to recorded streets."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -53,9 +53,9 @@ def draw_surroundings(
         if photographed and fitting:
             number = fitting[int(pick * len(fitting))]
             light = light_of(assets.skies[number], turn, config, rng)
-            factor = np.float32(weather.sky)
-            sky = assets.skies[number].map if factor == 1.0 else assets.skies[number].map * factor
-            scenery = scenery._replace(sky=sky, sky_turn=float(turn))
+            scenery = scenery._replace(
+                photographed=1, sky=assets.skies[number].map, sky_turn=float(turn), sky_gain=weather.sky
+            )
     light = darkened(light, weather)
     scenery = scenery._replace(wet=weather.wet, dirt=weather.dirt, night=weather.night)
     return Surroundings(light, scenery, weather, number)
