@@ -118,7 +118,7 @@ def _smeared(
         kernel += torch.exp(-(du**2 + dv**2) / (2 * sigma**2))
     kernel /= kernel.sum((1, 2), keepdim=True)
     count, channels, height, width = light.shape
-    padded = F.pad(light, (half,) * 4, mode="replicate").view(1, count * channels, height + 2 * half, -1)
+    padded = F.pad(light, (half,) * 4, mode="replicate").reshape(1, count * channels, height + 2 * half, -1)
     weights = kernel.repeat_interleave(channels, 0)[:, None]
     return F.conv2d(padded, weights, groups=count * channels).view(count, channels, height, width)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from ..geometry import Box, Camera, Pose
@@ -20,6 +21,7 @@ from .lidar import Scan, scan
 from .light import Light
 from .mesh import Mesh
 from .sensors import Mount
+from .streetscape import Streetscape
 from .things import NUMBER
 from .world import World
 
@@ -104,7 +106,7 @@ def twin_of(world: World, time: float, boxes: Sequence[Box], grounded: bool = Tr
         )  # fmt: skip
     twin = _still(world, time, tuple(actors))
     targets = np.array([a.pose(0.0).translation[:2] for a in actors]).reshape(-1, 2)
-    kept = _clear(world.scape.mesh, ego.translation[:2], targets)
+    kept = _clear(world.scape, ego.translation[:2], targets)
     scape = replace(world.scape, mesh=world.scape.mesh[kept])
     return Twin(replace(twin, scape=scape), ego)
 
@@ -138,8 +140,9 @@ def _still(world: World, time: float, actors: tuple[Actor, ...]) -> World:
     return replace(world, actors=actors, ego=track)
 
 
-def _clear(mesh: Mesh, ego: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """(T,) bool: the triangles that stand in nobody's way between the car (2,) and places (N, 2)."""
+def _clear(scape: Streetscape, ego: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """(T,) bool: the triangles of what stands in nobody's way between the car (2,) and places (N, 2)."""
+    mesh = scape.mesh
     ground = np.isin(mesh.thing, [NUMBER[name] for name in _GROUND]) | (mesh.thing == 0)
     standing = np.flatnonzero(~ground)
     low, high = mesh.vertices[standing, :, :2].min(1), mesh.vertices[standing, :, :2].max(1)
@@ -149,6 +152,15 @@ def _clear(mesh: Mesh, ego: np.ndarray, targets: np.ndarray) -> np.ndarray:
     for step in way:
         along = np.clip(middle @ step / max(float(step @ step), 1e-9), 0.0, 1.0)
         blocked |= np.linalg.norm(middle - along[:, None] * step, axis=1) < CLEARED + reach
+    # A house in the way goes as a whole, with what hangs on it.
+    middle += ego
+    for outline in scape.houses:
+        center = outline.mean(0)
+        grown = (center + (outline - center) * 1.25).astype(np.float32)
+        close = np.flatnonzero(np.linalg.norm(middle - center, axis=1) < 40.0)
+        inside = [k for k in close if cv2.pointPolygonTest(grown, middle[k].tolist(), False) >= 0]
+        if blocked[inside].any():
+            blocked[inside] = True
     kept = np.ones(len(mesh), bool)
     kept[standing[blocked]] = False
     return kept
