@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ..dataset import Keyframe
     from ..geometry import Box, Camera, Rig
     from ..runtime import Engine
+    from ..synthetic.assets import Assets
+    from ..synthetic.surroundings import Surroundings
     from ..synthetic.twin import Twin
     from ..synthetic.world import World
 
@@ -60,10 +62,11 @@ class Stage:
         keyframe: with annotations.
         seed: of the drawn world.
         scale: of the drawn pictures' size, 1 for that of the recorded ones.
+        assets: for the rows with photographs, or None.
     """
 
-    def __init__(self, keyframe: Keyframe, seed: int, scale: float) -> None:
-        self.keyframe, self._seed, self._scale = keyframe, seed, scale
+    def __init__(self, keyframe: Keyframe, seed: int, scale: float, assets: Assets | None = None) -> None:
+        self.keyframe, self._seed, self._scale, self._assets = keyframe, seed, scale, assets
 
     @cached_property
     def _world(self) -> World:
@@ -88,6 +91,46 @@ class Stage:
         from ..synthetic.twin import twin_of
 
         return twin_of(self._world, _MOMENT, self.keyframe.boxes, grounded=False)
+
+    @cached_property
+    def _photographed(self) -> Twin:
+        """The twin with models of the assets, and photographs of road, pavement and grass."""
+        from ..synthetic.config import WorldConfig
+        from ..synthetic.realism import Realism
+        from ..synthetic.twin import twin_of
+        from ..synthetic.world import World
+
+        config = WorldConfig(realism=Realism(models=1.0, surfaces=1.0))
+        world = World.draw((self._seed, 0), _MOMENT + 1.0, config, self._assets)
+        return twin_of(world, _MOMENT, self.keyframe.boxes, modelled=True)
+
+    @cached_property
+    def _sky(self) -> Surroundings:
+        from ..synthetic.config import WorldConfig
+        from ..synthetic.realism import Realism
+        from ..synthetic.surroundings import draw_surroundings
+
+        config = WorldConfig(realism=Realism(sky=1.0))
+        rng = np.random.default_rng(self._seed)
+        return draw_surroundings(config, self._world.light, self._assets, rng)
+
+    def photographed_sky(self) -> Scene:
+        """The twin under a photographed sky, in its light."""
+        return self._shown(self._twin, self._sky)
+
+    def photographed_things(self) -> Scene:
+        """The twin with photographed vehicles and surfaces."""
+        return self._shown(self._photographed)
+
+    def photographed(self) -> Scene:
+        """The twin with all of it: photographed sky, vehicles and surfaces, through another camera."""
+        scene = self._shown(self._photographed, self._sky)
+        return replace(scene, images=self._through_response(scene.images))
+
+    def _shown(self, twin: Twin, around: Surroundings | None = None) -> Scene:
+        taken = self._taken(twin, self._real_rig, moved=True, around=around)
+        images = {name: image for name, (image, _) in taken.items()}
+        return Scene(self._real_rig, images, None, self.keyframe.boxes)
 
     @cached_property
     def _own_rig(self) -> Rig:
@@ -147,13 +190,15 @@ class Stage:
             pose = self.keyframe.lidar.pose
         return placed_returns(twin.sweep(pose, self._seed).points, pose)
 
-    def _taken(self, twin: Twin, rig: Rig, moved: bool, **look) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def _taken(
+        self, twin: Twin, rig: Rig, moved: bool, around: Surroundings | None = None
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Camera name to a picture (H, W, 3) RGB and which pixels show a vehicle (H, W)."""
         vehicles = np.array([False, *(a.category.startswith("vehicle") for a in twin.world.actors), False])
         taken = {}
         for k, camera in enumerate(rig.cameras):
             seen_from = self._as_shot(camera) if moved else camera
-            picture = twin.picture(seen_from, 7919 * self._seed + k, scale=self._scale, **look)
+            picture = twin.picture(seen_from, 7919 * self._seed + k, self._scale, around)
             shows = vehicles[picture.instances]
             image = np.ascontiguousarray(picture.image[:, :, ::-1])
             if self._scale != 1.0:
@@ -209,18 +254,22 @@ class Stage:
 
     def responded(self) -> Scene:
         """The twin through another camera's exposure, blur, sensor and tone curve."""
+        images = self._through_response({name: image for name, (image, _) in self._base.items()})
+        return Scene(self._real_rig, images, None, self.keyframe.boxes)
+
+    def _through_response(self, images: Mapping[str, np.ndarray | bytes]) -> dict[str, np.ndarray]:
         import torch
 
         from ..synthetic.develop import respond
-        from ..synthetic.response import ResponseRanges, draw_response
+        from ..synthetic.realism import ResponseRanges
+        from ..synthetic.response import draw_response
 
-        ranges = replace(ResponseRanges(), chance=1.0)
-        response = draw_response(ranges, len(self._base), np.random.default_rng(self._seed))
-        images = {}
-        for k, (name, (image, _)) in enumerate(self._base.items()):
-            mine = type(response).of_table(response.table[k : k + 1])
-            images[name] = respond(torch.from_numpy(image)[None], mine, np.array([k]))[0].numpy()
-        return Scene(self._real_rig, images, None, self.keyframe.boxes)
+        ranges = ResponseRanges(chance=1.0)
+        response = draw_response(ranges, len(images), np.random.default_rng(self._seed))
+        return {
+            name: respond(torch.from_numpy(np.asarray(image))[None], response[k], np.array([k]))[0].numpy()
+            for k, (name, image) in enumerate(images.items())
+        }
 
     def coloured(self) -> Scene:
         """The twin with the recorded pictures' histograms."""
@@ -273,6 +322,9 @@ ROWS: dict[str, Callable[[Stage], Scene]] = {
     "twin, heights as annotated": Stage.raised,
     "twin, JPEG": Stage.compressed,
     "twin, camera response": Stage.responded,
+    "twin, photographed sky": Stage.photographed_sky,
+    "twin, photographed things": Stage.photographed_things,
+    "twin, all photographed": Stage.photographed,
     "twin, recorded colours": Stage.coloured,
     "twin, recorded background": Stage.pasted_onto_photographs,
     "twin, recorded vehicles": Stage.photographed_vehicles,
@@ -326,6 +378,9 @@ def gap(
     rows: Annotated[
         list[str] | None, typer.Option("--row", help="Only rows whose name has this in it; repeatable.")
     ] = None,
+    assets: Annotated[
+        Path | None, typer.Option(help="Folder of models, textures and skies for the photographed rows.")
+    ] = None,
     scale: Annotated[float, typer.Option(help="Size at which pictures are drawn, 1 for the recorded.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of the drawn worlds.")] = 0,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Report file.")] = None,
@@ -345,6 +400,13 @@ def gap(
         )
     if not 0.05 <= scale <= 1.0 or worlds < 1 or limit < 1:
         raise EvaluationError("scale must be 0.05 to 1, worlds and limit at least 1")
+    found_assets = None
+    if assets is None:
+        wanted = {name: make for name, make in wanted.items() if "photographed" not in name}
+    else:
+        from ..synthetic.assets import load_assets
+
+        found_assets = load_assets(assets)
     engines = {name: create_engine("auto", name) for name in listed(weights) or ("builtin",)}
     frames = [frame for root in dataroots for frame in _keyframes(root, limit)]
     found: list[dict[str, object]] = []
@@ -352,7 +414,7 @@ def gap(
         done, total = 0, len(frames) * worlds * len(wanted)
         for label, keyframe in frames:
             for k in range(worlds):
-                stage = Stage(keyframe, seed + k, scale)
+                stage = Stage(keyframe, seed + k, scale, found_assets)
                 for row, make in wanted.items():
                     scene = make(stage)
                     for name, engine in engines.items():
@@ -365,13 +427,16 @@ def gap(
                         _write(pictures, f"{label} {row}", scene)
                     done += 1
                     bar(done, total)
+                    if output:
+                        # As it grows: a study takes long.
+                        facts = {"worlds": worlds, "seed": seed, "scale": scale}
+                        files.write_json(output, facts | {"scores": found}, EvaluationError)
     for engine in engines.values():
         engine.close()
     for label, _ in frames:
         console.print(gap_table(label, [f for f in found if f["frame"] == label]))
     if output:
-        report = {"worlds": worlds, "seed": seed, "scale": scale, "scores": found}
-        console.print(f"report      {files.write_json(output, report, EvaluationError)}")
+        console.print(f"report      {output}")
 
 
 def _keyframes(root: Path, limit: int) -> Iterator[tuple[str, Keyframe]]:

@@ -22,6 +22,8 @@ _MEAN = 0.62
 """Luminance that the upper half of a sky gets on average: photographs' exposures say nothing."""
 _SUN_OVER = 12.0
 """What is so many times brighter than the sky's average is sun, or lamps."""
+_BALANCED = 0.65
+"""How far cameras take the light's colour for white, 0 to 1."""
 _LOWEST_SUN = np.radians(7.0)
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
@@ -98,9 +100,9 @@ def analysed(name: str, picture: np.ndarray) -> PhotographedSky:
     rest = np.minimum(bright, edge)
     factor = _MEAN / np.average(rest[upper], weights=solid[upper])
     picture, bright = picture * factor, bright * factor
-    kept = picture * np.minimum(1.0, edge / np.maximum(bright, 1e-9))[..., None]
-    shines = (picture - kept)[upper]
-    weight = (shines @ _LUMINANCE) * solid[upper]
+    kept = np.minimum(picture, edge)
+    # Of its brightness alone: the colours of pixels that a camera could not hold are no colours.
+    weight = ((picture - kept) @ _LUMINANCE)[upper] * solid[upper]
     toward = np.stack(
         [
             np.sin(polar)[:, None] * np.cos(azimuth),
@@ -114,19 +116,29 @@ def analysed(name: str, picture: np.ndarray) -> PhotographedSky:
     if weight.sum() > 0:
         peak = toward.reshape(-1, 3)[weight.argmax()]
         near = (toward @ peak) > np.cos(np.radians(12.0))
-        # Irradiance over pi, as the radiance of a white surface that faces the sun.
-        sun_colour = (shines * solid[upper][..., None])[near].sum(0) / np.pi
         sun = (toward * weight[..., None])[near].sum(0)
         sun /= np.linalg.norm(sun)
         low = max(np.arcsin(sun[2]), _LOWEST_SUN)
         flat = sun[:2] / max(np.linalg.norm(sun[:2]), 1e-9) * np.cos(low)
         sun = np.array([*flat, np.sin(low)])
+        # Irradiance over pi, as the radiance of a white surface that faces the sun; a low sun is warm.
+        warm = np.exp(-np.array([0.05, 0.10, 0.19]) / (sun[2] + 0.12))
+        sun_colour = weight[near].sum() / np.pi * warm / (warm @ _LUMINANCE)
     elevation = np.pi / 2 - polar
     high, lower = elevation > np.radians(35), (elevation > 0) & (elevation < np.radians(20))
     zenith = np.average(kept[high].reshape(-1, 3), axis=0, weights=solid[high].ravel())
     horizon = np.average(kept[lower].reshape(-1, 3), axis=0, weights=solid[lower].ravel())
+    # A camera balances its white, for the most part.
+    shone = 0.55 * zenith + 0.45 * horizon + np.minimum(sun_colour, 3.0) * sun[2]
+    balance = (shone.mean() / shone) ** _BALANCED
     return PhotographedSky(
-        name, kept.astype(np.float32), sun, sun_colour, zenith, horizon, "night" in name.lower()
+        name,
+        (kept * balance).astype(np.float32),
+        sun,
+        sun_colour * balance,
+        zenith * balance,
+        horizon * balance,
+        "night" in name.lower(),
     )
 
 

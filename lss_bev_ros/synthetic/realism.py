@@ -87,10 +87,10 @@ class CrowdRanges:
     """
 
     chance: float = 0.0
-    parked: Range = (0.45, 0.98)
-    traffic: Range = (1.2, 4.2)
-    parks: Range = (0.0, 0.55)
-    filled: Range = (0.35, 0.98)
+    parked: Range = (0.2, 0.9)
+    traffic: Range = (1.0, 3.4)
+    parks: Range = (0.0, 0.3)
+    filled: Range = (0.15, 0.8)
     large: Range = (0.0, 0.12)
 
 

@@ -18,10 +18,11 @@ from .actor import Actor, Track
 from .camera import Picture, shadows_around, take_picture
 from .fleet import Model
 from .lidar import Scan, scan
-from .light import Light
+from .material import TEXTURE
 from .mesh import Mesh
 from .sensors import Mount
 from .streetscape import Streetscape
+from .surroundings import Surroundings
 from .things import NUMBER
 from .world import World
 
@@ -42,16 +43,20 @@ class Twin:
     world: World
     ego: Pose
 
-    def picture(self, camera: Camera, seed: int, light: Light | None = None, scale: float = 1.0) -> Picture:
+    def picture(
+        self, camera: Camera, seed: int, scale: float = 1.0, around: Surroundings | None = None
+    ) -> Picture:
         """What a camera sees; its lens is a pinhole's.
 
         Args:
             camera: its pose takes the optical frame to base_link.
             seed: of the sensor's noise.
-            light: other than the world's.
             scale: of the picture's size.
+            around: light, sky and weather other than the world's.
         """
-        world = self.world if light is None else replace(self.world, light=light)
+        world = self.world
+        if around is not None:
+            world = replace(world, light=around.light, surroundings=around)
         if world is not self.world:
             world.__dict__["fixed"] = self.world.fixed
         k = camera.intrinsics
@@ -72,7 +77,9 @@ def standing(world: World, time: float) -> Twin:
     return Twin(_still(world, time, actors), ego)
 
 
-def twin_of(world: World, time: float, boxes: Sequence[Box], grounded: bool = True) -> Twin:
+def twin_of(
+    world: World, time: float, boxes: Sequence[Box], grounded: bool = True, modelled: bool = False
+) -> Twin:
     """A twin of annotated boxes on a drawn street, in the place of what is annotated there.
 
     Args:
@@ -80,12 +87,15 @@ def twin_of(world: World, time: float, boxes: Sequence[Box], grounded: bool = Tr
         time: its ego car's place then is where the recorded car is, seconds.
         boxes: base_link of the recording. Those of no category that the world has a shape of are left out.
         grounded: whether they are put onto the street; otherwise they are as high as annotated.
+        modelled: whether shapes of the world's assets fill them, where it has any that do.
     """
     ego = world.ego_pose(time)
     rng = np.random.default_rng(len(boxes))
     actors: list[Actor] = []
     for box in boxes:
         fitting = [m for m in world.models if alike(m.category, box.category)]
+        if modelled:
+            fitting = [m for m in fitting if _is_modelled(world, m)] or fitting
         if not fitting:
             continue
         size = np.asarray(box.size, np.float64)
@@ -118,6 +128,11 @@ def alike(mine: str, theirs: str) -> bool:
         return True
     large = {"truck", "bus", "construction", "trailer", "emergency"}
     return one[0] == other[0] == "vehicle" and one[1] in large and other[1] in large
+
+
+def _is_modelled(world: World, model: Model) -> bool:
+    kinds = world.materials(0.0).kind[model.postures[0].material]
+    return bool((kinds == TEXTURE).any())
 
 
 def fitted(model: Model, size: np.ndarray) -> tuple[Mesh, np.ndarray, np.ndarray]:
