@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,11 +68,9 @@ class Stage:
     def __init__(self, keyframe: Keyframe, seed: int, scale: float, assets: Assets | None = None) -> None:
         self.keyframe, self._seed, self._scale, self._assets = keyframe, seed, scale, assets
 
-    @cached_property
+    @property
     def _world(self) -> World:
-        from ..synthetic.world import World
-
-        return World.draw((self._seed, 0), _MOMENT + 1.0)
+        return _drawn_world(self._seed)
 
     @cached_property
     def _drawn(self) -> Twin:
@@ -95,13 +93,10 @@ class Stage:
     @cached_property
     def _photographed(self) -> Twin:
         """The twin with models of the assets, and photographs of road, pavement and grass."""
-        from ..synthetic.config import WorldConfig
-        from ..synthetic.realism import Realism
         from ..synthetic.twin import twin_of
-        from ..synthetic.world import World
 
-        config = WorldConfig(realism=Realism(models=1.0, surfaces=1.0))
-        world = World.draw((self._seed, 0), _MOMENT + 1.0, config, self._assets)
+        assert self._assets is not None, "rows with photographs are left out without"
+        world = _modelled_world(self._seed, self._assets)
         return twin_of(world, _MOMENT, self.keyframe.boxes, modelled=True)
 
     @cached_property
@@ -314,6 +309,25 @@ class Stage:
         return Scene(rig, images, self._sweep(twin), boxes)
 
 
+@lru_cache(maxsize=2)
+def _drawn_world(seed: int) -> World:
+    """The world of a seed; all keyframes are set into the same ones."""
+    from ..synthetic.world import World
+
+    return World.draw((seed, 0), _MOMENT + 1.0)
+
+
+@lru_cache(maxsize=2)
+def _modelled_world(seed: int, assets: Assets) -> World:
+    """As `_drawn_world`, with models of vehicles and photographs of surfaces."""
+    from ..synthetic.config import WorldConfig
+    from ..synthetic.realism import Realism
+    from ..synthetic.world import World
+
+    config = WorldConfig(realism=Realism(models=1.0, surfaces=1.0))
+    return World.draw((seed, 0), _MOMENT + 1.0, config, assets)
+
+
 ROWS: dict[str, Callable[[Stage], Scene]] = {
     "synthetic world, its own rig": Stage.drawn,
     "synthetic world, recorded rig": Stage.drawn_by_real_rig,
@@ -412,8 +426,8 @@ def gap(
     found: list[dict[str, object]] = []
     with progress("rows") as bar:
         done, total = 0, len(frames) * worlds * len(wanted)
-        for label, keyframe in frames:
-            for k in range(worlds):
+        for k in range(worlds):
+            for label, keyframe in frames:
                 stage = Stage(keyframe, seed + k, scale, found_assets)
                 for row, make in wanted.items():
                     scene = make(stage)

@@ -7,17 +7,16 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-
-torch = pytest.importorskip("torch")
+import torch
 
 from lss_bev_ros.synthetic.develop import developed, respond
 from lss_bev_ros.synthetic.realism import ResponseRanges
 from lss_bev_ros.synthetic.response import Response, draw_response
 
 IDEAL = {
-    "gain": np.ones((1, 3)), "blur": 0, "motion": 0, "angle": 0, "shot": 0, "read": 0, "mosaic": 0, "gamma": 1,
-    "contrast": 0, "black": 0, "saturation": 1, "sharpening": 0, "vignette": 0, "glare": 0, "quality": 100,
-    "on": 1,
+    "gain": np.ones((1, 3)), "blur": 0, "motion": 0, "angle": 0, "shot": 0, "read": 0, "mosaic": 0,
+    "gamma": 1, "contrast": 0, "black": 0, "saturation": 1, "sharpening": 0, "vignette": 0, "glare": 0,
+    "quality": 100, "on": 1,
 }  # fmt: skip
 
 
