@@ -79,7 +79,7 @@ def test_an_exr_that_is_no_whole_sky_is_refused(tmp_path):
     header = {"compression": exr.ZIP_COMPRESSION, "type": exr.scanlineimage}
     for shape in ((64, 128), (64, 64)):
         path = tmp_path / f"{shape[1]}.exr"
-        with exr.File(header, {"RGB": np.ones((*shape, 3), np.float32)}) as file:
+        with exr.File(dict(header), {"RGB": np.ones((*shape, 3), np.float32)}) as file:
             file.write(str(path))
     assert load_sky(tmp_path / "128.exr").zenith.mean() == pytest.approx(0.62, rel=0.05)
     with pytest.raises(DatasetError, match=r"64\.exr: 64 x 64 is no whole sky"):
