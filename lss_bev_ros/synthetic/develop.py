@@ -21,6 +21,8 @@ _KERNEL = 9
 _MOSAIC_SCALE = 0.6
 """Pictures of a smaller scale are too coarse for a mosaic of single pixels: theirs has been averaged away."""
 _GAMMA = 2.2
+_HELD, _BRIGHTER = 0.92, 6.0
+"""Light from which a pixel is taken for full, and how much brighter than it shows."""
 _LUMINANCE = (
     (16, 11, 10, 16, 24, 40, 51, 61), (12, 12, 14, 19, 26, 58, 60, 55),
     (14, 13, 16, 24, 40, 57, 69, 56), (14, 17, 22, 29, 51, 87, 80, 62),
@@ -70,10 +72,11 @@ def developed(image: np.ndarray, response: Response, seed: int, scale: float = 1
 def _respond(images: torch.Tensor, table: torch.Tensor, seeds: torch.Tensor, scale: float) -> torch.Tensor:
     gain, rest = table[:, :3], table[:, 3:].T[:, :, None, None, None]
     blur, motion, angle, shot, read, mosaic, gamma, contrast, black = rest[:9]
-    saturation, sharpening, vignette, glare, quality = rest[9:14]
+    saturation, sharpening, vignette, glare, bloom, flare, quality = rest[9:16]
     light = (images.permute(0, 3, 1, 2).float() / 255.0) ** _GAMMA
     light = light * gain[:, :, None, None]
     light = light + glare * (light.mean((2, 3), keepdim=True) + 0.25 * light.amax((1, 2, 3), keepdim=True))
+    light = light + _scattered(light, bloom, flare)
     light = _smeared(light, blur.flatten() * scale, motion.flatten() * scale, angle.flatten())
     light = light * (1.0 - vignette * _corners(light))
     # The noise of a pixel that is the mean of 1 / scale^2 others.
@@ -100,6 +103,18 @@ def _corners(light: torch.Tensor) -> torch.Tensor:
         indexing="ij",
     )
     return ((u * u + v * v) / 2)[None, None]
+
+
+def _scattered(light: torch.Tensor, bloom: torch.Tensor, flare: torch.Tensor) -> torch.Tensor:
+    """What lens and sensor scatter of light that is brighter than the sensor holds: a halo, and a ghost."""
+    height, width = light.shape[-2:]
+    # A picture holds no more than white, so what is white counts for far more than it shows.
+    over = F.relu(light - _HELD) * _BRIGHTER
+    small = F.adaptive_avg_pool2d(over, (max(height // 8, 1), max(width // 8, 1)))
+    halo = 0.7 * _box(_box(small, 5), 5) + 0.3 * _box(_box(small, 15), 15)
+    tint = torch.tensor([0.6, 1.0, 0.75], device=light.device)[:, None, None]
+    ghost = _box(small.flip(-1, -2), 5) * tint
+    return F.interpolate(bloom * halo + flare * ghost, size=(height, width), mode="bilinear")
 
 
 def _smeared(

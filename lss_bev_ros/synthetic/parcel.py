@@ -62,7 +62,7 @@ class Parcel:
         cells, cell_owner, cell_sample: (C,) int32, the cells of the BEV raster that each vehicle covers.
         calibration: (S, N, 21) float32, as in training samples.
         present: (S, N) bool, the cameras that the car has.
-        response: (S, N, 18) float32, as `Response.table`.
+        response: (S, N, 20) float32, as `Response.table`.
         sky: (S,) int32, number of the photographed sky in the assets, -1 for a drawn one.
         weather: (S, 5) float64: the sky's turn and gain, wet, dirt and night, as in `Scenery`.
         lamps: (S, NEAREST_LAMPS, 8) float32 as there, those too many far away and dark.

@@ -29,6 +29,8 @@ class ResponseRanges:
         sharpening: amount of an unsharp mask.
         vignette: share of the light that the corners lose.
         glare: share of the light that is scattered all over the picture.
+        bloom: share of what is brighter than the sensor holds, sun and lamps, that is scattered around it.
+        flare: share of it that the lens mirrors to the other side of the picture's middle.
         quality: of JPEG, 1 to 100.
     """
 
@@ -49,6 +51,8 @@ class ResponseRanges:
     sharpening: Range = (0.0, 1.4)
     vignette: Range = (0.0, 0.35)
     glare: Range = (0.0, 0.12)
+    bloom: Range = (0.0, 0.5)
+    flare: Range = (0.0, 0.25)
     quality: Range = (55.0, 96.0)
 
 

@@ -16,7 +16,7 @@ class Response:
     Attributes:
         gain: (P, 3) factors on the light, from exposure, warmth and tint.
         blur, motion, angle, shot, read, mosaic, gamma, contrast, black, saturation, sharpening, vignette,
-            glare, quality: (P,); `angle` is the motion's, radians; `mosaic` is 0 or 1.
+            glare, bloom, flare, quality: (P,); `angle` is the motion's, radians; `mosaic` is 0 or 1.
         on: (P,) 1 where there is a response, 0 where the picture stays as it is.
     """
 
@@ -34,6 +34,8 @@ class Response:
     sharpening: np.ndarray
     vignette: np.ndarray
     glare: np.ndarray
+    bloom: np.ndarray
+    flare: np.ndarray
     quality: np.ndarray
     on: np.ndarray
 
@@ -46,7 +48,7 @@ class Response:
 
     @property
     def table(self) -> np.ndarray:
-        """(P, 18) float32, everything in the order of the attributes."""
+        """(P, COLUMNS) float32, everything in the order of the attributes."""
         parts = [np.asarray(getattr(self, f.name), np.float32) for f in fields(self)]
         return np.concatenate([p.reshape(len(self), -1) for p in parts], 1)
 
@@ -56,7 +58,7 @@ class Response:
         return cls(table[:, :3], *(table[:, k] for k in range(3, COLUMNS)))
 
 
-COLUMNS = 18
+COLUMNS = 20
 """Of a response's table."""
 
 
@@ -88,6 +90,8 @@ def draw_response(ranges: ResponseRanges, cameras: int, rng: np.random.Generator
         common(ranges.sharpening),
         common(ranges.vignette),
         shared(ranges.glare),
+        shared(ranges.bloom),
+        common(ranges.flare),
         common(ranges.quality),
         np.full(cameras, on, np.float32),
     )

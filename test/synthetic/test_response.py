@@ -16,7 +16,7 @@ from lss_bev_ros.synthetic.response import Response, draw_response
 IDEAL = {
     "gain": np.ones((1, 3)), "blur": 0, "motion": 0, "angle": 0, "shot": 0, "read": 0, "mosaic": 0,
     "gamma": 1, "contrast": 0, "black": 0, "saturation": 1, "sharpening": 0, "vignette": 0, "glare": 0,
-    "quality": 100, "on": 1,
+    "bloom": 0, "flare": 0, "quality": 100, "on": 1,
 }  # fmt: skip
 
 
@@ -96,6 +96,18 @@ def test_blur_and_motion_spread_a_point_without_moving_it():
         assert (light * v).sum() / light.sum() == pytest.approx(20, abs=0.05)
         spread = np.sqrt((light * (u - 30) ** 2).sum() / light.sum())
         assert spread == pytest.approx(wide[0], abs=0.35)
+
+
+def test_a_lamp_blooms_around_itself_and_flares_across_the_middle():
+    night = np.full((96, 160, 3), 20, np.uint8)
+    night[20:26, 30:36] = 255
+    halo = taken(night, bloom=0.5).astype(int) - taken(night)
+    assert halo[23, 42].min() > 3
+    assert halo[70, 120].max() <= 1
+    ghost = taken(night, flare=0.5).astype(int) - taken(night)
+    assert ghost[73, 127].max() > 3
+    assert np.abs(ghost[23, 80]).max() <= 2
+    assert (taken(np.full_like(night, 128), bloom=0.5, flare=0.5) == taken(np.full_like(night, 128))).all()
 
 
 def test_jpeg_loses_what_opencv_s_loses(street):
