@@ -31,6 +31,8 @@ NEAR = 20.0
 _JPEG = 75
 _MOMENT = 4.0
 """Seconds into the drawn world that its street and traffic are taken at."""
+_ROOF = (1.2, 3.2)
+"""Heights of LiDAR sensors, metres."""
 _SCORED: dict[str, tuple[str, ...]] = {
     "cameras": ("cameras",),
     "LiDAR": ("lidar",),
@@ -181,8 +183,10 @@ class Stage:
         from ..synthetic.sensors import mounts
 
         pose = mounts(WorldConfig(), np.random.default_rng(0))[1].pose
-        if self.keyframe.lidar is not None:
-            pose = self.keyframe.lidar.pose
+        lidar = self.keyframe.lidar
+        # A cloud of several sensors is often told from the ground, where no sensor is.
+        if lidar is not None and _ROOF[0] < lidar.pose.translation[2] < _ROOF[1]:
+            pose = lidar.pose
         return placed_returns(twin.sweep(pose, self._seed).points, pose)
 
     def _taken(
@@ -355,10 +359,10 @@ def matched(image: np.ndarray, model: np.ndarray) -> np.ndarray:
     result = np.empty_like(image)
     for channel in range(3):
         have = np.cumsum(np.bincount(image[..., channel].ravel(), minlength=256)) / image[..., 0].size
-        want = np.cumsum(np.bincount(model[..., channel].ravel(), minlength=256)) / model[..., 0].size
-        result[..., channel] = (
-            np.interp(have, want, np.arange(256)).round().astype(np.uint8)[image[..., channel]]
-        )
+        counts = np.bincount(model[..., channel].ravel(), minlength=256)
+        values = np.flatnonzero(counts)
+        want = np.cumsum(counts)[values] / model[..., 0].size
+        result[..., channel] = np.interp(have, want, values).round().astype(np.uint8)[image[..., channel]]
     return result
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from ..geometry import Box, Camera, Pose
@@ -130,6 +129,15 @@ def alike(mine: str, theirs: str) -> bool:
     return one[0] == other[0] == "vehicle" and one[1] in large and other[1] in large
 
 
+def _within(points: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """(N,) bool, which points (N, 2) lie in a convex outline (4, 2)."""
+    side = np.roll(outline, -1, 0) - outline
+    way = points[:, None] - outline
+    turn = side[:, 0] * way[..., 1] - side[:, 1] * way[..., 0]
+    inside: np.ndarray = (turn >= 0).all(1) | (turn <= 0).all(1)
+    return inside
+
+
 def _is_modelled(world: World, model: Model) -> bool:
     kinds = world.materials(0.0).kind[model.postures[0].material]
     return bool((kinds == TEXTURE).any())
@@ -171,11 +179,11 @@ def _clear(scape: Streetscape, ego: np.ndarray, targets: np.ndarray) -> np.ndarr
     middle += ego
     for outline in scape.houses:
         center = outline.mean(0)
-        grown = (center + (outline - center) * 1.25).astype(np.float32)
-        close = np.flatnonzero(np.linalg.norm(middle - center, axis=1) < 40.0)
-        inside = [k for k in close if cv2.pointPolygonTest(grown, middle[k].tolist(), False) >= 0]
-        if blocked[inside].any():
-            blocked[inside] = True
+        grown = center + (outline - center) * 1.25
+        close = np.flatnonzero(np.abs(middle - center).max(1) < np.ptp(grown, 0).max())
+        if blocked[close].any():
+            inside = close[_within(middle[close], grown)]
+            blocked[inside] |= blocked[inside].any()
     kept = np.ones(len(mesh), bool)
     kept[standing[blocked]] = False
     return kept
