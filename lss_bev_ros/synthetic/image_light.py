@@ -100,9 +100,10 @@ def analysed(name: str, picture: np.ndarray) -> PhotographedSky:
     rest = np.minimum(bright, edge)
     factor = _MEAN / np.average(rest[upper], weights=solid[upper])
     picture, bright = picture * factor, bright * factor
-    kept = np.minimum(picture, edge)
-    # Of its brightness alone: the colours of pixels that a camera could not hold are no colours.
-    weight = ((picture - kept) @ _LUMINANCE)[upper] * solid[upper]
+    # The colours of pixels that a camera could not hold are no colours: some suns are pure blue.
+    full = picture.max(-1, keepdims=True) > edge
+    kept = np.where(full, edge, picture)
+    weight = (np.maximum(picture.mean(-1), edge) - edge)[upper] * solid[upper]
     toward = np.stack(
         [
             np.sin(polar)[:, None] * np.cos(azimuth),

@@ -166,7 +166,9 @@ def _still(world: World, time: float, actors: tuple[Actor, ...]) -> World:
 def _clear(scape: Streetscape, ego: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """(T,) bool: the triangles of what stands in nobody's way between the car (2,) and places (N, 2)."""
     mesh = scape.mesh
-    ground = np.isin(mesh.thing, [NUMBER[name] for name in _GROUND]) | (mesh.thing == 0)
+    ground = np.isin(mesh.thing, [NUMBER[name] for name in _GROUND])
+    # Ledges and the country around have no name.
+    ground |= (mesh.thing == 0) & (mesh.vertices[..., 2].max(1) < 1.0)
     standing = np.flatnonzero(~ground)
     low, high = mesh.vertices[standing, :, :2].min(1), mesh.vertices[standing, :, :2].max(1)
     middle, reach = (low + high) / 2 - ego, np.linalg.norm(high - low, axis=1) / 2

@@ -48,6 +48,16 @@ def test_the_sun_of_a_sky_is_where_it_is_brightest_and_throws_shadows_from_there
     assert sky.map.max() < 12 * 0.62 * 1.5, "the disc itself is cut out of what is mirrored"
 
 
+def test_a_sun_of_impossible_colours_is_a_white_one():
+    picture, sun = sky_with_sun()
+    picture[picture[..., 0] > 100] = 1e-6, 1e-6, 11800.0
+    sky = analysed("blue", picture)
+    assert np.allclose(sky.sun, sun, atol=0.02)
+    assert sky.sun_colour.max() < 2 * sky.sun_colour.min()
+    brightest = sky.map.reshape(-1, 3)[sky.map.sum(-1).argmax()]
+    assert brightest.max() < 1.5 * brightest.min()
+
+
 def test_skies_of_any_exposure_give_the_same_light():
     picture, _ = sky_with_sun()
     one, other = analysed("a", picture), analysed("a", picture * 37.0)
