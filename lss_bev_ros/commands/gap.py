@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..geometry import Box, Camera, Rig
     from ..runtime import Engine
     from ..synthetic.assets import Assets
-    from ..synthetic.surroundings import Surroundings
+    from ..synthetic.backdrop import Backdrop
     from ..synthetic.twin import Twin
     from ..synthetic.world import World
 
@@ -41,7 +41,7 @@ _SCORED: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class GapScene:
     """What one row of the study gives a network.
 
     Attributes:
@@ -57,7 +57,7 @@ class Scene:
     boxes: tuple[Box, ...]
 
 
-class Stage:
+class GapStage:
     """A recorded keyframe beside drawn worlds, from which all rows are made.
 
     Args:
@@ -102,32 +102,32 @@ class Stage:
         return twin_of(world, _MOMENT, self.keyframe.boxes, modelled=True)
 
     @cached_property
-    def _sky(self) -> Surroundings:
+    def _sky(self) -> Backdrop:
+        from ..synthetic.backdrop import draw_backdrop
         from ..synthetic.config import WorldConfig
         from ..synthetic.realism import Realism
-        from ..synthetic.surroundings import draw_surroundings
 
         config = WorldConfig(realism=Realism(sky=1.0))
         rng = np.random.default_rng(self._seed)
-        return draw_surroundings(config, self._world.light, self._assets, rng)
+        return draw_backdrop(config, self._world.light, self._assets, rng)
 
-    def photographed_sky(self) -> Scene:
+    def photographed_sky(self) -> GapScene:
         """The twin under a photographed sky, in its light."""
         return self._shown(self._twin, self._sky)
 
-    def photographed_things(self) -> Scene:
+    def photographed_things(self) -> GapScene:
         """The twin with photographed vehicles and surfaces."""
         return self._shown(self._photographed)
 
-    def photographed(self) -> Scene:
+    def photographed(self) -> GapScene:
         """The twin with all of it: photographed sky, vehicles and surfaces, through another camera."""
         scene = self._shown(self._photographed, self._sky)
         return replace(scene, images=self._through_response(scene.images))
 
-    def _shown(self, twin: Twin, around: Surroundings | None = None) -> Scene:
+    def _shown(self, twin: Twin, around: Backdrop | None = None) -> GapScene:
         taken = self._taken(twin, self._real_rig, moved=True, around=around)
         images = {name: image for name, (image, _) in taken.items()}
-        return Scene(self._real_rig, images, None, self.keyframe.boxes)
+        return GapScene(self._real_rig, images, None, self.keyframe.boxes)
 
     @cached_property
     def _own_rig(self) -> Rig:
@@ -149,10 +149,10 @@ class Stage:
         return Rig(tuple(c.straight for c in self.keyframe.rig.cameras if c.name in self.keyframe.cameras))
 
     @cached_property
-    def recorded(self) -> Scene:
+    def recorded(self) -> GapScene:
         """The frame itself."""
         images = {name: shot.encoded() for name, shot in self.keyframe.cameras.items()}
-        return Scene(self.keyframe.rig, images, self._recorded_points, self.keyframe.boxes)
+        return GapScene(self.keyframe.rig, images, self._recorded_points, self.keyframe.boxes)
 
     @cached_property
     def _recorded_points(self) -> np.ndarray | None:
@@ -190,7 +190,7 @@ class Stage:
         return placed_returns(twin.sweep(pose, self._seed).points, pose)
 
     def _taken(
-        self, twin: Twin, rig: Rig, moved: bool, around: Surroundings | None = None
+        self, twin: Twin, rig: Rig, moved: bool, around: Backdrop | None = None
     ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Camera name to a picture (H, W, 3) RGB and which pixels show a vehicle (H, W)."""
         vehicles = np.array([False, *(a.category.startswith("vehicle") for a in twin.world.actors), False])
@@ -212,15 +212,15 @@ class Stage:
         shot = self.keyframe.cameras[camera.name]
         return replace(camera, pose=self.keyframe.ego.inverse() @ shot.ego @ camera.pose)
 
-    def drawn(self) -> Scene:
+    def drawn(self) -> GapScene:
         """The synthetic world as the network knows it."""
         return self._scene(self._drawn, self._own_rig)
 
-    def drawn_by_real_rig(self) -> Scene:
+    def drawn_by_real_rig(self) -> GapScene:
         """Its street and traffic before the recorded car's cameras."""
         return self._scene(self._drawn, self._real_rig)
 
-    def layout_by_own_rig(self) -> Scene:
+    def layout_by_own_rig(self) -> GapScene:
         """The recorded traffic before the synthetic car's cameras."""
         return self._scene(self._twin, self._own_rig)
 
@@ -232,17 +232,17 @@ class Stage:
     def _base_points(self) -> np.ndarray:
         return self._sweep(self._twin)
 
-    def twin(self) -> Scene:
+    def twin(self) -> GapScene:
         """The recorded traffic before the recorded car's cameras."""
         return self._changed(lambda image, shows, photograph: image, self._base_points)
 
-    def raised(self) -> Scene:
+    def raised(self) -> GapScene:
         """The twin with everything as high over the car's plane as annotated."""
         taken = self._taken(self._raised, self._real_rig, moved=True)
         images = {name: image for name, (image, _) in taken.items()}
-        return Scene(self._real_rig, images, self._sweep(self._raised), self.keyframe.boxes)
+        return GapScene(self._real_rig, images, self._sweep(self._raised), self.keyframe.boxes)
 
-    def compressed(self) -> Scene:
+    def compressed(self) -> GapScene:
         """The twin as JPEG files of ordinary quality."""
 
         def change(image, shows, photograph):
@@ -251,10 +251,10 @@ class Stage:
 
         return self._changed(change)
 
-    def responded(self) -> Scene:
+    def responded(self) -> GapScene:
         """The twin through another camera's exposure, blur, sensor and tone curve."""
         images = self._through_response({name: image for name, (image, _) in self._base.items()})
-        return Scene(self._real_rig, images, None, self.keyframe.boxes)
+        return GapScene(self._real_rig, images, None, self.keyframe.boxes)
 
     def _through_response(self, images: Mapping[str, np.ndarray | bytes]) -> dict[str, np.ndarray]:
         import torch
@@ -270,47 +270,47 @@ class Stage:
             for k, (name, image) in enumerate(images.items())
         }
 
-    def coloured(self) -> Scene:
+    def coloured(self) -> GapScene:
         """The twin with the recorded pictures' histograms."""
         return self._changed(lambda image, shows, photograph: matched(image, photograph))
 
-    def pasted_onto_photographs(self) -> Scene:
+    def pasted_onto_photographs(self) -> GapScene:
         """The twin's vehicles before the recorded background."""
         return self._changed(lambda image, shows, photograph: np.where(shows[..., None], image, photograph))
 
-    def photographed_vehicles(self) -> Scene:
+    def photographed_vehicles(self) -> GapScene:
         """The recorded pixels of the twin's vehicles before the drawn background."""
         return self._changed(lambda image, shows, photograph: np.where(shows[..., None], photograph, image))
 
-    def photographs_coloured(self) -> Scene:
+    def photographs_coloured(self) -> GapScene:
         """The recorded pictures with the twin's histograms."""
         return self._changed(lambda image, shows, photograph: matched(photograph, image))
 
-    def photographs_styled(self) -> Scene:
+    def photographs_styled(self) -> GapScene:
         """The recorded pictures with the twin's low spatial frequencies' amplitudes."""
         return self._changed(lambda image, shows, photograph: styled(photograph, image))
 
-    def photographs_smoothed(self) -> Scene:
+    def photographs_smoothed(self) -> GapScene:
         """The recorded pictures without fine detail, edges kept."""
         return self._changed(lambda image, shows, photograph: cv2.bilateralFilter(photograph, 9, 45, 6))
 
-    def photographs_in_place(self) -> Scene:
+    def photographs_in_place(self) -> GapScene:
         """The recorded pictures, straightened."""
         return self._changed(lambda image, shows, photograph: photograph, self._recorded_points)
 
-    def _changed(self, change: Callable, points: np.ndarray | None = None) -> Scene:
+    def _changed(self, change: Callable, points: np.ndarray | None = None) -> GapScene:
         images = {
             name: change(image, shows, self._photographs[name]) for name, (image, shows) in self._base.items()
         }
-        return Scene(self._real_rig, images, points, self.keyframe.boxes)
+        return GapScene(self._real_rig, images, points, self.keyframe.boxes)
 
-    def _scene(self, twin: Twin, rig: Rig) -> Scene:
+    def _scene(self, twin: Twin, rig: Rig) -> GapScene:
         images = {name: image for name, (image, _) in self._taken(twin, rig, moved=False).items()}
         to_ego = twin.ego.inverse()
         boxes = tuple(
             replace(box, pose=to_ego @ box.pose) for box in (actor.box(0.0) for actor in twin.world.actors)
         )
-        return Scene(rig, images, self._sweep(twin), boxes)
+        return GapScene(rig, images, self._sweep(twin), boxes)
 
 
 @lru_cache(maxsize=2)
@@ -332,24 +332,24 @@ def _modelled_world(seed: int, assets: Assets) -> World:
     return World.draw((seed, 0), _MOMENT + 1.0, config, assets)
 
 
-ROWS: dict[str, Callable[[Stage], Scene]] = {
-    "synthetic world, its own rig": Stage.drawn,
-    "synthetic world, recorded rig": Stage.drawn_by_real_rig,
-    "recorded traffic, synthetic rig": Stage.layout_by_own_rig,
-    "twin: recorded traffic and rig": Stage.twin,
-    "twin, heights as annotated": Stage.raised,
-    "twin, JPEG": Stage.compressed,
-    "twin, camera response": Stage.responded,
-    "twin, photographed sky": Stage.photographed_sky,
-    "twin, photographed things": Stage.photographed_things,
-    "twin, all photographed": Stage.photographed,
-    "twin, recorded colours": Stage.coloured,
-    "twin, recorded background": Stage.pasted_onto_photographs,
-    "twin, recorded vehicles": Stage.photographed_vehicles,
-    "recorded, twin's colours": Stage.photographs_coloured,
-    "recorded, twin's style": Stage.photographs_styled,
-    "recorded, no fine detail": Stage.photographs_smoothed,
-    "recorded": Stage.photographs_in_place,
+ROWS: dict[str, Callable[[GapStage], GapScene]] = {
+    "synthetic world, its own rig": GapStage.drawn,
+    "synthetic world, recorded rig": GapStage.drawn_by_real_rig,
+    "recorded traffic, synthetic rig": GapStage.layout_by_own_rig,
+    "twin: recorded traffic and rig": GapStage.twin,
+    "twin, heights as annotated": GapStage.raised,
+    "twin, JPEG": GapStage.compressed,
+    "twin, camera response": GapStage.responded,
+    "twin, photographed sky": GapStage.photographed_sky,
+    "twin, photographed things": GapStage.photographed_things,
+    "twin, all photographed": GapStage.photographed,
+    "twin, recorded colours": GapStage.coloured,
+    "twin, recorded background": GapStage.pasted_onto_photographs,
+    "twin, recorded vehicles": GapStage.photographed_vehicles,
+    "recorded, twin's colours": GapStage.photographs_coloured,
+    "recorded, twin's style": GapStage.photographs_styled,
+    "recorded, no fine detail": GapStage.photographs_smoothed,
+    "recorded": GapStage.photographs_in_place,
 }
 """What the table's rows are called and how they are made."""
 
@@ -432,7 +432,7 @@ def gap(
         done, total = 0, len(frames) * worlds * len(wanted)
         for k in range(worlds):
             for label, keyframe in frames:
-                stage = Stage(keyframe, seed + k, scale, found_assets)
+                stage = GapStage(keyframe, seed + k, scale, found_assets)
                 for row, make in wanted.items():
                     scene = make(stage)
                     for name, engine in engines.items():
@@ -469,7 +469,7 @@ def _keyframes(root: Path, limit: int) -> Iterator[tuple[str, Keyframe]]:
         yield f"{root.name}/{frames[k * len(frames) // limit].scene}#{k}", frames[k * len(frames) // limit]
 
 
-def _scores(engine: Engine, scene: Scene, stamp: int) -> Iterator[tuple[str, float, float]]:
+def _scores(engine: Engine, scene: GapScene, stamp: int) -> Iterator[tuple[str, float, float]]:
     """Of each setting of the senses that the network has and the scene gives: its name and two IoU."""
     from ..evaluation.metrics import AnnotationScore
     from ..geometry import vehicle_raster
@@ -513,7 +513,7 @@ def gap_table(label: str, found: list[dict]) -> Table:
     return table
 
 
-def _write(folder: Path, name: str, scene: Scene) -> None:
+def _write(folder: Path, name: str, scene: GapScene) -> None:
     tiles = []
     for image in scene.images.values():
         if isinstance(image, bytes):

@@ -278,7 +278,7 @@ class Packer:
 
     def _seen(self, look: Look, time: float, ego: Pose) -> dict[str, np.ndarray]:
         """What a look has beyond drawn light and ideal cameras."""
-        scenery = self._world.scenery(time, ego, look.surroundings)
+        scenery = self._world.scenery(time, ego, look.backdrop)
         lamps = np.full((NEAREST_LAMPS, 8), 1e9, np.float32)
         lamps[:, 3:] = 0.0
         lamps[: len(scenery.lamps)] = scenery.lamps
@@ -289,7 +289,7 @@ class Packer:
         return {
             "present": look.present,
             "response": response,
-            "sky": np.array(-1 if look.surroundings is None else look.surroundings.sky, np.int32),
+            "sky": np.array(-1 if look.backdrop is None else look.backdrop.sky, np.int32),
             "weather": np.array(numbers),
             "lamps": lamps,
         }

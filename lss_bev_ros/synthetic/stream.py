@@ -16,6 +16,7 @@ import torch
 
 from ..geometry import CAMERA_NAMES, BevGrid, Box, Camera, Pose, Rig
 from .assets import Assets
+from .backdrop import Backdrop, draw_backdrop
 from .camera import FAR, ego_mesh
 from .config import WorldConfig
 from .develop import respond
@@ -31,7 +32,6 @@ from .scenery import Scenery
 from .sensors import HEIGHT, WIDTH, Mount
 from .shading import shade
 from .shadow import FAR_RADIUS, NEAR_RADIUS, Shadows, blank_map, contact_corner, contact_map, sun_axes
-from .surroundings import Surroundings, draw_surroundings
 from .voxels import thing_voxels
 from .world import World
 
@@ -63,7 +63,7 @@ class Look:
         lidar: likewise.
         light: sun, sky and air.
         colours: (M, 3) float32, the materials' colours.
-        surroundings: light, sky and weather; None for those of a drawn sky.
+        backdrop: light, sky and weather; None for those of a drawn sky.
         response: of the cameras in the order of `CAMERA_NAMES`; None for ideal ones.
     """
 
@@ -71,7 +71,7 @@ class Look:
     lidar: Mount
     light: Light
     colours: np.ndarray
-    surroundings: Surroundings | None = None
+    backdrop: Backdrop | None = None
     response: Response | None = None
 
     @classmethod
@@ -84,9 +84,9 @@ class Look:
         if not config.realism.on:
             return cls(cameras, lidar, light, colours)
         extra = rng.spawn(1)[0]
-        surroundings = draw_surroundings(config, light, world.assets, extra)
+        backdrop = draw_backdrop(config, light, world.assets, extra)
         response = draw_response(config.realism.response, len(CAMERA_NAMES), extra)
-        return cls(cameras, lidar, surroundings.light, colours, surroundings, response)
+        return cls(cameras, lidar, backdrop.light, colours, backdrop, response)
 
     def materials(self, world: World, time: float) -> Materials:
         """The world's materials at a time in seconds."""
@@ -213,7 +213,7 @@ class Studio:
             and np.hypot(*(a.pose(time).translation - place)[:2]) < BOX_RADIUS
         ]
         shadows = self._shadows(light, ego, base, [a.outline(time) for a in near])
-        scenery = world.scenery(time, ego, look.surroundings)
+        scenery = world.scenery(time, ego, look.backdrop)
         seeds = []
         width, height = self._size
         images = np.empty((len(CAMERA_NAMES), height, width, 3), np.uint8)

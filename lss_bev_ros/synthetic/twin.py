@@ -14,6 +14,7 @@ import numpy as np
 
 from ..geometry import Box, Camera, Pose
 from .actor import Actor, Track
+from .backdrop import Backdrop
 from .camera import Picture, shadows_around, take_picture
 from .fleet import Model
 from .lidar import Scan, scan
@@ -21,7 +22,6 @@ from .material import TEXTURE
 from .mesh import Mesh
 from .sensors import Mount
 from .streetscape import Streetscape
-from .surroundings import Surroundings
 from .things import NUMBER
 from .world import World
 
@@ -43,7 +43,7 @@ class Twin:
     ego: Pose
 
     def picture(
-        self, camera: Camera, seed: int, scale: float = 1.0, around: Surroundings | None = None
+        self, camera: Camera, seed: int, scale: float = 1.0, around: Backdrop | None = None
     ) -> Picture:
         """What a camera sees; its lens is a pinhole's.
 
@@ -55,7 +55,7 @@ class Twin:
         """
         world = self.world
         if around is not None:
-            world = replace(world, light=around.light, surroundings=around)
+            world = replace(world, light=around.light, backdrop=around)
         if world is not self.world:
             world.__dict__["fixed"] = self.world.fixed
         k = camera.intrinsics

@@ -10,6 +10,7 @@ import numpy as np
 from ..geometry import Pose
 from .actor import Actor, Track
 from .assets import Assets
+from .backdrop import Backdrop, draw_backdrop
 from .config import WorldConfig
 from .crowd import Crowd, draw_crowd, is_park, parked_cars
 from .driving import Signals, junction_number
@@ -23,7 +24,6 @@ from .route import draw_plan, draw_route
 from .scenery import PLAIN_SCENERY, Scenery
 from .streetscape import Nearness, Streetscape, build_streetscape
 from .surfaces import surfaced
-from .surroundings import Surroundings, draw_surroundings
 from .traffic import WARM_UP, Traffic
 from .weather import LAMP_RANGE, lamps_around
 
@@ -44,7 +44,7 @@ class World:
         ego: the movement of the ego car's rear axle.
         signals: the traffic lights.
         models: the shapes that its actors have, and some that none has.
-        surroundings: light, sky and weather, of which the first is `light`.
+        backdrop: light, sky and weather, of which the first is `light`.
         assets: models, textures and skies that it may have.
     """
 
@@ -57,7 +57,7 @@ class World:
     signals: Signals
     _materials: Materials
     models: tuple[Model, ...] = ()
-    surroundings: Surroundings | None = None
+    backdrop: Backdrop | None = None
     assets: Assets | None = None
 
     @classmethod
@@ -103,38 +103,38 @@ class World:
             chosen = [block for k, block in enumerate(plan.blocks()) if k in parks]
             cars = parked_cars(plan, chosen, crowd, traffic.fleet, near, config.radius, actors, extra)
             actors = (*actors, *cars)
-        materials, surroundings = palette.table(), None
+        materials, backdrop = palette.table(), None
         if realism.on:
             if assets is not None:
                 materials = surfaced(materials, assets, realism.surfaces, extra)
-            surroundings = draw_surroundings(config, light, assets, extra)
-            light = surroundings.light
+            backdrop = draw_backdrop(config, light, assets, extra)
+            light = backdrop.light
         return cls(
             config, plan, light, scape, actors, traffic.ego, signals, materials, traffic.fleet.models,
-            surroundings, assets,
+            backdrop, assets,
         )  # fmt: skip
 
-    def scenery(self, time: float, ego: Pose, surroundings: Surroundings | None = None) -> Scenery:
+    def scenery(self, time: float, ego: Pose, backdrop: Backdrop | None = None) -> Scenery:
         """What a shader looks up at a time, with the lamps that are lit near the car.
 
         Args:
             time: seconds.
             ego: the car in the world.
-            surroundings: other ones than the world's.
+            backdrop: other ones than the world's.
         """
-        surroundings = surroundings or self.surroundings
-        if surroundings is None:
+        backdrop = backdrop or self.backdrop
+        if backdrop is None:
             return PLAIN_SCENERY
-        night = surroundings.weather.night
+        night = backdrop.weather.night
         if night <= 0.0:
-            return surroundings.scenery
+            return backdrop.scenery
         lit = []
         for actor in self.movers:
             if actor.category.startswith("vehicle") and "cycle" not in actor.category:
                 pose = actor.pose(time)
                 if np.hypot(*(pose.translation - ego.translation)[:2]) < LAMP_RANGE:
                     lit.append((pose, float(actor.high[0])))
-        return surroundings.scenery._replace(lamps=lamps_around(ego, self.scape.lamps, lit, night))
+        return backdrop.scenery._replace(lamps=lamps_around(ego, self.scape.lamps, lit, night))
 
     def ego_pose(self, time: float) -> Pose:
         """base_link in the world at a time in seconds."""

@@ -9,6 +9,7 @@ import pytest
 
 from lss_bev_ros.errors import DatasetError
 from lss_bev_ros.geometry import Pose
+from lss_bev_ros.synthetic.backdrop import draw_backdrop
 from lss_bev_ros.synthetic.config import WorldConfig
 from lss_bev_ros.synthetic.image_light import SKY_HEIGHT, SKY_WIDTH, analysed, light_of, load_sky
 from lss_bev_ros.synthetic.light import draw_light
@@ -21,7 +22,6 @@ from lss_bev_ros.synthetic.scenery import (
     texel,
     weathered,
 )
-from lss_bev_ros.synthetic.surroundings import draw_surroundings
 from lss_bev_ros.synthetic.weather import NEAREST_LAMPS, Weather, darkened, draw_weather, lamps_around
 
 
@@ -101,7 +101,7 @@ def test_an_exr_that_is_no_whole_sky_is_refused(tmp_path):
 
 def test_by_default_surroundings_are_the_drawn_light_alone():
     light = draw_light(WorldConfig(), np.random.default_rng(0))
-    around = draw_surroundings(WorldConfig(), light, None, np.random.default_rng(0))
+    around = draw_backdrop(WorldConfig(), light, None, np.random.default_rng(0))
     assert around.light == light
     assert around.weather == Weather()
     assert around.sky == -1

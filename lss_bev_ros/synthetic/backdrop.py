@@ -15,7 +15,7 @@ from .weather import Weather, darkened, draw_weather
 
 
 @dataclass(frozen=True, eq=False)
-class Surroundings:
+class Backdrop:
     """What lies around and above a street.
 
     Attributes:
@@ -31,10 +31,10 @@ class Surroundings:
     sky: int = -1
 
 
-def draw_surroundings(
+def draw_backdrop(
     config: WorldConfig, light: Light, assets: Assets | None, rng: np.random.Generator
-) -> Surroundings:
-    """Surroundings of a world.
+) -> Backdrop:
+    """Backdrop of a world.
 
     Args:
         config: its `realism` says what there may be.
@@ -58,4 +58,4 @@ def draw_surroundings(
             )
     light = darkened(light, weather)
     scenery = scenery._replace(wet=weather.wet, dirt=weather.dirt, night=weather.night)
-    return Surroundings(light, scenery, weather, number)
+    return Backdrop(light, scenery, weather, number)
