@@ -26,6 +26,8 @@ DATASET = ["pillow>=10.1"]
 # The oracle of the tests, which knows neither NumPy 2 nor Python 3.13: so it is in no other extra.
 DEVKIT = ["nuscenes-devkit>=1.2,<2; python_version < '3.13'"]
 SYNTHETIC = ["numba>=0.59"]
+# Models of a folder (COLLADA through pycollada, textures through pillow) and photographed skies.
+ASSETS = [*SYNTHETIC, "trimesh>=4.5,<6", "pycollada>=0.8", "pillow>=10.1", "openexr>=3.3"]
 VIDEO = ["av>=13", "pillow>=10.1"]
 # Of this repository: pip install ./pipros first.
 STANDALONE = ["pipros>=0.2,<0.3"]
@@ -106,6 +108,7 @@ setup(
         "dataset": DATASET,
         "devkit": DEVKIT,
         "synthetic": SYNTHETIC,
+        "assets": ASSETS,
         "standalone": STANDALONE,
         "ros2": ROS2,
         "video": VIDEO,

@@ -22,6 +22,7 @@ from .commands.endure import endure
 from .commands.evaluate import evaluate
 from .commands.export import export
 from .commands.frontier import frontier
+from .commands.gap import gap
 from .commands.inspect import inspect
 from .commands.launch import launch
 from .commands.parameters import parameters
@@ -74,6 +75,7 @@ for command in (
     convert,
     render,
     evaluate,
+    gap,
     publish,
     benchmark,
     export,

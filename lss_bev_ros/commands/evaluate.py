@@ -14,9 +14,12 @@ from ..files import to_json
 from .console import console, listed, progress
 
 if TYPE_CHECKING:
-    from ..dataset import NuScenesReader
+    from ..dataset import Keyframe, NuScenesReader
+    from ..evaluation.evaluator import FrameScore
     from ..evaluation.multi_sense import Vocabulary
     from ..evaluation.workers import Found
+    from ..geometry import BevGrid
+    from ..runtime import Prediction
     from ..runtime.multi_sense.engine import MultiSenseEngine
 
 _SHOWN = 5
@@ -45,6 +48,9 @@ def evaluate(
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Report file.")] = None,
     study: Annotated[Path | None, typer.Option(help="Folder for curves and a contact sheet.")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder for a picture of each keyframe; also prints their scores.")
+    ] = None,
     robustness: Annotated[
         bool,
         typer.Option(
@@ -95,6 +101,13 @@ def evaluate(
     _tell_rig(reader, scenes or reader.scenes)
     engine = create_engine(backend, weights, threads, precision)
     closer = Study(engine.grid, threshold) if split or study else None
+    drawer = _Drawer(pictures, engine.grid) if pictures else None
+    observers = [each for each in (closer, drawer) if each is not None]
+
+    def told(*seen) -> None:
+        for observe in observers:
+            observe(*seen)
+
     with progress("evaluating") as bar:
         report = evaluate_dataset(
             reader,
@@ -103,9 +116,11 @@ def evaluate(
             limit,
             evaluator=Evaluator(threshold=threshold),
             progress=bar,
-            observer=closer,
+            observer=told if observers else None,
         )
     console.print(report_table(report))
+    for line in drawer.lines if drawer else ():
+        console.print(line, soft_wrap=True, markup=False)
     unscored = _tell(report)
     if closer:
         found = closer.report()
@@ -179,6 +194,38 @@ def evaluate(
         raise EvaluationError(f"{dataroot}: {unscored}")
     if failures:
         raise failures[0]
+
+
+class _Drawer:
+    """An observer of `evaluate_dataset` that writes a picture of each keyframe."""
+
+    def __init__(self, folder: Path, grid: BevGrid) -> None:
+        self._folder, self._grid = folder, grid
+        self.lines: list[str] = []
+
+    def __call__(self, keyframe: Keyframe, prediction: Prediction, score: FrameScore) -> None:
+        import cv2
+
+        from .. import files
+        from ..geometry import vehicle_raster
+        from ..visualization.sheet import frame_sheet
+
+        images = {}
+        for name, shot in keyframe.cameras.items():
+            with suppress(DatasetError):  # told by the evaluation
+                images[name] = shot.encoded()
+        truth = vehicle_raster(keyframe.boxes, self._grid) if keyframe.annotated else None
+        metrics = score.metrics
+        page = frame_sheet(
+            images, prediction.occupancy, self._grid, score.lidar, truth,
+            f"{keyframe.scene}, {keyframe.token[:8]}", "", metrics,
+        )  # fmt: skip
+        _, data = cv2.imencode(".jpg", page[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+        path = self._folder / f"{keyframe.scene}_{keyframe.stamp}.jpg"
+        files.write(path, data.tobytes(), EvaluationError)
+        shown = ("iou", "iou_0_10", "iou_10_20", "precision", "recall")
+        scores = "  ".join(f"{name} {metrics[name]:.3f}" for name in shown if name in metrics)
+        self.lines.append(f"{path}: {scores or 'not annotated'}")
 
 
 @contextmanager

@@ -27,6 +27,13 @@ def synthesize(
             help="Lens distortion: plumb_bob, rational_polynomial, equidistant, or mixed; none by default."
         ),
     ] = "",
+    street: Annotated[
+        str, typer.Option(help="drawn, or realistic, which is nearer to recorded streets.")
+    ] = "drawn",
+    assets: Annotated[
+        Path | None,
+        typer.Option(help="Folder of models (OBJ, DAE), textures and skies (EXR) for the realistic street."),
+    ] = None,
     truth: Annotated[
         str,
         typer.Option(
@@ -37,7 +44,11 @@ def synthesize(
 ) -> None:
     """Make a synthetic data set in the nuScenes format."""
     from ..synthetic import synthesize as make
+    from ..synthetic.synthesis import street_config
 
+    config, found = street_config(street, assets)
+    for line in found.notices if found else ():
+        console.print(f"note        {line}", soft_wrap=True, markup=False)
     with progress("rendering") as bar:
         root = make(
             out,
@@ -50,5 +61,7 @@ def synthesize(
             version=version,
             lens=lens,
             truth=truth,
+            config=config,
+            assets=found,
         )
     console.print(f"{root}: {scenes} scenes of {seconds:g} s, version {version}")

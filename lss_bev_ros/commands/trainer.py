@@ -84,6 +84,13 @@ def train(
     futures: Annotated[
         Path | None, typer.Option(help="Numpy file of driven futures for the plan's templates.")
     ] = None,
+    street: Annotated[
+        str,
+        typer.Option(help="Which synthetic street: drawn, or realistic, which is nearer to recorded ones."),
+    ] = "drawn",
+    assets: Annotated[
+        Path | None, typer.Option(help="Folder of models, textures and skies for the realistic street.")
+    ] = None,
     held_out: Annotated[
         str, typer.Option(help="Kinds that the embedding does not learn, separated by commas.")
     ] = ",".join(HELD_OUT),
@@ -100,8 +107,9 @@ def train(
             seconds=60 * minutes, senses=network, progress=progress, held_out=_listed(held_out), **given
         )
         _train_multi_sense(
-            out, multi, workers, memory, resume, 60 * pause, scale, str(words or ""), str(futures or "")
-        )
+            out, multi, workers, memory, resume, 60 * pause, scale, str(words or ""), str(futures or ""),
+            street, str(assets or ""),
+        )  # fmt: skip
         return
     from ..model import build_model
     from ..training.training_run import train as run
@@ -124,6 +132,8 @@ def train(
             watch=watch,
             pause=60 * pause,
             scale=scale,
+            street=street,
+            assets=str(assets or ""),
         )
     if rank == 0:
         print(f"{out / 'average.pt'}: " + ", ".join(f"{k} {v:.4f}" for k, v in scores.items()), flush=True)
@@ -139,13 +149,15 @@ def _train_multi_sense(
     scale: float,
     words: str,
     futures: str,
+    street: str,
+    assets: str,
 ) -> None:
     from ..training.multi_sense.training import train_multi_sense
 
     rank, _, _ = ranks_from_environment()
     with shown(rank) as (message, watch):
         scores = train_multi_sense(
-            out, config, workers, memory, resume, message, watch, pause, scale, words, futures
+            out, config, workers, memory, resume, message, watch, pause, scale, words, futures, street, assets
         )
     if rank == 0:
         print(f"{out}: " + ", ".join(f"{name} {value:.4f}" for name, value in scores.items()), flush=True)

@@ -7,6 +7,7 @@ import numpy as np
 from . import material as m
 from .material import Palette
 from .mesh import Mesh, box, joined, polygon, quads, walls
+from .models import Houses
 from .road import Plan
 
 STYLES = ("plaster", "brick", "concrete", "glass", "house")
@@ -28,7 +29,13 @@ GROUND = 0.15
 
 
 def build_block(
-    plan: Plan, extent, pavement: float, rng: np.random.Generator, palette: Palette, tall: float
+    plan: Plan,
+    extent,
+    pavement: float,
+    rng: np.random.Generator,
+    palette: Palette,
+    tall: float,
+    houses: Houses | None = None,
 ) -> tuple[Mesh, list[np.ndarray]]:
     """The buildings of one block.
 
@@ -39,6 +46,7 @@ def build_block(
         rng: draws everything.
         palette: takes the materials.
         tall: 0 for a suburb to 1 for downtown.
+        houses: puts others than drawn ones onto some lots.
 
     Returns:
         mesh: world.
@@ -66,11 +74,13 @@ def build_block(
         chosen = style if rng.random() < 0.7 or style == "house" else STYLES[rng.choice(4)]
         corners = plan.curve.world(np.array([[a, c], [b, c], [b, d], [a, d]]))
         outlines.append(corners)
-        parts.append(
+        drawn = (
             _house(corners, rng, palette)
             if chosen == "house"
             else _block_house(corners, chosen, rng, palette, tall)
         )
+        other = None if houses is None else houses.on_lot(corners)
+        parts.append(drawn if other is None else other)
     return joined(parts), outlines
 
 

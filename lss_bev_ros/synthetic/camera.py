@@ -12,7 +12,7 @@ from .bending import Bending
 from .material import Palette
 from .mesh import Mesh, joined
 from .rasterizer import draw, footprint, visible
-from .sensors import HEIGHT, WIDTH, Mount
+from .sensors import Mount
 from .shading import shade
 from .shadow import Shadows, static_shadows, with_moving
 from .vehicle import car
@@ -82,11 +82,11 @@ def take_picture(
         time: seconds.
         shadows: of `shadows_around` a place near the ego car.
         seed: of the sensor's noise.
-        scale: of the image size; 1 gives 1600 x 900.
+        scale: of the image size; 1 gives the camera's own.
         bending: by the camera's lens at that scale; None for a pinhole. What it sees and what it would see
             are then counted in the wider picture that is bent.
     """
-    width, height = round(WIDTH * scale), round(HEIGHT * scale)
+    width, height = (round(side * scale) for side in mount.size)
     lens = mount.scaled(scale).lens
     left, top, frame = 0, 0, (0, 0, width, height)
     if bending is not None:
@@ -126,6 +126,7 @@ def take_picture(
         seed,
         frame,
         image,
+        world.scenery(time, ego),
     )
 
     # Visibility is measured on every fourth sample both ways.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from .realism import Realism
 
 Range = tuple[float, float]
 
@@ -33,6 +35,7 @@ class WorldConfig:
         mount_shift: and their places by up to so many metres.
         focal: factor on focal lengths.
         radius: objects are simulated and drawn up to so far from the route, metres.
+        realism: what brings the street nearer to recorded ones; nothing by default.
     """
 
     bend: Range = (0.0, 1 / 380)
@@ -56,3 +59,4 @@ class WorldConfig:
     mount_shift: float = 0.0
     focal: Range = (1.0, 1.0)
     radius: float = 95.0
+    realism: Realism = field(default_factory=Realism)

@@ -22,6 +22,10 @@ def lamp_post(palette: Palette) -> Mesh:
     return joined(parts).named("street lamp")
 
 
+LAMP_HEAD = (1.95, 0.0, 8.4)
+"""Where a street lamp's light comes from, its own frame, metres."""
+
+
 def signal(palette: Palette, axis: int, junction: int) -> Mesh:
     """A traffic light on a pole; its lamps face x. The world lights them by (junction, axis)."""
     steel = palette.add(m.METAL, (0.16, 0.17, 0.17))

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 PLAIN, ASPHALT, PAVING, GRASS, MARKING, FACADE, PAINT, GLASS, FOLIAGE, BARK, LAMP, RUBBER, SIGN = range(13)
-STRIPES, KERB, ROOF, METAL, CLOTH, SHOP, CHECKER = range(13, 20)
+STRIPES, KERB, ROOF, METAL, CLOTH, SHOP, CHECKER, TEXTURE = range(13, 21)
 
 REFLECTANCE = np.array(
     [
         0.35, 0.10, 0.22, 0.30, 0.75, 0.40, 0.35, 0.04, 0.38, 0.25, 0.30, 0.06, 1.60,
-        0.80, 0.25, 0.20, 0.45, 0.35, 0.30, 0.90,
+        0.80, 0.25, 0.20, 0.45, 0.35, 0.30, 0.90, 0.30,
     ],
     dtype=np.float32,
 )  # fmt: skip

@@ -14,13 +14,16 @@ import numpy as np
 
 from ..geometry import BevGrid, Box, Pose, vehicle_raster
 from .actor import Actor
+from .assets import Assets
 from .camera import ego_mesh
 from .config import WorldConfig
 from .lidar import COLUMNS, _poses, _times
 from .mesh import joined
+from .response import COLUMNS as COLUMNS_OF_RESPONSE
 from .sensors import LIDAR_PERIOD
 from .shadow import sun_axes
 from .stream import BOX_RADIUS, MOVING_RADIUS, Look, draw_world
+from .weather import NEAREST_LAMPS
 from .world import World
 
 PERIOD = LIDAR_PERIOD * 1e-6
@@ -58,6 +61,11 @@ class Parcel:
             metres that it moves in a revolution; lidar_seeds: (S,) int64.
         cells, cell_owner, cell_sample: (C,) int32, the cells of the BEV raster that each vehicle covers.
         calibration: (S, N, 21) float32, as in training samples.
+        present: (S, N) bool, the cameras that the car has.
+        response: (S, N, 20) float32, as `Response.table`.
+        sky: (S,) int32, number of the photographed sky in the assets, -1 for a drawn one.
+        weather: (S, 5) float64: the sky's turn and gain, wet, dirt and night, as in `Scenery`.
+        lamps: (S, NEAREST_LAMPS, 8) float32 as there, those too many far away and dark.
     """
 
     vertices: np.ndarray
@@ -98,6 +106,11 @@ class Parcel:
     cell_owner: np.ndarray
     cell_sample: np.ndarray
     calibration: np.ndarray
+    present: np.ndarray
+    response: np.ndarray
+    sky: np.ndarray
+    weather: np.ndarray
+    lamps: np.ndarray
 
     def __len__(self) -> int:
         return len(self.moving)
@@ -259,7 +272,26 @@ class Packer:
             "slack": np.float64(slack),
             "lidar_seeds": np.int64(rng.integers(2**31)),
             "calibration": np.array(calibration, np.float32),
+            **self._seen(look, time, ego),
             **cells,
+        }
+
+    def _seen(self, look: Look, time: float, ego: Pose) -> dict[str, np.ndarray]:
+        """What a look has beyond drawn light and ideal cameras."""
+        scenery = self._world.scenery(time, ego, look.backdrop)
+        lamps = np.full((NEAREST_LAMPS, 8), 1e9, np.float32)
+        lamps[:, 3:] = 0.0
+        lamps[: len(scenery.lamps)] = scenery.lamps
+        response = np.zeros((len(look.rig), COLUMNS_OF_RESPONSE), np.float32)
+        if look.response is not None:
+            response = look.response.table
+        numbers = (scenery.sky_turn, scenery.sky_gain, scenery.wet, scenery.dirt, scenery.night)
+        return {
+            "present": look.present,
+            "response": response,
+            "sky": np.array(-1 if look.backdrop is None else look.backdrop.sky, np.int32),
+            "weather": np.array(numbers),
+            "lamps": lamps,
         }
 
     def _cells(self, boxes: Iterable[tuple[int, Box]], to_ego: Pose, k: int) -> dict[str, np.ndarray]:
@@ -320,6 +352,7 @@ def pack_world(
     others: float = 0.65,
     config: WorldConfig | None = None,
     grid: BevGrid | None = None,
+    assets: Assets | None = None,
 ) -> Parcel:
     """Draw a world and pack samples of it, as `stream_world` yields them.
 
@@ -330,7 +363,8 @@ def pack_world(
         others: probability that a sample is seen from another driver's place.
         config: what may vary; `VARIED` by default.
         grid: of the truth.
+        assets: that the world may have; who draws the parcel needs the same.
     """
-    world, rng = draw_world(seed, seconds, config)
+    world, rng = draw_world(seed, seconds, config, assets)
     packer = Packer(world, grid)
     return packer.pack(packer.draw_moments(samples, seconds, others, rng), rng)

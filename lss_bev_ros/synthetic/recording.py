@@ -13,8 +13,11 @@ from numba import njit
 from ..geometry import Lens
 from .bending import Bending
 from .camera import shadows_around, take_picture
+from .develop import developed
 from .lidar import scan
-from .sensors import CAMERA_SWEEPS, HEIGHT, KEYFRAME_PERIOD, LIDAR_PERIOD, WIDTH, Mount, mounts
+from .response import Response, draw_response
+from .rigs import mounted
+from .sensors import CAMERA_SWEEPS, HEIGHT, KEYFRAME_PERIOD, LIDAR_PERIOD, WIDTH, Mount
 from .world import World
 
 JPEG_QUALITY = 92
@@ -116,7 +119,12 @@ class WorldRecorder:
     ) -> None:
         self.world, self.epoch, self._root, self._prefix = world, epoch, root, prefix
         self._seed, self.scale = seed, scale
-        self.cameras, self.lidar = mounts(world.config, np.random.default_rng([*seed, 1]))
+        rng = np.random.default_rng([*seed, 1])
+        self.cameras, self.lidar = mounted(world.config, rng)
+        self._response: Response | None = None
+        if world.config.realism.response.chance > 0.0:
+            ranges = world.config.realism.response
+            self._response = draw_response(ranges, len(self.cameras), np.random.default_rng([*seed, 4]))
         self.lenses = {name: lens for name, lens in (lenses or {}).items() if not lens.is_pinhole}
         size = round(WIDTH * scale), round(HEIGHT * scale)
         self._bendings = {
@@ -181,7 +189,10 @@ class WorldRecorder:
             observation.visible += picture.visible
             observation.whole += picture.whole
             filename = self._filename(mount, micros, instant.is_key)
-            _, encoded = cv2.imencode(".jpg", picture.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            image = picture.image
+            if self._response is not None:
+                image = developed(image, self._response[index], grain, self.scale)
+            _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
             (self._root / filename).write_bytes(encoded.tobytes())
             size = (picture.image.shape[1], picture.image.shape[0])
             observation.shots.append(RecordedFile(mount.channel, micros, instant.is_key, filename, size))

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .assets import Assets
 from .bending import lenses_of
 from .config import WorldConfig
 from .ground import rounded
@@ -38,6 +39,7 @@ class ScenePlan:
         seed: of the data set.
         moments: when sensors record, in order.
         config: what may vary.
+        assets: that the worlds may have, or None.
         image_scale, lens, truth: as in `synthesize`.
         threads: that record a scene.
     """
@@ -46,15 +48,11 @@ class ScenePlan:
     seed: int
     moments: tuple[Revolution, ...]
     config: WorldConfig
+    assets: Assets | None
     image_scale: float
     lens: str
     truth: str
     threads: int
-
-    @property
-    def files(self) -> int:
-        """How many files of sensors a scene has."""
-        return sum(1 + 6 * moment.cameras for moment in self.moments)
 
 
 def record_scene(plan: ScenePlan, index: int, step: Callable[[], None]) -> TableWriter:
@@ -69,7 +67,7 @@ def record_scene(plan: ScenePlan, index: int, step: Callable[[], None]) -> Table
         The tables of this scene alone.
     """
     root, seed, key = plan.root, plan.seed, (plan.seed, index)
-    world = World.draw(key, plan.moments[-1].micros * 1e-6 + 0.5, plan.config)
+    world = World.draw(key, plan.moments[-1].micros * 1e-6 + 0.5, plan.config, plan.assets)
     log = f"s{index + 1:03d}-2020-06-01-00-{index % 6}0-00+0000"
     recording = WorldRecorder(
         world, root, log, EPOCH + index * SCENE_GAP, key, plan.image_scale, lenses_of(plan.lens)

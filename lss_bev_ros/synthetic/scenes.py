@@ -22,13 +22,18 @@ class _Ended(Exception):
 
 
 def record_scenes(
-    plan: ScenePlan, scenes: int, processes: int, progress: Callable[[int, int], None] | None = None
+    plan: ScenePlan,
+    scenes: int,
+    files: int,
+    processes: int,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[TableWriter]:
     """Record the scenes of a data set.
 
     Args:
         plan: of the data set.
         scenes: how many.
+        files: of all their sensors.
         processes: that record them; one is this process.
         progress: called with the number of files done and of all files.
 
@@ -38,9 +43,8 @@ def record_scenes(
     Raises:
         DatasetError: a process was killed, as the system does where memory runs out.
     """
-    total = scenes * plan.files
     if processes > 1:
-        yield from _side_by_side(plan, scenes, processes, lambda done: progress and progress(done, total))
+        yield from _side_by_side(plan, scenes, processes, lambda done: progress and progress(done, files))
         return
     done = 0
 
@@ -48,7 +52,7 @@ def record_scenes(
         nonlocal done
         done += 1
         if progress:
-            progress(done, total)
+            progress(done, files)
 
     for index in range(scenes):
         yield record_scene(plan, index, step)

@@ -31,12 +31,14 @@ class Mount:
         pose: sensor to base_link.
         lens: (4,) float64 fx, fy, cx, cy in pixels; None for the LiDAR.
         offset: microseconds from the end of a LiDAR revolution to when it fires.
+        size: width and height of a camera's pictures at the scale 1, pixels.
     """
 
     channel: str
     pose: Pose
     lens: np.ndarray | None = None
     offset: int = 0
+    size: tuple[int, int] = (WIDTH, HEIGHT)
 
     @property
     def camera_lens(self) -> np.ndarray:
@@ -51,7 +53,7 @@ class Mount:
         lens = self.camera_lens * scale
         # Pixel centres lie at whole numbers, so scaling an image moves them by half a pixel.
         lens[2:] += (scale - 1) / 2
-        return Mount(self.channel, self.pose, lens, self.offset)
+        return Mount(self.channel, self.pose, lens, self.offset, self.size)
 
     @property
     def intrinsics(self) -> np.ndarray:
@@ -108,7 +110,12 @@ _LIDAR = (
 
 
 def mounts(config: WorldConfig, rng: np.random.Generator) -> tuple[tuple[Mount, ...], Mount]:
-    """The six cameras and the LiDAR of a car; nuScenes' own unless the configuration varies them."""
+    """The cameras and the LiDAR of a car; nuScenes' own unless the configuration varies them.
+
+    Args:
+        config: what may vary; its `realism.rigs` is for `rigs.mounted`.
+        rng: draws.
+    """
     cameras = []
     for channel, (place, quaternion, (focal, cx, cy), offset) in _CAMERAS.items():
         pose = Pose.from_quaternion(quaternion, place)

@@ -8,8 +8,9 @@ import numpy as np
 from numba import njit
 
 from .light import mirrored, sky
-from .material import FOLIAGE, GLASS, LAMP, PAINT
-from .noise import hashed, ramp
+from .material import FACADE, FOLIAGE, GLASS, LAMP, PAINT, TEXTURE
+from .noise import hashed, ramp, whole
+from .scenery import lamplight, photographed_sky, texel, weathered
 from .shadow import openness, sunlit
 from .surface import surface
 
@@ -41,6 +42,7 @@ def _lit(
     far_scale,
     contact,
     contact_offset,
+    scenery,
 ):
     """Radiance (r, g, b) of triangle t along the ray from (ox, oy, oz) in direction (dx, dy, dz).
 
@@ -86,24 +88,42 @@ def _lit(
     # On a wall, u runs to the left of its normal seen from above and v runs up.
     slope = 1.0 / max(-facing, 0.1)
     slant_u, slant_v = (nx * vy - ny * vx) * slope, vz * slope
-    r, g, b, gloss, glow = surface(
-        kind,
-        colours[m, 0],
-        colours[m, 1],
-        colours[m, 2],
-        params,
-        m,
-        u,
-        v,
-        x,
-        y,
-        z,
-        nz,
-        stretched,
-        slant_u,
-        slant_v,
-        t,
-    )
+    if kind == TEXTURE:
+        # params: texture, -1 for none; gloss; texels a metre; 0; glow; whether what is dark is glass.
+        r, g, b = 1.0, 1.0, 1.0
+        gloss, glow = params[m, 1] + 0.0, params[m, 4] + 0.0
+        if params[m, 0] >= 0.0:
+            r, g, b = texel(scenery, int(params[m, 0]), u, v, stretched * params[m, 2])
+            if params[m, 5] > 0.5:
+                gloss += (0.85 - gloss) * (1.0 - ramp(max(r, g, b), 0.004, 0.02))
+        r, g, b = r * colours[m, 0] + 0.004, g * colours[m, 1] + 0.004, b * colours[m, 2] + 0.004
+    else:
+        r, g, b, gloss, glow = surface(
+            kind,
+            colours[m, 0],
+            colours[m, 1],
+            colours[m, 2],
+            params,
+            m,
+            u,
+            v,
+            x,
+            y,
+            z,
+            nz,
+            stretched,
+            slant_u,
+            slant_v,
+            t,
+        )
+    if params[m, 7] > 0.0:
+        # A photograph over the drawn ground: one over its average, metres a repetition, texture + 1.
+        number = int(params[m, 7]) - 1
+        dense = scenery.textures[number, 1] / params[m, 6]
+        tr, tg, tb = texel(scenery, number, x / params[m, 6], y / params[m, 6], stretched * dense)
+        r, g, b = r * tr * params[m, 5], g * tg * params[m, 5], b * tb * params[m, 5]
+    if scenery.wet > 0.0 or scenery.dirt > 0.0:
+        r, g, b, gloss = weathered(kind in (PAINT, TEXTURE), r, g, b, gloss, u, v, x, y, z, nz, scenery)
     cos_sun = sx * light.sun[0] + sy * light.sun[1] + sz * light.sun[2]
     through = 0.0
     if kind == FOLIAGE:
@@ -151,6 +171,19 @@ def _lit(
         + seen * (0.55 * light.zenith[2] + 0.45 * light.horizon[2])
         + bounce * light.bounce[2]
     )
+    if scenery.night > 0.0:
+        if kind == FACADE and gloss > 0.3:
+            # Some windows are lit.
+            column, row = whole(u / params[m, 0]), whole(v / params[m, 1])
+            if hashed(column, row, int(params[m, 5]) + 17) < 0.3:
+                shine = 1.1 * gloss * scenery.night / light.exposure
+                out_r += shine
+                out_g += 0.78 * shine
+                out_b += 0.48 * shine
+        lr, lg, lb = lamplight(x, y, z, sx, sy, sz, scenery.lamps)
+        out_r += r * lr
+        out_g += g * lg
+        out_b += b * lb
     if gloss > 0.04:
         along = 2.0 * (vx * sx + vy * sy + vz * sz)
         rx, ry, rz = vx - along * sx, vy - along * sy, vz - along * sz
@@ -159,16 +192,23 @@ def _lit(
         fresnel = gloss * (0.06 + 0.94 * grazing**5)
         if kind == GLASS:
             fresnel = 0.10 + 0.85 * grazing**4
-        elif kind != PAINT:
+        elif kind != PAINT and (kind != TEXTURE or nz > 0.6):
             fresnel = gloss * (0.14 + 0.8 * grazing**4)
         mr, mg, mb = mirrored(rx, ry, rz, light)
+        if scenery.photographed != 0 and rz > 0.0:
+            pr, pg, pb = photographed_sky(rx, ry, rz, scenery)
+            # The drawn row of houses stays in front of it.
+            low = ramp(rz, 0.10, 0.30)
+            mr += (min(pr, 4.0) - mr) * low
+            mg += (min(pg, 4.0) - mg) * low
+            mb += (min(pb, 4.0) - mb) * low
         hit = max(0.0, rx * light.sun[0] + ry * light.sun[1] + rz * light.sun[2])
         sparkle = lit * gloss * (2.2 * hit**180 + 0.25 * hit**18)
         out_r += fresnel * (mr - out_r) + sparkle * light.sun_colour[0]
         out_g += fresnel * (mg - out_g) + sparkle * light.sun_colour[1]
         out_b += fresnel * (mb - out_b) + sparkle * light.sun_colour[2]
-    if glow > 0.0 and kind == LAMP:
-        strength = glow * 2.4 / light.exposure
+    if glow > 0.0 and kind in (LAMP, TEXTURE):
+        strength = glow * (2.4 + 5.0 * scenery.night) / light.exposure
         out_r += r * strength
         out_g += g * strength
         out_b += b * strength
@@ -217,6 +257,7 @@ def pixel(
     shadows,
     seed,
     curve,
+    scenery,
 ):
     """One pixel of a picture: red, green and blue, 0 to 255.
 
@@ -246,13 +287,17 @@ def pixel(
         dz = rotation[0, 2] * cx + rotation[1, 2] * cy + rotation[2, 2]
         if t < 0:
             size = 1.0 / math.sqrt(dx * dx + dy * dy + dz * dz)
-            r, g, b = sky(dx * size, dy * size, dz * size, light, True)
+            if scenery.photographed != 0:
+                r, g, b = photographed_sky(dx * size, dy * size, dz * size, scenery)
+            else:
+                r, g, b = sky(dx * size, dy * size, dz * size, light, True)
         else:
             r, g, b = _lit(
                 t, dx, dy, dz, 1.0 / lens[0], origin[0], origin[1], origin[2], vertices, normals, uv,
                 material[t], kinds, colours, params, light, shadows.axes, shadows.near,
                 shadows.near_offset, shadows.near_scale,
                 shadows.far, shadows.far_offset, shadows.far_scale, shadows.contact, shadows.contact_offset,
+                scenery,
             )  # fmt: skip
         # Bright samples are tamed before they are averaged, or edges against the sky stay jagged.
         r, g, b = r * light.exposure, g * light.exposure, b * light.exposure
@@ -287,6 +332,7 @@ def shade(
     seed,
     frame,
     image,
+    scenery,
 ):
     """Fill a picture from a buffer of triangle numbers with four samples a pixel.
 
@@ -306,6 +352,7 @@ def shade(
         seed: of the sensor's noise.
         frame: left, top, width and height of the camera's own picture in a larger one that goes on around it.
         image: (H, W, 3) uint8, BGR, filled.
+        scenery: of the world, `PLAIN_SCENERY` for none.
     """
     left, top, width, height = frame
     curve = film_curve()
@@ -320,7 +367,7 @@ def shade(
             r, g, b = pixel(
                 row - top, column - left, height, width, four, rotation, origin, lens, vertices, normals, uv,
                 material, instance, materials.kind, materials.colour, materials.params, light, shadows, seed,
-                curve,
+                curve, scenery,
             )  # fmt: skip
             image[row, column, 0] = b
             image[row, column, 1] = g

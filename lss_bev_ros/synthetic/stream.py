@@ -12,16 +12,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from ..geometry import CAMERA_NAMES, BevGrid, Box, Camera, Pose, Rig
+from .assets import Assets
+from .backdrop import Backdrop, draw_backdrop
 from .camera import FAR, ego_mesh
 from .config import WorldConfig
+from .develop import respond
 from .lidar import Scan, scan
 from .light import Light, draw_light
 from .material import PAINT, Materials
 from .mesh import Mesh
 from .rasterizer import draw_flat, draw_ranges
-from .sensors import HEIGHT, WIDTH, Mount, mounts
+from .realism import REALISTIC
+from .response import Response, draw_response
+from .rigs import mounted
+from .scenery import Scenery
+from .sensors import HEIGHT, WIDTH, Mount
 from .shading import shade
 from .shadow import FAR_RADIUS, NEAR_RADIUS, Shadows, blank_map, contact_corner, contact_map, sun_axes
 from .voxels import thing_voxels
@@ -42,6 +50,10 @@ VARIED = WorldConfig(mount_angle=1.5, mount_shift=0.06, focal=(0.96, 1.04), expo
 """What training worlds vary beyond those of `synthesize`: mounting, focal length and exposure."""
 
 
+CARRIED = replace(VARIED, realism=REALISTIC)
+"""What training worlds vary whose weights are to carry over to recorded streets."""
+
+
 @dataclass(frozen=True, eq=False)
 class Look:
     """What may differ between two samples of one world, but not between the instants of a pair.
@@ -51,19 +63,30 @@ class Look:
         lidar: likewise.
         light: sun, sky and air.
         colours: (M, 3) float32, the materials' colours.
+        backdrop: light, sky and weather; None for those of a drawn sky.
+        response: of the cameras in the order of `CAMERA_NAMES`; None for ideal ones.
     """
 
     cameras: tuple[Mount, ...]
     lidar: Mount
     light: Light
     colours: np.ndarray
+    backdrop: Backdrop | None = None
+    response: Response | None = None
 
     @classmethod
     def draw(cls, world: World, rng: np.random.Generator) -> Look:
         """A look of a world."""
-        cameras, lidar = mounts(world.config, rng)
-        light = draw_light(world.config, rng)
-        return cls(cameras, lidar, light, _repainted(world.materials(0.0), rng).colour)
+        config = world.config
+        cameras, lidar = mounted(config, rng, len(CAMERA_NAMES))
+        light = draw_light(config, rng)
+        colours = _repainted(world.materials(0.0), rng).colour
+        if not config.realism.on:
+            return cls(cameras, lidar, light, colours)
+        extra = rng.spawn(1)[0]
+        backdrop = draw_backdrop(config, light, world.assets, extra)
+        response = draw_response(config.realism.response, len(CAMERA_NAMES), extra)
+        return cls(cameras, lidar, backdrop.light, colours, backdrop, response)
 
     def materials(self, world: World, time: float) -> Materials:
         """The world's materials at a time in seconds."""
@@ -71,9 +94,15 @@ class Look:
 
     @property
     def rig(self) -> tuple[Mount, ...]:
-        """The cameras in the order of `CAMERA_NAMES`."""
+        """The cameras in the order of `CAMERA_NAMES`; in the place of one that the car lacks is another."""
         by_channel = {mount.channel.lower(): mount for mount in self.cameras}
-        return tuple(by_channel[name] for name in CAMERA_NAMES)
+        return tuple(by_channel.get(name, self.cameras[0]) for name in CAMERA_NAMES)
+
+    @property
+    def present(self) -> np.ndarray:
+        """(6,) bool, which of `rig` the car has."""
+        channels = {mount.channel.lower() for mount in self.cameras}
+        return np.array([name in channels for name in CAMERA_NAMES])
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +115,7 @@ class StreamSample:
         rig: the cameras; its intrinsics are those of the full 1600 x 900 images.
         boxes: the vehicles around the car, base_link, with their LiDAR returns.
         scan: what the LiDAR sees within the reach of the boxes.
+        present: (6,) bool, the cameras that the car has.
     """
 
     images: np.ndarray
@@ -93,10 +123,14 @@ class StreamSample:
     rig: Rig
     boxes: tuple[Box, ...]
     scan: Scan
+    present: np.ndarray
 
 
 def draw_world(
-    seed: tuple[int, ...], seconds: float, config: WorldConfig | None = None
+    seed: tuple[int, ...],
+    seconds: float,
+    config: WorldConfig | None = None,
+    assets: Assets | None = None,
 ) -> tuple[World, np.random.Generator]:
     """A world, and the chance of everything that varies between its samples.
 
@@ -104,8 +138,9 @@ def draw_world(
         seed: of both.
         seconds: length of the world.
         config: what may vary; `VARIED` by default.
+        assets: that it may have.
     """
-    return World.draw(seed, seconds, config or VARIED), np.random.default_rng([*seed, 3])
+    return World.draw(seed, seconds, config or VARIED, assets), np.random.default_rng([*seed, 3])
 
 
 def stream_world(
@@ -114,6 +149,7 @@ def stream_world(
     seconds: float = 12.0,
     scale: float = 0.24,
     config: WorldConfig | None = None,
+    assets: Assets | None = None,
 ) -> Iterator[StreamSample]:
     """Draw a world and yield samples of it, spread over its time.
 
@@ -123,8 +159,9 @@ def stream_world(
         seconds: length of the world.
         scale: size of the pictures, 1 for 1600 x 900.
         config: what may vary; `VARIED` by default.
+        assets: that the world may have.
     """
-    world, rng = draw_world(seed, seconds, config)
+    world, rng = draw_world(seed, seconds, config, assets)
     studio = Studio(world, scale)
     for k in range(samples):
         yield studio.sample((k + rng.random()) * seconds / samples, rng)
@@ -176,6 +213,8 @@ class Studio:
             and np.hypot(*(a.pose(time).translation - place)[:2]) < BOX_RADIUS
         ]
         shadows = self._shadows(light, ego, base, [a.outline(time) for a in near])
+        scenery = world.scenery(time, ego, look.backdrop)
+        seeds = []
         width, height = self._size
         images = np.empty((len(CAMERA_NAMES), height, width, 3), np.uint8)
         depth = np.empty((len(CAMERA_NAMES), height // DEPTH_STRIDE, width // DEPTH_STRIDE), np.float32)
@@ -183,9 +222,16 @@ class Studio:
             ahead = mount.offset * 1e-6
             self._mesh.vertices[self._fixed : tail] = base + velocity[:, None] * np.float32(ahead)
             pose = world.ego_pose(time + ahead) @ mount.pose
+            seeds.append(int(rng.integers(2**31)))
             self._picture(
-                pose, mount, tail, materials, light, shadows, int(rng.integers(2**31)), images[k], depth[k]
+                pose, mount, tail, materials, light, shadows, seeds[k], images[k], depth[k], scenery
             )
+        images[~look.present], depth[~look.present] = 0, np.inf
+        if look.response is not None:
+            drawn = torch.from_numpy(images[look.present])
+            chosen = Response.of_table(look.response.table[look.present])
+            done = respond(drawn, chosen, np.array(seeds)[look.present], self._scale)
+            images[look.present] = done.numpy()
         swept = self._swept(look.lidar, time, place, rng)
         # What lies beyond the boxes cannot hide any of them.
         hits = np.bincount(swept.instance[swept.instance > 0], minlength=len(world.actors) + 1)
@@ -198,7 +244,7 @@ class Studio:
             )
         )
         local = tuple(replace(box, pose=to_ego @ box.pose) for box in boxes)
-        return StreamSample(images, depth, rig, local, swept)
+        return StreamSample(images, depth, rig, local, swept, look.present)
 
     def things(self, time: float, grid: BevGrid) -> np.ndarray:
         """(nx, ny, heights) uint8 of `voxels.thing_voxels` around the car at a time in seconds."""
@@ -236,7 +282,17 @@ class Studio:
         )
 
     def _picture(
-        self, pose: Pose, mount: Mount, tail: int, materials, light, shadows, seed: int, image, depth
+        self,
+        pose: Pose,
+        mount: Mount,
+        tail: int,
+        materials,
+        light,
+        shadows,
+        seed: int,
+        image,
+        depth,
+        scenery: Scenery,
     ) -> None:
         width, height = self._size
         lens = mount.camera_lens * self._scale
@@ -267,6 +323,7 @@ class Studio:
             seed,
             (0, 0, width, height),
             drawn,
+            scenery,
         )
         image[:] = drawn[:, :, ::-1]
         step = 2 * DEPTH_STRIDE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from .driving import junction_number
 from .ground import KERB_HEIGHT, STOP_LINE, build_ground
 from .material import Palette
 from .mesh import Mesh, joined
+from .models import Houses
 from .road import Plan, Street
 from .tree import hedge, tree
 
@@ -28,11 +30,13 @@ class Streetscape:
         mesh: world.
         obstacles: (N, 3) float64: x, y and radius of posts and trunks, world.
         houses: outlines (4, 2) of buildings, world.
+        lamps: (N, 3) float64 of street lamps' lights, world.
     """
 
     mesh: Mesh
     obstacles: np.ndarray
     houses: tuple[np.ndarray, ...]
+    lamps: np.ndarray
 
 
 class Nearness:
@@ -49,7 +53,14 @@ class Nearness:
 
 
 def build_streetscape(
-    plan: Plan, near: Nearness, tall: float, green: float, rng: np.random.Generator, palette: Palette
+    plan: Plan,
+    near: Nearness,
+    tall: float,
+    green: float,
+    rng: np.random.Generator,
+    palette: Palette,
+    parks: Collection[int] = (),
+    houses: Houses | None = None,
 ) -> Streetscape:
     """Build everything fixed.
 
@@ -60,27 +71,32 @@ def build_streetscape(
         green: share of tree places that are taken.
         rng: draws everything.
         palette: takes the materials.
+        parks: numbers of the blocks on which nothing is built.
+        houses: puts other houses than drawn ones onto lots.
     """
     parts = [build_ground(plan, near, rng, palette)]
-    houses: list[np.ndarray] = []
-    for s0, s1, t0, t1, *streets in plan.blocks():
+    outlines: list[np.ndarray] = []
+    for number, (s0, s1, t0, t1, *streets) in enumerate(plan.blocks()):
         extent = (s0, s1, t0, t1)
         pavement = min(street.pavement for street in streets if street is not None)
         middle = plan.curve.world(np.array([(s0 + s1) / 2, (t0 + t1) / 2]))
         local = float(np.clip(tall + rng.normal(0, 0.15), 0, 1))
         block_rng = np.random.default_rng(rng.integers(2**63))
-        if near(middle) < 230:
-            mesh, outlines = build_block(plan, extent, pavement, block_rng, palette, local)
+        if near(middle) < 230 and number not in parks:
+            mesh, built = build_block(plan, extent, pavement, block_rng, palette, local, houses)
             parts.append(mesh)
-            houses += outlines
+            outlines += built
     kit = _Kit(palette, rng)
     posts: list[tuple[float, float, float]] = []
+    lamps: list[np.ndarray] = []
     for street in plan.streets:
         for begin, end in plan.pieces(street, STOP_LINE + 3.0):
             for side in (-1, 1):
-                _line(plan, street, begin, end, side, near, green, kit, rng, parts, posts)
+                _line(plan, street, begin, end, side, near, green, kit, rng, parts, posts, lamps)
     _signals(plan, near, palette, parts, posts)
-    return Streetscape(joined(parts), np.array(posts).reshape(-1, 3), tuple(houses))
+    return Streetscape(
+        joined(parts), np.array(posts).reshape(-1, 3), tuple(outlines), np.array(lamps).reshape(-1, 3)
+    )
 
 
 class _Kit:
@@ -96,7 +112,9 @@ class _Kit:
         self.shelter = furniture.shelter(palette, rng)
 
 
-def _line(plan: Plan, street: Street, begin, end, side, near, green, kit: _Kit, rng, parts, posts) -> None:
+def _line(
+    plan: Plan, street: Street, begin, end, side, near, green, kit: _Kit, rng, parts, posts, lamps
+) -> None:
     """Set up what stands along one side of one piece of street."""
 
     def put(mesh: Mesh, along: float, across: float, turn: float, z: float, radius: float, size=1.0) -> None:
@@ -105,7 +123,10 @@ def _line(plan: Plan, street: Street, begin, end, side, near, green, kit: _Kit, 
         # `turn` 0 looks at the road.
         yaw = np.arctan2(ahead[1], ahead[0]) - side * np.pi / 2 + turn
         mesh = mesh if size == 1.0 else mesh.scaled([size] * 3)
-        parts.append(mesh.moved(Pose.from_yaw(yaw, (*xy, z))))
+        pose = Pose.from_yaw(yaw, (*xy, z))
+        parts.append(mesh.moved(pose))
+        if mesh is kit.lamp:
+            lamps.append(pose.apply(np.array([furniture.LAMP_HEAD]))[0])
         posts.append((*xy, radius))
 
     def distance(along: float) -> float:

@@ -13,12 +13,14 @@ import numpy as np
 from ..dataset.split import SYNTHETIC_MARKER
 from ..errors import DatasetError
 from ..files import replacing
+from .assets import Assets, load_assets
 from .bending import LENSES, MIXED
 from .config import WorldConfig
+from .realism import REALISTIC
 from .recording import instants
+from .rigs import mounted
 from .scene import ScenePlan, write_json
 from .scenes import record_scenes
-from .sensors import mounts
 from .tables import TableWriter
 
 BUSY_THREADS = 3
@@ -40,6 +42,7 @@ def synthesize(
     image_scale: float = 1.0,
     lens: str = "",
     truth: str = "all",
+    assets: Assets | None = None,
 ) -> Path:
     """Write a synthetic nuScenes data set.
 
@@ -60,6 +63,7 @@ def synthesize(
         image_scale: of the images' size and intrinsics; 1 gives nuScenes' 1600 x 900.
         lens: of the cameras: a name in `LENSES`, or `mixed`; "" for pinholes.
         truth: one of `TRUTHS`.
+        assets: that the worlds may have, where the configuration wants some.
 
     Returns:
         The data set's folder.
@@ -73,16 +77,23 @@ def synthesize(
         raise DatasetError(f"lens must be one of {', '.join((*LENSES, MIXED))}, got {lens!r}")
     if truth not in TRUTHS:
         raise DatasetError(f"truth must be one of {', '.join(TRUTHS)}, got {truth!r}")
+    config = config or WorldConfig()
     cores = workers or len(os.sched_getaffinity(0))
     processes = min(scenes, math.ceil(cores / BUSY_THREADS))
     with replacing(out, DatasetError, "free the space or choose another folder") as partial:
-        _make_folders(partial, version, sweeps, truth)
+        # As the recorders of the scenes will have them.
+        rigs = [mounted(config, np.random.default_rng([seed, index, 1])) for index in range(scenes)]
+        _make_folders(
+            partial, version, sweeps, truth, {m.channel for rig, lidar in rigs for m in (*rig, lidar)}
+        )
+        moments = tuple(instants(seconds, sweeps))
         plan = ScenePlan(
-            *(partial, seed, tuple(instants(seconds, sweeps)), config or WorldConfig()),
+            *(partial, seed, moments, config, assets),
             *(image_scale, lens, truth, math.ceil(cores / processes)),
         )
+        files = sum(1 + len(rig) * moment.cameras for rig, _ in rigs for moment in moments)
         tables = TableWriter(seed)
-        for part in record_scenes(plan, scenes, processes, progress):
+        for part in record_scenes(plan, scenes, files, processes, progress):
             tables.extend(part)
         tables.write(partial / version)
         if truth != "boxes":
@@ -93,8 +104,29 @@ def synthesize(
         if lens:
             facts["lens"] = lens
         facts["truth"] = truth
+        if config.realism.on:
+            facts["street"] = STREETS[1]
         (partial / SYNTHETIC_MARKER).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return out
+
+
+STREETS = ("drawn", "realistic")
+"""Names of the street as it is by default, and of one nearer to recorded streets."""
+
+
+def street_config(street: str, folder: Path | None) -> tuple[WorldConfig, Assets | None]:
+    """What `synthesize` takes for the name of a street and a folder of assets, if one is given.
+
+    Raises:
+        DatasetError: no such street, assets for one that has none, or a folder without any.
+    """
+    if street not in STREETS:
+        raise DatasetError(f"street must be {' or '.join(STREETS)}, got {street!r}")
+    if street == STREETS[0]:
+        if folder is not None:
+            raise DatasetError(f"--assets {folder} are for --street {STREETS[1]}: give both")
+        return WorldConfig(), None
+    return WorldConfig(realism=REALISTIC), None if folder is None else load_assets(folder)
 
 
 def _check(out: Path, scenes, seconds, seed, workers, version: str, image_scale: float) -> None:
@@ -118,11 +150,10 @@ def _check(out: Path, scenes, seconds, seed, workers, version: str, image_scale:
         )
 
 
-def _make_folders(root: Path, version: str, sweeps: bool, truth: str) -> None:
-    cameras, lidar = mounts(WorldConfig(), np.random.default_rng(0))
+def _make_folders(root: Path, version: str, sweeps: bool, truth: str, channels: set[str]) -> None:
     for folder in ("samples", "sweeps") if sweeps else ("samples",):
-        for mount in (*cameras, lidar):
-            (root / folder / mount.channel).mkdir(parents=True)
+        for channel in channels:
+            (root / folder / channel).mkdir(parents=True)
     (root / version).mkdir()
     for folder in ("maps",) if truth == "boxes" else ("maps/expansion", "maps/prediction"):
         (root / folder).mkdir(parents=True)

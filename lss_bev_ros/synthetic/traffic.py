@@ -10,7 +10,7 @@ from ..geometry import Pose
 from .actor import STEP, Actor, Track
 from .config import WorldConfig
 from .driving import Mover, Signals, Simulation, junction_number, overlapping, stop_lines, stops_on
-from .fleet import Fleet, Model
+from .fleet import Fleet, Model, Outfit
 from .ground import CROSSING, KERB_HEIGHT, STOP_LINE, rounded
 from .road import CORNER, Path, Plan
 from .streetscape import Nearness
@@ -38,7 +38,7 @@ class _Entry:
 
 
 class Traffic:
-    """Draws and simulates the population of a world; `actors` and `ego` are the result.
+    """Draws and simulates the population of a world; `actors`, `ego` and the `fleet` are the result.
 
     Args:
         plan: the streets.
@@ -49,6 +49,7 @@ class Traffic:
         config: densities.
         seconds: length of the scene.
         rng, palette: of the world.
+        outfit: of its vehicles.
     """
 
     def __init__(
@@ -62,9 +63,10 @@ class Traffic:
         seconds,
         rng,
         palette,
+        outfit: Outfit | None = None,
     ) -> None:
         self._plan, self._near, self._config, self._rng = plan, near, config, rng
-        self._fleet = Fleet(rng, palette)
+        self.fleet = self._fleet = Fleet(rng, palette, outfit)
         # Of its own, so that a seed's streets stay as they are but for the large vehicles.
         self._large = rng.spawn(1)[0]
         self._obstacles = obstacles

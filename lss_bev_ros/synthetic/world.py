@@ -9,15 +9,23 @@ import numpy as np
 
 from ..geometry import Pose
 from .actor import Actor, Track
+from .assets import Assets
+from .backdrop import Backdrop, draw_backdrop
 from .config import WorldConfig
+from .crowd import Crowd, draw_crowd, is_park, parked_cars
 from .driving import Signals, junction_number
+from .fleet import Model, Outfit
 from .light import Light, draw_light
 from .material import LAMP, Materials, Palette
 from .mesh import Mesh, joined
+from .models import Houses
 from .road import Plan
 from .route import draw_plan, draw_route
+from .scenery import PLAIN_SCENERY, Scenery
 from .streetscape import Nearness, Streetscape, build_streetscape
+from .surfaces import surfaced
 from .traffic import WARM_UP, Traffic
+from .weather import LAMP_RANGE, lamps_around
 
 MAP_MARGIN = 130.0
 """The ego car's way keeps so far from the borders of the map, metres."""
@@ -35,6 +43,9 @@ class World:
         actors: all things that are annotated, numbered from 1.
         ego: the movement of the ego car's rear axle.
         signals: the traffic lights.
+        models: the shapes that its actors have, and some that none has.
+        backdrop: light, sky and weather, of which the first is `light`.
+        assets: models, textures and skies that it may have.
     """
 
     config: WorldConfig
@@ -45,11 +56,25 @@ class World:
     ego: Track
     signals: Signals
     _materials: Materials
+    models: tuple[Model, ...] = ()
+    backdrop: Backdrop | None = None
+    assets: Assets | None = None
 
     @classmethod
-    def draw(cls, seed: tuple[int, ...], seconds: float, config: WorldConfig | None = None) -> World:
-        """The world of a seed, `seconds` long."""
+    def draw(
+        cls,
+        seed: tuple[int, ...],
+        seconds: float,
+        config: WorldConfig | None = None,
+        assets: Assets | None = None,
+    ) -> World:
+        """The world of a seed, `seconds` long, of a configuration, and of assets where it wants some."""
         config = config or WorldConfig()
+        realism, crowd = config.realism, Crowd()
+        # Of its own, so that a seed's streets stay as they are without it.
+        extra = np.random.default_rng([*seed, 11])
+        if realism.on:
+            crowd, config = draw_crowd(config, extra)
         rng = np.random.default_rng(list(seed))
         palette = Palette()
         length = (seconds + WARM_UP + 2) * config.speed[1] + 60
@@ -63,9 +88,53 @@ class World:
         light = draw_light(config, rng)
         signals = _draw_signals(plan, passed, seconds, rng)
         green, tall = rng.uniform(*config.trees), rng.uniform(*config.tall)
-        scape = build_streetscape(plan, near, tall, green, rng, palette)
-        traffic = Traffic(plan, route, near, scape.obstacles, signals, config, seconds, rng, palette)
-        return cls(config, plan, light, scape, traffic.actors, traffic.ego, signals, palette.table())
+        parks: tuple[int, ...] = ()
+        houses, outfit = None, None
+        if realism.on:
+            blocks = list(enumerate(plan.blocks()))
+            parks = tuple(k for k, block in blocks if is_park(crowd.parks, extra, block))
+            outfit = Outfit(assets, realism.models, crowd.on, extra)
+            if assets is not None and realism.buildings > 0.0:
+                houses = Houses(assets, palette, realism.buildings, extra)
+        scape = build_streetscape(plan, near, tall, green, rng, palette, parks, houses)
+        traffic = Traffic(plan, route, near, scape.obstacles, signals, config, seconds, rng, palette, outfit)
+        actors = traffic.actors
+        if parks:
+            chosen = [block for k, block in enumerate(plan.blocks()) if k in parks]
+            cars = parked_cars(plan, chosen, crowd, traffic.fleet, near, config.radius, actors, extra)
+            actors = (*actors, *cars)
+        materials, backdrop = palette.table(), None
+        if realism.on:
+            if assets is not None:
+                materials = surfaced(materials, assets, realism.surfaces, extra)
+            backdrop = draw_backdrop(config, light, assets, extra)
+            light = backdrop.light
+        return cls(
+            config, plan, light, scape, actors, traffic.ego, signals, materials, traffic.fleet.models,
+            backdrop, assets,
+        )  # fmt: skip
+
+    def scenery(self, time: float, ego: Pose, backdrop: Backdrop | None = None) -> Scenery:
+        """What a shader looks up at a time, with the lamps that are lit near the car.
+
+        Args:
+            time: seconds.
+            ego: the car in the world.
+            backdrop: other ones than the world's.
+        """
+        backdrop = backdrop or self.backdrop
+        if backdrop is None:
+            return PLAIN_SCENERY
+        night = backdrop.weather.night
+        if night <= 0.0:
+            return backdrop.scenery
+        lit = []
+        for actor in self.movers:
+            if actor.category.startswith("vehicle") and "cycle" not in actor.category:
+                pose = actor.pose(time)
+                if np.hypot(*(pose.translation - ego.translation)[:2]) < LAMP_RANGE:
+                    lit.append((pose, float(actor.high[0])))
+        return backdrop.scenery._replace(lamps=lamps_around(ego, self.scape.lamps, lit, night))
 
     def ego_pose(self, time: float) -> Pose:
         """base_link in the world at a time in seconds."""

@@ -112,6 +112,11 @@ class TrainingConfig:
         return asdict(self)
 
 
+STREETS = ("drawn", "realistic")
+"""What synthetic training worlds may be: the plain ones, and those that are to carry over to recorded streets
+(`synthetic.stream.CARRIED`)."""
+
+
 @dataclass(frozen=True)
 class SampleLayout:
     """Shapes of the samples that a run is fed with.
@@ -122,6 +127,8 @@ class SampleLayout:
         scale: stored pixels a pixel of the full image.
         depth_stride: stored pixels an element of a depth map.
         grid: of the target.
+        street: which street is drawn, one of `STREETS`.
+        assets: folder of models, textures and skies that it may have, see `synthetic.assets`; empty for none.
     """
 
     cameras: int = 6
@@ -130,8 +137,19 @@ class SampleLayout:
     scale: float = 0.24
     depth_stride: int = 4
     grid: BevGrid = field(default_factory=BevGrid)
+    street: str = "drawn"
+    assets: str = ""
+
+    def __post_init__(self) -> None:
+        if self.street not in STREETS:
+            raise TrainingError(f"street {self.street!r} must be {' or '.join(STREETS)}")
+        if self.assets and self.street == STREETS[0]:
+            raise TrainingError(f"--assets {self.assets} are for --street {STREETS[1]} alone: give both")
 
     @classmethod
-    def of(cls, model: ModelConfig, scale: float = 0.24) -> SampleLayout:
-        """The layout for a model's grid, at a size of 1600 x 900 pictures."""
-        return cls(height=round(900 * scale), width=round(1600 * scale), scale=scale, grid=model.grid)
+    def of(
+        cls, model: ModelConfig, scale: float = 0.24, street: str = "drawn", assets: str = ""
+    ) -> SampleLayout:
+        """The layout for a model's grid, at a size of 1600 x 900 pictures, of a street."""
+        height, width = round(900 * scale), round(1600 * scale)
+        return cls(height=height, width=width, scale=scale, grid=model.grid, street=street, assets=assets)

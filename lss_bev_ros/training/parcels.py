@@ -17,7 +17,15 @@ import torch
 from ..errors import TrainingError
 from .config import SampleLayout
 from .sample_block import SampleBlock
-from .source import TRAINING_SEED, VALIDATION_SEED, WORLD_SECONDS, WorldPlan, WorldSource
+from .source import (
+    TRAINING_SEED,
+    VALIDATION_SEED,
+    WORLD_SECONDS,
+    WorldPlan,
+    WorldSource,
+    assets_of,
+    world_config,
+)
 
 OTHERS = 0.65
 """Share of the training samples that are seen from another driver's place than the ego car's."""
@@ -80,7 +88,8 @@ class ParcelSource(WorldSource):
             from ..synthetic.gpu import GpuStudio
 
             torch.cuda.set_device(self._device)
-            studio = GpuStudio(self._layout.scale, self._device, grid=self._layout.grid)
+            assets = assets_of(self._layout)
+            studio = GpuStudio(self._layout.scale, self._device, grid=self._layout.grid, assets=assets)
             stream = torch.cuda.Stream(self._device)
             with torch.cuda.stream(stream):
                 studio.warm_up()
@@ -124,9 +133,8 @@ class ParcelSource(WorldSource):
     def _block(self, studio, parcel) -> Any:
         """The samples of a parcel."""
         drawn = studio.draw(parcel, int(np.prod(self._layout.grid.shape)))
-        present = torch.ones(drawn.images.shape[:2], dtype=torch.bool, device=self._device)
         raster = drawn.raster.view(-1, *self._layout.grid.shape)
-        return SampleBlock(drawn.images, drawn.depth, raster, drawn.calibration, present)
+        return SampleBlock(drawn.images, drawn.depth, raster, drawn.calibration, drawn.present)
 
 
 def send(parcel) -> tuple[str, list[tuple[str, str, tuple[int, ...], int]]]:
@@ -169,13 +177,16 @@ def make_worlds(out, layout: SampleLayout, plan: WorldPlan, pack: Callable[..., 
     """
     from ..synthetic.config import WorldConfig
 
+    config, assets = world_config(layout), assets_of(layout)
     os.nice(5)
     # Each process is one of many: more threads than one would only wait for each other.
     torch.set_num_threads(1)
     # After its first training world, for the first step waits for those alone.
     for world, validation in itertools.zip_longest(plan.training(), plan.validation):
         try:
-            parcel = pack((TRAINING_SEED, world), plan.samples, WORLD_SECONDS, OTHERS, None, layout.grid)
+            parcel = pack(
+                (TRAINING_SEED, world), plan.samples, WORLD_SECONDS, OTHERS, config, layout.grid, assets
+            )
             out.put(("train", world, *send(parcel)))
             if validation is not None:
                 seed = (VALIDATION_SEED, validation)

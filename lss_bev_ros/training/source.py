@@ -18,11 +18,13 @@ import numpy as np
 
 from ..errors import TrainingError
 from ..geometry import CAMERA_NAMES, Camera, Rig
-from .config import SampleLayout
+from .config import STREETS, SampleLayout
 from .sample import NO_DEPTH, Sample, pack_calibration, pack_depth, pack_raster
 
 if TYPE_CHECKING:
     from ..dataset import Keyframe
+    from ..synthetic.assets import Assets
+    from ..synthetic.config import WorldConfig
     from .sample_block import SampleBlock
 
 TRAINING_SEED = 2**31
@@ -203,21 +205,44 @@ def _work(out, layout: SampleLayout, plan: WorldPlan) -> None:
             print(f"world {world} left out: {type(error).__name__}: {error}", flush=True)
 
 
+def world_config(layout: SampleLayout) -> WorldConfig:
+    """What the training worlds of a layout's street vary."""
+    from ..synthetic.stream import CARRIED, VARIED
+
+    return VARIED if layout.street == STREETS[0] else CARRIED
+
+
+def assets_of(layout: SampleLayout) -> Assets | None:
+    """The assets of a layout's street, read once a process; None without.
+
+    Raises:
+        DatasetError: the folder has none.
+    """
+    return _assets(layout.assets) if layout.assets else None
+
+
+@lru_cache(maxsize=1)
+def _assets(folder: str) -> Assets:
+    from ..synthetic.assets import load_assets
+
+    return load_assets(folder)
+
+
 def synthetic_samples(
     seed: tuple[int, ...], count: int, layout: SampleLayout, varied: bool = True
 ) -> Iterator[Sample]:
     """Samples of one world; not `varied`, its cameras are nuScenes' own, as in `synthesize`."""
     from ..synthetic.config import WorldConfig
-    from ..synthetic.stream import VARIED, stream_world
+    from ..synthetic.stream import stream_world
 
-    config = VARIED if varied else WorldConfig()
-    for sample in stream_world(seed, count, WORLD_SECONDS, layout.scale, config):
+    config, assets = (world_config(layout), assets_of(layout)) if varied else (WorldConfig(), None)
+    for sample in stream_world(seed, count, WORLD_SECONDS, layout.scale, config, assets):
         yield Sample(
             images=sample.images,
             depth=pack_depth(sample.depth),
             raster=pack_raster(sample.boxes, layout.grid),
             calibration=pack_calibration(sample.rig),
-            present=np.ones(layout.cameras, bool),
+            present=sample.present,
         )
 
 

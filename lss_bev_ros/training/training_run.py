@@ -39,6 +39,8 @@ def train(
     watch: Callable[[dict[str, float]], None] | None = None,
     pause: float = 0.0,
     scale: float = 0.0,
+    street: str = "drawn",
+    assets: str = "",
 ) -> dict[str, float]:
     """Train Lift-Splat-Shoot and leave weights, logs and the recipe in a folder.
 
@@ -59,6 +61,8 @@ def train(
         pause: stop after so many seconds, to be resumed later; 0 for never.
         scale: size of the pictures that are kept, 1 for 1600 x 900; 0 for what the device draws with ease.
         teacher: a network whose predictions are learned too.
+        street: which synthetic street, see `SampleLayout`, as is the next.
+        assets: as said.
 
     Returns:
         The last validation's scores.
@@ -72,7 +76,10 @@ def train(
     rank, ranks, target = place.rank, place.ranks, place.device
     cuda = target.type == "cuda"
     layout = SampleLayout.of(
-        model.config if model is not None else ModelConfig(), scale or (GPU_SCALE if cuda else CPU_SCALE)
+        model.config if model is not None else ModelConfig(),
+        scale or (GPU_SCALE if cuda else CPU_SCALE),
+        street,
+        assets,
     )
     source: Source
     if data == SYNTHETIC:

@@ -17,9 +17,10 @@ pytest.importorskip("numba.cuda", reason="numba without CUDA's target, so withou
 from lss_bev_ros.geometry import BevGrid, Pose
 from lss_bev_ros.synthetic import lidar
 from lss_bev_ros.synthetic.light import Light
-from lss_bev_ros.synthetic.material import Materials
+from lss_bev_ros.synthetic.material import TEXTURE, Materials
 from lss_bev_ros.synthetic.parcel import EGO, Packer
 from lss_bev_ros.synthetic.rasterizer import draw, draw_flat
+from lss_bev_ros.synthetic.scenery import PLAIN_SCENERY
 from lss_bev_ros.synthetic.shading import shade
 from lss_bev_ros.synthetic.shadow import Shadows
 from lss_bev_ros.synthetic.stream import Studio
@@ -70,11 +71,15 @@ def parcel(world):
 
 @pytest.fixture(scope="module")
 def drawn(parcel, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("gpu")
+    return simulated(parcel, tmp_path_factory.mktemp("gpu"))
+
+
+def simulated(parcel, folder, *options):
     np.savez(folder / "parcel.npz", **parcel.arrays())
     environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1", "OMP_NUM_THREADS": "1"}
     script = Path(__file__).with_name("gpu_drawing.py")
     command = [sys.executable, str(script), str(folder / "parcel.npz"), str(folder / "out.npz"), str(SCALE)]
+    command += options
     subprocess.run(command, env=environment, check=True)
     return dict(np.load(folder / "out.npz"))
 
@@ -103,6 +108,37 @@ def test_every_sample_shows_the_triangle_that_the_rasteriser_finds(drawn, parcel
 
 
 def test_pixels_are_shaded_as_on_the_processor(drawn, parcel):
+    assert_shaded_alike(drawn, parcel, PLAIN_SCENERY)
+
+
+def test_photographs_weather_and_lamps_are_shaded_as_on_the_processor(parcel, tmp_path):
+    """Half of the materials are textures or photographed ground, on a wet night under a photographed sky."""
+    kind, params = parcel.kind.copy(), parcel.params.copy()
+    kind[::4] = TEXTURE
+    params[:, ::4] = [0.0, 0.3, 8.0, 0.0, 0.1, 1.0, 0.0, 0.0]
+    params[:, 1::4, 5:] = [2.0, 3.0, 1.0]
+    lamps = parcel.lamps.copy()
+    lamps[0, 0] = [*parcel.places[0, :2], 6.0, 0.0, 0.0, 0.0, 9.0, 0.5]
+    weather = np.array([[0.7, 0.8, 0.9, 0.5, 1.0]])
+    rich = dataclasses.replace(
+        parcel, kind=kind, params=params, lamps=lamps, weather=weather, sky=np.zeros(1, np.int32)
+    )
+    rng = np.random.default_rng(0)
+    photographs = {
+        "sky": rng.uniform(0.2, 2.0, (8, 16, 3)).astype(np.float32),
+        "texels": rng.integers(0, 255, (4 * 4 + 2 * 2 + 1, 3), dtype=np.uint8),
+        "textures": np.array([[0, 4, 4, 3]], np.int32),
+    }
+    np.savez(tmp_path / "photographs.npz", **photographs)
+    scenery = PLAIN_SCENERY._replace(
+        **photographs, photographed=1, sky_turn=0.7, sky_gain=0.8, lamps=lamps[0],
+        wet=0.9, dirt=0.5, night=1.0,
+    )  # fmt: skip
+    drawn = simulated(rich, tmp_path, str(tmp_path / "photographs.npz"))
+    assert_shaded_alike(drawn, rich, scenery)
+
+
+def assert_shaded_alike(drawn, parcel, scenery):
     light = parcel.lights[0]
     light = Light(*(tuple(light[3 * k : 3 * k + 3]) for k in range(5)), *light[15:18], int(light[18]))
     materials = Materials(parcel.kind, parcel.colours[0], parcel.params[0])
@@ -123,6 +159,7 @@ def test_pixels_are_shaded_as_on_the_processor(drawn, parcel):
             ids, drawn["rotations"][view], drawn["origins"][view], drawn["lenses"][view],
             drawn["vertices"], drawn["normals"], drawn["uv"], drawn["material"], drawn["owner"],
             materials, light, shadows, int(parcel.seeds[0, view]), (0, 0, *image.shape[1::-1]), image,
+            scenery,
         )  # fmt: skip
         error = np.abs(image[:, :, ::-1].astype(int) - drawn["images"][0, view])
         assert error.max() <= 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from numba import cuda
 
 from ..light import Light
+from ..scenery import Scenery
 from ..shading import pixel
 from ..shadow import Shadows
 from .place import VIEWS
@@ -49,7 +50,8 @@ def shadows_of(axes, offsets, scales, maps, contact, corner):
 @cuda.jit
 def shade(
     buffers, fixed, room, rotations, origins, lenses, vertices, normals, uv, material, owner,
-    kind, colours, params, lights, axes, offsets, scales, maps, contact, corners, seeds, curve, images,
+    kind, colours, params, lights, axes, offsets, scales, maps, contact, corners, seeds, curve,
+    texels, textures, skies, sky, weather, lamps, images,
 ):  # fmt: skip
     """Shade every pixel (threads along x) of every picture (blocks along y).
 
@@ -77,6 +79,12 @@ def shade(
         corners: (S, 2) float64.
         seeds: (P,) int64.
         curve: of `shading.film_curve`.
+        texels: as in `Scenery`, as is the next.
+        textures: as said.
+        skies: (E, H, W, 3) float32, photographed ones; one at least.
+        sky: (S,) int32, as in `Parcel`, as are the next two.
+        weather: as said.
+        lamps: as said.
         images: (P, H, W, 3) uint8 RGB, filled.
     """
     at = cuda.grid(1)
@@ -95,10 +103,15 @@ def shade(
     )
     light = light_of(lights[sample])
     shadow = shadows_of(axes[sample], offsets[sample], scales, maps[sample], contact[sample], corners[sample])
+    here = weather[sample]
+    scenery = Scenery(
+        texels, textures, 1 if sky[sample] >= 0 else 0, skies[max(sky[sample], 0)],
+        here[0], here[1], lamps[sample], here[2], here[3], here[4],
+    )  # fmt: skip
     r, g, b = pixel(
         row, column, height, width, four, rotations[picture], origins[picture], lenses[picture],
         vertices, normals, uv, material, owner, kind, colours[sample], params[sample],
-        light, shadow, seeds[picture], curve,
+        light, shadow, seeds[picture], curve, scenery,
     )  # fmt: skip
     images[picture, row, column, 0] = r
     images[picture, row, column, 1] = g

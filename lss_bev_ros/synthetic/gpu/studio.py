@@ -10,15 +10,21 @@ import torch.nn.functional as F
 from numba import cuda
 
 from ...geometry import BevGrid
+from ..assets import Assets
+from ..develop import respond
 from ..lidar import COLUMNS, RINGS
 from ..material import REFLECTANCE
 from ..parcel import PERIOD, Parcel
+from ..response import COLUMNS as RESPONSE
+from ..response import Response
+from ..scenery import PLAIN_SCENERY
 from ..sensors import HEIGHT, WIDTH
 from ..shading import film_curve
 from ..shadow import CONTACT_RADIUS, CONTACT_SCALE, FAR_RADIUS, NEAR_RADIUS
 from ..stream import DEPTH_STRIDE, SHADOW_SIZE
 from ..things import THINGS
 from ..voxels import HEIGHTS, PRIORITY_STEP, lattice, values_of
+from ..weather import NEAREST_LAMPS
 from . import beams, picture, shadows, visibility, voxels
 from .place import VIEWS, place
 
@@ -42,6 +48,7 @@ class Drawn:
         points: (S, COLUMNS * RINGS, 4) float16: x, y, z in metres, base_link, and intensity, 0 to 1, of each
             beam, in the order of firing; NaN where none comes back.
         things: (F, nx, ny, heights) uint8 of the parcel's `filled` samples, see `voxels.thing_voxels`.
+        present: (S, 6) bool, the cameras that the cars have.
     """
 
     images: torch.Tensor
@@ -51,6 +58,7 @@ class Drawn:
     hits: torch.Tensor
     points: torch.Tensor
     things: torch.Tensor
+    present: torch.Tensor
 
 
 class GpuStudio:
@@ -63,6 +71,7 @@ class GpuStudio:
         shadow_size: elements of a shadow map's side.
         queue: large triangles that a step can hold.
         grid: of the voxels.
+        assets: that the worlds of the parcels were drawn with.
     """
 
     def __init__(
@@ -73,6 +82,7 @@ class GpuStudio:
         shadow_size: int = SHADOW_SIZE,
         queue: int = 1 << 22,
         grid: BevGrid | None = None,
+        assets: Assets | None = None,
     ) -> None:
         self._size = round(WIDTH * scale), round(HEIGHT * scale)
         self._scale, self._device, self._chunk = scale, torch.device(device), chunk
@@ -84,6 +94,10 @@ class GpuStudio:
         self._reflectance = self._send(REFLECTANCE)
         self._values = self._send(values_of(np.arange(len(THINGS))))
         self._grid = grid or BevGrid()
+        skies = [] if assets is None else [sky.map for sky in assets.skies]
+        self._texels = self._send(PLAIN_SCENERY.texels if assets is None else assets.texels)
+        self._textures = self._send(PLAIN_SCENERY.textures if assets is None else assets.textures)
+        self._skies = self._send(np.stack(skies) if skies else PLAIN_SCENERY.sky[None])
 
     def draw(self, parcel: Parcel, cells: int = 200 * 200) -> Drawn:
         """Draw all samples of a parcel; `cells` are those of the grid that it was packed for."""
@@ -112,6 +126,8 @@ class GpuStudio:
                 np.zeros((1, CAMERAS), np.float32), np.zeros((1, CAMERAS), np.int64),
                 np.zeros((1, COLUMNS, 3, 4)), np.zeros(1), np.zeros(1, np.int64), one, one, one,
                 np.zeros((1, CAMERAS, 21), np.float32),
+                np.ones((1, CAMERAS), bool), np.zeros((1, CAMERAS, RESPONSE), np.float32), one - 1,
+                np.zeros((1, 5)), np.zeros((1, NEAREST_LAMPS, 8), np.float32),
             )
         )  # fmt: skip
 
@@ -142,12 +158,18 @@ class GpuStudio:
             picture.shade, (-(-height * width // THREADS), count * CAMERAS),
             buffers, fixed, room, rotations, origins, lenses, vertices, normals, uv, material, owner,
             on["kind"], on["colours"][part], on["params"][part], on["lights"][part],
-            axes, offsets, scales, maps, contact, corners, on["seeds"][part].flatten(), self._curve, images,
+            axes, offsets, scales, maps, contact, corners, on["seeds"][part].flatten(), self._curve,
+            self._texels, self._textures, self._skies, on["sky"][part], on["weather"][part],
+            on["lamps"][part], images,
         )  # fmt: skip
+        response = Response.of_table(parcel.response[part].reshape(-1, RESPONSE))
+        images = respond(images, response, parcel.seeds[part].ravel(), self._scale)
         shape = height // DEPTH_STRIDE, width // DEPTH_STRIDE
         depth = self._empty((count * CAMERAS, *shape), torch.uint8)
         grid = (-(-shape[1] // 32), -(-shape[0] // 4), count * CAMERAS)
         self._run(visibility.depths, grid, buffers, 2 * DEPTH_STRIDE, depth, threads=(32, 4))
+        absent = ~on["present"][part].flatten()
+        images[absent], depth[absent] = 0, 255
 
         travelled = velocities.double().norm(dim=1) * PERIOD + 0.1
         actors = int(max(parcel.owner.max(initial=0), parcel.instances[:, 3].max(initial=0))) + 1
@@ -173,6 +195,7 @@ class GpuStudio:
             hits,
             points.half(),
             self._things(scene, thing, filled, on["to_ego"][part]),
+            on["present"][part],
         )
 
     def _placed(self, on, instances, poses, velocities, ahead, fixed: int, room: int, count: int):

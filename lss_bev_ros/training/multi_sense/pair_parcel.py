@@ -8,6 +8,7 @@ import numpy as np
 
 from ...geometry import BevGrid
 from ...synthetic.actor import Actor
+from ...synthetic.assets import Assets
 from ...synthetic.config import WorldConfig
 from ...synthetic.parcel import Packer, Parcel
 from ...synthetic.stream import draw_world
@@ -107,8 +108,9 @@ def pack_pairs(
     others: float = 0.65,
     config: WorldConfig | None = None,
     grid: BevGrid | None = None,
+    assets: Assets | None = None,
 ) -> PairParcel:
     """Draw a world and pack pairs of it; the arguments as of `synthetic.parcel.pack_world`."""
-    world, rng = draw_world(seed, seconds, config)
+    world, rng = draw_world(seed, seconds, config, assets)
     packer = PairPacker(world, grid)
     return packer.pack(packer.draw_moments(pairs, seconds, others, rng), rng)

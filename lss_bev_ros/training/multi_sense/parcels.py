@@ -58,7 +58,7 @@ def draw_pairs(studio, parcel, layout: SampleLayout) -> Pairs:
     return Pairs(
         images=images,
         calibration=both(drawn.calibration),
-        present=torch.ones(images.shape[:3], dtype=torch.bool, device=device),
+        present=both(drawn.present),
         points=both(drawn.points),
         ages=beam_ages().to(device),
         motion=on("motion"),

@@ -11,7 +11,7 @@ from ...synthetic.stream import Look, StreamSample, Studio, draw_world
 from ...synthetic.world import World
 from ..config import SampleLayout
 from ..sample import pack_calibration, pack_depth, pack_raster
-from ..source import WORLD_SECONDS
+from ..source import WORLD_SECONDS, assets_of, world_config
 from .pair import Pairs
 from .pair_parcel import PairMoment, PairPacker
 from .truth import InstantTruth, with_returns
@@ -33,7 +33,8 @@ def synthetic_pairs(
         varied: whether cameras and exposure differ from nuScenes' own, as for training.
         seconds: length of the world.
     """
-    world, rng = draw_world(seed, seconds, None if varied else WorldConfig())
+    config, assets = (world_config(layout), assets_of(layout)) if varied else (WorldConfig(), None)
+    world, rng = draw_world(seed, seconds, config, assets)
     packer = PairPacker(world, layout.grid)
     studio = Studio(world, layout.scale)
     moments = packer.draw_moments(count, seconds, 0.0, rng)
@@ -62,7 +63,7 @@ def _pair(
     return {
         "images": np.stack([sample.images for sample in samples]),
         "calibration": np.stack([pack_calibration(sample.rig) for sample in samples]),
-        "present": np.ones((2, layout.cameras), bool),
+        "present": np.stack([sample.present for sample in samples]),
         "points": np.stack([_beams(sample, look) for sample in samples]),
         "motion": packer.truths.motion(moment.time, moment.gap, None),
         "depth": pack_depth(now.depth),

@@ -41,6 +41,8 @@ def train_multi_sense(
     scale: float = 0.0,
     words: str = "",
     futures: str = "",
+    street: str = "drawn",
+    assets: str = "",
 ) -> dict[str, float]:
     """Train the multi-sense network on synthetic pairs, drawn on the GPU that trains.
 
@@ -57,6 +59,8 @@ def train_multi_sense(
         words: file of word vectors, see `read_words`; those that ship where none is given.
         futures: file of driven futures for the plan's templates, see `read_futures`; drawn ones where none
             is given.
+        street: which synthetic street, see `SampleLayout`, as is the next.
+        assets: as said.
 
     Returns:
         The last validation's scores.
@@ -78,7 +82,7 @@ def train_multi_sense(
         raise TrainingError(
             f"drawing pairs needs numba with CUDA ({error}): pip install 'lss_bev_ros[train]'"
         ) from error
-    layout = SampleLayout.of(config.senses.model, scale or GPU_SCALE)
+    layout = SampleLayout.of(config.senses.model, scale or GPU_SCALE, street, assets)
     plans = world_plans(
         workers or max(1, place.processors - 2),
         place.rank,
