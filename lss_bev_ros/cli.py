@@ -21,6 +21,7 @@ from .commands.doctor import doctor
 from .commands.evaluate import evaluate
 from .commands.export import export
 from .commands.frontier import frontier
+from .commands.import_bag import import_bag
 from .commands.inspect import inspect
 from .commands.launch import launch
 from .commands.parameters import parameters
@@ -85,6 +86,7 @@ for command in (
     words,
 ):
     app.command()(command)
+app.command("import")(import_bag)
 # The node reads what follows its name.
 app.command(
     context_settings={
