@@ -10,6 +10,7 @@ import sys
 import typer
 
 from . import __version__
+from .commands.adapt import adapt
 from .commands.bag import bag
 from .commands.benchmark import benchmark
 from .commands.build import build
@@ -75,6 +76,7 @@ for command in (
     render,
     evaluate,
     publish,
+    adapt,
     benchmark,
     export,
     build,
