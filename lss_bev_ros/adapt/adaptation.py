@@ -130,11 +130,22 @@ def adapt(
     )
     maker = PassageMaker(drive, layout, recipe.reach, drive.most)
     source = DriveSource(maker, train, held, place.device, threads)
-    pools = [PassagePool(len(each), layout, drive.most, place.device) for each in (train, held)]
+    pool, validation = (PassagePool(len(each), layout, drive.most, place.device) for each in (train, held))
     original = read_multi_sense(weights)
     try:
         trainer = AdaptTrainer(
-            recipe, model, source, *pools, run, layout, place.device, resume, message, watch, began
+            recipe,
+            model,
+            source,
+            pool,
+            validation,
+            run,
+            layout,
+            place.device,
+            resume,
+            message,
+            watch,
+            began,
         )
         trainer.describe(data=str(dataroot), weights=weights, adapt=True)
         trainer.run()
