@@ -20,5 +20,5 @@ def _one_thread():
 
 @pytest.fixture(scope="session")
 def fake_drive(tmp_path_factory) -> Path:
-    """Two minutes of driving that no test may change."""
-    return write_drive(tmp_path_factory.mktemp("drive") / "root")
+    """A short drive that no test may change."""
+    return write_drive(tmp_path_factory.mktemp("drive") / "root", 24.0)
