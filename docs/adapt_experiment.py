@@ -4,7 +4,7 @@
     python docs/adapt_experiment.py OUT --seconds 600 --minutes 8
 
 World A is what the weights were trained on. World B has another light, traffic and rig, and no seed that
-training ever took. The same weights are scored on B as they are, adapted to a drive through B without a label,
+training ever took. The same weights are scored on B as they are, adapted to a drive through B without labels,
 and trained on the same drive by its annotations, with the same recipe. Scores are `lss-bev evaluate`'s of
 cameras alone on other streets of B. What was drawn and trained before is taken again.
 """

@@ -19,11 +19,13 @@ def split_drive(drive: Drive, recipe: AdaptRecipe) -> tuple[list[int], list[int]
     Raises:
         TrainingError: too little is left on a side.
     """
+    # However short the drive, there are ten of them.
+    length = min(recipe.block, drive.seconds / 10)
     blocks: dict[tuple[str, int], list[int]] = {}
     begin: dict[str, int] = {}
     for place, frame in enumerate(drive.keyframes):
         first = begin.setdefault(frame.scene, frame.stamp)
-        number = int((frame.stamp - first) / 1e9 / recipe.block)
+        number = int((frame.stamp - first) / 1e9 / max(length, 1e-3))
         blocks.setdefault((frame.scene, number), []).append(place)
     names = list(blocks)
     every = max(2, round(1 / recipe.judged))

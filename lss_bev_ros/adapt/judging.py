@@ -19,7 +19,7 @@ SCORE = "agreement"
 """What counts when two networks are compared."""
 
 _SLACK = 0.02
-"""By which the LiDAR's support may fall, or its contradiction rise, with a better agreement."""
+"""By which the contradiction may rise, or support and recall together fall, with a better agreement."""
 
 _LEVEL = Ground(np.zeros(3), np.zeros((2, 2)), 1.0, 1.0)
 
@@ -102,10 +102,10 @@ def why_not(after: Mapping[str, float], before: Mapping[str, float], gain: float
     rise = number(after, SCORE) - number(before, SCORE)
     if not rise > gain:
         return f"agreement with the LiDAR rose by {rise:.4f}, which is not more than {gain:g}"
-    # Of nothing predicted, nothing is supported either.
-    support = number(before, "lidar_support") - number(after, "lidar_support")
-    if number(before, "predicted") > 0 and support > _SLACK:
-        return f"cells that the LiDAR supports fell by {support:.3f} of those predicted"
+    # Who says more is supported in less of it: what support loses, recall must make up for.
+    lost = sum(number(before, name) - number(after, name) for name in ("lidar_support", "lidar_recall"))
+    if number(before, "predicted") > 0 and lost > _SLACK:
+        return f"the LiDAR's support and recall together fell by {lost:.3f}"
     contradiction = number(after, "lidar_contradiction") - number(before, "lidar_contradiction")
     if contradiction > _SLACK:
         return f"cells that the LiDAR contradicts rose by {contradiction:.3f} of those predicted"

@@ -26,7 +26,7 @@ class AdaptRecipe(MultiSenseRecipe):
             and of a moment ago, where the LiDAR says nothing; 0 for none, which saves a third of the time.
         statistics: batches that the batch statistics settle over before the first step.
         judged: share of the drive that is judged by and never trained on.
-        block: seconds of one piece of it.
+        block: seconds of one piece of it; less of a short drive.
         apart: seconds between what is trained on and what is held out, at least.
         least_gain: by which the score of held-out minutes must rise for the new weights to be taken.
         patience: judgements without a better score after which the run ends.

@@ -115,7 +115,7 @@ def test_a_drive_is_read_as_pairs(fake_drive, drive):
 
 
 def test_what_is_held_out_is_never_near_what_is_learned_from(drive):
-    recipe = AdaptRecipe(block=2.0, apart=0.8)
+    recipe = AdaptRecipe(apart=0.8)
     train, held = split_drive(drive, recipe)
     assert not set(train) & set(held)
     stamps = np.array([frame.stamp for frame in drive.keyframes]) / 1e9

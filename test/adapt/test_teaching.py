@@ -132,7 +132,13 @@ def test_scores_need_no_label():
     assert figures["predicted"] == pytest.approx(predicted / 1024)
 
 
-BEFORE = {SCORE: 0.3, "lidar_support": 0.7, "lidar_contradiction": 0.1, "predicted": 0.05}
+BEFORE = {
+    SCORE: 0.3,
+    "lidar_support": 0.7,
+    "lidar_recall": 0.5,
+    "lidar_contradiction": 0.1,
+    "predicted": 0.05,
+}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +148,8 @@ BEFORE = {SCORE: 0.3, "lidar_support": 0.7, "lidar_contradiction": 0.1, "predict
         ({SCORE: 0.302}, "agreement with the LiDAR rose by 0.0020"),
         ({SCORE: 0.2}, "agreement"),
         ({SCORE: np.nan}, "agreement"),
-        ({SCORE: 0.4, "lidar_support": 0.6}, "the LiDAR supports fell by 0.100"),
+        ({SCORE: 0.4, "lidar_support": 0.6}, "support and recall together fell by 0.100"),
+        ({SCORE: 0.4, "lidar_support": 0.6, "lidar_recall": 0.6}, ""),
         ({SCORE: 0.4, "lidar_contradiction": 0.2}, "the LiDAR contradicts rose by 0.100"),
         ({SCORE: 0.4, "lidar_support": 0.69, "lidar_contradiction": 0.11}, ""),
     ],
@@ -153,7 +160,7 @@ def test_better_is_better_in_nothing_worse(change, why):
 
 
 def test_a_network_that_said_nothing_is_easily_better():
-    silent = {SCORE: 0.0, "lidar_support": np.nan, "lidar_contradiction": np.nan, "predicted": 0.0}
+    silent = {**dict.fromkeys(BEFORE, np.nan), SCORE: 0.0, "predicted": 0.0}
     assert is_better({**BEFORE, "lidar_contradiction": 0.01}, silent, 0.005)
 
 
