@@ -136,7 +136,7 @@ def test_a_run_goes_on_as_if_it_had_not_been_interrupted(tmp_path):
     assert again.step == 2
     assert again.before == whole.before
     again.run()
-    assert_same_weights(again.model, whole.model)
+    assert_same_weights(again, whole)
 
 
 def test_it_ends_when_nothing_gets_better(tmp_path, monkeypatch):
