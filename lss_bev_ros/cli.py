@@ -10,6 +10,7 @@ import sys
 import typer
 
 from . import __version__
+from .commands.adapt import adapt
 from .commands.bag import bag
 from .commands.benchmark import benchmark
 from .commands.build import build
@@ -23,6 +24,7 @@ from .commands.evaluate import evaluate
 from .commands.export import export
 from .commands.frontier import frontier
 from .commands.gap import gap
+from .commands.import_bag import import_bag
 from .commands.inspect import inspect
 from .commands.launch import launch
 from .commands.parameters import parameters
@@ -77,6 +79,7 @@ for command in (
     evaluate,
     gap,
     publish,
+    adapt,
     benchmark,
     export,
     build,
@@ -89,6 +92,7 @@ for command in (
     endure,
 ):
     app.command()(command)
+app.command("import")(import_bag)
 # The node reads what follows its name.
 app.command(
     context_settings={

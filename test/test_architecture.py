@@ -62,6 +62,7 @@ LAYERS = {
     "dashboard": GEOMETRY | {"visualization"},
     "benchmark": NETWORK | SCORES | {"dataset", "messages", "dashboard"},
     "deploy": NETWORK | {"evaluation", "training", "benchmark"},
+    "adapt": NETWORK | DATA | {"evaluation", "doctor", "training"},
     "nodes": NETWORK | DATA | SCORES | ROS_FACE | {"dashboard", "doctor", "words"},
     "bags": DATA | ROS_FACE | {"visualization", "doctor", "nodes"},
     "demo": NETWORK | DATA | SCORES | ROS_FACE | {"synthetic", "nodes", "bags"},

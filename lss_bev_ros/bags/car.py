@@ -167,13 +167,24 @@ class RecordedMounting:
         car: whose transforms they are.
         warn: told of everything that cannot be placed, and why.
         base: the car's own frame; empty for base_link, or that with the car's namespace in front.
+        rectified: whether images are rectified, see `messages.read_camera_info`.
+        frames: how camera frames are read, see there.
 
     Attributes:
         base: the car's own frame, in which poses are.
     """
 
-    def __init__(self, bag: Bag, car: Car, warn: Warn, base: str = "") -> None:
+    def __init__(
+        self,
+        bag: Bag,
+        car: Car,
+        warn: Warn,
+        base: str = "",
+        rectified: bool | None = None,
+        frames: str = "auto",
+    ) -> None:
         self._warn = warn
+        self._rectified, self._frames = rectified, frames
         self._tree = TransformTree()
         self._cameras: dict[str, tuple[object, Pose, Camera]] = {}
         held: dict[str, TransformStamped] = {}
@@ -211,12 +222,29 @@ class RecordedMounting:
 
     def ego(self, stamp: int) -> Pose | None:
         """The car's pose in a frame that stands still, odom or map; None where nothing tells it."""
-        for frame in ("odom", "map"):
+        fixed = self.fixed_frame()
+        return None if fixed is None else self._tree.lookup(fixed, self.base, stamp)
+
+    def fixed_frame(self, wanted: str = "") -> str | None:
+        """The frame that stands still and has the car in it: the one that is wanted, or odom or map.
+
+        None where the transforms connect no such frame with the car.
+        """
+        prefix = self.base.removesuffix(BASE_FRAME) if self.base.endswith(BASE_FRAME) else ""
+        known = (f"{prefix}odom", "odom", f"{prefix}map", "map")
+        for frame in (wanted,) if wanted else known:
             with contextlib.suppress(GeometryError):
-                return self._tree.lookup(self.base.removesuffix(BASE_FRAME) + frame, self.base, stamp)
-            with contextlib.suppress(GeometryError):
-                return self._tree.lookup(frame, self.base, stamp)
+                self._tree.lookup(frame, self.base)
+                return frame
         return None
+
+    def travelled(self, frame: str) -> list[int]:
+        """Stamps, ascending, at which the transforms tell where the car is in a frame."""
+        return self._tree.times(frame, self.base)
+
+    def in_frame(self, frame: str, stamp: int) -> Pose:
+        """The car's pose in a frame that has it, see `fixed_frame`."""
+        return self._tree.lookup(frame, self.base, stamp)
 
     def camera(self, name: str, info: Any, stamp: int) -> Camera | None:
         """A camera as its camera_info and the transforms tell it; the same object while nothing changes."""
@@ -229,7 +257,7 @@ class RecordedMounting:
         known = self._cameras.get(name)
         if known is None or known[0] is not info or (known[1].matrix != pose.matrix).any():
             try:
-                reading = messages.read_camera_info(info, name, pose, frames="auto")
+                reading = messages.read_camera_info(info, name, pose, self._rectified, self._frames)
             except GeometryError as error:
                 self._warn(f"{name} is not placed: {error}")
                 return None

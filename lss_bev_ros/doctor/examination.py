@@ -48,20 +48,36 @@ def examine(recording: Recording, fit: bool = True) -> Examination:
         *check_clocks(recording),
         *check_transforms(recording),
     ]
+    rest, fits = _calibration(recording, found, fit)
+    return Examination(
+        tuple(merged(sorted([*found, *rest], key=lambda problem: problem.level != ERROR))), fits
+    )
+
+
+def examine_calibration(recording: Recording) -> Examination:
+    """Check how sensors are mounted, and whether pictures and LiDAR fit, of a recording without topics."""
+    found, fits = _calibration(recording, [], fit=True)
+    return Examination(tuple(merged(sorted(found, key=lambda problem: problem.level != ERROR))), fits)
+
+
+def _calibration(
+    recording: Recording, found: Sequence[Problem], fit: bool
+) -> tuple[list[Problem], Mapping[str, Fit]]:
+    """What is wrong with where sensors are, given what is known to be wrong, and how they fit each other."""
     mounts = check_mounting(recording)
     lidars = check_lidars(recording)
     blamed = {problem.subject for problem in mounts}
     # A camera that looks at the sky sees no cell; both would say the same.
     cells = [problem for problem in check_coverage(recording) if problem.subject not in blamed]
-    found += [*mounts, *lidars, *cells]
+    rest = [*mounts, *lidars, *cells]
     fits: Mapping[str, Fit] = {}
     # Against a LiDAR, or a camera, that is known to be wrong nothing can be compared.
     if fit and not lidars:
-        skip = blamed | {problem.subject for problem in found if problem.code in _INCOMPARABLE}
+        skip = blamed | {problem.subject for problem in (*found, *rest) if problem.code in _INCOMPARABLE}
         cameras = tuple(record for record in recording.cameras if record.name not in skip)
         fits, unfit = compare(replace(recording, cameras=cameras))
-        found += unfit
-    return Examination(tuple(merged(sorted(found, key=lambda problem: problem.level != ERROR))), fits)
+        rest += unfit
+    return rest, fits
 
 
 def merged(problems: Sequence[Problem]) -> list[Problem]:

@@ -36,6 +36,18 @@ def camera_of(topic: str) -> str:
     return topic.lstrip("/").rpartition("/")[0] or topic.lstrip("/")
 
 
+def is_lidar(topic: str) -> bool:
+    """Whether a topic of clouds is of a LiDAR, and not what this package or a depth camera makes."""
+    name = f"/{topic.lstrip('/')}".lower()
+    return not any(word in name for word in ("/bev/", "depth", "radar", "obstacle", "costmap", "voxel"))
+
+
+def is_picture(topic: str) -> bool:
+    """Whether a topic of images is of what a camera sees, and not of this package or of distances."""
+    name = f"/{topic.lstrip('/')}".lower()
+    return not any(word in name for word in ("/bev/image", "depth", "disparity", "confidence", "debug"))
+
+
 def check_topics(recording: Recording) -> list[Problem]:
     """What is missing, or there under another name."""
     topics = recording.topics

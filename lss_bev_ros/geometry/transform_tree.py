@@ -113,6 +113,23 @@ class TransformTree:
         to_common = self._compose(up[: up.index(common)], stamp)
         return self._compose(down[: down.index(common)], stamp).inverse() @ to_common
 
+    def times(self, target: str, source: str) -> list[int]:
+        """Stamps, ascending, at which any frame between the two was told; none where all of them stand still.
+
+        Args:
+            target: frame to go to.
+            source: frame to come from.
+
+        Raises:
+            GeometryError: as `lookup`.
+        """
+        target, source = _plain(target), _plain(source)
+        self.lookup(target, source)
+        up, down = self._path(source, None, ""), self._path(target, None, "")
+        between_them = set(up) ^ set(down)
+        moving = (self._frames[name] for name in between_them if name in self._frames)
+        return sorted({stamp for frame in moving if not frame.is_static for stamp in frame.stamps})
+
     def _path(self, name: str, stamp: int | None, problem: str) -> list[str]:
         """A frame, its parent, and on to the one without parent."""
         path = [name]

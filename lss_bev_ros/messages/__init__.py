@@ -47,6 +47,7 @@ __all__ = [
     "occupancy_grid",
     "picture",
     "point_cloud",
+    "points_from_cloud",
     "pose_from_odometry",
     "pose_from_transform",
     "read_camera_info",
@@ -87,6 +88,9 @@ _DTYPES = {number: dtype for dtype, number in _FIELD_TYPES.items()}
 _DTYPES.update({9: np.dtype("<i8"), 10: np.dtype("<u8")})
 
 _INTENSITIES = ("intensity", "intensities", "i", "reflectivity")
+_RINGS = ("ring", "ring_id", "ring_idx", "channel", "laser_id", "line", "beam")
+_LAST_RING = 1023
+_FULL_INTENSITY = 65535.0
 _MOMENTS = ("time", "t", "timestamp", "time_stamp", "offset_time", "time_offset")
 _SHORTEST_SWEEP, _LONGEST_SWEEP = 1e-3, 0.5
 """Seconds that a sweep may take."""
@@ -238,6 +242,39 @@ def returns_from_cloud(message: PointCloud2, most: int | None = None) -> np.ndar
     if moment is not None:
         full[:, 4] = _ages(columns[moment], from_stamp(message.header.stamp), known)
     return full if known.all() else full[known]
+
+
+def points_from_cloud(message: PointCloud2) -> np.ndarray:
+    """(N, 5) float32 returns of a cloud as a data set stores them, what `point_cloud` takes.
+
+    x, y, z in its own frame, intensity as its driver counts it, NaN where the cloud has none, and ring, -1
+    where it has none. What is no return goes, see `geometry.returns`.
+
+    Raises:
+        GeometryError: no fields x, y and z, or data that does not fit the layout.
+    """
+    names = [field.name for field in message.fields if field.datatype in _DTYPES]
+    found = [next((name for name in known if name in names), None) for known in (_INTENSITIES, _RINGS)]
+    wanted: dict[str, np.dtype[Any]] = dict.fromkeys("xyz", np.dtype("<f4"))
+    wanted |= {name: np.dtype("<f8") for name in found if name is not None}
+    columns = _read(message, wanted)
+    points = np.full((len(columns["x"]), 5), np.nan, np.float32)
+    for column, name in enumerate("xyz"):
+        points[:, column] = columns[name]
+    known = returned(points)
+    intensity, ring = ((None if name is None else columns[name][known]) for name in found)
+    kept: np.ndarray = points[known]
+    kept[:, 4] = -1.0
+    if intensity is not None:
+        largest = float(np.nanmax(np.where(np.isfinite(intensity), intensity, np.nan), initial=0.0))
+        # No scale that anybody counts on is larger.
+        intensity = intensity * (_FULL_INTENSITY / largest) if largest > _FULL_INTENSITY else intensity
+        kept[:, 3] = np.where(np.isfinite(intensity), np.clip(intensity, 0.0, _FULL_INTENSITY), np.nan)
+    if ring is not None:
+        with np.errstate(invalid="ignore"):
+            whole = (ring == np.round(ring)) & (ring >= 0) & (ring <= _LAST_RING)
+        kept[:, 4] = np.where(whole, ring, -1.0)
+    return kept
 
 
 def _read(

@@ -291,7 +291,7 @@ def main(args: list[str] | None = None) -> None:
 
 def _load() -> None:
     """Import what the page is served by."""
-    if importlib.util.find_spec("aiohttp") is not None:
+    with contextlib.suppress(ModuleNotFoundError):  # without aiohttp there is no page
         from ..dashboard import server
 
         assert server

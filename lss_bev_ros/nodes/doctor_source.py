@@ -19,7 +19,7 @@ from tf2_msgs.msg import TFMessage
 
 from .. import images, messages
 from ..doctor import CameraRecord, Cloud, FrameGraph, LidarRecord, Offer, Recording, Shot, TopicRecord
-from ..doctor.topics import CLOUD, COMPRESSED, IMAGE, INFO, camera_of
+from ..doctor.topics import CLOUD, COMPRESSED, IMAGE, INFO, camera_of, is_lidar, is_picture
 from ..doctor.tree import plain
 from ..errors import GeometryError, LssBevError, PictureError
 from ..geometry import CAMERA_NAMES, Pose
@@ -145,7 +145,7 @@ class Collector:
         if topic.type == TRANSFORMS:
             self._transform(name, time, data)
         elif topic.type in TIMED:
-            stamp = _stamp(data)
+            stamp = header_stamp(data)
             topic.stamps.append(stamp)
             if topic.type == INFO:
                 self._info(name, data)
@@ -173,7 +173,7 @@ class Collector:
             lidars=tuple(
                 self._lidar(topic)
                 for topic in topics.values()
-                if topic.type == CLOUD and topic.count and _is_lidar(topic.name)
+                if topic.type == CLOUD and topic.count and is_lidar(topic.name)
             ),
             tree=self._tree,
             base_frame=self._base_frame,
@@ -222,7 +222,7 @@ class Collector:
 
     def _picture(self, topic: _Topic, time: int, stamp: int, data: bytes) -> None:
         cloud = topic.type == CLOUD
-        if not self._anchor or (cloud and not self._is_cloud(self._anchor) and _is_lidar(topic.name)):
+        if not self._anchor or (cloud and not self._is_cloud(self._anchor) and is_lidar(topic.name)):
             # Pictures are taken to the scans; only without a LiDAR to those of one camera.
             self._anchor = topic.name
             self._next = time
@@ -262,7 +262,7 @@ class Collector:
             return self.expected, found, False
         groups: dict[str, list[_Topic]] = {}
         for topic in pictures:
-            if not any(word in topic.name.lower() for word in ("depth", "disparity", "confidence", "debug")):
+            if is_picture(topic.name):
                 groups.setdefault(camera_of(topic.name), []).append(topic)
         told = {name: min(group, key=self._preference).name for name, group in sorted(groups.items())}
         calibrated = {name: topic for name, topic in told.items() if self._info_topic(topic)}
@@ -392,12 +392,6 @@ class Collector:
         return LidarRecord(topic.name, frame, fields, pose, tuple(clouds), problem)
 
 
-def _is_lidar(name: str) -> bool:
-    """Whether a topic of clouds is of a LiDAR, and not what this package or a depth camera makes."""
-    name = f"/{name.lstrip('/')}".lower()
-    return not any(word in name for word in ("/bev/", "depth", "radar", "obstacle", "costmap", "voxel"))
-
-
 def _read(data: bytes, kind: type) -> Any:
     """A message, or None where its bytes are damaged."""
     try:
@@ -406,7 +400,7 @@ def _read(data: bytes, kind: type) -> Any:
         return None
 
 
-def _stamp(data: bytes) -> int:
+def header_stamp(data: bytes) -> int:
     """The stamp of a message that begins with a header, nanoseconds; 0 where there is none."""
     if len(data) < 12:
         return 0

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
 
+from ..dataset.table_rows import TABLES, lens_fields, pose_fields, token, write_tables
 from ..dataset.voxels import OCC3D_FILE
-from ..geometry import Lens, Pose
 from .recording import ANNOTATED_RANGE, Observation, RecordedFile, WorldRecorder
 from .sensors import KEYFRAME_PERIOD
 from .taxonomy import ATTRIBUTES, CATEGORIES, VISIBILITIES, visibility_level
-
-TABLES = (
-    "attribute", "calibrated_sensor", "category", "ego_pose", "instance", "log", "map",
-    "sample", "sample_annotation", "sample_data", "scene", "sensor", "visibility",
-)  # fmt: skip
 
 _SHARED = ("attribute", "category", "sensor", "visibility")
 """Tables of which every scene has the same rows."""
@@ -28,21 +21,9 @@ FUTURE = 6_000_000
 """Microseconds that nuScenes' prediction task looks ahead."""
 
 
-def token(*parts: object) -> str:
-    """32 hexadecimal digits that depend on the parts alone."""
-    return hashlib.md5("/".join(map(str, parts)).encode(), usedforsecurity=False).hexdigest()
-
-
 def sample_token(seed: int, scene: str, micros: int) -> str:
     """The token of the sample so many microseconds after the start of a scene."""
     return token(token(seed, scene), "sample", micros)
-
-
-def _pose_fields(pose: Pose) -> dict:
-    return {
-        "rotation": [float(v) for v in pose.quaternion],
-        "translation": [float(v) for v in pose.translation],
-    }
 
 
 class TableWriter:
@@ -145,9 +126,9 @@ class TableWriter:
             self._rows["calibrated_sensor"].append(
                 {
                     "token": calibrations[channel], "sensor_token": token("sensor", channel),
-                    **_pose_fields(mount.pose),
+                    **pose_fields(mount.pose),
                     "camera_intrinsic": [] if lidar else mount.scaled(recording.scale).intrinsics.tolist(),
-                    **_lens_fields(recording.lenses.get(channel)),
+                    **lens_fields(recording.lenses.get(channel)),
                 }
             )  # fmt: skip
         return calibrations
@@ -165,7 +146,7 @@ class TableWriter:
             for k, (shot, sample) in enumerate(chain):
                 stamp = recording.epoch + shot.micros
                 ego = recording.world.ego_pose(shot.micros * 1e-6)
-                self._rows["ego_pose"].append({"token": tokens[k], "timestamp": stamp, **_pose_fields(ego)})
+                self._rows["ego_pose"].append({"token": tokens[k], "timestamp": stamp, **pose_fields(ego)})
                 self._rows["sample_data"].append(
                     {
                         "token": tokens[k], "sample_token": sample, "ego_pose_token": tokens[k],
@@ -210,7 +191,7 @@ class TableWriter:
                         "token": tokens[n], "sample_token": samples[k], "instance_token": instance,
                         "visibility_token": str(level),
                         "attribute_tokens": [token("attribute", attribute)] if attribute else [],
-                        **_pose_fields(box.pose), "size": [width, length, height],
+                        **pose_fields(box.pose), "size": [width, length, height],
                         "prev": tokens[n - 1] if n else "",
                         "next": tokens[n + 1] if n + 1 < len(tokens) else "",
                         "num_lidar_pts": keys[k].lidar_points.get(actor.number, 0), "num_radar_pts": 0,
@@ -288,12 +269,4 @@ class TableWriter:
 
     def write(self, folder: Path) -> None:
         """Write all tables as JSON files."""
-        for name, rows in self._rows.items():
-            (folder / f"{name}.json").write_text(json.dumps(rows, indent=0) + "\n", encoding="utf-8")
-
-
-def _lens_fields(lens: Lens | None) -> dict[str, object]:
-    """How calibrated_sensor says what bends the pictures; pinholes have no such fields, as in nuScenes."""
-    if lens is None:
-        return {}
-    return {"camera_distortion": list(lens.coefficients), "camera_distortion_model": lens.model}
+        write_tables(folder, self._rows)

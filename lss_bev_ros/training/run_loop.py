@@ -172,6 +172,7 @@ class TrainingLoop(ABC, Generic[M]):
             complete = self._validation.added >= self._validated
             if self._clock.agree(complete and (validations.due(self._clock.seconds) or done)):
                 result = self._judge(journal)
+                done = done or self._clock.agree(self._is_enough(result))
             if saves.due(self._clock.seconds) or done:
                 self.save()
         if journal is not None:
@@ -209,6 +210,10 @@ class TrainingLoop(ABC, Generic[M]):
     @abstractmethod
     def _judge(self, journal: Journal) -> dict[str, float]:
         """Validate, tell the journal, and return the scores."""
+
+    def _is_enough(self, scores: dict[str, float]) -> bool:
+        """Whether a run may end before its time, by the scores of a validation; by default never."""
+        return False
 
     def _fill(self, enough: int) -> None:
         """Take all samples of a finite source, or enough of an endless one: so many, or as many as fit."""

@@ -350,7 +350,7 @@ def keyframe_sample(keyframe, layout: SampleLayout) -> Sample:
     cameras = []
     known = {camera.name: camera for camera in keyframe.rig.cameras}
     fallback = next(iter(known.values()))
-    for k, name in enumerate(_places(keyframe.rig.names, layout.cameras)):
+    for k, name in enumerate(places_of(keyframe.rig.names, layout.cameras)):
         shot = keyframe.cameras.get(name)
         camera = known.get(name, fallback)
         cameras.append(_full_size(camera, name))
@@ -363,8 +363,8 @@ def keyframe_sample(keyframe, layout: SampleLayout) -> Sample:
     return Sample(images, depth, pack_raster(keyframe.boxes, layout.grid), calibration, present)
 
 
-def _places(names: Sequence[str], count: int) -> list[str]:
-    """The camera of each place: its name, or that of one that is missing."""
+def places_of(names: Sequence[str], count: int) -> list[str]:
+    """The camera of each place of a sample: its name, or that of one that is missing."""
     strangers = iter(name for name in names if name not in CAMERA_NAMES)
     known = [*CAMERA_NAMES[:count], *(f"none_{k}" for k in range(len(CAMERA_NAMES), count))]
     return [name if name in names else next(strangers, name) for name in known]

@@ -31,12 +31,15 @@ TEMPERATURE = 0.07
 """Of the contrast with text (Li et al., "LSeg")."""
 
 
-def segment_losses(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def segment_losses(
+    logits: torch.Tensor, target: torch.Tensor, known: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Weighted cross entropy, and one minus the soft IoU, of each map.
 
     Args:
         logits: (B, 8, nx, ny).
-        target: (B, 8, nx, ny) bool.
+        target: (B, 8, nx, ny) bool, or how likely each is.
+        known: (B, 8, nx, ny) bool, cells of which something is known; all where None.
 
     Returns:
         (8,) and (8,).
@@ -45,9 +48,15 @@ def segment_losses(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Te
     weight = constant(tuple(POSITIVE[name] for name in SEGMENTS), logits.device)[:, None, None]
     entropy = F.binary_cross_entropy_with_logits(logits, truth, pos_weight=weight, reduction="none")
     probability, over = logits.sigmoid(), (0, 2, 3)
+    if known is None:
+        mean = entropy.mean(over)
+    else:
+        counted = known.float()
+        mean = (entropy * counted).sum(over) / counted.sum(over).clamp_min(1)
+        probability, truth = probability * counted, truth * counted
     both = (probability * truth).sum(over)
     either = probability.sum(over) + truth.sum(over) - both
-    return entropy.mean(over), 1 - (both + 1) / (either + 1)
+    return mean, 1 - (both + 1) / (either + 1)
 
 
 def heat_loss(logits: torch.Tensor, heat: torch.Tensor) -> torch.Tensor:
@@ -92,7 +101,7 @@ def split_boxes(answer: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def voxel_losses(
-    logits: torch.Tensor, classes: torch.Tensor, seen: torch.Tensor
+    logits: torch.Tensor, classes: torch.Tensor, seen: torch.Tensor, hidden: float = HIDDEN
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Weighted cross entropy, and one minus the mean soft IoU of the classes in the batch.
 
@@ -103,6 +112,7 @@ def voxel_losses(
         logits: (B, heights, 18, nx, ny).
         classes: (B, heights, nx, ny) uint8.
         seen: (B, heights, nx, ny) bool.
+        hidden: weight of the others.
     """
     count = len(OCCUPIED) + 1
     classes, in_sight = classes.flatten(0, 1), seen.flatten(0, 1).float()
@@ -110,7 +120,7 @@ def voxel_losses(
     logs = F.log_softmax(logits.flatten(0, 1).float(), 1)
     said = logs.gather(1, truth[:, None])[:, 0]
     there = _sums(classes, in_sight, count)
-    weight = rarity(there)[truth] * (HIDDEN + (1 - HIDDEN) * in_sight)
+    weight = rarity(there)[truth] * (hidden + (1 - hidden) * in_sight)
     entropy = -(weight * said).sum() / weight.sum().clamp_min(1)
     probability = logs.exp()
     predicted = torch.einsum("bcxy,bxy->c", probability, in_sight)

@@ -14,7 +14,7 @@ from ..augmentation import Augmentation, augmented_images, geometry
 from ..config import SampleLayout
 from ..network import batch_cells
 from ..splat import splat_batch
-from .pair import Pairs
+from .pair import Instants
 from .variation import Variation, clouds, odometry
 
 
@@ -37,7 +37,7 @@ class PairNetwork(nn.Module):
         self._mixed = precision == "bf16"
 
     def forward(
-        self, pairs: Pairs, variation: Variation, augmentations: tuple[Augmentation, Augmentation]
+        self, pairs: Instants, variation: Variation, augmentations: tuple[Augmentation, Augmentation]
     ) -> tuple[dict[str, torch.Tensor], torch.Tensor | None]:
         """Answer for a batch.
 
@@ -71,7 +71,7 @@ class PairNetwork(nn.Module):
         return said
 
     def remembered(
-        self, pairs: Pairs, variation: Variation, augmentation: Augmentation, known: torch.Tensor
+        self, pairs: Instants, variation: Variation, augmentation: Augmentation, known: torch.Tensor
     ) -> torch.Tensor:
         """(B, C, nx, ny) what is remembered of the earlier instants; 0 for samples that remember nothing."""
         cameras, _ = self.see(pairs, variation, augmentation, 0)
@@ -80,7 +80,7 @@ class PairNetwork(nn.Module):
         return remembered * known[:, None, None, None]
 
     def see(
-        self, pairs: Pairs, variation: Variation, augmentation: Augmentation, instant: int
+        self, pairs: Instants, variation: Variation, augmentation: Augmentation, instant: int
     ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """The cameras' map (B, C, nx, ny) and the depth distribution of an instant; None without cameras."""
         if "cameras" not in self.model.config.senses:
@@ -95,7 +95,7 @@ class PairNetwork(nn.Module):
         bev = splat_batch(depth, features, cells, model.config.model.grid.shape)
         return bev.contiguous(memory_format=torch.channels_last), depth
 
-    def feel(self, pairs: Pairs, variation: Variation, instant: int) -> torch.Tensor | None:
+    def feel(self, pairs: Instants, variation: Variation, instant: int) -> torch.Tensor | None:
         """The LiDAR's map (B, C, nx, ny) of an instant; None without LiDAR."""
         if "lidar" not in self.model.config.senses:
             return None

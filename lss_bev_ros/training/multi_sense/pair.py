@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import ClassVar, TypeVar
 
 import torch
 
@@ -22,11 +23,14 @@ FUTURE_STEPS, FUTURE_STEP = 6, 0.5
 """Places of `Pairs.future`: so many, so many seconds apart."""
 
 
-@dataclass(frozen=True, eq=False)
-class Pairs:
-    """S pairs on one device. Axis 1 of what has two is (earlier, now); all truth is of now.
+InstantsT = TypeVar("InstantsT", bound="Instants")
 
-    The two instants of a pair share cameras, light and paint. An instant is in base_link at its own stamp.
+
+@dataclass(frozen=True, eq=False)
+class Instants:
+    """What was sensed of S pairs on one device. Axis 1 of what has two is (earlier, now).
+
+    An instant is in base_link at its own stamp.
 
     Attributes:
         images: (S, 2, N, H, W, 3) uint8 RGB; a camera that is missing is black.
@@ -37,13 +41,11 @@ class Pairs:
         motion: (S, 4) float32: x, y in metres and yaw in radians of base_link now in base_link then, and the
             seconds between; NaN where there is no earlier instant.
         depth: (S, N, H / 4, W / 4) uint8, as in `Sample`, of now.
-        raster: (S, nx, ny) uint8, vehicles with their returns, as in `Sample`.
-        maps: (S, nx, ny) uint8, bits above.
-        things: (S, nx, ny, heights) uint8: number in `synthetic.things.THINGS` of what fills a voxel, 0 for
-            nothing.
-        boxes: (S, BOXES, 11) float32, `BOX_COLUMNS`.
         future: (S, FUTURE_STEPS, 2) float32 metres, base_link now: the car's places to come; NaN: unknown.
     """
+
+    CELLS: ClassVar[tuple[str, ...]] = ()
+    """Names of what is over the cells of the grid: (S, nx, ny, ...)."""
 
     images: torch.Tensor
     calibration: torch.Tensor
@@ -52,16 +54,36 @@ class Pairs:
     ages: torch.Tensor
     motion: torch.Tensor
     depth: torch.Tensor
-    raster: torch.Tensor
-    maps: torch.Tensor
-    things: torch.Tensor
-    boxes: torch.Tensor
     future: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index: torch.Tensor | slice) -> Pairs:
+    def __getitem__(self: InstantsT, index: torch.Tensor | slice) -> InstantsT:
         """The pairs of an index (B,) int64 or a slice."""
         parts = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Pairs(**{name: part if name == "ages" else part[index] for name, part in parts.items()})
+        return type(self)(**{name: part if name == "ages" else part[index] for name, part in parts.items()})
+
+    def to(self: InstantsT, device: torch.device | str) -> InstantsT:
+        """The same on a device."""
+        return type(self)(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs(Instants):
+    """Pairs with all their truth, which is of now. The two instants share cameras, light and paint.
+
+    Attributes:
+        raster: (S, nx, ny) uint8, vehicles with their returns, as in `Sample`.
+        maps: (S, nx, ny) uint8, bits above.
+        things: (S, nx, ny, heights) uint8: number in `synthetic.things.THINGS` of what fills a voxel, 0 for
+            nothing.
+        boxes: (S, BOXES, 11) float32, `BOX_COLUMNS`.
+    """
+
+    CELLS: ClassVar[tuple[str, ...]] = ("raster", "maps", "things")
+
+    raster: torch.Tensor
+    maps: torch.Tensor
+    things: torch.Tensor
+    boxes: torch.Tensor

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from .pair import Pairs
+from .pair import Instants, InstantsT, Pairs
 from .recipe import Disturbance, SenseLosses
 
 BEAM = math.radians(1.33)
@@ -118,7 +118,7 @@ def no_variation(batch: int, cameras: int, senses: tuple[str, ...]) -> Variation
     )
 
 
-def clouds(pairs: Pairs, variation: Variation, instant: int) -> tuple[torch.Tensor, torch.Tensor]:
+def clouds(pairs: Instants, variation: Variation, instant: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns as the LiDAR encoder takes them.
 
     Args:
@@ -141,7 +141,7 @@ def clouds(pairs: Pairs, variation: Variation, instant: int) -> tuple[torch.Tens
     return torch.where(there[..., None], placed, 0.0), there
 
 
-def odometry(pairs: Pairs, variation: Variation) -> tuple[torch.Tensor, torch.Tensor]:
+def odometry(pairs: Instants, variation: Variation) -> tuple[torch.Tensor, torch.Tensor]:
     """What the network is told of the car's motion.
 
     Returns:
@@ -152,7 +152,7 @@ def odometry(pairs: Pairs, variation: Variation) -> tuple[torch.Tensor, torch.Te
     return torch.where(known[:, None], motion, 0.0), known
 
 
-def mirrored(pairs: Pairs, which: torch.Tensor) -> Pairs:
+def mirrored(pairs: InstantsT, which: torch.Tensor) -> InstantsT:
     """Pairs some of which have left and right changed, in everything but the pictures.
 
     A picture stays as it is: what it shows is lifted to the mirrored place. Mirrored pictures are a matter of
@@ -173,15 +173,14 @@ def mirrored(pairs: Pairs, which: torch.Tensor) -> Pairs:
     def flipped(cells: torch.Tensor) -> torch.Tensor:
         return torch.where(which.view(-1, *(1,) * (cells.ndim - 1)), cells.flip(2), cells)
 
+    boxes = {"boxes": scaled(pairs.boxes, 2, 7, 9)} if isinstance(pairs, Pairs) else {}
     return replace(
         pairs,
         # The second row of each rotation, and y of each place.
         calibration=scaled(pairs.calibration, 3, 4, 5, 10),
         points=scaled(pairs.points, 1),
         motion=scaled(pairs.motion, 1, 2),
-        raster=flipped(pairs.raster),
-        maps=flipped(pairs.maps),
-        things=flipped(pairs.things),
-        boxes=scaled(pairs.boxes, 2, 7, 9),
         future=scaled(pairs.future, 1),
+        **{name: flipped(getattr(pairs, name)) for name in pairs.CELLS},
+        **boxes,
     )
