@@ -2,7 +2,7 @@
 # make test   lint and all tests, on up to four processors, then the chosen ones under NumPy 2 and under ROS 2 Jazzy
 #             and Kilted; make coverage: all in one process, counted
 # make test-jazzy, test-kilted   every test that meets rclpy, under a real one (x86-64 Linux: wheels of PyPI)
-# make test-tensorrt             every exported file built and looked into by TensorRT for RTX: 230 MB, no GPU
+# make test-tensorrt             every exported file built and looked into by TensorRT for RTX: 230 MB, no GPU, minutes
 # make test-numpy2               every test, under NumPy 2 where the environment has NumPy 1.26
 # make docs                      the documentation as pages, in runs/site
 KNOWN := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))
@@ -36,7 +36,7 @@ test-jazzy test-kilted: test-%: $(VENV)/installed-dev
 
 test-tensorrt: $(VENV)/installed-dev
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt tensorrt-rtx
-	$(BIN)/python -m pytest test/runtime/test_tensorrt.py test/runtime/test_tensorrt_engine.py test/runtime/test_tensorrt_rtx.py
+	$(BIN)/python -m pytest test/runtime/test_tensorrt.py test/runtime/test_tensorrt_engine.py test/runtime/test_tensorrt_multi_sense.py test/runtime/test_tensorrt_rtx.py
 
 test-numpy2: $(VENV)/installed-dev
 	$(BIN)/python test/numpy2.py --all $(SIDE_BY_SIDE)

@@ -309,6 +309,7 @@ class FakeGpu:
 
     def __init__(self):
         self.memory, self.bound, self.stream = {}, {}, 7
+        self.profiler = None
 
     def allocate(self, size):
         self.memory[len(self.memory) + 1] = np.zeros(size, dtype=np.uint8)
@@ -339,6 +340,8 @@ class FakeGpu:
 
     def execute_async_v3(self, stream):
         assert stream == self.stream
+        if self.profiler is not None:
+            self.profiler.report_layer_time("camencode.depthnet", 0.5)
         self.memory[self.bound["out"]][:] = (self.memory[self.bound["in"]].view(np.float32) + 1).view(
             np.uint8
         )
@@ -368,7 +371,7 @@ def test_a_device_with_tensorrt_builds_an_engine_once(bundle, tmp_path, monkeypa
     ]
     monkeypatch.setattr(builder, "tensors_of", lambda engine, trt: infos)
     options = SimpleNamespace(dla=None, workspace=64, engines=tmp_path)
-    trt = SimpleNamespace(__version__="10.3.0")
+    trt = SimpleNamespace(__version__="10.3.0", IProfiler=object)
     for first in (True, False):
         session = tensorrt_session.TensorRtSession("net", b"onnx", "fp16", options, gpu, trt)
         assert session.built == first
@@ -377,6 +380,7 @@ def test_a_device_with_tensorrt_builds_an_engine_once(bundle, tmp_path, monkeypa
         np.testing.assert_array_equal(session.run({"in": given * 2})["out"], given * 2 + 1)
     assert built == [1]
     assert [path.suffix for path in tmp_path.iterdir()] == [".plan"]
+    assert session.layer_times({"in": given}) == {"camencode.depthnet": pytest.approx(0.5)}
     # One that was cut short is built again, and so is one where a fresh one is asked for.
     (kept,) = tmp_path.iterdir()
     kept.write_bytes(b"pl")

@@ -54,7 +54,8 @@ class DeviceLatency:
         if not models:
             raise DeployError(f"{results} has no latencies of layers: {MEASURE}")
         (model, *_), device = models, report["device"]
-        layers, parts = model["layers_ms"], {}
+        layers: Mapping[str, float] = model["layers_ms"]
+        parts: dict[str, float] = {}
         for name, milliseconds in layers.items():
             if part := part_of(name):
                 parts[part] = parts.get(part, 0.0) + float(milliseconds)
@@ -100,13 +101,17 @@ def part_of(layer: str) -> str:
     if encoder == "camencode":
         if block := re.match(r"trunk\._blocks\.(\d+)\.", inside):
             return f"camera block {block[1]}"
-        names = (("trunk._conv_stem", "camera stem"), ("trunk._swish", "camera stem"), ("up1.", "camera up"))
-        names = (*names, ("depthnet", "depth and features"))
+        names = {
+            "trunk._conv_stem": "camera stem",
+            "trunk._swish": "camera stem",
+            "up1.": "camera up",
+            "depthnet": "depth and features",
+        }
     else:
         if block := re.match(r"layer(\d)\.(\d)\.", inside):
             return f"bev block {2 * (int(block[1]) - 1) + int(block[2])}"
-        names = (("conv1", "bev stem"), ("relu", "bev stem"), ("up1.", "bev up 1"), ("up2.", "bev up 2"))
-    return next((part for start, part in names if inside.startswith(start)), "")
+        names = {"conv1": "bev stem", "relu": "bev stem", "up1.": "bev up 1", "up2.": "bev up 2"}
+    return next((part for start, part in names.items() if inside.startswith(start)), "")
 
 
 def milliseconds(text: str) -> float:

@@ -153,7 +153,8 @@ def with_tables(
         value.name: [dim.dim_value or -1 for dim in value.type.tensor_type.shape.dim]
         for value in model.graph.input
     }
-    tables = {name: (1, (rows,)) for name, rows in asdict(ReturnSizes.roomy(OnnxOptions.returns)).items()}
+    returns = asdict(ReturnSizes.roomy(OnnxOptions.returns))
+    tables: dict[str, tuple[int, tuple[int, ...]]] = {name: (1, (rows,)) for name, rows in returns.items()}
     images = known["images"][-1] if len(known.get("images", ())) == 3 else inputs.get("images", ())
     if description.part == "network" and len(images) >= 2 and min(images[:2]) >= 1:
         roomy = SegmentSizes.roomy(description.config, images[0] * images[1])

@@ -95,9 +95,10 @@ class TensorRtSession:
 
     def layer_times(self, inputs: dict[str, np.ndarray]) -> dict[str, float]:
         """Milliseconds of each layer by TensorRT's names, made of the file's: mean of LAYER_RUNS."""
-        trt, times = self._trt, {}  # type: ignore[var-annotated]
+        trt: Any = self._trt
+        times: dict[str, float] = {}
 
-        class Profiler(trt.IProfiler):  # type: ignore[misc, name-defined]
+        class Profiler(trt.IProfiler):
             def __init__(self) -> None:
                 trt.IProfiler.__init__(self)
 
