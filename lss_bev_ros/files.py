@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import math
 import os
@@ -94,6 +95,19 @@ def write_json(
     """Write `to_json` of a report as JSON, see `replacing`. Returns the file's path."""
     text = json.dumps(to_json(content), indent=2, allow_nan=False) + "\n"
     return write(target, text, error, remedy)
+
+
+def forget_partials(target: str | Path) -> None:
+    """Remove what processes that were killed while they wrote this file have left beside it."""
+    path = Path(target)
+    if not Path("/proc/self").exists():
+        return  # nothing tells who lives
+    begin = f".{path.stem}.partial-"
+    for partial in path.parent.glob(f"{glob.escape(begin)}*{glob.escape(path.suffix)}"):
+        number = partial.name[len(begin) : len(partial.name) - len(path.suffix)]
+        if number.isdecimal() and not Path(f"/proc/{number}").exists():
+            with contextlib.suppress(OSError):
+                _remove(partial)
 
 
 def to_json(value: Any) -> Any:

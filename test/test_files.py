@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lss_bev_ros.errors import DeployError, LssBevError
-from lss_bev_ros.files import replacing, write, write_json
+from lss_bev_ros.files import forget_partials, replacing, write, write_json
 
 OLD, NEW = b"what was there", b"what replaces it"
 
@@ -207,3 +207,14 @@ def test_the_current_folder_is_no_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(LssBevError, match=r"cannot write \.: it is the current folder"):
         write(".", NEW)
+
+
+def test_what_a_killed_process_left_of_the_same_file_goes(tmp_path):
+    gone, mine = tmp_path / ".report.partial-4194999.json", tmp_path / f".report.partial-{os.getppid()}.json"
+    other = tmp_path / ".other.partial-4194999.json"
+    for path in (gone, mine, other):
+        path.write_text("half")
+    forget_partials(tmp_path / "report.json")
+    assert not gone.exists()
+    assert mine.exists()  # that process lives
+    assert other.exists()

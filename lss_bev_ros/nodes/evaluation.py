@@ -24,7 +24,7 @@ from std_msgs.msg import Float32
 from tf2_ros import TransformException, TransformListener
 from visualization_msgs.msg import MarkerArray
 
-from .. import messages
+from .. import files, messages
 from ..errors import EvaluationError, GeometryError
 from ..evaluation import Evaluator, FrameScore, Thresholds
 from ..evaluation.chosen_grid import ChosenGrid
@@ -98,6 +98,7 @@ class EvaluationNode(Receiver):
         self._objects = _object_score(self.config.base_frame)
         self._answers: AnswerScores | None = None
         if self.config.report:
+            files.forget_partials(self.config.report)
             self._write_report()  # now, so that a path that cannot be written stops the node here
         self._matcher: ReferenceMatcher[_Grid, OccupancyGrid, PointCloud2]
         self._matcher = ReferenceMatcher(self.config.match_slop, self.config.match_timeout)

@@ -37,6 +37,7 @@ _PATIENCE = 1.0  # seconds for readers that are behind when writers close
 _POLICIES = {2: "DURABILITY", 4: "DEADLINE", 8: "LIVELINESS", 11: "RELIABILITY", 24: "TYPE"}
 # Handles are unsigned; the binding gives some of them with a sign.
 _HANDLES = (1 << 64) - 1
+_ATTEMPTS = 100
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,7 @@ class Writer(Endpoint):
 
     def matched(self) -> list[int]:
         """Handles of the readers that hear this writer."""
-        return [handle & _HANDLES for handle in self.entity.get_matched_subscriptions()]
+        return _handles(self.entity.get_matched_subscriptions)
 
     def matched_user_data(self, handle: int) -> dict[str, str]:
         """User data (`key=value;...`) of a matched reader; empty where it has gone."""
@@ -321,7 +322,7 @@ class Reader(Endpoint):
     def matched(self) -> list[int]:
         """Handles of the writers that this reader hears."""
         with self._lock:
-            return [handle & _HANDLES for handle in self.entity.get_matched_publications()]
+            return _handles(self.entity.get_matched_publications)
 
     def matched_user_data(self, handle: int) -> dict[str, str]:
         """User data (`key=value;...`) of a matched writer; empty where it has gone."""
@@ -494,6 +495,14 @@ def _no_domain(discovery: Discovery, said: list[str], reason: str) -> str:
     unknown = "correct CYCLONEDDS_URI" if discovery.extra else "set ROS_DOMAIN_ID to another number"
     remedy = next(fits, unknown)
     return f"ROS domain {discovery.domain_id} cannot be opened: {words}; {remedy}"
+
+
+def _handles(matched: Callable[[], list[int]]) -> list[int]:
+    """Handles of endpoints, asked for anew where one came between the binding's two calls (11.0.1)."""
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(IndexError):
+            return [handle & _HANDLES for handle in matched()]
+    return []
 
 
 def _guid(endpoint: Any) -> bytes:
