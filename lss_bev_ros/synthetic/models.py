@@ -44,15 +44,9 @@ def shape_mesh(shape: Shape, assets: Assets, palette: Palette, tint, gloss: floa
                 else np.clip(np.mean(tint) * 0.4 + 0.6, 0, 1) * np.ones(3)
             )
             window = 1.0 if shape.role in VEHICLES else 0.0
+            red, green, blue = (float(v) for v in painted)
             material[mine] = palette.add(
-                TEXTURE,
-                tuple(float(v) for v in painted),
-                number,
-                gloss,
-                shape.density[number],
-                0.0,
-                0.0,
-                window,
+                TEXTURE, (red, green, blue), number, gloss, shape.density[number], 0.0, 0.0, window
             )
     return soup(shape.vertices, material, shape.normals, shape.uv).named(ROLES[shape.role].thing)
 
