@@ -111,6 +111,7 @@ def adapt(
     check_network(model, weights)
     reader = NuScenesReader(dataroot, version)
     threads = workers or place.processors
+    message(f"reading the scans of {dataroot}")
     drive = read_drive(reader, model.config.model.grid, threads, progress)
     check_drive(drive, dataroot)
     warnings = [str(problem) for problem in check_calibration(reader)]

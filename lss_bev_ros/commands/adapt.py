@@ -74,7 +74,7 @@ def adapt(
         consistency=consistency,
         patience=patience,
     )
-    with progress("reading") as bar, shown() as (message, watch):
+    with shown() as (message, watch):
         made = adapted(
             root,
             weights,
@@ -89,7 +89,6 @@ def adapt(
             resume,
             message,
             watch,
-            bar,
         )
     _tell(made)
     if report is not None:

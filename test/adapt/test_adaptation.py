@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from lss_bev_ros.adapt import adaptation, checks
@@ -44,7 +45,7 @@ def drive(fake_drive):
 
 
 def same(one, other) -> bool:
-    first, second = (load_multi_sense(path).state_dict() for path in (one, other))
+    first, second = (load_file(path) for path in (one, other))
     return all(torch.equal(value, second[name]) for name, value in first.items())
 
 
