@@ -288,7 +288,7 @@ def test_processes_pack_pairs_of_the_worlds_of_their_plan(monkeypatch):
     monkeypatch.setattr(training_parcels.torch, "set_num_threads", lambda _: None)
     monkeypatch.setattr(
         "lss_bev_ros.training.multi_sense.pair_parcel.pack_pairs",
-        lambda seed, pairs, seconds, others, config, grid: seeds.append((*seed, pairs, others, config)),
+        lambda seed, pairs, seconds, others, config, *_: seeds.append((*seed, pairs, others, config)),
     )
     out = Out()
     with pytest.raises(Enough):
@@ -312,11 +312,13 @@ def test_what_a_studio_draws_becomes_pairs(packer, pair_layout):
         hits=torch.arange(4 * actors, dtype=torch.int32).view(4, actors),
         points=torch.arange(4).half().view(4, 1, 1).expand(4, beams, 4),
         things=torch.zeros(2, 200, 200, 16, dtype=torch.uint8),
+        present=torch.arange(24).view(4, 6) != 7,
     )
     pairs = draw_pairs(SimpleNamespace(draw=lambda *_: drawn), parcel, pair_layout)
     assert pairs.images[:, :, 0, 0, 0, 0].tolist() == [[0, 1], [2, 3]]
     assert pairs.points[:, :, 0, 0].tolist() == [[0, 1], [2, 3]]
     assert pairs.depth[:, 0, 0, 0].tolist() == [1, 3]
+    assert (~pairs.present).nonzero().tolist() == [[0, 1, 1]]
     assert pairs.raster[:, 0, 0].tolist() == [1, 3]
     for k in range(2):
         for row, owner in zip(pairs.boxes[k], parcel.box_owner[k], strict=True):
