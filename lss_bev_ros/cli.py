@@ -19,7 +19,6 @@ from .commands.compare import compare
 from .commands.convert import convert
 from .commands.demo import demo
 from .commands.doctor import doctor
-from .commands.endure import endure
 from .commands.evaluate import evaluate
 from .commands.export import export
 from .commands.frontier import frontier
@@ -89,7 +88,6 @@ for command in (
     quantize,
     frontier,
     words,
-    endure,
 ):
     app.command()(command)
 app.command("import")(import_bag)

@@ -21,7 +21,6 @@ KNOW_ROS = (
     "bags",
     "benchmark",
     "demo",
-    "endurance",
     "ros2.py",
     "ament_prefix.py",
     "messages",
@@ -66,7 +65,6 @@ LAYERS = {
     "nodes": NETWORK | DATA | SCORES | ROS_FACE | {"dashboard", "doctor", "words"},
     "bags": DATA | ROS_FACE | {"visualization", "doctor", "nodes"},
     "demo": NETWORK | DATA | SCORES | ROS_FACE | {"synthetic", "nodes", "bags"},
-    "endurance": NETWORK | DATA | ROS_FACE | {"nodes", "bags"},
     "dataset_messages": {"topics"},  # the former name of topics; ends with 0.3
     "standalone": {"bags"},  # former names of what bags and pipros have; ends with 0.3
 }

@@ -83,6 +83,12 @@ def node_with_arguments(name: str, configuration: type) -> list[Action]:
             description="start a node again that was killed or failed; not one that finished, nor one that "
             "ends with an error that only you can mend",
         ),
+        DeclareLaunchArgument(
+            "spare",
+            default_value="false",
+            description="true: fork a node from a parent that has loaded its modules, so that one that is "
+            "started again need not; not beside an NVIDIA GPU",
+        ),
     ]
     arguments += [
         DeclareLaunchArgument(field.name, default_value="", description=_describe(field)) for field in fields
@@ -97,6 +103,7 @@ def node_with_arguments(name: str, configuration: type) -> list[Action]:
         if name != "replay":  # it makes the time
             given["use_sim_time"] = ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)
         respawn = is_true(context, "respawn", "true")
+        forked = respawn and is_true(context, "spare", "false")
         node = Node(
             package=PACKAGE,
             executable=f"{name}_node",
@@ -108,7 +115,7 @@ def node_with_arguments(name: str, configuration: type) -> list[Action]:
             emulate_tty=True,
             additional_env={
                 **_ENVIRONMENT.get(name, {}),
-                **(spare.environment(_ON_RETURN.get(name, ())) if respawn else {}),
+                **(spare.environment(_ON_RETURN.get(name, ())) if forked else {}),
             },
         )
         if not respawn:
