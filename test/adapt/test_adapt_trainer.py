@@ -125,18 +125,18 @@ def test_statistics_of_the_cameras_settle_first_and_no_weight_moves(tmp_path):
 
 
 def test_a_run_goes_on_as_if_it_had_not_been_interrupted(tmp_path):
-    whole = trainer(tmp_path / "whole", steps=4, validate_every=1e9, consistency=0.0)
-    whole.run()
-    part = trainer(tmp_path / "part", steps=4, validate_every=1e9, consistency=0.0)
-    part._begin()
-    for step in range(2):
-        part.advance(step / 4)
-    part.save()
-    again = trainer(tmp_path / "part", steps=4, resume=True, validate_every=1e9, consistency=0.0)
-    assert again.step == 2
+    def steps(run: AdaptTrainer, count: int) -> AdaptTrainer:
+        run._begin()
+        for _ in range(count):
+            run.advance(0.5)
+        return run
+
+    whole = steps(trainer(tmp_path / "whole", steps=9, consistency=0.0), 3)
+    steps(trainer(tmp_path / "part", steps=9, consistency=0.0), 1).save()
+    again = trainer(tmp_path / "part", steps=9, resume=True, consistency=0.0)
+    assert again.step == 1
     assert again.before == pytest.approx(whole.before, nan_ok=True)
-    again.run()
-    assert_same_weights(again, whole)
+    assert_same_weights(steps(again, 2), whole)
 
 
 def test_it_ends_when_nothing_gets_better(tmp_path, monkeypatch):
