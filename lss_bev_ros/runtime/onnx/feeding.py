@@ -19,7 +19,7 @@ from ..segment_tables import NAMES, SegmentSizes, SegmentTables
 from .description import OnnxDescription
 
 
-class Session(Protocol):
+class NetworkSession(Protocol):
     """What runs a file: `OnnxSession`, or an engine of TensorRT's in its place."""
 
     name: str
@@ -57,7 +57,7 @@ class CameraFeeder:
         RuntimeBackendError: it takes several samples at once.
     """
 
-    def __init__(self, session: Session, description: OnnxDescription):
+    def __init__(self, session: NetworkSession, description: OnnxDescription):
         self._session, self._description = session, description
         self._config: ModelConfig = description.config
         batch, cameras = session.shapes["images"][:2]

@@ -24,7 +24,7 @@ from ..return_tables import ReturnSizes, ReturnTables, no_returns
 from ..segment_tables import NAMES as SPLAT
 from ..stopwatch import Stopwatch
 from .description import OnnxDescription
-from .feeding import CameraFeeder, Session
+from .feeding import CameraFeeder, NetworkSession
 from .senses import NOWHERE
 from .session import OnnxSession
 from .writer import OnnxOptions, write_network
@@ -58,7 +58,9 @@ class OnnxMultiSenseEngine(MultiSenseEngine):
     whole = True
     fed: dict[str, np.ndarray]
 
-    def __init__(self, session: Session, description: OnnxDescription, threads: int = 0, reason: str = ""):
+    def __init__(
+        self, session: NetworkSession, description: OnnxDescription, threads: int = 0, reason: str = ""
+    ):
         if description.senses is None or description.part != "network":
             raise RuntimeBackendError(
                 f"{session.name} is no whole multi-sense network: give the file of its part `network`"
@@ -161,7 +163,7 @@ class OnnxMultiSenseEngine(MultiSenseEngine):
         return {name: empty[name].astype(dtype, copy=False) for name, dtype in self._session.dtypes.items()}
 
 
-def _room(session: Session) -> ReturnSizes | None:
+def _room(session: NetworkSession) -> ReturnSizes | None:
     """What the file's tables of returns hold; None where that is free, or there is no LiDAR."""
     names = tuple(ReturnSizes.__dataclass_fields__)
     sizes = [session.shapes[name][0] for name in names if name in session.shapes]
