@@ -123,7 +123,7 @@ def test_what_an_engine_was_not_built_for_is_named(model, tensorrt):
     content = written.SerializeToString()
     tensorrt.plans[b"small"] = plan_of_onnx(content)
     module = module_file.TensorRtModule(b"small", "lidar.engine", device=CPU)
-    session = multi_file.TensorRtSession(module)
+    session = multi_file.EngineSession(module)
     fed = {name: np.zeros(shape, session.dtypes[name]) for name, shape in session.shapes.items()}
     with pytest.raises(RuntimeBackendError, match=r"lidar\.engine takes returns of \(50, 9\), not \(51, 9\)"):
         session.run({**fed, "returns": np.zeros((51, 9), np.float32)})

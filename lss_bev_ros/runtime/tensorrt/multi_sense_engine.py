@@ -16,7 +16,7 @@ from .layout import EnginePart
 from .module import TensorRtModule
 
 
-class TensorRtSession:
+class EngineSession:
     """An engine with the interface of `OnnxSession`: arrays of the host in and out, copied each time.
 
     What is free is given at its largest, which the tables' and the cameras' feeders fill up with nothing. So
@@ -80,6 +80,6 @@ class TensorRtMultiSenseEngine(OnnxMultiSenseEngine):
             )
         kept = jit_cache_of(part.path)
         module = TensorRtModule(part.plan, part.path.name, part.dla, this_gpu(), trt, kept)
-        super().__init__(TensorRtSession(module), description, threads, reason)
+        super().__init__(EngineSession(module), description, threads, reason)
         self.name = f"tensorrt-{description.precision}-multi"
         module.keep_jit_cache()
