@@ -43,6 +43,14 @@ def outside(name: str, holds: str, variable: str, what: str) -> Path:
     return root
 
 
+@pytest.fixture(autouse=True)
+def interrupts() -> Iterator[None]:
+    """SIGINT counts again after a test that ran a node in this process, which ignores it on its way out."""
+    yield
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
 def ros_environment(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The environment with a ROS domain of this test run's own, for this process and the ones it starts."""
