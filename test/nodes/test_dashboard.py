@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import json
 import re
@@ -229,7 +230,8 @@ def test_the_page_in_a_browser(street, processes, browser, tmp_path):
         for _ in range(20):  # a grid that was under way when the replay paused may still come
             if browser.evaluate(absent):  # the pause fell between the cameras and the truth of a keyframe
                 browser.press("ArrowRight", "ArrowRight")
-                time.sleep(1.0)
+                with contextlib.suppress(AssertionError):  # the network may take a while for the step
+                    browser.wait(f"!{absent}", 10.0)
                 continue
             before, pictures = browser.evaluate(stamp), [shown()]
             for _ in range(2):
