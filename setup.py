@@ -125,6 +125,7 @@ setup(
             *VIDEO,
             *EXPORT,
             *WORDS,
+            *ASSETS,
             *DOCS,
             "codespell",
             "hypothesis",

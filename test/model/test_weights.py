@@ -128,7 +128,7 @@ def test_a_record_that_changed_is_refused(tmp_path, state):
 def test_an_archive_without_checksums_is_taken(tmp_path, state):
     from torch.utils.serialization import config
 
-    with config.save.patch(compute_crc32=False):
+    with config.patch("save.compute_crc32", False):
         path = save(tmp_path, state)
     assert torch.equal(build_model(path).frustum, state["frustum"])
 
