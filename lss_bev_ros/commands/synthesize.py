@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .console import console, progress
+
+_BUSY_THREADS = 3
+"""Threads that one process keeps busy; Python's lock leaves further ones waiting."""
 
 
 def synthesize(
@@ -38,6 +43,8 @@ def synthesize(
     """Make a synthetic data set in the nuScenes format."""
     from ..synthetic import synthesize as make
 
+    threads = workers or len(os.sched_getaffinity(0))
+
     with progress("rendering") as bar:
         root = make(
             out,
@@ -46,6 +53,7 @@ def synthesize(
             seed=seed,
             sweeps=sweeps,
             workers=workers,
+            processes=max(1, math.ceil(threads / _BUSY_THREADS)),
             progress=bar,
             version=version,
             lens=lens,

@@ -21,8 +21,6 @@ from .scenes import record_scenes
 from .sensors import mounts
 from .tables import TableWriter
 
-BUSY_THREADS = 3
-"""Threads that one process keeps busy; Python's lock leaves further ones waiting."""
 TRUTHS = ("boxes", "maps", "all")
 """How much truth is written: annotations; also street maps and whose future to predict; also voxels."""
 
@@ -40,6 +38,7 @@ def synthesize(
     image_scale: float = 1.0,
     lens: str = "",
     truth: str = "all",
+    processes: int = 1,
 ) -> Path:
     """Write a synthetic nuScenes data set.
 
@@ -52,14 +51,15 @@ def synthesize(
         seconds: length of a scene; keyframes come at 2 Hz, so 10 s give 20.
         seed: of everything.
         sweeps: whether the 12 Hz cameras and the 20 Hz LiDAR between keyframes are recorded too.
-        workers: threads, of several processes where there are many; by default one a processor that this
-            process may use.
+        workers: threads, of all processes together; by default one a processor that this process may use.
         progress: called with the number of files done and of all files.
         version: name of the folder with the tables.
         config: what may vary; by default `WorldConfig()`.
         image_scale: of the images' size and intrinsics; 1 gives nuScenes' 1600 x 900.
         lens: of the cameras: a name in `LENSES`, or `mixed`; "" for pinholes.
         truth: one of `TRUTHS`.
+        processes: that record scenes side by side, at most one a scene. More than one are spawned, so the
+            caller must not be a script without `if __name__ == "__main__"`.
 
     Returns:
         The data set's folder.
@@ -68,18 +68,18 @@ def synthesize(
         DatasetError: for an argument out of range, a target that holds something else, or a full disk.
     """
     out = Path(out)
-    _check(out, scenes, seconds, seed, workers, version, image_scale)
+    _check(out, scenes, seconds, seed, workers, processes, version, image_scale)
     if lens and lens != MIXED and lens not in LENSES:
         raise DatasetError(f"lens must be one of {', '.join((*LENSES, MIXED))}, got {lens!r}")
     if truth not in TRUTHS:
         raise DatasetError(f"truth must be one of {', '.join(TRUTHS)}, got {truth!r}")
-    cores = workers or len(os.sched_getaffinity(0))
-    processes = min(scenes, math.ceil(cores / BUSY_THREADS))
+    workers = workers or len(os.sched_getaffinity(0))
+    processes = min(scenes, processes)
     with replacing(out, DatasetError, "free the space or choose another folder") as partial:
         _make_folders(partial, version, sweeps, truth)
         plan = ScenePlan(
             *(partial, seed, tuple(instants(seconds, sweeps)), config or WorldConfig()),
-            *(image_scale, lens, truth, math.ceil(cores / processes)),
+            *(image_scale, lens, truth, math.ceil(workers / processes)),
         )
         tables = TableWriter(seed)
         for part in record_scenes(plan, scenes, processes, progress):
@@ -97,7 +97,7 @@ def synthesize(
     return out
 
 
-def _check(out: Path, scenes, seconds, seed, workers, version: str, image_scale: float) -> None:
+def _check(out: Path, scenes, seconds, seed, workers, processes, version: str, image_scale: float) -> None:
     if not 1 <= scenes <= 9999:
         raise DatasetError(f"scenes must be 1 to 9999, got {scenes}")
     if not 0.5 <= seconds <= 120:
@@ -106,6 +106,8 @@ def _check(out: Path, scenes, seconds, seed, workers, version: str, image_scale:
         raise DatasetError(f"seed must be 0 to {2**31 - 1}, got {seed}")
     if workers is not None and not 1 <= workers <= 256:
         raise DatasetError(f"workers must be 1 to 256, got {workers}")
+    if not 1 <= processes <= 256:
+        raise DatasetError(f"processes must be 1 to 256, got {processes}")
     if not 0.05 <= image_scale <= 1.0:
         raise DatasetError(f"image_scale must be 0.05 to 1, got {image_scale}")
     if not version.startswith("v") or "/" in version or version in (".", ".."):
