@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .console import console, progress
+
+_BUSY_THREADS = 3
+"""Threads that one process keeps busy; Python's lock leaves further ones waiting."""
 
 
 def synthesize(
@@ -49,6 +54,8 @@ def synthesize(
     config, found = street_config(street, assets)
     for line in found.notices if found else ():
         console.print(f"note        {line}", soft_wrap=True, markup=False)
+    threads = workers or len(os.sched_getaffinity(0))
+
     with progress("rendering") as bar:
         root = make(
             out,
@@ -57,6 +64,7 @@ def synthesize(
             seed=seed,
             sweeps=sweeps,
             workers=workers,
+            processes=max(1, math.ceil(threads / _BUSY_THREADS)),
             progress=bar,
             version=version,
             lens=lens,

@@ -41,7 +41,7 @@ _SETTLING = 0.5
 _PROMPTS = "['zebra crossing']"
 """What a network that understands words is asked to show."""
 
-_SLOWLY = "0.4"
+_SLOWLY = "0.25"
 """Playback of a multi-sense network on a processor."""
 
 _START_TIMEOUT = 90.0
@@ -130,7 +130,7 @@ def run_demo(arguments: Sequence[str], runs: Path = Path("runs"), console: Conso
         console.print(
             f"[red]a node failed[/]: {escape(_last_error(files.log('launch')))} (see {files.log('launch')})"
         )
-    status = _conclude(files, seen, console)
+    status = _conclude(files, seen, _seen_by(given["weights"]), console)
     return 0 if interrupted else int(failed or status != 0)
 
 
@@ -256,7 +256,14 @@ def _watch(nodes: subprocess.Popen, listeners: int, monitor: DemoMonitor, consol
         monitor.close()
 
 
-def _conclude(files: DemoFiles, network: dict[str, str], console: Console) -> int:
+def _seen_by(weights: str) -> str:
+    """What the network looks at; empty where it may be more than cameras."""
+    from ..model.multi_sense_names import is_multi_sense
+
+    return "" if is_multi_sense(weights) else "the cameras alone"
+
+
+def _conclude(files: DemoFiles, network: dict[str, str], seen_by: str, console: Console) -> int:
     """Print the table and write the picture; 0 where frames were scored."""
     try:
         report = json.loads(files.report.read_text())
@@ -275,7 +282,7 @@ def _conclude(files: DemoFiles, network: dict[str, str], console: Console) -> in
             "those of noise. Give weights:=CHECKPOINT for a trained one."
         )
     try:
-        picture_from_bag(files.bag, report, files.picture, weights)
+        picture_from_bag(files.bag, report, files.picture, weights, seen_by)
         console.print(f"picture     {files.picture}")
         if answers_from_bag(files.bag, report, files.answers, weights):
             console.print(f"answers     {files.answers}")

@@ -28,7 +28,9 @@ _RECORDED_NS = (-2_000_000_000, 20_000_000_000)
 """When what belongs to a frame was recorded, from its stamp on, where stamps are of the time of recording."""
 
 
-def picture_from_bag(bag: Path, report: Mapping, target: Path, subtitle: str) -> None:
+def picture_from_bag(
+    bag: Path, report: Mapping, target: Path, subtitle: str, seen_by: str = "the cameras alone"
+) -> None:
     """Draw the middle frame of a run: six cameras, prediction, LiDAR and ground truth.
 
     Args:
@@ -36,6 +38,7 @@ def picture_from_bag(bag: Path, report: Mapping, target: Path, subtitle: str) ->
         report: the evaluation of the same run; tells which frames there are and how they scored.
         target: PNG file.
         subtitle: what made the prediction.
+        seen_by: as in `frame_sheet`.
 
     Raises:
         RosError: the bag lacks the prediction of the frame.
@@ -71,6 +74,7 @@ def picture_from_bag(bag: Path, report: Mapping, target: Path, subtitle: str) ->
         title="Lift-Splat-Shoot",
         subtitle=f"weights: {subtitle}",
         metrics={name: value for name, value in frame.items() if isinstance(value, float)},
+        seen_by=seen_by,
     )
     _, encoded = cv2.imencode(target.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     files.write(target, encoded.tobytes(), RosError)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -65,9 +64,8 @@ def _side_by_side(
     done, ended = context.Value("q", 0), context.Event()
     pool = ProcessPoolExecutor(processes, context, _begin, (plan, done, ended))
     try:
-        waiting: set[Future[TableWriter]] = set()
         futures = [pool.submit(_record, index) for index in range(scenes)]
-        waiting.update(futures)
+        waiting: set[Future[TableWriter]] = set(futures)
         while waiting:
             finished, waiting = wait(waiting, TOLD_EVERY, FIRST_EXCEPTION)
             for future in finished:
@@ -85,7 +83,7 @@ def _side_by_side(
 
 _PLAN: ScenePlan | None = None
 _DONE: Any = None
-_STOP: Any = threading.Event()
+_STOP: Any = None
 
 
 def _begin(plan: ScenePlan, done: Any, ended: Any) -> None:

@@ -23,8 +23,9 @@ from .scene import ScenePlan, write_json
 from .scenes import record_scenes
 from .tables import TableWriter
 
-BUSY_THREADS = 3
-"""Threads that one process keeps busy; Python's lock leaves further ones waiting."""
+STREETS = ("drawn", "realistic")
+"""Names of the street as it is by default, and of one nearer to recorded streets."""
+
 TRUTHS = ("boxes", "maps", "all")
 """How much truth is written: annotations; also street maps and whose future to predict; also voxels."""
 
@@ -43,6 +44,7 @@ def synthesize(
     lens: str = "",
     truth: str = "all",
     assets: Assets | None = None,
+    processes: int = 1,
 ) -> Path:
     """Write a synthetic nuScenes data set.
 
@@ -55,8 +57,7 @@ def synthesize(
         seconds: length of a scene; keyframes come at 2 Hz, so 10 s give 20.
         seed: of everything.
         sweeps: whether the 12 Hz cameras and the 20 Hz LiDAR between keyframes are recorded too.
-        workers: threads, of several processes where there are many; by default one a processor that this
-            process may use.
+        workers: threads, of all processes together; by default one a processor that this process may use.
         progress: called with the number of files done and of all files.
         version: name of the folder with the tables.
         config: what may vary; by default `WorldConfig()`.
@@ -64,6 +65,8 @@ def synthesize(
         lens: of the cameras: a name in `LENSES`, or `mixed`; "" for pinholes.
         truth: one of `TRUTHS`.
         assets: that the worlds may have, where the configuration wants some.
+        processes: that record scenes side by side, at most one a scene. More than one are spawned, so the
+            caller must not be a script without `if __name__ == "__main__"`.
 
     Returns:
         The data set's folder.
@@ -72,14 +75,14 @@ def synthesize(
         DatasetError: for an argument out of range, a target that holds something else, or a full disk.
     """
     out = Path(out)
-    _check(out, scenes, seconds, seed, workers, version, image_scale)
+    _check(out, scenes, seconds, seed, workers, processes, version, image_scale)
     if lens and lens != MIXED and lens not in LENSES:
         raise DatasetError(f"lens must be one of {', '.join((*LENSES, MIXED))}, got {lens!r}")
     if truth not in TRUTHS:
         raise DatasetError(f"truth must be one of {', '.join(TRUTHS)}, got {truth!r}")
     config = config or WorldConfig()
-    cores = workers or len(os.sched_getaffinity(0))
-    processes = min(scenes, math.ceil(cores / BUSY_THREADS))
+    workers = workers or len(os.sched_getaffinity(0))
+    processes = min(scenes, processes)
     with replacing(out, DatasetError, "free the space or choose another folder") as partial:
         # As the recorders of the scenes will have them.
         rigs = [mounted(config, np.random.default_rng([seed, index, 1])) for index in range(scenes)]
@@ -89,7 +92,7 @@ def synthesize(
         moments = tuple(instants(seconds, sweeps))
         plan = ScenePlan(
             *(partial, seed, moments, config, assets),
-            *(image_scale, lens, truth, math.ceil(cores / processes)),
+            *(image_scale, lens, truth, math.ceil(workers / processes)),
         )
         files = sum(1 + len(rig) * moment.cameras for rig, _ in rigs for moment in moments)
         tables = TableWriter(seed)
@@ -110,10 +113,6 @@ def synthesize(
     return out
 
 
-STREETS = ("drawn", "realistic")
-"""Names of the street as it is by default, and of one nearer to recorded streets."""
-
-
 def street_config(street: str, folder: Path | None) -> tuple[WorldConfig, Assets | None]:
     """What `synthesize` takes for the name of a street and a folder of assets, if one is given.
 
@@ -129,7 +128,7 @@ def street_config(street: str, folder: Path | None) -> tuple[WorldConfig, Assets
     return WorldConfig(realism=REALISTIC), None if folder is None else load_assets(folder)
 
 
-def _check(out: Path, scenes, seconds, seed, workers, version: str, image_scale: float) -> None:
+def _check(out: Path, scenes, seconds, seed, workers, processes, version: str, image_scale: float) -> None:
     if not 1 <= scenes <= 9999:
         raise DatasetError(f"scenes must be 1 to 9999, got {scenes}")
     if not 0.5 <= seconds <= 120:
@@ -138,6 +137,8 @@ def _check(out: Path, scenes, seconds, seed, workers, version: str, image_scale:
         raise DatasetError(f"seed must be 0 to {2**31 - 1}, got {seed}")
     if workers is not None and not 1 <= workers <= 256:
         raise DatasetError(f"workers must be 1 to 256, got {workers}")
+    if not 1 <= processes <= 256:
+        raise DatasetError(f"processes must be 1 to 256, got {processes}")
     if not 0.05 <= image_scale <= 1.0:
         raise DatasetError(f"image_scale must be 0.05 to 1, got {image_scale}")
     if not version.startswith("v") or "/" in version or version in (".", ".."):

@@ -45,6 +45,7 @@ def frame_sheet(
     subtitle: str = "",
     metrics: Mapping[str, float] | None = None,
     width: int = 1920,
+    seen_by: str = "the cameras alone",
 ) -> np.ndarray:
     """Compose a frame's picture.
 
@@ -58,6 +59,7 @@ def frame_sheet(
         subtitle: small print below it, such as what made the prediction.
         metrics: scores by the evaluator's names; those with a short title are shown in the head line.
         width: pixels of the picture.
+        seen_by: what the prediction was made from; empty where that is not known.
 
     Returns:
         (height, width, 3) uint8 RGB.
@@ -76,7 +78,10 @@ def frame_sheet(
         _camera(page, draw, (left, top), (panel, camera_height), name, images.get(name))
     scale = max(1, math.ceil(panel / grid.shape[1]))
     panels = (
-        ("Prediction, from the cameras alone", bev_image(occupancy, grid, scale, truth)),
+        (
+            f"Prediction, from {seen_by}" if seen_by else "Prediction",
+            bev_image(occupancy, grid, scale, truth),
+        ),
         (
             "LiDAR reference",
             None if lidar is None else lidar_image(lidar.occupied, lidar.free, grid, scale, truth),

@@ -110,14 +110,10 @@ def test_the_published_network_leaves_no_picture_of_answers(finished):
     assert not (finished / "answers.png").exists()
 
 
-@pytest.mark.parametrize(
-    ("ending", "weights"),
-    [(signal.SIGINT, (f"weights:={WEIGHTS}",)), (signal.SIGTERM, ())],
-    ids=["ctrl-c", "sigterm, every answer"],
-)
-def test_nothing_is_lost_when_it_is_ended(street, processes, tmp_path, ending, weights):
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_nothing_is_lost_when_it_is_ended(street, processes, tmp_path, ending):
     process = processes.start(
-        *("lss_bev_ros.cli", "demo", "--runs", tmp_path, f"dataroot:={street}", "loop:=true", *weights)
+        "lss_bev_ros.cli", "demo", "--runs", tmp_path, f"dataroot:={street}", "loop:=true"
     )
     report = tmp_path / "demo" / "evaluation.json"
     deadline = time.monotonic() + 300
@@ -125,12 +121,12 @@ def test_nothing_is_lost_when_it_is_ended(street, processes, tmp_path, ending, w
         assert time.monotonic() < deadline, processes.output(process)
         time.sleep(0.2)
     process.send_signal(ending)
-    assert process.wait(120) == 0
+    assert process.wait(60) == 0
     assert json.loads(report.read_text())["frames"]["evaluated"] > 3
     with Bag(tmp_path / "demo" / "bag") as bag:
         assert bag.complete
         assert bag.message_count > 50
-        if not weights and demo_weights() == "builtin-multi":
+        if demo_weights() == "builtin-multi":
             counts = {topic.name: topic.count for topic in bag.topics}
             assert all(counts.get(topic) for topic in ANSWERS)
 

@@ -184,7 +184,9 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_workers_and_the_number_
     small = {"seconds": 0.5, "seed": 5, "image_scale": 0.08}
     one = digests(synthesize(tmp_path / "one", 1, workers=1, **small))
     told = []
-    two = digests(synthesize(tmp_path / "two", 2, workers=4, progress=lambda *d: told.append(d), **small))
+    two = digests(
+        synthesize(tmp_path / "two", 2, workers=4, processes=2, progress=lambda *d: told.append(d), **small)
+    )
     assert told[-1] == (14, 14), "files of both scenes, each recorded by a process of its own"
     of_scene = ("samples", "maps/s", "maps/expansion")
     recorded = {name: digest for name, digest in one.items() if name.startswith(of_scene)}
@@ -195,14 +197,14 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_workers_and_the_number_
     assert again == one, "and an earlier synthetic set is replaced"
 
 
-@pytest.mark.parametrize(("scenes", "workers"), [(1, 1), (2, 4)])
-def test_an_interrupted_synthesis_leaves_nothing_behind(tmp_path, scenes, workers):
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_interrupted_synthesis_leaves_nothing_behind(tmp_path, processes):
     def stop(done: int, total: int) -> None:
         if done >= 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        synthesize(tmp_path / "set", scenes, 0.5, 5, workers=workers, image_scale=0.08, progress=stop)
+        synthesize(tmp_path / "set", processes, 0.5, 5, image_scale=0.08, progress=stop, processes=processes)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -221,6 +223,7 @@ def test_a_folder_with_other_things_in_it_is_refused(tmp_path):
         ({"seconds": float("nan")}, "seconds"),
         ({"seed": -1}, "seed"),
         ({"workers": 0}, "workers"),
+        ({"processes": 0}, "processes"),
         ({"version": "../x"}, "version"),
         ({"image_scale": 2.0}, "image_scale"),
         ({"truth": "some"}, "truth"),
