@@ -11,6 +11,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from nav_msgs.msg import OccupancyGrid, Odometry, Path
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.time import Time
 from sensor_msgs.msg import Image, PointCloud2
 from tf2_msgs.msg import TFMessage
 from vision_msgs.msg import Detection3DArray, LabelInfo
@@ -33,12 +34,14 @@ class Rover:
 
     def __init__(self, node):
         self.node = node
+        self.hearer = None  # the node that is driven, where its poses have to be there before its clouds
         self.time = time.time_ns()
         self.x = 0.0
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._static = node.create_publisher(TFMessage, "/tf_static", latched)
         self._clouds = node.create_publisher(PointCloud2, "lidar_top/points", 10)
         self._odometry = node.create_publisher(Odometry, "odom", 10)
+        self._moving = node.create_publisher(TFMessage, "/tf", 10)
         self.frame = "lidar_top"
         self.mount(self.frame)
         draw = np.random.default_rng(0)
@@ -59,7 +62,26 @@ class Rover:
             message = Odometry(header=messages.header(self.time, "odom"), child_frame_id="base_link")
             message.pose.pose.position.x = self.x
             message.pose.pose.orientation.w = 1.0
-            self._odometry.publish(message)
+            self._tell(self._odometry, message, lambda node: node._answering.odometry.track.newest, self.time)
+
+    def locate(self, x, seconds):
+        """A transform from `map`, of so much later."""
+        later = self.time + round(seconds * SECOND)
+        pose = Pose.from_yaw(0.0, (x, 0.0, 0.0))
+        message = TFMessage(transforms=[messages.transform(pose, "map", "base_link", later)])
+        pair = ("map", "base_link", Time(nanoseconds=later))
+        self._tell(self._moving, message, lambda node: node._buffer.can_transform(*pair), True)
+
+    def _tell(self, publisher, message, heard, right):
+        """Publish until the node has it: topics keep no order between each other, and discovery is slow."""
+        publisher.publish(message)
+        if self.hearer is None or self.hearer._answering.odometry is None:
+            return
+        deadline = time.monotonic() + 60
+        while heard(self.hearer) != right:
+            assert time.monotonic() < deadline, f"{publisher.topic_name} is not heard"
+            time.sleep(0.02)
+            publisher.publish(message)
 
     def drive(self, seconds=0.1, odometry=True, jump=0.0):
         """One cloud, later by so much."""
@@ -77,7 +99,7 @@ def rover(listener):
 
 
 @pytest.fixture
-def start(listener):
+def start(listener, rover):
     """Starts the node in this process."""
     nodes = []
 
@@ -85,6 +107,7 @@ def start(listener):
         node = InferenceNode(**{"weights": "multi-seed:0", "lidar_check_period": 0.0} | parameters)
         nodes.append(node)
         listener._executor.add_node(node)
+        rover.hearer = node
         return node
 
     yield begin
@@ -229,11 +252,8 @@ def test_a_small_jump_between_two_frames_is_one_too_and_lidar_goes_on(rover, lis
 def test_poses_from_elsewhere_are_none_of_those_before(rover, listener, start):
     node = start(senses=["lidar", "memory"])
     listener.listen(OccupancyGrid, "bev/occupancy")
-    moving = listener.node.create_publisher(TFMessage, "/tf", 10)
     for _ in range(3):
-        pose = Pose.from_yaw(0.0, (rover.x + 3.0, 0.0, 0.0))
-        later = rover.time + 3 * SECOND // 10
-        moving.publish(TFMessage(transforms=[messages.transform(pose, "map", "base_link", later)]))
+        rover.locate(rover.x + 3.0, 0.3)
         await_answer(rover, listener, "bev/occupancy", seconds=0.3, odometry=False)
     assert senses_status(node).values["odometry"] == "map -> base_link"
     await_answer(rover, listener, "bev/occupancy", seconds=0.3)
@@ -260,11 +280,8 @@ def test_no_odometry_at_all_is_one_line(rover, listener, start):
 def test_transforms_are_an_odometry_too(rover, listener, start):
     node = start(senses=["lidar", "memory"])
     listener.listen(OccupancyGrid, "bev/occupancy")
-    moving = listener.node.create_publisher(TFMessage, "/tf", 10)
     for _ in range(6):
-        pose = Pose.from_yaw(0.0, (rover.x, 0.0, 0.0))
-        later = rover.time + 3 * SECOND // 10
-        moving.publish(TFMessage(transforms=[messages.transform(pose, "map", "base_link", later)]))
+        rover.locate(rover.x, 0.3)
         await_answer(rover, listener, "bev/occupancy", seconds=0.3, odometry=False)
     status = senses_status(node)
     assert status.values["odometry"] == "map -> base_link"
