@@ -137,18 +137,23 @@ class Scene:
     def add_truth(self, stamp: int, truth: np.ndarray, grid: BevGrid) -> None:
         """Take annotated vehicles (nx, ny) bool; GeometryError for a grid as in `add_prediction`."""
         check_drawable(truth, grid)
-        with self._lock:
-            self._truths.add(stamp, (truth, grid))
+        self._add(self._truths, stamp, (truth, grid))
 
     def add_boxes(self, stamp: int, boxes: Sequence[Box]) -> None:
         """Take annotations in base_link."""
-        with self._lock:
-            self._boxes.add(stamp, boxes)
+        self._add(self._boxes, stamp, boxes)
 
     def add_points(self, stamp: int, points: np.ndarray) -> None:
         """Take a scan (N, 3) float32, metres, base_link."""
+        self._add(self._points, stamp, points)
+
+    def _add(self, recent: _Recent[T], stamp: int, item: T) -> None:
+        """Keep what is shown with a grid; what comes after its grid brings that frame once more."""
         with self._lock:
-            self._points.add(stamp, points)
+            recent.add(stamp, item)
+            late = self._prediction is not None and abs(stamp - self._prediction[0]) <= self._slop
+        if late:
+            self._changed()
 
     def compose(self) -> Frame | None:
         """The newest frame: what lies nearest to the newest grid, or to the newest image where none comes.

@@ -94,6 +94,24 @@ def test_a_recording_that_starts_again_is_followed():
     assert scene.compose().images["a"] == b"start"
 
 
+def test_what_comes_after_its_grid_is_shown_with_it_and_what_came_before_brings_no_frame():
+    """So that the last frame before a pause has its truth, however fast the network is."""
+    changes, truth = [], np.zeros(GRID.shape, bool)
+    scene = Scene(["a"])
+    scene.on_change = lambda: changes.append(scene.compose().stamp)
+    scene.add_truth(1 * S, truth, GRID)
+    scene.add_prediction(1 * S, CELLS, GRID)
+    scene.add_prediction(2 * S, CELLS, GRID)
+    assert scene.compose().truth is None
+    scene.add_points(3 * S, np.zeros((1, 3), np.float32))
+    assert changes == [1 * S, 2 * S]
+    scene.add_truth(2 * S, truth, GRID)
+    scene.add_boxes(2 * S, ())
+    scene.add_points(2 * S, np.zeros((1, 3), np.float32))
+    assert changes == [1 * S] + [2 * S] * 4
+    assert scene.compose().truth is truth
+
+
 def test_annotations_on_another_grid_are_left_out():
     scene = Scene(["a"])
     scene.add_truth(0, np.zeros((20, 20), bool), BevGrid(-5, 5, -5, 5, 0.5))
