@@ -27,6 +27,11 @@ def figures():
     del sys.modules["figures"]
 
 
+@pytest.fixture(scope="module")
+def layers(figures):
+    return figures.read_layers()
+
+
 def test_both_figures_are_as_the_code_is():
     """In a process of its own: it starts every node."""
     drawn = subprocess.run(
@@ -39,8 +44,7 @@ def test_both_figures_are_as_the_code_is():
     assert drawn.returncode == 0, drawn.stdout + drawn.stderr
 
 
-def test_the_layers_are_drawn_once_each_and_arrows_point_down(figures):
-    layers = figures.read_layers()
+def test_the_layers_are_drawn_once_each_and_arrows_point_down(layers):
     svg = ElementTree.fromstring((DOCS / "figures" / "layers.svg").read_text())
     names = [element.text for element in svg.iter("{http://www.w3.org/2000/svg}text")]
     for box in layers.rank:
@@ -50,16 +54,15 @@ def test_the_layers_are_drawn_once_each_and_arrows_point_down(figures):
     assert {"nodes", "messages, topics"} <= layers.know_ros
 
 
-def test_an_arrow_that_others_imply_is_left_out(figures):
-    edges = figures.read_layers().edges
+def test_an_arrow_that_others_imply_is_left_out(layers):
+    edges = layers.edges
     assert ("runtime", "answers") in edges
     assert ("answers", "model") in edges
     assert ("model", "geometry") in edges
     assert ("runtime", "model") not in edges
 
 
-def test_boxes_of_a_row_do_not_overlap(figures):
-    layers = figures.read_layers()
+def test_boxes_of_a_row_do_not_overlap(figures, layers):
     rows = [[box for box in layers.rank if layers.rank[box] == rank] for rank in range(12)]
     center = figures.placed([sorted(row) for row in rows if row], [])
     for row in rows:
