@@ -71,7 +71,7 @@ def test_each_way_to_take_a_damaged_file_is_told_apart():
         (ValueError("a mistake of ours"), "failed"),
         (TimeoutError("never ends"), "failed"),
     ],
-}
+)
 def test_an_error_is_a_refusal_where_it_is_one_line_for_users(error, result):
     def read(path):
         if changed(path):
