@@ -35,6 +35,9 @@ _START = 300.0
 _KEYFRAMES = 2.0
 """A second, of a data set at its own speed."""
 
+_FEW = 20.0
+"""Keyframes that a busy machine may be behind."""
+
 _WARM_UP = 60.0
 """Seconds of a process's life that its memory's slope leaves out."""
 
@@ -88,12 +91,12 @@ def run_campaign(folder: Path, options: CampaignOptions, progress: Callable[[str
         What was done, what was served, and what the nodes took.
 
     Raises:
-        RosError: the nodes do not start, or one of them does not come back.
+        RosError: the nodes do not start.
     """
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    found, interrupted = _with_nodes(folder, options, progress)
-    changes = 0 if interrupted else options.changes
+    found = _with_nodes(folder, options, progress)
+    changes = 0 if found["interrupted"] else options.changes
     found = {
         "made": time.strftime("%Y-%m-%d", time.gmtime()),
         "machine": _machine(),
@@ -106,13 +109,11 @@ def run_campaign(folder: Path, options: CampaignOptions, progress: Callable[[str
     return {**found, "problems": problems(found)}
 
 
-def _with_nodes(
-    folder: Path, options: CampaignOptions, progress: Callable[[str], None]
-) -> tuple[dict[str, Any], bool]:
-    """Start the nodes and do to them what is to be done; whether the user ended that early, too."""
+def _with_nodes(folder: Path, options: CampaignOptions, progress: Callable[[str], None]) -> dict[str, Any]:
+    """Start the nodes and do to them what is to be done."""
     began, port, report = time.monotonic(), _free_port(), folder / "evaluation.json"
     done: list[Ordeal] = []
-    whole, interrupted = True, False
+    whole, interrupted, gone = True, False, ""
     with Nodes(folder, _launches(options, port, report)) as nodes, contextlib.closing(Relay()) as relay:
         arena = Arena(nodes, relay, lambda: _asks(port), random.Random(options.seed))
         progress("starting")
@@ -140,6 +141,9 @@ def _with_nodes(
             except KeyboardInterrupt:
                 interrupted = True
                 progress("interrupted: the report is of what was done until now")
+            except RosError as error:  # a launch has ended, or a node does not come back
+                gone = str(error)
+                progress(gone)
         now = time.monotonic(), len(relay.grids)
         undisturbed, grids = (now[0] - quiet[0], now[1] - quiet[1]) if quiet else (0.0, 0)
         found = {
@@ -161,13 +165,13 @@ def _with_nodes(
             },
         }
     written = _check_report(report) if whole else {"whole": False, "problem": "it was not at times"}
-    return {**found, "bag": _verified(bag), "report": written}, interrupted
+    return {**found, "interrupted": interrupted, "gone": gone, "bag": _verified(bag), "report": written}
 
 
 def problems(found: Mapping[str, Any]) -> list[str]:
     """What must not be, one line each; empty where all is well."""
     lines = [
-        f"{each['kind']} {each['target']}: not all served again"
+        f"{each['kind']} {each['target']}: {', '.join(each['silent'])} did not serve again"
         for each in found["ordeals"]
         if each["recovery"] is None
     ]
@@ -180,6 +184,11 @@ def problems(found: Mapping[str, Any]) -> list[str]:
         bad = ("failed", "changed") if KINDS[name].sealed else ("failed",)
         if any(outcome["counts"].get(each) for each in bad):
             lines += [f"{name}: {example}" for example in outcome["examples"]]
+    quiet = found["undisturbed"]
+    if quiet["keyframes"] > _FEW and not quiet["grids"]:
+        lines.append(f"undisturbed for {quiet['seconds']:.0f} s: no grid was served")
+    if found["gone"]:
+        lines.append(found["gone"])
     lines += [f"the bag: {line}" for line in found["bag"]["lost"]]
     if not found["report"]["whole"]:
         lines.append(f"the report: {found['report']['problem']}")
@@ -267,7 +276,9 @@ def _check_report(report: Path) -> dict[str, Any]:
 
 
 def _line(done: Ordeal) -> str:
-    how = "never served again" if done.recovery is None else f"all serve again after {done.recovery:.2f} s"
+    how = f"all serve again after {done.recovery:.2f} s"
+    if done.recovery is None:
+        how = f"{', '.join(done.silent)} did not serve again"
     return f"{done.kind} {done.target}: {how}"
 
 

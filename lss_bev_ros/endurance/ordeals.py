@@ -6,9 +6,10 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from ..errors import RosError
 from ..geometry import CAMERA_NAMES
 from .asking import ask
 from .payloads import HostileTalker, write_raw
@@ -39,6 +40,7 @@ class Ordeal:
         recovery: seconds until every node had served again; None where they did not.
         others: whether the nodes that nothing was done to went on; None where that was not looked at.
         grids: that were served meanwhile.
+        silent: nodes that did not serve again.
         work: seconds of a processor that the node that came back has used until then; NaN for no such.
         load: processes that wanted to run, on the average of a minute, others' too.
     """
@@ -48,6 +50,7 @@ class Ordeal:
     recovery: float | None
     others: bool | None = None
     grids: int = 0
+    silent: tuple[str, ...] = ()
     work: float = float("nan")
     load: float = field(default_factory=lambda: os.getloadavg()[0])
 
@@ -61,8 +64,14 @@ class Arena:
         self.nodes, self.relay, self.ask_page, self.chance = nodes, relay, ask_page, chance
 
     def recovery(self, since: float, patience: float = _PATIENCE) -> float | None:
-        """Seconds from a moment until every node has served after it; None where they do not in time."""
+        """Seconds from a moment until every node has served after it; None where they do not in time.
+
+        Raises:
+            RosError: the relay has failed, so that nobody could serve.
+        """
         while time.monotonic() - since < patience:
+            if self.relay.failure:
+                raise RosError(f"the campaign itself failed: {self.relay.failure}")
             if self.relay.seen("dashboard") <= since and self.ask_page():
                 self.relay.note("dashboard")
             if min(map(self.relay.seen, NODES)) > since:
@@ -74,14 +83,18 @@ class Arena:
         """Wait until all serve, from now on."""
         return self.recovery(time.monotonic(), patience)
 
-    def return_of(self, name: str, killed: int) -> float | None:
-        """The moment at which a node runs in another process; None where it does not in time."""
+    def return_of(self, name: str, former: Collection[int]) -> float | None:
+        """The moment at which a node runs in another process than these; None where it does not in time."""
         since = time.monotonic()
         while time.monotonic() - since < _PATIENCE:
-            if self.nodes.pid(name) not in (None, killed):
+            if self.nodes.pid(name) not in (None, *former):
                 return time.monotonic()
             time.sleep(_LOOK)
         return None
+
+    def silent(self, since: float) -> tuple[str, ...]:
+        """Nodes that have not served after a moment."""
+        return tuple(name for name in NODES if self.relay.seen(name) <= since)
 
     def pids(self, but: str = "") -> dict[str, int | None]:
         """In which processes the nodes run, all or all but one."""
@@ -93,10 +106,10 @@ def kills(arena: Arena, names: Iterable[str]) -> Iterator[Ordeal]:
     for name in names:
         arena.settle()
         others, before = arena.pids(but=name), len(arena.relay.grids)
-        began = time.monotonic()
-        killed = arena.nodes.signal(name, signal.SIGKILL)
+        began, former = time.monotonic(), arena.nodes.pids(name)
+        arena.nodes.signal(name, signal.SIGKILL)
         # What the killed process had sent may come yet.
-        back = arena.return_of(name, killed)
+        back = arena.return_of(name, former)
         recovery = None if back is None else arena.recovery(back)
         yield Ordeal(
             "kill",
@@ -104,6 +117,7 @@ def kills(arena: Arena, names: Iterable[str]) -> Iterator[Ordeal]:
             None if back is None or recovery is None else back - began + recovery,
             arena.pids(but=name) == others,
             len(arena.relay.grids) - before,
+            arena.silent(back or began),
             arena.nodes.processor(name),
         )
         time.sleep(arena.chance.uniform(0.0, 1.0))
@@ -190,8 +204,9 @@ def _meanwhile(arena: Arena, kind: str, target: str, work: Callable[[], None]) -
     pids, before = arena.pids(), len(arena.relay.grids)
     work()
     grids = len(arena.relay.grids) - before
-    recovery = arena.settle()
-    return Ordeal(kind, target, recovery, arena.pids() == pids, grids)
+    after = time.monotonic()
+    recovery = arena.recovery(after)
+    return Ordeal(kind, target, recovery, arena.pids() == pids, grids, arena.silent(after))
 
 
 def _silent(names: list[str], _: random.Random) -> Fault:

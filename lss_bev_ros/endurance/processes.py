@@ -70,7 +70,7 @@ class Nodes:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                     preexec_fn=bound_to_this(),
-                    env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                    env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"},
                 )
         self._thread.start()
         return self
@@ -88,11 +88,14 @@ class Nodes:
 
     def pid(self, name: str) -> int | None:
         """The process in which a node runs now; None where it runs in none."""
+        return max(self.pids(name), key=_started, default=None)
+
+    def pids(self, name: str) -> list[int]:
+        """All processes of a node: that in which it runs, and with a spare the parent of that."""
         launch = self._processes[name]
         if launch.poll() is not None:
             raise RosError(f"the launch of {name} has ended; see {self._folder / f'{name}.log'}")
-        found = [pid for pid in _descendants(launch.pid) if _is_node(pid, name)]
-        return max(found, key=_started, default=None)
+        return [pid for pid in _descendants(launch.pid) if _is_node(pid, name)]
 
     def processor(self, name: str) -> float:
         """Seconds of a processor that a node's process has used; NaN where it does not run."""
@@ -103,11 +106,8 @@ class Nodes:
             return float("nan")
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def signal(self, name: str, number: int) -> int:
+    def signal(self, name: str, number: int) -> None:
         """Send a signal to a node.
-
-        Returns:
-            Its process.
 
         Raises:
             RosError: it does not run.
@@ -116,7 +116,6 @@ class Nodes:
         if pid is None:
             raise RosError(f"{name} does not run; see {self._folder / f'{name}.log'}")
         os.kill(pid, number)
-        return pid
 
     def _watch(self) -> None:
         while not self._end.wait(_INTERVAL):
@@ -152,7 +151,7 @@ def growth(usage: list[Usage], warm_up: float) -> Growth | None:
     lives: dict[int, list[Usage]] = defaultdict(list)
     for sample in usage:
         lives[sample.pid].append(sample)
-    longest = max(lives.values(), key=lambda life: life[-1].when - life[0].when, default=[])
+    longest = max(lives.values(), key=len, default=[])  # the parent of a spare is seen now and then
     kept = [sample for sample in longest if sample.when - longest[0].when >= warm_up]
     if len(kept) < 3:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import itertools
 import threading
@@ -24,7 +23,7 @@ from visualization_msgs.msg import MarkerArray
 
 from .. import messages
 from ..geometry import CAMERA_NAMES, BevGrid
-from ..nodes.receiver import Receiver
+from ..nodes.receiver import Receiver, one_line
 from ..topics import BOXES_TOPIC, LIDAR_TOPIC, TRUTH_TOPIC, image_topic
 
 RECORDED = "recorded"
@@ -45,6 +44,7 @@ class Relay:
     Attributes:
         fault: what happens to images; None for nothing.
         grids: seconds of a steady clock at which grids came.
+        failure: what ended the relay itself; empty while it goes on.
     """
 
     def __init__(self) -> None:
@@ -52,6 +52,7 @@ class Relay:
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self.node = Receiver("endurance")
         self.fault: Fault | None = None
+        self.failure = ""
         self.grids: list[float] = []
         self.stamps: set[int] = set()
         self._seen: dict[str, float] = {}
@@ -134,5 +135,10 @@ class Relay:
         self._seen[name] = time.monotonic()
 
     def _spin(self) -> None:
-        with contextlib.suppress(ExternalShutdownException):
+        try:
             self._executor.spin()
+        except ExternalShutdownException:
+            pass
+        except Exception as error:  # so that the nodes are not blamed for it
+            self.failure = one_line(error)
+            raise

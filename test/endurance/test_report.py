@@ -19,6 +19,7 @@ def ordeal(**others):
         "recovery": 1.5,
         "others": True,
         "grids": 3,
+        "silent": (),
         "work": 0.5,
         "load": 2.0,
         **others,
@@ -42,6 +43,7 @@ def found(**others):
                 "files": (20, 21),
             }
         },
+        "gone": "",
         "bag": {"messages": 10, "lost": []},
         "report": {"whole": True, "frames": 5},
         "files": {"bag": {"counts": {"told": 60}, "examples": []}},
@@ -71,10 +73,12 @@ def test_a_line_from_nothing_to_nothing_is_drawn():
 @pytest.mark.parametrize(
     ("others", "says"),
     [
-        ({"ordeals": [ordeal(recovery=None)]}, "not all served again"),
+        ({"ordeals": [ordeal(recovery=None, silent=("replay",))]}, "replay did not serve again"),
         ({"ordeals": [ordeal(others=False)]}, "another node was started again"),
         ({"files": {"bag": {"counts": {"changed": 1}, "examples": ["bit 1"]}}}, "bag: bit 1"),
         ({"files": {"jpeg": {"counts": {"failed": 1}, "examples": ["bit 2"]}}}, "jpeg: bit 2"),
+        ({"undisturbed": {"seconds": 60.0, "grids": 0, "keyframes": 120.0}}, "no grid was served"),
+        ({"gone": "replay does not run"}, "replay does not run"),
         ({"bag": {"messages": 1, "lost": ["a chunk"]}}, "the bag: a chunk"),
         ({"report": {"whole": False, "problem": "cut"}}, "the report: cut"),
     ],
