@@ -180,10 +180,8 @@ def problems(found: Mapping[str, Any]) -> list[str]:
         for each in found["ordeals"]
         if each["others"] is False
     ]
-    for name, outcome in found["files"].items():
-        bad = ("failed", "changed") if KINDS[name].sealed else ("failed",)
-        if any(outcome["counts"].get(each) for each in bad):
-            lines += [f"{name}: {example}" for example in outcome["examples"]]
+    for name, damage in found["files"].items():
+        lines += [f"{name}: {example}" for example in damage["examples"]]
     quiet = found["undisturbed"]
     if quiet["keyframes"] > _FEW and not quiet["grids"]:
         lines.append(f"undisturbed for {quiet['seconds']:.0f} s: no grid was served")

@@ -79,3 +79,9 @@ def test_an_error_is_a_refusal_where_it_is_one_line_for_users(error, result):
         return Reading("whole")
 
     assert damage(kind(read), 10, 0).counts == {result: 12}
+
+
+def test_what_carries_no_checksum_may_change():
+    outcome = damage(kind(lambda path: Reading(str(path.read_bytes())), sealed=False), 10, 0)
+    assert outcome.counts == {"changed": 12}
+    assert outcome.examples == []

@@ -89,10 +89,6 @@ def test_what_must_not_be_is_a_problem(others, says):
     assert says in problem
 
 
-def test_what_carries_no_checksum_may_change():
-    assert problems(found(files={"jpeg": {"counts": {"changed": 1}, "examples": ["bit 1"]}})) == []
-
-
 def test_a_slope_is_that_of_the_longest_life_after_its_warm_up():
     short = [Usage(float(t), 1, 500.0 - t, 9, 9) for t in range(20)]
     warm = [Usage(100.0 + t, 2, 100.0 + 10 * t, 3, 3) for t in range(10)]
