@@ -254,7 +254,7 @@ def test_a_schema_that_is_no_text_is_refused_in_one_line(tmp_path) -> None:
     """SQLite's message quotes it, which Python cannot decode."""
     path = tmp_path / "a.db3"
     sqlite_bag(path).close()
-    path.write_bytes(path.read_bytes().replace(b"TABLE topics(id", b"TABLE topics(\xcc\xcc"))
+    path.write_bytes(path.read_bytes().replace(b"TABLE messages", b"TAB\xccE messages"))
     with pytest.raises(PiprosError, match=r"a\.db3 is not an SQLite bag, or damaged") as refused:
         Bag(path)
     assert "\n" not in str(refused.value)
