@@ -160,7 +160,10 @@ def _with_nodes(folder: Path, options: CampaignOptions, progress: Callable[[str]
                 if (grown := growth(nodes.usage[name], _WARM_UP)) is not None
             },
             "series": {
-                name: [[each.when - began, each.pid, each.memory] for each in list(nodes.usage[name])]
+                name: [
+                    [round(each.when - began, 1), each.pid, round(each.memory, 1)]
+                    for each in list(nodes.usage[name])
+                ]
                 for name in NODES
             },
         }

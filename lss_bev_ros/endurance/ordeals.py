@@ -41,7 +41,7 @@ class Ordeal:
         others: whether the nodes that nothing was done to went on; None where that was not looked at.
         grids: that were served meanwhile.
         silent: nodes that did not serve again.
-        work: seconds of a processor that the node that came back has used until then; NaN for no such.
+        work: seconds of a processor that the node that came back has used until then; None for no such.
         load: processes that wanted to run, on the average of a minute, others' too.
     """
 
@@ -51,7 +51,7 @@ class Ordeal:
     others: bool | None = None
     grids: int = 0
     silent: tuple[str, ...] = ()
-    work: float = float("nan")
+    work: float | None = None
     load: float = field(default_factory=lambda: os.getloadavg()[0])
 
 

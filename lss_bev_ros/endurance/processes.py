@@ -97,13 +97,13 @@ class Nodes:
             raise RosError(f"the launch of {name} has ended; see {self._folder / f'{name}.log'}")
         return [pid for pid in _descendants(launch.pid) if _is_node(pid, name)]
 
-    def processor(self, name: str) -> float:
-        """Seconds of a processor that a node's process has used; NaN where it does not run."""
+    def processor(self, name: str) -> float | None:
+        """Seconds of a processor that a node's process has used; None where it does not run."""
         pid = self.pid(name)
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
-            return float("nan")
+            return None
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def signal(self, name: str, number: int) -> None:

@@ -12,6 +12,9 @@ from .. import files
 from ..errors import LssBevError
 
 _WIDTH, _HEIGHT, _MARGIN = 720, 160, 40
+_POINTS = 200
+"""Of a line, about."""
+
 _COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd")
 
 
@@ -55,7 +58,7 @@ def ordeal_table(ordeals: Sequence[Mapping[str, Any]]) -> list[str]:
         times = [each["recovery"] for each in group if each["recovery"] is not None]
         told = f"{statistics.median(times):.2f}, {max(times):.2f}" if times else ""
         others = sum(bool(each["others"]) for each in group)
-        used = [each["work"] for each in group if each["work"] == each["work"]]
+        used = [each["work"] for each in group if each["work"] is not None]
         work = f"{statistics.median(used):.2f}" if used else ""
         rows.append(
             f"| {kind} | {target} | {len(group)} | {told} | {len(group) - len(times)} | {others} | "
@@ -103,7 +106,7 @@ def _nodes(found: Mapping[str, Any]) -> list[str]:
 def _plots(found: Mapping[str, Any]) -> dict[str, str]:
     plots = {}
     memory = {
-        name: [(sample[0], sample[2]) for sample in samples]
+        name: [(sample[0], sample[2]) for sample in samples[:: max(1, len(samples) // _POINTS)]]
         for name, samples in found["series"].items()
         if len(samples) > 1
     }

@@ -14,7 +14,7 @@ pytest.importorskip("cyclonedds", reason="raw samples are written by the stand-i
 def test_whatever_is_done_to_one_node_the_others_go_on_and_all_serve_again(street, tmp_path):
     said = []
     options = CampaignOptions(
-        street, nodes=("inference",), kills=1, cameras=0, stops=0, messages=200, payloads=150, requests=50
+        street, nodes=("inference",), kills=1, cameras=0, stops=0, messages=100, payloads=45, requests=20
     )
     found = run_campaign(tmp_path, options, said.append)
     assert found["problems"] == []
