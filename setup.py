@@ -55,6 +55,8 @@ CUDA = ["nvidia-nvimgcodec-cu13[nvjpeg]>=0.6"]
 TRAIN = [*SYNTHETIC, "numba-cuda[cu13]", "numpy<2.5", "tensorboard"]
 # ruff breaks long signatures of the API pages.
 DOCS = ["mkdocs-material>=9.6,<10", "mkdocstrings[python]>=0.27", "ruff"]
+# What `lss-bev endure` runs: the nodes with their page, and every file that is written or read.
+ENDURE = [*DATASET, *SYNTHETIC, *STANDALONE, *DASHBOARD, *EXPORT]
 DEMO = [*DATASET, *SYNTHETIC, *STANDALONE, *DASHBOARD, *WORDS]
 
 setup(
@@ -119,6 +121,7 @@ setup(
         "cuda": CUDA,
         "train": TRAIN,
         "demo": DEMO,
+        "endure": ENDURE,
         "docs": DOCS,
         "dev": [
             *DEMO,

@@ -19,6 +19,7 @@ from .commands.compare import compare
 from .commands.convert import convert
 from .commands.demo import demo
 from .commands.doctor import doctor
+from .commands.endure import endure
 from .commands.evaluate import evaluate
 from .commands.export import export
 from .commands.frontier import frontier
@@ -88,6 +89,7 @@ for command in (
     quantize,
     frontier,
     words,
+    endure,
 ):
     app.command()(command)
 app.command("import")(import_bag)

@@ -21,6 +21,7 @@ KNOW_ROS = (
     "bags",
     "benchmark",
     "demo",
+    "endurance",
     "ros2.py",
     "ament_prefix.py",
     "messages",
@@ -39,6 +40,7 @@ LAYERS = {
     "files": set(),
     "ament_prefix": set(),
     "missing": set(),
+    "parent": set(),
     "ros2": {"ament_prefix", "missing"},
     "ending": {"missing", "ros2"},
     "__init__": {"ending"},
@@ -62,9 +64,10 @@ LAYERS = {
     "benchmark": NETWORK | SCORES | {"dataset", "messages", "dashboard"},
     "deploy": NETWORK | {"evaluation", "training", "benchmark"},
     "adapt": NETWORK | DATA | {"evaluation", "doctor", "training"},
-    "nodes": NETWORK | DATA | SCORES | ROS_FACE | {"dashboard", "doctor", "words"},
+    "nodes": NETWORK | DATA | SCORES | ROS_FACE | {"parent", "dashboard", "doctor", "words"},
     "bags": DATA | ROS_FACE | {"visualization", "doctor", "nodes"},
-    "demo": NETWORK | DATA | SCORES | ROS_FACE | {"synthetic", "nodes", "bags"},
+    "demo": NETWORK | DATA | SCORES | ROS_FACE | {"parent", "synthetic", "nodes", "bags"},
+    "endurance": NETWORK | DATA | ROS_FACE | {"parent", "evaluation", "deploy", "nodes"},
     "dataset_messages": {"topics"},  # the former name of topics; ends with 0.3
     "standalone": {"bags"},  # former names of what bags and pipros have; ends with 0.3
 }

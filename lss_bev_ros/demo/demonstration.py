@@ -24,6 +24,7 @@ from pipros.launching import parse_arguments, parse_value
 from ..dataset.contents import camera_names, count_keyframes
 from ..errors import LssBevError, RosError
 from ..evaluation import report_table
+from ..parent import bound_to_this
 from .monitor import DemoMonitor
 from .picture import answers_from_bag, picture_from_bag
 from .scene import synthetic_scene
@@ -219,6 +220,7 @@ def _process(name: str, command: list[str], files: DemoFiles) -> Iterator[subpro
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is passed on here, in order
+            preexec_fn=bound_to_this(),
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
         try:

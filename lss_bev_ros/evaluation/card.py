@@ -106,7 +106,7 @@ def write_card(report: Path, card: Path) -> None:
     """Replace what stands between the marks of a card by the scores of a report.
 
     Raises:
-        EvaluationError: a file cannot be read or written, or the card lacks the marks.
+        EvaluationError: a file cannot be read or written, the report is damaged, or the card lacks the marks.
     """
     try:
         found = json.loads(report.read_text(encoding="utf-8"))
@@ -119,7 +119,14 @@ def write_card(report: Path, card: Path) -> None:
     _, end, after = rest.partition(END)
     if not mark or not end:
         raise EvaluationError(f"{card} lacks the lines {BEGIN!r} and {END!r}: put them where the table goes")
-    whole = f"{before}{BEGIN}\n{score_tables(found)}\n{END}{after}"
+    try:
+        tables = score_tables(found)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise EvaluationError(
+            f"{report} is no report, or damaged ({type(error).__name__}: {error}): write it anew with "
+            "`lss-bev evaluate`"
+        ) from None
+    whole = f"{before}{BEGIN}\n{tables}\n{END}{after}"
     files.write(card, whole, EvaluationError)
 
 

@@ -8,7 +8,6 @@ another, which shares the modules' memory. A launch file asks for it where it re
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import os
 import signal
@@ -18,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from ..parent import bound_to_this
 from .exit_code import is_worth_another
 
 WANTED = "LSS_BEV_SPARE"
@@ -28,8 +28,6 @@ _LONG_ENOUGH = 5.0
 
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GPUS = ("/dev/nvidiactl", "/dev/nvgpu", "/dev/nvhost-gpu")
-_DEATH_OF_PARENT = 1
-"""PR_SET_PDEATHSIG of prctl(2)."""
 
 
 def with_spare(serve: Callable[[], int], load: Callable[[], object] = lambda: None) -> int:
@@ -47,10 +45,10 @@ def with_spare(serve: Callable[[], int], load: Callable[[], object] = lambda: No
     load()
     gc.collect()
     gc.freeze()  # so that looking for garbage does not copy what is shared
-    parent, on_return = os.getpid(), os.environ[WANTED].split()
+    on_return = os.environ[WANTED].split()
     while True:
         began = time.monotonic()
-        status, asked = _in_child(serve, parent)
+        status, asked = _in_child(serve)
         lived = time.monotonic() - began
         if asked or not is_worth_another(status) or lived < _LONG_ENOUGH:
             return _end_like(status)
@@ -79,21 +77,19 @@ def environment(on_return: Sequence[str] = ()) -> dict[str, str]:
     return {WANTED: " ".join(on_return)}
 
 
-def _in_child(serve: Callable[[], int], parent: int) -> tuple[int, bool]:
+def _in_child(serve: Callable[[], int]) -> tuple[int, bool]:
     """Fork, and wait for the child.
 
     Returns:
         Its exit status, negative where a signal ended it, and whether this process was asked to end it.
     """
-    asked = False
+    asked, bind = False, bound_to_this(signal.SIGKILL)
     # A signal that comes before the handlers are in place waits until they are.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
     child = os.fork()
     if not child:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        ctypes.CDLL(None).prctl(_DEATH_OF_PARENT, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(0)
+        bind()
         _leave(serve)
 
     def pass_on(number: int, _: object) -> None:

@@ -168,3 +168,11 @@ def test_a_broken_parameter_file_is_named(tmp_path: Path, text: str, message: st
 
     assert "params.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_parameter_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(b"node:\n  ros__parameters:\n    x: \xdf1\n")
+
+    with pytest.raises(PiprosError, match=r"params.yaml: byte 32 is no UTF-8"):
+        Arguments.parse(["--ros-args", "--params-file", str(path)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import struct
 import sys
@@ -212,6 +213,51 @@ def test_sqlite_bags_are_read(tmp_path) -> None:
     (path / "bag_0.db3").write_bytes(b"SQLite format 3\0" + bytes(4000))
     with pytest.raises(PiprosError, match=r"bag_0.db3 is not an SQLite bag"):
         Bag(path)
+
+
+def sqlite_bag(path: Path) -> sqlite3.Connection:
+    """A bag of a topic and three messages, open to be changed."""
+    database = sqlite3.connect(path)
+    database.executescript(
+        "CREATE TABLE topics(id INTEGER PRIMARY KEY, name TEXT, type TEXT, serialization_format TEXT); "
+        "CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id INT, timestamp INT, data BLOB); "
+        f"INSERT INTO topics VALUES (1, '/a', '{STRING}', 'cdr');"
+    )
+    rows = [(1, stamp, cdr("x")) for stamp in (5, 6, 7)]
+    database.executemany("INSERT INTO messages(topic_id, timestamp, data) VALUES (?, ?, ?)", rows)
+    return database
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["timestamp = NULL", "timestamp = 'soon'", "data = NULL", "data = 4000000000", "data = 'text'"],
+)
+def test_a_row_of_other_types_is_told_of_and_the_rest_is_read(tmp_path, change) -> None:
+    """What a single damaged byte of a record makes of it."""
+    with contextlib.closing(sqlite_bag(tmp_path / "a.db3")) as database, database:
+        database.execute(f"UPDATE messages SET {change} WHERE id = 2")
+    with Bag(tmp_path / "a.db3") as bag:
+        assert [stamp for _, stamp, _ in bag.messages()] == [5, 7]
+        assert (bag.start, bag.end) == (5, 7)
+        assert any("1 damaged messages" in line for line in bag.lost)
+
+
+@pytest.mark.parametrize("column", ["name", "type", "serialization_format"])
+def test_a_topic_without_a_name_or_type_is_a_damaged_file(tmp_path, column) -> None:
+    with contextlib.closing(sqlite_bag(tmp_path / "a.db3")) as database, database:
+        database.execute(f"UPDATE topics SET {column} = NULL")
+    with pytest.raises(PiprosError, match=r"a\.db3 is damaged: topic 1 has no name, type or encoding"):
+        Bag(tmp_path / "a.db3")
+
+
+def test_a_schema_that_is_no_text_is_refused_in_one_line(tmp_path) -> None:
+    """SQLite's message quotes it, which Python cannot decode."""
+    path = tmp_path / "a.db3"
+    sqlite_bag(path).close()
+    path.write_bytes(path.read_bytes().replace(b"TABLE messages", b"TAB\xccE messages"))
+    with pytest.raises(PiprosError, match=r"a\.db3 is not an SQLite bag, or damaged") as refused:
+        Bag(path)
+    assert "\n" not in str(refused.value)
 
 
 def test_what_a_killed_recorder_left_in_sqlites_log_is_read(tmp_path) -> None:

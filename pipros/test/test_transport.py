@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from cyclonedds.builtin import BuiltinDataReader, BuiltinTopicDcpsPublication, BuiltinTopicDcpsSubscription
@@ -377,3 +379,29 @@ def test_an_endpoint_that_comes_while_they_are_listed_is_no_error() -> None:
         return answer
 
     assert transport._handles(matched) == [(1 << 64) - 1, 5]
+
+
+def test_two_threads_that_ask_of_endpoints_get_each_what_is_theirs(
+    participant: Participant, request: pytest.FixtureRequest
+) -> None:
+    """Cyclone's binding reads what is told of an endpoint into memory that all threads share."""
+    request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)  # threads take turns as often as they can
+    looks: dict[str, list[dict[str, str]]] = {name: [] for name in ("a", "bb", "ccc", "dddd")}
+
+    def look(name: str) -> None:
+        writer = participant.writer(f"rt/{name}", KIND, EndpointQos(), "")
+        reader = participant.reader(f"rt/{name}", KIND, EndpointQos(), f"name={name};")
+        while not (handles := writer.matched()):
+            time.sleep(0.01)
+        looks[name] += [writer.matched_user_data(handles[0]) for _ in range(2000)]
+        reader.close()
+
+    threads = [threading.Thread(target=look, args=(name,)) for name in looks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name, told in looks.items():
+        assert len(told) == 2000
+        assert all(each == {"name": name} for each in told)

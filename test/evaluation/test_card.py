@@ -65,6 +65,18 @@ def test_only_what_stands_between_the_marks_is_replaced(tmp_path):
         write_card(report, card)
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [[], {**REPORT, "frames": 40}, {**REPORT, "settings": {"cameras": 1}}, {"settings": REPORT["settings"]}],
+)
+def test_a_damaged_report_is_named_with_the_remedy(tmp_path, damaged):
+    report, card = tmp_path / "report.json", tmp_path / "card.md"
+    report.write_text(json.dumps(damaged))
+    card.write_text(f"{BEGIN}\n{END}\n")
+    with pytest.raises(EvaluationError, match=r"report.json is no report, or damaged .*: write it anew"):
+        write_card(report, card)
+
+
 def test_a_report_of_the_published_network_is_refused_in_one_line(tmp_path, capsys):
     report = tmp_path / "report.json"
     report.write_text(json.dumps({**REPORT, "settings": None}))

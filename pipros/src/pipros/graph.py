@@ -26,6 +26,7 @@ from pipros.transport import (
     Reader,
     Writer,
     delete,
+    found_endpoints,
     is_fast_dds,
     parse_user_data,
 )
@@ -230,7 +231,7 @@ class Arrivals:
     def take(self) -> list[Endpoint]:
         """Those that came since the last call."""
         found = []
-        while taken := self._reader.take(_BATCH):
+        while taken := found_endpoints(self._reader, _BATCH):
             for each in taken:
                 if each.sample_info.valid_data:
                     found.append(_ros_endpoint(each.key.bytes, each))
@@ -251,7 +252,7 @@ class _Found:
 
     def endpoints(self) -> list[Endpoint]:
         """Those of ROS 2; other DDS endpoints are left out."""
-        while taken := self._reader.take(_BATCH):
+        while taken := found_endpoints(self._reader, _BATCH):
             for each in taken:
                 guid = each.key.bytes
                 if each.sample_info.valid_data:

@@ -55,9 +55,11 @@ def parse_value(text: str, where: str) -> object:
 def read(path: Path) -> list[Override]:
     """All parameters in a file, in its order; PiprosError names the file and what is wrong."""
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise PiprosError(f"parameter file {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise PiprosError(f"parameter file {path}: byte {error.start} is no UTF-8 ({error.reason})") from None
     root = _compose(text, f"parameter file {path}")
     if root is None:
         return []

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from cyclonedds import core, domain, pub, sub, topic
 from cyclonedds._clayer import ddspy_take
+from cyclonedds.builtin import BuiltinDataReader
 from cyclonedds.idl import IdlStruct
 from cyclonedds.internal import DDS, dds_c_t
 from cyclonedds.qos import Policy
@@ -66,6 +67,10 @@ _get_sertype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int32, ctypes.POINTER(c
 _SERTYPE_OPERATIONS = 14
 _TYPE_OPERATIONS = (8, 9, 10)
 _types_lock = threading.Lock()
+
+conversions = threading.RLock()
+"""Held while the binding makes a QoS of what Cyclone tells of an endpoint. It does that in memory that all
+threads share (11.0.1): of two at a time, one gets what is the other's, or the process ends."""
 
 # DDS has one configuration a domain and process, made by the first participant and kept until exit.
 _domains: dict[int, _Domain] = {}
@@ -224,11 +229,13 @@ class Writer(Endpoint):
 
     def matched_user_data(self, handle: int) -> dict[str, str]:
         """User data (`key=value;...`) of a matched reader; empty where it has gone."""
-        return _user_data(self.entity.get_matched_subscription_data(handle))
+        with conversions:
+            return _user_data(self.entity.get_matched_subscription_data(handle))
 
     def matched_guid(self, handle: int) -> bytes:
         """The 16 bytes that name a matched reader; empty where it has gone."""
-        return _guid(self.entity.get_matched_subscription_data(handle))
+        with conversions:
+            return _guid(self.entity.get_matched_subscription_data(handle))
 
     def wait_for_acknowledgements(self, timeout: int) -> bool:
         """Wait until all reliable readers have all samples; False after `timeout` ns."""
@@ -326,12 +333,12 @@ class Reader(Endpoint):
 
     def matched_user_data(self, handle: int) -> dict[str, str]:
         """User data (`key=value;...`) of a matched writer; empty where it has gone."""
-        with self._lock:
+        with self._lock, conversions:
             return _user_data(self.entity.get_matched_publication_data(handle))
 
     def matched_guid(self, handle: int) -> bytes:
         """The 16 bytes that name a matched writer; empty where it has gone."""
-        with self._lock:
+        with self._lock, conversions:
             return _guid(self.entity.get_matched_publication_data(handle))
 
     def close(self) -> None:
@@ -517,6 +524,13 @@ def is_fast_dds(guid: bytes) -> bool:
 def _user_data(endpoint: Any) -> dict[str, str]:
     policy = endpoint.qos[Policy.Userdata] if endpoint is not None else None
     return parse_user_data(policy.data if policy is not None else b"")
+
+
+def found_endpoints(reader: BuiltinDataReader, most: int) -> list[Any]:
+    """What discovery has told of endpoints since the last call, up to so many."""
+    with conversions:
+        found: list[Any] = reader.take(most)
+        return found
 
 
 def parse_user_data(data: bytes) -> dict[str, str]:

@@ -12,6 +12,10 @@ from pipros.errors import PiprosError
 from .channel import Channel, StoredMessage, Stretch
 from .metadata import profiles
 
+# Also where its own message quotes what is no text.
+_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+_STAMPED = "FROM messages WHERE typeof(timestamp) = 'integer'"
+
 
 class SqliteFile:
     """One SQLite file of rosbag2, open to be read; attributes and methods as of McapFile.
@@ -29,11 +33,11 @@ class SqliteFile:
         self.start = self.end = 0
         try:
             self._database = self._connect()
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise PiprosError(f"{path} is no SQLite bag, or damaged: {error}") from error
         try:
             self._read_topics()
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             self.close()
             raise PiprosError(f"{path} is not an SQLite bag, or damaged: {error}") from error
 
@@ -50,11 +54,18 @@ class SqliteFile:
         limits = [("timestamp >= ?", start), ("timestamp < ?", stop)]
         query += "".join(f" AND {text}" for text, value in limits if value is not None)
         values = [value for _, value in limits if value is not None]
+        damaged = 0
         try:
             for stamp, channel, data in self._database.execute(f"{query} ORDER BY timestamp, id", values):
-                yield StoredMessage(stamp, channel, bytes(data))
-        except sqlite3.Error as error:
+                # A column has whatever type the record of a row says.
+                if isinstance(stamp, int) and isinstance(data, bytes):
+                    yield StoredMessage(stamp, channel, data)
+                else:
+                    damaged += 1
+        except _ERRORS as error:
             self.lost.append(f"{self.path.name}: what comes after a damaged page ({error})")
+        if damaged:
+            self.lost.append(f"{self.path.name}: {damaged} damaged messages, without a stamp or bytes")
 
     def verify(self) -> int:
         """Look through the whole database, whose pages carry no checksum; what is wrong is in `lost`.
@@ -64,7 +75,7 @@ class SqliteFile:
         """
         try:
             said = [row[0] for row in self._database.execute("PRAGMA integrity_check(10)")]
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             said = [str(error)]
         self.lost += [f"{self.path.name}: {' '.join(line.split())}" for line in said if line != "ok"]
         return 1
@@ -74,7 +85,7 @@ class SqliteFile:
         if self.end - self.start <= longest:
             return [(self.start, self.end)] if any(self.counts.values()) else []
         found: list[Stretch] = []
-        for (stamp,) in self._database.execute("SELECT timestamp FROM messages ORDER BY timestamp"):
+        for (stamp,) in self._database.execute(f"SELECT timestamp {_STAMPED} ORDER BY timestamp"):
             if found and stamp - found[-1][1] <= longest:
                 found[-1] = found[-1][0], stamp
             else:
@@ -108,6 +119,9 @@ class SqliteFile:
         counts = dict(database.execute("SELECT topic_id, count(*) FROM messages GROUP BY topic_id"))
         query = f"SELECT id, name, type, serialization_format, {offers}, {hashes} FROM topics ORDER BY id"
         for number, topic, kind, encoding, offered, type_hash in database.execute(query):
+            if not all(isinstance(text, str) for text in (topic, kind, encoding)):
+                raise PiprosError(f"{self.path} is damaged: topic {number} has no name, type or encoding")
+            offered, type_hash = (text if isinstance(text, str) else "" for text in (offered, type_hash))
             schema = definitions.get(kind, ("", b""))
             self.channels[number] = Channel(topic, kind, encoding, *schema, profiles(offered), type_hash)
             self.counts[number] = counts.pop(number, 0)
@@ -115,7 +129,7 @@ class SqliteFile:
             self.lost.append(
                 f"{self.path.name}: {sum(counts.values())} messages of a topic that it does not describe"
             )
-        first, last = database.execute("SELECT MIN(timestamp), MAX(timestamp) FROM messages").fetchone()
+        first, last = database.execute(f"SELECT MIN(timestamp), MAX(timestamp) {_STAMPED}").fetchone()
         self.start, self.end = first or 0, last or 0
 
     def _definitions(self) -> dict[str, tuple[str, bytes]]:
@@ -124,6 +138,10 @@ class SqliteFile:
             rows = self._database.execute(
                 "SELECT topic_type, encoding, encoded_message_definition FROM message_definitions"
             )
-            return {name: (encoding, text.encode()) for name, encoding, text in rows}
+            return {
+                name: (encoding, text.encode())
+                for name, encoding, text in rows
+                if all(isinstance(each, str) for each in (name, encoding, text))
+            }
         except sqlite3.OperationalError:
             return {}
