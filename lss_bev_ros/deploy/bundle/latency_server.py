@@ -50,7 +50,8 @@ class LatencyServer:
         python: str = "python3",
         ssh: Sequence[str] = (),
     ):
-        self._where = host or "this machine"
+        self._where = host or "the bundle's runner"
+        self._remedy = f", or try `ssh {host}` by hand" if host else ""
         if host is None:
             words = [sys.executable, str(bundle), "serve", *arguments]
         else:
@@ -135,4 +136,4 @@ class LatencyServer:
         return answer
 
     def _lost(self, when: str) -> DeployError:
-        return DeployError(f"{self._where} was lost {when}: look at what it said above, or try `ssh` by hand")
+        return DeployError(f"{self._where} was lost {when}: look at what it said above{self._remedy}")

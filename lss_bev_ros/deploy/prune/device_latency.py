@@ -1,8 +1,8 @@
 """Latencies of the parts as another device measured them: what `lss-bev bundle run --layers` wrote there.
 
 A bundle measures the network at its full widths alone. So how long a part takes is the device's figure, and
-what share of it a narrower width saves is measured here. The pruned network belongs into a new bundle, which
-shows what it takes on the device.
+what share of it a narrower width saves is measured here. What the pruned network takes there only the device
+can say: in a new bundle, or asked while it is cut (`on_device`).
 """
 
 from __future__ import annotations
