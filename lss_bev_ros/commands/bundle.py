@@ -92,6 +92,54 @@ def run(
 
 
 @bundle.command()
+def measure(
+    file: BundlePath,
+    models: Annotated[
+        list[Path], typer.Argument(help="Exported networks, with the inputs of a bundled one.")
+    ],
+    host: Annotated[str | None, typer.Option(help="Measure on this device over ssh: user@host.")] = None,
+    python: Annotated[str, typer.Option(help="Python interpreter on the host.")] = "python3",
+    ssh: Annotated[
+        list[str] | None, typer.Option("--ssh-option", help="Option for ssh and scp, as after their -o.")
+    ] = None,
+    repetitions: Annotated[int, typer.Option(help="Timed runs of each; p99.9 needs 1000.", min=1)] = 1000,
+    runtime: Annotated[str, typer.Option(help="auto, tensorrt or onnxruntime.")] = "auto",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Report, .json.")] = None,
+) -> None:
+    """Measure networks on a device one after another, in one connection; nothing but latency is compared.
+
+    The bundle is copied once; each network is fed its frames. Exit code 1 where one does not run.
+    """
+    from rich.table import Table
+
+    from .. import files
+    from ..deploy.bundle import LatencyServer
+    from ..errors import DeployError
+
+    _open(file).close()
+    shares = ("p50", "p95", "p99", "p99.9")
+    table = Table("model", "runtime", *shares, "mean ± deviation, ms")
+    words = ["--repetitions", str(repetitions), "--runtime", runtime]
+    options = [word for option in ssh or () for word in ("-o", option)]
+    measured = []
+    with LatencyServer(file, host, words, python, options) as server:
+        for model in models:
+            one = server.measure(model)
+            measured.append(one)
+            if "refused" in one:
+                console.print(f"{one['name']}: not run: {one['refused']}", markup=False)
+                continue
+            known = (f"{one[f'{share}_ms']:.2f}" if f"{share}_ms" in one else "" for share in shares)
+            mean = f"{one['mean_ms']:.2f} ± {one['deviation_ms']:.2f}"
+            table.add_row(one["name"], one["runtime"], *known, mean)
+        if output is not None:
+            report = {"device": server.device, "models": measured}
+            files.write_json(output, report, DeployError)
+    console.print(table)
+    raise typer.Exit(1 if any("refused" in one for one in measured) else 0)
+
+
+@bundle.command()
 def check(
     file: BundlePath,
     results: Annotated[Path, typer.Argument(help="Results file of `bundle run`.")],
@@ -136,7 +184,8 @@ def check(
             if line:
                 console.print(f"{verdict.name}: {line}", markup=False, highlight=False)
     for name, value in device.items():
-        console.print(f"{name:14}{str(value).splitlines()[0]}", markup=False, highlight=False)
+        first = str(value).partition("\n")[0]
+        console.print(f"{name:14}{first}", markup=False, highlight=False)
     problems = [
         (verdict.name, problem) for verdict in verdicts if (problem := verdict.problem(iou_loss, cosine))
     ]

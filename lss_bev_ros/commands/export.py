@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .console import console, listed
+
+if TYPE_CHECKING:
+    from ..model import ModelConfig
 
 
 def export(
@@ -22,6 +26,9 @@ def export(
     precision: Annotated[str, typer.Option(help="fp32 or fp16.")] = "fp32",
     batch: Annotated[int, typer.Option(help="Batch size.")] = 1,
     cameras: Annotated[int, typer.Option(help="Cameras per sample.")] = 6,
+    image_size: Annotated[
+        str, typer.Option(help="Height x width of the network's input, multiples of 32, such as 256x704.")
+    ] = "",
     dynamic: Annotated[
         list[str] | None, typer.Option(help="Make batch, cameras or tables dynamic; repeatable.")
     ] = None,
@@ -47,7 +54,7 @@ def export(
     """Write the network and its encoders as ONNX, each compared with PyTorch before it is saved."""
     from ..deploy.export import export_network, export_table, file_name
     from ..errors import DeployError
-    from ..model import describe_weights
+    from ..model import LiftSplatShoot, build_model, describe_weights
     from ..model.multi_sense_names import is_multi_sense
     from ..runtime.multi_sense.weights import read_network
     from ..runtime.onnx.description import PARTS
@@ -66,13 +73,21 @@ def export(
         fixed = dataset_frames(rig, 1).sets[0].rig
         cameras = len(fixed)
     model = read_network(weights)
+    if image_size:
+        if not isinstance(model, LiftSplatShoot):
+            raise DeployError(
+                "--image-size is for the published network: leave it out for multi-sense weights"
+            )
+        model = build_model(weights, sized(image_size))
     exported = []
     for name in parts:
         tables = fixed if name == "network" else None
         named = (*chosen, *answers) if multi else None
         file = out
         if not single:
-            file = out / file_name(name, precision, batch, cameras, free, tables is not None, named)
+            file = out / file_name(
+                name, precision, batch, cameras, free, tables is not None, named, image_size
+            )
         with console.status(f"writing {file}"):
             exported.append(
                 export_network(
@@ -94,3 +109,19 @@ def export(
     console.print(export_table(exported))
     for one in exported:
         console.print(f"written     {one.path}", markup=False, soft_wrap=True)
+
+
+def sized(text: str) -> ModelConfig:
+    """The published network for another size of its input, `256x704`.
+
+    Raises:
+        DeployError: it is none.
+        ModelError: the network cannot have it.
+    """
+    from ..errors import DeployError
+    from ..model import ModelConfig
+
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if match is None:
+        raise DeployError(f"--image-size {text!r} must be height x width in pixels, such as 256x704")
+    return ModelConfig(image_height=int(match[1]), image_width=int(match[2]))

@@ -10,6 +10,9 @@ import typer
 
 from .console import console, progress
 
+RUNS = ("--repetitions", "100")
+"""Of each network that is measured on another device."""
+
 
 def prune(
     out: Annotated[Path, typer.Argument(help="Weights to write, .safetensors.")] = Path(
@@ -32,6 +35,13 @@ def prune(
             help="Device to prune for: cpu, cuda, or the results of `bundle run --layers` on another one."
         ),
     ] = "cpu",
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help="Bundle that was run there, to measure each cut network on that device again."),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="That device, as ssh takes it: user@host; by default this machine.")
+    ] = None,
     precision: Annotated[str, typer.Option(help="Precision of the CPU engine: auto, fp32 or bf16.")] = "auto",
     multiple: Annotated[int, typer.Option(help="Changed widths are multiples of this.")] = 8,
     threads: Annotated[int, typer.Option(help="CPU threads; 0: torch decides.")] = 0,
@@ -49,11 +59,15 @@ def prune(
     as fast as asked, the fastest one found is written, a line says so, and the exit code is 1.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from contextlib import ExitStack
+
     from .. import files
     from ..demo.scene import synthetic_scene
+    from ..deploy.bundle import LatencyServer
     from ..deploy.prune import PruneOptions, prune_table
     from ..deploy.prune import prune as run
     from ..deploy.prune.device_latency import milliseconds
+    from ..deploy.prune.on_device import OnDevice
     from ..deploy.prune.tuning import tune
     from ..errors import DeployError
     from ..model.lift_splat import LiftSplatShoot
@@ -67,12 +81,17 @@ def prune(
             f"give --minutes 0 for the pruned network with its scores"
         )
     elsewhere = Path(device) if device not in ("cpu", "cuda") else None
+    if (bundle or host) and not (elsewhere and bundle):
+        raise DeployError("--bundle and --host go with --device RESULTS, what that bundle measured there")
     wanted = milliseconds(target) if target else 0.0
     here = device if elsewhere is None else "cpu"
     options = PruneOptions(speedup, here, precision, multiple, frames, threads, wanted, elsewhere)
     dataroot = dataroot or synthetic_scene(Path("runs") / "data", console)
-    with progress("pruning") as bar:
-        pruned = run(weights, dataroot, options, lambda _, done, total: bar(done, total))
+    with ExitStack() as stack, progress("pruning") as bar:
+        measure = None
+        if bundle is not None:
+            measure = OnDevice(stack.enter_context(LatencyServer(bundle, host, RUNS)), bundle)
+        pruned = run(weights, dataroot, options, lambda _, done, total: bar(done, total), measure)
     console.print(prune_table(pruned))
     if pruned.missed:
         # Before the minutes of fine-tuning, for whoever would rather try again.

@@ -23,8 +23,8 @@ from lss_bev_ros.deploy.bundle import (
     run_remote,
 )
 from lss_bev_ros.deploy.bundle.runner.archive import Archive, BundleError
-from lss_bev_ros.deploy.bundle.runner.command import percentiles
 from lss_bev_ros.deploy.bundle.runner.conditions import Conditions
+from lss_bev_ros.deploy.bundle.runner.measuring import percentiles
 from lss_bev_ros.errors import DeployError
 from lss_bev_ros.evaluation.frames import random_frames
 from lss_bev_ros.model import build_model
@@ -263,6 +263,107 @@ def test_damaged_results_are_one_line(bundle, tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(DeployError, match=r"run it again|no such file"):
         check_bundle(bundle, path)
+
+
+def paths_of(value, path=()):
+    """Every place in a report."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inside:
+        yield (*path, key)
+        yield from paths_of(each, (*path, key))
+
+
+def test_a_results_file_that_came_by_mail_is_taken_or_is_one_line_whatever_is_in_it(
+    bundle, results, tmp_path
+):
+    """Each field of the report becomes something else, or is left out: no other error comes of it."""
+    with np.load(results) as file:
+        whole = json.loads(file["report"].tobytes())
+    model = whole["models"][0]
+    model["layers_ms"] = dict(list(model["layers_ms"].items())[:2])
+    model["conditions"] = {
+        "temperatures_c": {"cpu": 50.0},
+        "clocks_mhz": {"cpu0": [1, 2]},
+        "throttling": ["x"],
+    }
+    page = tmp_path / "devices.md"
+    lines = len((page_text := (Path(__file__).parents[2] / "docs" / "devices.md").read_text()).splitlines())
+    refused, said = set(), []
+    for path in paths_of(whole):
+        for other in (None, [], {}, "a\n| b <script>", -1.5, {"a": [None]}, ...):
+            report = json.loads(json.dumps(whole))
+            at = report
+            for key in path[:-1]:
+                at = at[key]
+            if other is ...:
+                at.pop(path[-1])
+            else:
+                at[path[-1]] = other
+            sent = altered(
+                results, tmp_path / "sent.npz", lambda old, new=report: (old.clear(), old.update(new))
+            )
+            page.write_text(page_text)
+            try:
+                verdicts, device = check_bundle(bundle, sent)
+                device_page(verdicts, device, {})
+                publish(page, rows_of(verdicts, device, "0" * 64, "a\nsender"))
+            except DeployError as error:
+                refused.add(path[-1])
+                said.append(str(error))
+                continue
+            written = page.read_text()
+            assert "<script>" not in written
+            assert len(written.splitlines()) == lines + 1
+    assert not any("\n" in line for line in said)
+    assert {"models", "name", "bundle", "median_ms", "throttling", "layers_ms"} <= refused
+
+
+def test_answers_of_another_size_are_one_line(bundle, results, tmp_path):
+    with np.load(results) as file:
+        arrays = {name: file[name] for name in file.files}
+    for other in (np.zeros(3), np.zeros((1, 1, 2, 2)), np.array(["a"])):
+        np.savez(tmp_path / "r.npz", **{**arrays, "network/0/logits": other})
+        with pytest.raises(DeployError, match=r"has a network/0/logits of another size than"):
+            check_bundle(bundle, tmp_path / "r.npz")
+
+
+class Lost:
+    """A model on a device that is there for some runs."""
+
+    name, built = "a runtime", False
+
+    def __init__(self, runs, error):
+        self.left, self.error = runs, error
+
+    def run(self, inputs):
+        self.left -= 1
+        if self.left < 0:
+            raise self.error("CUDA: the GPU failed: it fell off the bus")
+        return {"logits": np.zeros((1, 1, 200, 200), np.float32)}
+
+    def layer_times(self, inputs):
+        return {"a layer": float(self.run(inputs)["logits"].sum())}
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("runs", [0, 1, 2, 3, 4])
+def test_of_a_model_whose_device_is_lost_nothing_is_kept_but_the_reason(
+    bundle, tmp_path, monkeypatch, capsys, runs
+):
+    """At the first frame, while it warms up, while it is timed, and in the runs of the layers."""
+    # Out of the bundle itself, where all that the runner needs lies beside it.
+    monkeypatch.syspath_prepend(str(bundle))
+    from runner import archive, command, measuring
+
+    monkeypatch.setattr(measuring, "_load", lambda *_: (Lost(runs, archive.BundleError), 0.0))
+    out = tmp_path / "out.npz"
+    words = ["run", "--repetitions", "1", "--warm-up", "1", "--layers", "-o", str(out)]
+    assert command.main(bundle, words) == (0 if runs == 4 else 1)
+    if runs < 4:
+        assert capsys.readouterr().err == "error: no model ran: CUDA: the GPU failed: it fell off the bus\n"
+    assert [path.name for path in tmp_path.iterdir()] == (["out.npz"] if runs == 4 else [])
 
 
 @pytest.fixture

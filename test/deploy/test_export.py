@@ -248,3 +248,38 @@ def test_a_tensor_is_at_no_distance_from_itself_and_its_scale_keeps_the_cosine(c
 def test_a_broken_tensor_is_infinitely_far():
     broken = Difference.between(np.ones(3), np.array([1.0, np.nan, 1.0]))
     assert (broken.cosine, broken.max_error) == (0.0, np.inf)
+
+
+class TestImageSize:
+    """A file for another size of the pictures."""
+
+    def test_the_file_says_its_size_and_has_it_in_its_name(self, tmp_path):
+        from typer.testing import CliRunner
+
+        from lss_bev_ros.cli import app
+        from lss_bev_ros.runtime.onnx.session import OnnxSession
+
+        words = ["export", str(tmp_path), "--part", "camera", "--weights", "seed:0", "--no-check"]
+        done = CliRunner().invoke(app, [*words, "--image-size", "64x96"])
+        assert done.exit_code == 0, done.output
+        session = OnnxSession(tmp_path / "lss_camera_fp32_1x6_64x96.onnx")
+        assert session.shapes["images"] == [6, 3, 64, 96]
+        config = OnnxDescription.read(session.metadata, "").config
+        assert (config.image_height, config.image_width) == (64, 96)
+
+    @pytest.mark.parametrize(
+        ("size", "words"),
+        [
+            ("wide", "must be height x width"),
+            ("64", "must be height x width"),
+            ("64x96x3", "must be height x width"),
+            ("192x528", "image_width 528 must be a positive multiple of 32"),
+            ("0x96", "image_height 0 must be a positive multiple of 32"),
+        ],
+    )
+    def test_one_that_the_network_cannot_have_is_one_line(self, size, words):
+        from lss_bev_ros.commands.export import sized
+
+        with pytest.raises(LssBevError, match=words) as caught:
+            sized(size)
+        assert "\n" not in str(caught.value)

@@ -7,7 +7,7 @@ import pytest
 
 from lss_bev_ros.deploy.bundle import check_bundle, create_bundle
 from lss_bev_ros.deploy.bundle.runner.archive import Archive
-from lss_bev_ros.deploy.bundle.runner.command import kept
+from lss_bev_ros.deploy.bundle.runner.measuring import kept
 from lss_bev_ros.evaluation.frames import random_frames
 from lss_bev_ros.evaluation.moments import RecordedMoments
 from lss_bev_ros.geometry import Pose

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -268,6 +269,29 @@ def test_an_attempt_that_asks_for_too_much_does_not_lose_the_ones_before(model, 
     pruned = pruned_for(model, examples, 1.5)
     assert pruned.speed.speedup == 0.1
     assert pruned.missed
+
+
+def test_what_another_device_takes_for_the_whole_network_steers_the_next_cut(model, examples, monkeypatch):
+    """Its layers say 10 ms, and each network that was cut is measured there again."""
+    goals = measured(monkeypatch)
+    widths = {name: model.config.widths.named()[name] for name in SHRINKING}
+    table = replace(linear_table(widths), elsewhere=True)
+    whole = table.total(widths)
+    took, asked = iter((whole / 1.4, whole / 1.6)), []
+
+    def there(network):
+        asked.append(network)
+        return next(took)
+
+    options = PruneOptions(speedup=1.5, multiple=1)
+    pruned = shrink(model, examples, table, options, measure=there)
+    assert pruned.speed == Speed(whole, whole / 1.6, pytest.approx(1.6))
+    assert pruned.missed == ""
+    assert asked[-1] is pruned.model
+    assert goals[1:] == pytest.approx([1.5, 1.5 * 1.02 * 1.5 / 1.4])
+    # Without a device to ask, its layers are believed.
+    believed = shrink(model, examples, table, options)
+    assert believed.speed.after == table.total(believed.model.config.widths.named())
 
 
 @pytest.mark.parametrize(("speedup", "code"), [(1.9, 1), (2.0, 0)])

@@ -177,6 +177,7 @@ def test_no_file_for_tensorrt_has_what_its_known_faults_want(network, ranges):
     from lss_bev_ros.deploy.quantize.explicit import heavy_layers
 
     model = quantized(network, ranges, heavy_layers(network), QuantizationScheme("tensorrt"))
+    assert model.opset_import[0].version < 20
     made = {name: node for node in model.graph.node for name in node.output}
     joined = {name for node in model.graph.node if node.op_type == "Concat" for name in node.input}
     for node in model.graph.node:

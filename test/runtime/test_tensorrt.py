@@ -16,6 +16,8 @@ import torch
 
 from lss_bev_ros.errors import RuntimeBackendError
 from lss_bev_ros.runtime import create_engine
+from lss_bev_ros.runtime.tensorrt import building as building_module
+from lss_bev_ros.runtime.tensorrt import engine as engine_module
 from lss_bev_ros.runtime.tensorrt import module as module_file
 from lss_bev_ros.runtime.tensorrt.builder import (
     BuildOptions,
@@ -28,6 +30,7 @@ from lss_bev_ros.runtime.tensorrt.builder import (
     tensors_of,
 )
 from lss_bev_ros.runtime.tensorrt.building import ensure_engine, unknown_to_rtx
+from lss_bev_ros.runtime.tensorrt.engine import load_part
 from lss_bev_ros.runtime.tensorrt.engine_file import (
     EngineNote,
     Machine,
@@ -306,6 +309,60 @@ class TestEngineFiles:
         note_path(path).unlink()
         with pytest.raises(RuntimeBackendError, match="has no note"):
             read_engine(path)
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ({"format": 2, "machine": "of another form"}, r"is of format 2, not 1: build it"),
+            ({"plan_sha256": None}, r"\.json is damaged"),
+            ({"onnx": 3}, r"\.json is damaged"),
+            ({"options": []}, r"\.json is damaged"),
+            ({"metadata": None}, r"\.json is damaged"),
+            ({"machine": {"tensorrt": 10.3, "gpu": "Orin", "capability": "8.7"}}, r"\.json is damaged"),
+            ({"machine": None}, r"\.json is damaged"),
+        ],
+    )
+    def test_a_note_of_a_newer_or_another_form_is_one_line(self, onnx, script, change, words):
+        path = self.ensure(onnx, script).path
+        content = json.loads(note_path(path).read_text())
+        note_path(path).write_text(json.dumps({**content, **change}))
+        with pytest.raises(RuntimeBackendError, match=words) as caught:
+            read_engine(path)
+        assert "\n" not in str(caught.value)
+
+    def test_what_a_newer_note_says_besides_is_left_out(self, onnx, script):
+        path = self.ensure(onnx, script).path
+        known = read_engine(path)
+        content = json.loads(note_path(path).read_text())
+        content["machine"]["driver"] = content["signed"] = "new"
+        note_path(path).write_text(json.dumps(content))
+        assert read_engine(path) == known
+
+    @pytest.mark.parametrize(
+        ("there", "here", "target"),
+        [
+            (ADA, Machine(RTX, "NVIDIA GeForce RTX 5090", "12.0"), "12.0"),
+            (ADA, replace(ADA, tensorrt="10.16.1"), ""),
+            (replace(ADA, tensorrt="10.16.1"), ADA, "8.9"),
+            (ORIN, replace(ORIN, tensorrt="11.4.0"), ""),
+        ],
+        ids=["another GPU", "RTX to TensorRT", "TensorRT to RTX", "an update"],
+    )
+    def test_a_moved_engine_is_built_again_for_the_gpu_that_is_here(
+        self, onnx, script, monkeypatch, there, here, target
+    ):
+        """Of its note all options are kept but the GPU that it was built for."""
+        moved = self.ensure(onnx, script, there, BuildOptions(workspace_mib=9)).path
+        content = json.loads(note_path(moved).read_text())
+        content["options"]["of a newer version"] = True
+        note_path(moved).write_text(json.dumps(content))
+        for module in (engine_module, building_module):
+            monkeypatch.setattr(module, "this_machine", lambda _: here)
+        part = load_part(moved, fake_tensorrt(here.tensorrt, script))
+        _, note = read_engine(part.path)
+        assert note.machine == here
+        assert note.options["workspace_mib"] == 9
+        assert note.options.get("target", "") == target
 
     def test_engines_of_tensorrt_for_rtx_are_deflated_and_never_taken_for_others(self, onnx, script):
         built = self.ensure(onnx, script, ADA)

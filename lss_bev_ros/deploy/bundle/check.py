@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 
 from ...errors import DeployError
 from ...evaluation.difference import Difference
+from .results import read_results
 from .runner.archive import Archive, BundleError
 
 
@@ -60,11 +59,11 @@ class DeviceResult:
     @property
     def loading(self) -> str:
         """How long it took to load, from an empty cache and a warm one; empty where that was not measured."""
-        again = self.report.get("load_again_s")
-        if again is None:
+        once, again = self.report.get("load_s"), self.report.get("load_again_s")
+        if once is None or again is None:
             return ""
         first = "building its engine" if self.report.get("engine_built") else "the first time"
-        return f"loaded in {self.report['load_s']:.1f} s {first}, {again:.1f} s again"
+        return f"loaded in {once:.1f} s {first}, {again:.1f} s again"
 
     @property
     def conditions(self) -> str:
@@ -74,9 +73,8 @@ class DeviceResult:
         if heat := known.get("temperatures_c"):
             hottest = max(heat, key=heat.get)
             parts.append(f"{hottest} up to {heat[hottest]:.0f} °C")
-        if clocks := known.get("clocks_mhz"):
-            low, high = min(pair[0] for pair in clocks.values()), max(pair[1] for pair in clocks.values())
-            parts.append(f"clocks {low} to {high} MHz")
+        if clocks := [value for pair in known.get("clocks_mhz", {}).values() for value in pair]:
+            parts.append(f"clocks {min(clocks)} to {max(clocks)} MHz")
         if known:
             parts.append(f"throttled: {', '.join(known.get('throttling') or ['no sign of it'])}")
         return ", ".join(parts)
@@ -119,7 +117,7 @@ def check_bundle(bundle: Path, results: Path) -> tuple[list[DeviceResult], dict[
     Raises:
         DeployError: a file is damaged, or the results are of another bundle.
     """
-    report, arrays = _read(results)
+    report, arrays = read_results(results)
     try:
         with Archive(bundle) as archive:
             manifest = archive.manifest
@@ -129,11 +127,21 @@ def check_bundle(bundle: Path, results: Path) -> tuple[list[DeviceResult], dict[
     except BundleError as error:
         raise DeployError(str(error)) from None
     known = {model["name"]: model for model in manifest["models"]}
-    strangers = [run["name"] for run in report["models"] if run["name"] not in known]
+    strangers = [" ".join(run["name"].split()) for run in report["models"] if run["name"] not in known]
     if strangers:
         raise DeployError(
             f"{results} speaks of {', '.join(strangers)}, which {bundle} does not hold; run this one"
         )
+    strange = [
+        name
+        for run in report["models"]
+        for index, frame in enumerate(expected)
+        for head in frame.keys() - NO_HEADS
+        if (found := arrays.get(name := f"{run['name']}/{index}/{head}")) is not None
+        and (found.shape != frame[head].shape or found.dtype.kind not in "fu")
+    ]
+    if strange:
+        raise DeployError(f"{results} has a {strange[0]} of another size than {bundle}; run this one")
     verdicts = [_verdict(known[run["name"]], run, arrays, expected) for run in report["models"]]
     return verdicts, report["device"]
 
@@ -142,19 +150,6 @@ PERCENTILES = ("p50_ms", "p95_ms", "p99_ms", "p99.9_ms")
 
 NO_HEADS = {"visible", "truth"}
 """What is expected of a frame besides answers."""
-
-
-def _read(results: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    try:
-        with np.load(results, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        report = json.loads(arrays.pop("report").tobytes())
-        _ = report["models"], report["device"]  # which every results file has
-        return report, arrays
-    except FileNotFoundError:
-        raise DeployError(f"{results}: no such file; `lss-bev bundle run` writes it") from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
-        raise DeployError(f"{results}: truncated, or not the results of a bundle; run it again") from None
 
 
 def _verdict(
@@ -196,9 +191,14 @@ def _verdict(
         median_ms=run.get("median_ms", nan),
         deviation_ms=run.get("deviation_ms", nan),
         home_ms=model["home"]["median_ms"],
-        times=arrays.get(f"{model['name']}/times_ms", np.zeros(0)),
+        times=_times(arrays.get(f"{model['name']}/times_ms")),
         report=run,
     )
+
+
+def _times(found: np.ndarray | None) -> np.ndarray:
+    known = found is not None and found.dtype.kind == "f" and bool(np.isfinite(found).all())
+    return found.ravel() if known and found is not None else np.zeros(0, np.float32)
 
 
 def _ratio(counts: np.ndarray) -> float:

@@ -81,10 +81,7 @@ def create_bundle(
             "a bundle is of the published network or of the multi-sense one: name its --weights"
         )
     files: dict[str, bytes] = {f"models/{model.name}.onnx": model.content for model in opened}
-    files["__main__.py"] = MAIN.encode()
-    shared = (builder, whole_files, errors)
-    for path in [*sorted(RUNNER.glob("*.py")), *(Path(str(module.__file__)) for module in shared)]:
-        files[f"runner/{path.name}"] = path.read_bytes()
+    files.update(runner_files())
     entries = [_entry(model) for model in opened]
     if isinstance(frames, RecordedMoments):
         listed, fed = add_moments(frames, weights, opened, entries, files, progress)
@@ -109,6 +106,15 @@ def create_bundle(
     }
     _write(out, {MANIFEST: json.dumps(manifest, indent=1).encode(), **files})
     return out
+
+
+def runner_files() -> dict[str, bytes]:
+    """What makes a bundle run by itself, by name."""
+    files = {"__main__.py": MAIN.encode()}
+    shared = (builder, whole_files, errors)
+    for path in [*sorted(RUNNER.glob("*.py")), *(Path(str(module.__file__)) for module in shared)]:
+        files[f"runner/{path.name}"] = path.read_bytes()
+    return files
 
 
 def _open(path: Path) -> BundledModel:

@@ -23,7 +23,7 @@ from ...runtime.preprocess import NetworkInput
 from ...runtime.return_tables import NAMES as RETURNS
 from ...runtime.segment_tables import NAMES as SPLAT
 from .contents import BundledModel, add_images, frame_entry, packed
-from .runner.command import kept
+from .runner.measuring import kept
 
 
 def add_moments(

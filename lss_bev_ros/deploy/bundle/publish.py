@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,7 +51,7 @@ def rows_of(
                 sender,
             )
         )
-    return [tuple(cell.replace("|", "/") for cell in row) for row in rows]
+    return [tuple(_plain(cell) for cell in row) for row in rows]
 
 
 def publish(page: Path, rows: Sequence[tuple[str, ...]]) -> None:
@@ -76,6 +77,11 @@ def publish(page: Path, rows: Sequence[tuple[str, ...]]) -> None:
     kept = [row for row in known if _key(row) not in new]
     written = ["| " + " | ".join(row) + " |" for row in sorted([*kept, *rows])]
     files.write(page, ("\n".join([*lines[:start], *written, *lines[end:]]) + "\n").encode(), DeployError)
+
+
+def _plain(cell: str) -> str:
+    """Words of a stranger as one cell: no other cell, line or markup comes of them."""
+    return html.escape(" ".join(cell.replace("|", "/").split()), quote=False)
 
 
 def _key(row: Sequence[str]) -> tuple[str, ...]:

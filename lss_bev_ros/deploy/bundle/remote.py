@@ -38,11 +38,25 @@ def run_remote(
     Raises:
         DeployError: a step failed; which one, and what the device said on stderr is on stderr.
     """
+    there = put_bundle(bundle, host, ssh)
+    results = f"{there}.results.npz"
+    where, quoted = shlex.quote(there), shlex.quote(results)
+    words = shlex.join(["run", "--output", results, *arguments])
+    _ssh(host, ssh, f"rm -f {quoted}; {shlex.quote(python)} {where} {words}", "run the bundle")
+    with replacing(output, DeployError) as partial:
+        _scp(ssh, f"{host}:{results}", str(partial), "fetch the results")
+
+
+def put_bundle(bundle: Path, host: str, ssh: Sequence[str] = ()) -> str:
+    """Copy a bundle to a device, unless it lies there; where, below the home folder.
+
+    Raises:
+        DeployError: a step failed.
+    """
     if not host or host.startswith("-"):
         raise DeployError(f"host {host!r} must be a host name or user@host")
     there = f"{FOLDER}/{bundle.name}"
-    results = f"{there}.results.npz"
-    where, quoted = shlex.quote(there), shlex.quote(results)
+    where = shlex.quote(there)
     check = subprocess.run(["sha256sum", str(bundle)], capture_output=True, text=True, check=False)
     digest = check.stdout.split(" ")[0].lstrip("\\")
     same = f'test "$(sha256sum {where} 2>/dev/null | cut -d" " -f1)" = {digest or "none"} && echo same'
@@ -51,10 +65,12 @@ def run_remote(
         # absolute: scp takes what is before a colon for a host
         _scp(ssh, str(bundle.absolute()), f"{host}:{there}.part", "copy the bundle")
         _ssh(host, ssh, f"mv {where}.part {where}", "put the bundle in place")
-    words = shlex.join(["run", "--output", results, *arguments])
-    _ssh(host, ssh, f"rm -f {quoted}; {shlex.quote(python)} {where} {words}", "run the bundle")
-    with replacing(output, DeployError) as partial:
-        _scp(ssh, f"{host}:{results}", str(partial), "fetch the results")
+    return there
+
+
+def remote_command(host: str, ssh: Sequence[str], python: str, there: str, words: Sequence[str]) -> list[str]:
+    """What runs a bundle's own command line on a device."""
+    return ["ssh", *ssh, host, f"{shlex.quote(python)} {shlex.quote(there)} {shlex.join(words)}"]
 
 
 def _ssh(host: str, options: Sequence[str], command: str, step: str, capture: bool = False) -> str:

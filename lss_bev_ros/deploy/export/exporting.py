@@ -110,15 +110,18 @@ def file_name(
     dynamic: tuple[str, ...],
     rig: bool,
     chosen: tuple[str, ...] | None = None,
+    image_size: str = "",
 ) -> str:
     """A name that carries the options, such as `lss_network_fp32_1x6.onnx`; `n` is a free size.
 
-    `chosen` are senses and heads that were named, of a multi-sense network; None for the published one.
+    `image_size` is one that was asked for. `chosen` are senses and heads that were named, of a multi-sense
+    network; None for the published one.
     """
     family = "lss" if chosen is None else "_".join(("multi", *chosen))
     sizes = f"{'n' if 'batch' in dynamic else batch}x{'n' if 'cameras' in dynamic else cameras}"
     tables = "_rig" if rig else "_tables" if "tables" in dynamic and part == "network" else ""
-    return f"{family}_{part}_{precision}_{sizes}{tables}.onnx"
+    pixels = f"_{image_size}" if image_size else ""
+    return f"{family}_{part}_{precision}_{sizes}{pixels}{tables}.onnx"
 
 
 def simplify(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -1,24 +1,20 @@
 """Latencies of the parts as another device measured them: what `lss-bev bundle run --layers` wrote there.
 
 A bundle measures the network at its full widths alone. So how long a part takes is the device's figure, and
-what share of it a narrower width saves is measured here. The pruned network belongs into a new bundle, which
-shows what it takes on the device.
+what share of it a narrower width saves is measured here. What the pruned network takes there only the device
+can say: in a new bundle, or asked while it is cut (`on_device`).
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from ...errors import DeployError
+from ..bundle.results import read_results
 from .latency import LatencyTable
 
 MEASURE = "run the bundle there with `lss-bev bundle run FILE --layers`"
@@ -49,7 +45,7 @@ class DeviceLatency:
         Raises:
             DeployError: it is missing, damaged, has no layers, or is of another network.
         """
-        report = _report(results)
+        report, _ = read_results(results)
         models = [m for m in report["models"] if m.get("layers_ms") and weights_name in ("", m["name"])]
         if not models:
             raise DeployError(f"{results} has no latencies of layers: {MEASURE}")
@@ -60,13 +56,13 @@ class DeviceLatency:
             if part := part_of(name):
                 parts[part] = parts.get(part, 0.0) + float(milliseconds)
         everything = sum(map(float, layers.values()))
-        total = float(model["median_ms"])
+        total = float(model.get("median_ms", math.nan))
         if not (parts and everything > 0 and math.isfinite(total) and total > 0):
             raise DeployError(f"{results} is of another network: no layer of {model['name']} is of this one")
         where = str(device.get("model") or device.get("gpu") or device.get("processor") or "a device")
         scale = total / everything
         return cls(
-            f"{where.split(',')[0]}, {model['name']} on {model['runtime']}",
+            f"{where.split(',')[0]}, {model['name']} on {model.get('runtime', 'an unknown runtime')}",
             total,
             {name: value * scale for name, value in parts.items()},
         )
@@ -127,15 +123,3 @@ def milliseconds(text: str) -> float:
     if not (math.isfinite(value) and value > 0):
         raise DeployError(f"--target {text!r} must be milliseconds, such as 5ms")
     return value
-
-
-def _report(results: Path) -> dict[str, Any]:
-    try:
-        with np.load(results, allow_pickle=False) as file:
-            report: dict[str, Any] = json.loads(file["report"].tobytes())
-        _ = [model["name"] for model in report["models"]], report["device"]
-    except FileNotFoundError:
-        raise DeployError(f"{results}: no such file; `lss-bev bundle run` writes it") from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
-        raise DeployError(f"{results}: truncated, or not the results of a bundle; run it again") from None
-    return report

@@ -14,7 +14,7 @@ from ...errors import DeployError
 from ...evaluation.answers import HEADLINE, AnswersScore
 from ...evaluation.frames import random_frames
 from ...evaluation.multi_sense import annotated_moments, frame_answers, voxel_grid
-from ...model import build_model, describe_weights
+from ...model import LiftSplatShoot, build_model, describe_weights
 from ...model.multi_sense import MultiSense, Network, sizes_of
 from ...model.multi_sense_names import is_multi_sense
 from ...runtime.cpu.engine import DTYPES, has_bfloat16
@@ -41,6 +41,9 @@ ATTEMPTS = 4
 """Allocations tried until the whole network, and not only the sum of its parts, is as fast as asked."""
 
 Progress = Callable[[str, int, int], None]
+
+Measure = Callable[[LiftSplatShoot], float]
+"""Milliseconds of a network on another device."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,7 @@ def prune(
     dataroot: Path,
     options: PruneOptions | None = None,
     progress: Progress | None = None,
+    measure: Measure | None = None,
 ) -> Pruned:
     """Take those channels out whose loss costs least for the time that they take here.
 
@@ -132,6 +136,7 @@ def prune(
         dataroot: annotated nuScenes data, to score channels on.
         options: what is asked for.
         progress: told of a step's name, what of it is done and all.
+        measure: of a whole network on the device whose results are given; None to believe their layers.
 
     Raises:
         LssBevError: weights or data cannot be had, or the speedup is out of reach of any widths.
@@ -158,7 +163,7 @@ def prune(
         table = measured.table(table, full)
     if options.target:
         options = replace(options, speedup=_speedup(table, full, options.target))
-    pruned = shrink(model, examples, table, options, precision, tell)
+    pruned = shrink(model, examples, table, options, precision, tell, measure)
     pruned.report.update(weights=describe_weights(weights), data=Path(dataroot).name)
     return pruned
 
@@ -227,6 +232,7 @@ def shrink(
     options: PruneOptions,
     precision: str = "fp32",
     tell: Progress = lambda *_: None,
+    measure: Measure | None = None,
 ) -> Pruned:
     """The part of `prune` that follows once frames are read and latencies measured."""
     # Impossible wishes are said before the minutes that scoring takes.
@@ -239,7 +245,7 @@ def shrink(
     importance = channel_importance(
         model, examples, lambda done, total: tell("importance of every channel", done, total)
     )
-    kept, smaller, speed = _fastest(model, importance, table, options, precision, tell)
+    kept, smaller, speed = _fastest(model, importance, table, options, precision, tell, measure)
     reconstruct(model, smaller, kept, examples, lambda done, total: tell("least squares", done, total))
     before, after = (sizes_of(each).widths.named() for each in (model, smaller))
     report: dict[str, object] = {
@@ -263,6 +269,7 @@ def _fastest(
     options: PruneOptions,
     precision: str,
     tell: Progress,
+    measure: Measure | None,
 ) -> tuple[dict[str, torch.Tensor], N, Speed]:
     """The first network that is as fast as asked when it runs whole, or the fastest of all attempts."""
     goal, best = options.speedup, None
@@ -276,9 +283,15 @@ def _fastest(
         smaller = narrow(model, {**kept, **_head(model)})
         if table.elsewhere:
             before, after = (table.total(sizes_of(each).widths.named()) for each in (model, smaller))
-            return kept, smaller, Speed(before, after, before / after)
-        tell("the whole network, alternating", attempt, ATTEMPTS)
-        speed = compare_speed(model, smaller, precision, device=options.device)
+            if measure is None:
+                return kept, smaller, Speed(before, after, before / after)
+            tell("the whole network, on the device", attempt, ATTEMPTS)
+            assert isinstance(smaller, LiftSplatShoot), "results of another device are of no other network"
+            after = measure(smaller)
+            speed = Speed(before, after, before / after)
+        else:
+            tell("the whole network, alternating", attempt, ATTEMPTS)
+            speed = compare_speed(model, smaller, precision, device=options.device)
         if best is None or speed.speedup > best[2].speedup:
             best = kept, smaller, speed
         if speed.speedup >= options.speedup:

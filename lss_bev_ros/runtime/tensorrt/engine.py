@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -175,9 +176,15 @@ def load_part(path: Path, trt: Any = None) -> EnginePart:
             f"{path} is not loaded: {problem}, and {note.onnx} is not beside it to build it again: "
             f"`lss-bev build {note.onnx}`"
         )
-    built = ensure_engine(onnx, path.parent, BuildOptions(**note.options), trt=trt)
+    built = ensure_engine(onnx, path.parent, _options_of(note), trt=trt)
     plan, note = read_engine(built.path)
     return _part(built.path, plan, note)
+
+
+def _options_of(note: EngineNote) -> BuildOptions:
+    """What an engine was asked for; not its target, which is the GPU of the machine that built it."""
+    known = {one.name for one in fields(BuildOptions)} - {"target"}
+    return BuildOptions(**{name: value for name, value in note.options.items() if name in known})
 
 
 def _part(path: Path, plan: bytes, note: EngineNote) -> EnginePart:

@@ -24,6 +24,8 @@ from .builder import library_name
 
 SUFFIX = ".engine"
 FORMAT = 1
+TEXTS = ("onnx", "onnx_sha256", "plan_sha256", "weights_sha256")
+"""Of a note, beside those of its machine."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,21 @@ class EngineNote:
     metadata: Mapping[str, str]
     options: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> EngineNote:
+        """Of the JSON in its file; what a newer version adds to it is left out.
+
+        Raises:
+            KeyError, TypeError: something is missing or of another type.
+        """
+        machine = {one.name: content["machine"][one.name] for one in fields(Machine)}
+        known = {one.name: content[one.name] for one in fields(cls)}
+        texts = [*machine.values(), *(known[name] for name in TEXTS)]
+        tables = [known["metadata"], known["options"]]
+        if not all(isinstance(text, str) for text in texts) or not all(isinstance(t, dict) for t in tables):
+            raise TypeError("a text or a table is something else")
+        return cls(**{**known, "machine": Machine(**machine)})
 
     def problem(
         self, here: Machine, onnx_sha256: str = "", options: Mapping[str, object] | None = None
@@ -140,16 +157,16 @@ def read_engine(path: Path) -> tuple[bytes, EngineNote]:
     beside = note_path(path)
     try:
         content = json.loads(beside.read_text())
-        content["machine"] = Machine(**content["machine"])
-        note = EngineNote(**{one.name: content[one.name] for one in fields(EngineNote)})
+        version = content["format"]
+        note = EngineNote.of(content) if version == FORMAT else None
     except FileNotFoundError as error:
         raise RuntimeBackendError(
             f"{path} has no note {beside.name} that says what it is, so it is not loaded: {remedy}"
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RuntimeBackendError(f"{beside} is damaged, so {path.name} is not loaded: {remedy}") from error
-    if note.format != FORMAT:
-        raise RuntimeBackendError(f"{beside} is of format {note.format}, not {FORMAT}: {remedy}")
+    if note is None:
+        raise RuntimeBackendError(f"{beside} is of format {version}, not {FORMAT}: {remedy}")
     if _is_deflated(note):
         try:
             plan = zlib.decompress(plan)

@@ -48,7 +48,10 @@ class OnnxRuntimeSession:
     def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by name."""
         fed = {name: array for name, array in inputs.items() if name in self._inputs}
-        found = self._session.run(self._outputs, fed)
+        try:
+            found = self._session.run(self._outputs, fed)
+        except Exception as error:  # onnxruntime has no class of its own for them
+            raise BundleError(f"{self.name} could not run it: {str(error).splitlines()[0]}") from None
         return {name: found[index] for index, name in enumerate(self._outputs)}
 
     def layer_times(self, inputs: dict[str, np.ndarray]) -> dict[str, float]:

@@ -66,6 +66,10 @@ class TensorRtSession:
         except builder.TensorRtError as error:
             raise BundleError(f"{label}: {error}") from None
         self._context = self._engine.create_execution_context()
+        if self._context is None:
+            raise BundleError(
+                f"{label}: too little GPU memory to run it; close other programs that use the GPU"
+            )
         name = builder.library_name(builder.library_version(trt))
         self.name = name + ("" if options.dla is None else f" DLA {options.dla}")
         self._addresses: dict[str, int] = {}
