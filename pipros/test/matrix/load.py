@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -191,11 +192,16 @@ class End:
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
-    def hear(self) -> dict:
-        while line := self.process.stdout.readline():
+    def hear(self, timeout: float = 60.0) -> dict | None:
+        """The next event; None after the timeout."""
+        end = time.monotonic() + timeout
+        while select.select([self.process.stdout], [], [], max(0.0, end - time.monotonic()))[0]:
+            line = self.process.stdout.readline()
             if line.startswith('{"event"'):
                 return json.loads(line)
-        raise RuntimeError("an end ended")
+            if not line:
+                raise RuntimeError("an end ended")
+        return None
 
     def close(self) -> None:
         self.process.kill()
@@ -215,17 +221,20 @@ def measure(sender: object, receiver: object, name: str, seconds: float, domain_
         if is_latched:
             time.sleep(6)
             ends[1].tell("report")
-            return ends[1].hear()
+            return ends[1].hear() or {"event": "heard", "heard": None}
         for each in ends[1:]:
             each.tell("begin")
         ends[0].tell(json.dumps([2 if is_killed else 1, seconds]))
         if is_killed:
             time.sleep(4)
             ends[2].process.send_signal(signal.SIGKILL)
-        sent = ends[0].hear()
+        # A reliable publisher may wait for a reader in the midst of a message, for as long as that takes.
+        sent = ends[0].hear(seconds + 25)
+        if sent is None:
+            sent = {"event": "sent", "sent": None, "seconds": seconds + 25, "cost": 0.0}
         time.sleep(1.5)
         ends[1].tell("report")
-        heard = ends[1].hear()
+        heard = ends[1].hear(20) or {"event": "heard", "heard": None, "cost": 0.0}  # it may stand, too
         sent["send_cost"], heard["receive_cost"] = (
             round(each.pop("cost") / sent["seconds"], 2) for each in (sent, heard)
         )
