@@ -6,13 +6,15 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import rclpy
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from ruamel.yaml import YAML
 
-from lss_bev_ros import topics
+from lss_bev_ros import messages, topics
 from lss_bev_ros.geometry import CAMERA_NAMES
+from lss_bev_ros.messages.maps import class_image
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 FRAMES = {"map", "base_link", "lidar_top", *CAMERA_NAMES}
@@ -175,3 +177,36 @@ def test_foxglove_follows_frames_that_exist(foxglove):
             assert name.removeprefix("frame:") in FRAMES
         for layer in panel.get("layers", {}).values():
             assert layer["frameId"] in FRAMES
+
+
+# What both Rerun 0.41 and Foxglove's image panel draw. Rerun takes grey ones for depth.
+DRAWN = {"rgb8", "bgr8", "mono8", "mono16", "8UC1", "8UC3", "16UC1", "32FC1"}
+
+
+def test_pictures_are_of_kinds_that_viewers_draw():
+    assert class_image(np.zeros((4, 6), dtype=np.uint8), 0).encoding in DRAWN
+    assert messages.image(np.zeros((2, 3, 3), dtype=np.uint8), 0, "map").encoding in DRAWN
+
+
+def test_voxels_can_be_seen_as_a_cloud_since_no_viewer_draws_images_of_16_channels(offers):
+    assert offers["/bev/voxels"][0] == "sensor_msgs/msg/PointCloud2"
+
+
+def test_what_viewers_place_by_time_has_a_stamp(offers):
+    """Rerun dates messages without a header, and arrays of markers, by when they were recorded alone."""
+    undated = {each[0] for each in offers.values()} & {
+        "std_msgs/msg/Float32",
+        "visualization_msgs/msg/MarkerArray",
+        "tf2_msgs/msg/TFMessage",
+        "diagnostic_msgs/msg/DiagnosticStatus",
+    }
+    placed = {each[0] for each in offers.values()} - undated
+    import rosidl_runtime_py.utilities
+
+    for name in sorted(placed):
+        fields = rosidl_runtime_py.utilities.get_message(name).get_fields_and_field_types()
+        assert "header" in fields or name in (
+            "rosgraph_msgs/msg/Clock",
+            "rcl_interfaces/msg/Log",
+            "rcl_interfaces/msg/ParameterEvent",
+        ), name

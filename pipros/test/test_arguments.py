@@ -51,6 +51,17 @@ def test_remaps_are_relative_to_the_node_and_the_first_wins() -> None:
     assert arguments.remap("/image", "cam", "/rig") == "/image"
 
 
+def test_rules_hold_for_topics_or_services_alone_where_they_say_so() -> None:
+    arguments = parsed("--ros-args -r rostopic://a:=b -r rosservice://~/a:=/c -r node:rosservice:///d:=e")
+
+    assert arguments.remap("/ns/a", "node", "/ns") == "/ns/b"
+    assert arguments.remap("/ns/a", "node", "/ns", "service") == "/ns/a"
+    assert arguments.remap("/ns/node/a", "node", "/ns") == "/ns/node/a"
+    assert arguments.remap("/ns/node/a", "node", "/ns", "service") == "/c"
+    assert arguments.remap("/d", "node", "/ns", "service") == "/ns/e"
+    assert arguments.remap("/d", "other", "/ns", "service") == "/d"
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
@@ -68,7 +79,16 @@ def test_remaps_are_relative_to_the_node_and_the_first_wins() -> None:
         ("'3'", "3"),
         ('"true"', "true"),
         ("/data/nu scenes", "/data/nu scenes"),
-        ("", ""),
+        ("''", ""),
+        ("08", 8.0),
+        ("inf", float("inf")),
+        ("-Infinity", float("-inf")),
+        ("0x1p3", 8.0),
+        ("9223372036854775807", 9223372036854775807),
+        ("9223372036854775808", 9223372036854775808.0),
+        ("1e400", "1e400"),
+        ("1e-400", "1e-400"),
+        ("0e400", 0.0),
         ("[1, 2]", [1, 2]),
         ("['a', b]", ["a", "b"]),
         ("[]", []),
@@ -134,6 +154,19 @@ def test_log_levels() -> None:
         (["-r", "__node:=a b"], "node name"),
         (["-r", "a b:=c"], "topic name"),
         (["-p", "x"], "name:=value"),
+        (["-p", "x:="], "there is no value; write ''"),
+        (["-p", "x:=-"], "there is no value"),
+        (["-p", "a b:=1"], "'a b' cannot be a parameter's name"),
+        (["-p", "a..b:=1"], "cannot be a parameter's name"),
+        (["-p", "/car/node:x:=1"], "'/car/node' must be a node's bare name"),
+        (["-r", "__other:=x"], "cannot stand in a rule"),
+        (["-r", "{node}/a:=b"], "cannot stand in a rule"),
+        (["-r", "~:=b"], "cannot stand in a rule"),
+        (["-r", "a__b:=c"], "cannot stand in a rule"),
+        (["-r", "__node:=a__b"], "cannot stand in a rule"),
+        (["-r", "/car/node:a:=b"], "topic name must not contain characters"),
+        (["-r", "rosaction://a:=b"], "topic name must not contain characters"),
+        (["--enclave", "a"], "enclave must be absolute"),
         (["-p", "x:=[1, a]"], "same type"),
         (["-p", "x:={a: 1}"], "scalar or a list"),
         (["-p", "x:=[1"], "no YAML"),

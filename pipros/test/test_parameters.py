@@ -170,6 +170,39 @@ def test_others_see_and_set_parameters_by_services(
         assert values[0].double_value == 80.0
 
 
+def test_one_name_that_there_is_not_leaves_the_answer_without_all(
+    open_node: OpenNode, node: Node, spin_until: Callable[..., bool]
+) -> None:
+    node.declare_parameter("rate", 1.0)
+    with open_node("other") as other:
+        client = other.create_client(GetParameters, "/node/get_parameters")
+        assert spin_until(client.service_is_ready, node, other)
+        future = client.call_async(GetParameters.Request(names=["rate", "nothing"]))
+        assert spin_until(future.done, node, other)
+        assert future.result().values == []
+
+
+def test_a_callback_without_an_answer_refuses(node: Node) -> None:
+    node.declare_parameter("x", 1)
+    node.add_on_set_parameters_callback(lambda parameters: None)
+
+    result = node.set_parameters([Parameter("x", value=2)])[0]
+
+    assert (result.successful, result.reason) == (False, "Callback returned an invalid type")
+
+
+def test_of_several_that_are_declared_already_none_is_declared(node: Node) -> None:
+    node.declare_parameter("a.b", 1)
+    with pytest.raises(ParameterAlreadyDeclaredException, match=r"\['a\.b'\]"):
+        node.declare_parameters("a", [("new", 1), ("b", 2)])
+    assert not node.has_parameter("a.new")
+
+
+@pytest.mark.parametrize("name", [".", "a.", ".a", "a..b", "a b"])
+def test_names_of_parameters_are_hardly_checked(node: Node, name: str) -> None:
+    assert node.declare_parameter(name, 1).value == 1
+
+
 def test_a_name_alone_is_a_parameter_of_any_type_without_a_value(node: Node) -> None:
     with pytest.warns(UserWarning, match="only providing its name is deprecated"):
         assert node.declare_parameter("anything").value is None

@@ -21,6 +21,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.exceptions import (
+    InvalidHandle,
     InvalidNamespaceException,
     InvalidNodeNameException,
     InvalidTopicNameException,
@@ -28,6 +29,7 @@ from rclpy.exceptions import (
 )
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import (
     DurabilityPolicy,
     HistoryPolicy,
@@ -44,6 +46,7 @@ from rclpy.task import Future
 from rclpy.time import Time
 from rosgraph_msgs.msg import Clock as ClockMessage
 from std_msgs.msg import Int32, String
+from std_srvs.srv import Trigger
 
 from pipros import OVERLAY
 
@@ -71,6 +74,20 @@ class TestNodes:
             assert node.create_publisher(String, "image", 1).topic_name == "/picture"
             assert node.create_publisher(String, "~/image", 1).topic_name == "/car/eyes/image"
             assert node.resolve_topic_name("other") == "/car/other"
+
+    @pytest.mark.parametrize("namespace", ["a/", "/a/", "//a", "a//b"])
+    def test_a_namespace_with_a_slash_too_many_is_refused(self, namespace: str) -> None:
+        with pytest.raises(InvalidNamespaceException):
+            Node("node", namespace=namespace)
+
+    def test_clients_and_servers_are_counted(self, open_node: OpenNode, spin_until: Spin) -> None:
+        with open_node("node") as node:
+            node.create_service(Trigger, "step", lambda request, response: response)
+            node.create_client(Trigger, "step")
+            assert spin_until(lambda: node.count_services("step") == node.count_clients("step") == 1, node)
+            assert node.get_client_names_and_types_by_node("node", "/") == [
+                ("/step", ["std_srvs/srv/Trigger"])
+            ]
 
     @pytest.mark.parametrize("name", ["", "a b", "1a"])
     def test_a_bad_node_name_is_refused(self, name: str) -> None:
@@ -325,6 +342,36 @@ class TestExecutors:
             timer.reset()
             assert spin_until(lambda: len(calls) > count, node)
 
+    def test_what_is_ready_at_once_comes_in_the_order_of_rclpy(
+        self, open_node: OpenNode, spin_until: Spin
+    ) -> None:
+        order: list[str] = []
+        with open_node("node") as node:
+            guard = node.create_guard_condition(lambda: order.append("guard"))
+            publisher = node.create_publisher(Int32, "count", 10)
+            node.create_subscription(Int32, "count", lambda message: order.append("subscription"), 10)
+            assert spin_until(matched(publisher), node)
+            node.create_timer(0.0, lambda: order.append("timer")).timer_period_ns = 10**12
+            publisher.publish(Int32())
+            assert publisher.wait_for_all_acked(Duration(seconds=10))
+            time.sleep(0.05)
+            guard.trigger()
+            assert spin_until(lambda: {"guard", "subscription", "timer"} <= set(order), node)
+            assert list(dict.fromkeys(order)) == ["timer", "subscription", "guard"]
+
+    def test_a_canceled_task_does_not_run(self, open_node: OpenNode) -> None:
+        ran: list[int] = []
+        with open_node("node") as node:
+            executor = SingleThreadedExecutor()
+            executor.add_node(node)
+            task = executor.create_task(lambda: ran.append(1))
+            task.cancel()
+            executor.spin_once(timeout_sec=0.05)
+            assert not ran
+            assert task.cancelled()
+            assert not task.done()
+            executor.shutdown()
+
     def test_spin_once_returns_after_its_timeout(self, open_node: OpenNode) -> None:
         with open_node("node") as node:
             start = time.monotonic()
@@ -493,7 +540,46 @@ class TestTime:
             assert calls == [second * 10**9 for second in range(100, 104)]
 
 
+@pytest.mark.usefixtures("ros")
+def test_simulated_time_goes_on_where_it_was_switched_off(open_node: OpenNode, spin_until: Spin) -> None:
+    with open_node("node", cli_args=["--ros-args", "-p", "use_sim_time:=true"]) as node:
+        publisher = node.create_publisher(ClockMessage, "/clock", 10)
+        assert spin_until(matched(publisher), node)
+        publisher.publish(ClockMessage(clock=TimeMessage(sec=7)))
+        assert spin_until(lambda: node.get_clock().now().nanoseconds == 7 * 10**9, node)
+        for simulated in (False, True):
+            assert node.set_parameters([Parameter("use_sim_time", value=simulated)])[0].successful
+        assert node.get_clock().now().nanoseconds == 7 * 10**9
+
+
 class TestLifecycle:
+    def test_nobody_publishes_after_the_shutdown(self, ros: None, open_node: OpenNode) -> None:
+        with open_node("node") as node:
+            publisher = node.create_publisher(String, "chatter", 10)
+            rclpy.shutdown()
+            with pytest.raises((RuntimeError, InvalidHandle)):  # Jazzy's RCLError, Kilted's InvalidHandle
+                publisher.publish(String())
+            with pytest.raises((RuntimeError, InvalidHandle)):
+                node.create_timer(1.0, print)
+
+    def test_a_spin_ends_quietly_where_another_thread_shuts_down(
+        self, ros: None, open_node: OpenNode
+    ) -> None:
+        with open_node("node") as node:
+            timer = threading.Timer(0.1, rclpy.shutdown)
+            timer.start()
+            rclpy.spin(node)
+            assert not rclpy.ok()
+            timer.join()
+
+    def test_a_destroyed_node_answers_nothing(self, ros: None, open_node: OpenNode) -> None:
+        with open_node("node") as node:
+            publisher = node.create_publisher(String, "chatter", 10)
+            node.destroy_node()
+            for ask in (node.get_name, node.get_topic_names_and_types, publisher.get_subscription_count):
+                with pytest.raises(InvalidHandle):
+                    ask()
+
     def test_nothing_works_before_init(self) -> None:
         with pytest.raises(NotInitializedException):
             Node("node")

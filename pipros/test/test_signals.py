@@ -110,3 +110,25 @@ print(os.WIFSIGNALED(status), rclpy.ok())
     output, _ = start(code).communicate(timeout=20)
 
     assert output.split() == ["True", "True"]
+
+
+def test_a_signal_calls_no_callback_of_the_shutdown(start: Callable[..., subprocess.Popen]) -> None:
+    """As in rclpy 7.1.6 and 9.1.2: a program that stops its motors there would not stop them."""
+    code = """
+import rclpy, time
+from rclpy.node import Node
+rclpy.init()
+node = Node("node")
+rclpy.get_default_context().on_shutdown(lambda: print("called", flush=True))
+print("ready", flush=True)
+while rclpy.ok():
+    time.sleep(0.01)
+rclpy.try_shutdown()
+print("ended", flush=True)
+"""
+    process = start(code)
+    assert process.stdout.readline() == "ready\n"
+
+    process.terminate()
+
+    assert process.communicate(timeout=20)[0].split() == ["ended"]

@@ -7,6 +7,7 @@ outputs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +19,27 @@ from pipros.parameter_file import Override
 LEVELS = {"unset": 0, "debug": 10, "info": 20, "warn": 30, "error": 40, "fatal": 50}
 
 
+# What rcl's lexer takes: tokens without "__", which topics themselves may have.
+_TOKEN = r"(?!\w*__)[A-Za-z_][A-Za-z0-9_]*"
+_RELATIVE = rf"{_TOKEN}(?:/{_TOKEN})*"
+_REMAPPED = re.compile(rf"(?:~?/)?{_RELATIVE}\Z", re.ASCII)
+_NODE = re.compile(rf"({_TOKEN}):(?!//)", re.ASCII)
+_PARAMETER = re.compile(r"/?(?!__)[A-Za-z_]\w*(?:[/.][A-Za-z_]\w*)*/?\Z", re.ASCII)
+_NAMESPACE = re.compile(rf"/(?:{_RELATIVE})?\Z", re.ASCII)
+_SCHEMES = {"rostopic://": "topic", "rosservice://": "service"}
+
+
 @dataclass(frozen=True)
 class Remap:
-    """One remap rule: `match` becomes `replacement` for the node named `node` (None: for every node)."""
+    """One remap rule: `match` becomes `replacement` for the node named `node` (None: for every node).
+
+    `kind` is "topic" or "service" where it holds for these alone.
+    """
 
     node: str | None
     match: str
     replacement: str
+    kind: str = ""
 
 
 @dataclass
@@ -61,10 +76,12 @@ class Arguments:
         """A node's namespace after `__ns` remaps."""
         return self._first(name, ("__ns",)) or namespace
 
-    def remap(self, full_name: str, node_name: str, namespace: str) -> str:
+    def remap(self, full_name: str, node_name: str, namespace: str, kind: str = "topic") -> str:
         """A topic's or service's absolute name after remaps, themselves relative to the node."""
         for rule in self.remaps:
             if rule.match.startswith("__") or (rule.node or node_name) != node_name:
+                continue
+            if (rule.kind or kind) != kind:
                 continue
             if names.expand(rule.match, node_name, namespace) == full_name:
                 return names.expand(rule.replacement, node_name, namespace)
@@ -91,8 +108,9 @@ class Arguments:
             "--params-file": self._add_file,
             "--log-level": self._set_level,
             "--log-config-file": lambda value: None,
-            "-e": lambda value: None,
-            "--enclave": lambda value: None,
+            "--log-file-name": lambda value: None,
+            "-e": _check_enclave,
+            "--enclave": _check_enclave,
         }
         while remaining:
             argument = remaining.pop(0)
@@ -124,31 +142,38 @@ class Arguments:
 
     def _add_remap(self, rule: str) -> None:
         match, separator, replacement = rule.partition(":=")
-        node, prefix, bare = match.partition(":")
-        if not prefix:
-            node, bare = "", match
-        special = bare in ("__node", "__name", "__ns")
+        node = _NODE.match(match)
+        bare = match[node.end() :] if node else match
+        kind = next((kind for scheme, kind in _SCHEMES.items() if bare.startswith(scheme)), "")
+        bare = bare.removeprefix(f"ros{kind}://") if kind else bare
         problem: str | names.Problem | None = None
         if not separator or not replacement or not bare:
             problem = "write from:=to"
-        elif special:
-            problem = (names.problem_with_namespace if bare == "__ns" else names.problem_with_node_name)(
-                replacement
-            )
+        elif bare in ("__node", "__name", "__ns"):
+            is_namespace = bare == "__ns"
+            check = names.problem_with_namespace if is_namespace else names.problem_with_node_name
+            problem = check(replacement)
+            if not problem and not re.match(_NAMESPACE if is_namespace else rf"{_TOKEN}\Z", replacement):
+                problem = f"{replacement!r} cannot stand in a rule: no '__'"
         else:
-            bare = bare.removeprefix("rostopic://").removeprefix("rosservice://")
-            problem = names.problem_with_topic_name(bare) or names.problem_with_topic_name(replacement)
+            problem = _problem_with_remapped(bare) or _problem_with_remapped(replacement)
         if problem:
             told = problem if isinstance(problem, str) else problem.reason
             raise PiprosError(f"remap rule {rule!r}: {told}")
-        self.remaps.append(Remap(node or None, bare, replacement))
+        self.remaps.append(Remap(node[1] if node else None, bare, replacement, kind))
 
     def _add_parameter(self, rule: str) -> None:
         name, separator, value = rule.partition(":=")
         if not separator or not name:
             raise PiprosError(f"parameter {rule!r}: write name:=value")
         node, prefix, bare = name.partition(":")
-        pattern = "/**" if not prefix else node if node.startswith("/") else f"/**/{node}"
+        if prefix and not re.match(rf"{_TOKEN}\Z", node):
+            raise PiprosError(f"parameter {rule!r}: {node!r} must be a node's bare name")
+        if not _PARAMETER.match(bare if prefix else name):
+            raise PiprosError(
+                f"parameter {rule!r}: {(bare if prefix else name)!r} cannot be a parameter's name"
+            )
+        pattern = f"/**/{node}" if prefix else "/**"
         self.overrides.append(
             Override(pattern, bare if prefix else name, parameter_file.parse_value(value, rule))
         )
@@ -164,3 +189,15 @@ class Arguments:
             self.logger_levels[logger] = LEVELS[level.lower()]
         else:
             self.level = LEVELS[level.lower()]
+
+
+def _problem_with_remapped(name: str) -> str | names.Problem | None:
+    """Why a name cannot stand in a rule; rcl takes fewer there than for topics."""
+    if problem := names.problem_with_topic_name(name):
+        return problem
+    return None if _REMAPPED.match(name) else f"{name!r} cannot stand in a rule: no '~' alone, '{{}}' or '__'"
+
+
+def _check_enclave(value: str) -> None:
+    if problem := names.problem_with_namespace(value):
+        raise PiprosError(f"enclave {value!r}: {problem.reason.replace('namespace', 'enclave')}")

@@ -117,7 +117,8 @@ def problem_with_full_topic_name(name: str, what: str = "topic name") -> Problem
         reason = "contain repeated '/'" if repeated else "have a token that starts with a number"
         return Problem(f"{what} must not {reason}", wrong.end() - 1, name)
     if what == "topic name" and len(name) > _LONGEST_TOPIC:
-        return Problem(f"topic length should not exceed '{_LONGEST_TOPIC}'", _LONGEST_TOPIC - 1, name)
+        # rmw puts the macro's text into the message, not its value, which is 247
+        return Problem("topic length should not exceed '255U - 8U'", _LONGEST_TOPIC - 1, name)
     return None
 
 

@@ -7,7 +7,9 @@ come booleans, integers (also 0x..), floating point numbers, and everything else
 from __future__ import annotations
 
 import io
+import math
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,9 @@ _FALSE = {"n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "
 _INTEGER = re.compile(r"[-+]?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)\Z")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\Z")
 _SPECIAL = {".nan": "nan", ".inf": "inf", "+.inf": "inf", "-.inf": "-inf"}
+_HEXADECIMAL = re.compile(r"[-+]?0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)([pP][-+]?[0-9]+)?\Z")
+_WORD = re.compile(r"[-+]?(inf|infinity|nan)\Z", re.IGNORECASE)  # which strtod reads too
+_INT64 = range(-(2**63), 2**63)
 _KEY = "ros__parameters"
 
 
@@ -49,7 +54,7 @@ def parse_value(text: str, where: str) -> object:
     Raises:
         PiprosError: no value of a parameter.
     """
-    return _value(_compose(text, where), where) if text.strip() else ""
+    return _value(_compose(text, where), where)
 
 
 def read(path: Path) -> list[Override]:
@@ -116,7 +121,11 @@ def _compose(text: str, where: str) -> Node | None:
 
 
 def _value(node: Node | None, where: str) -> object:
+    if node is None:
+        raise PiprosError(f"{where}: there is no value; write '' for an empty text")
     if isinstance(node, ScalarNode):
+        if not node.value and node.style not in ("'", '"'):
+            raise PiprosError(f"{where}: there is no value; write '' for an empty text")
         return _scalar(node)
     if isinstance(node, SequenceNode):
         items = [_value(item, where) for item in node.value]
@@ -137,7 +146,25 @@ def _scalar(node: ScalarNode) -> object:
     if _INTEGER.match(text):
         digits = text.lstrip("+-")
         base = 16 if digits[:2].lower() == "0x" else 8 if len(digits) > 1 and digits[0] == "0" else 10
-        return int(text, base)
-    if _FLOAT.match(text):
+        if (number := int(text, base)) in _INT64:
+            return number
+    value = _float(text)
+    return text if value is None else value
+
+
+def _float(text: str) -> float | None:
+    """What C's strtod makes of a text; None for no number and for one beyond a double of full precision."""
+    if text.lower() in _SPECIAL:
+        return float(_SPECIAL[text.lower()])
+    if _WORD.match(text):
         return float(text)
-    return float(_SPECIAL[text.lower()]) if text.lower() in _SPECIAL else text
+    try:
+        value = (
+            float.fromhex(text) if _HEXADECIMAL.match(text) else float(text) if _FLOAT.match(text) else None
+        )
+    except OverflowError:
+        return None
+    if value is None or math.isinf(value):
+        return None
+    is_zero = not re.search("[1-9a-fA-F]", re.split("[eEpP]", text.lower().replace("0x", ""))[0])
+    return value if is_zero or abs(value) >= sys.float_info.min else None

@@ -79,7 +79,9 @@ def get_global_executor() -> Executor:
 
 def _forget_executor() -> None:
     global _executor
-    _executor = None
+    executor, _executor = _executor, None
+    if executor is not None:
+        executor.shutdown()
 
 
 def create_node(node_name: str, **arguments: object) -> Node:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from pipros.errors import PiprosError
+
 
 class RCLError(RuntimeError):
     """What rcl refused."""
+
+
+class RCLInvalidROSArgsError(RCLError, PiprosError):
+    """Arguments behind --ros-args that mean nothing. rclpy.init itself raises plain RCLError."""
+
+
+class UnknownROSArgsError(RuntimeError, PiprosError):
+    """Arguments behind --ros-args that ROS does not know."""
+
+
+class RMWError(RuntimeError, PiprosError):
+    """What the middleware refused."""
 
 
 class NodeNameNonExistentError(RCLError):

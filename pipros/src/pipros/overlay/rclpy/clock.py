@@ -50,6 +50,7 @@ class ROSClock(Clock):
     def __init__(self, *, clock_type: ClockType = ClockType.ROS_TIME) -> None:
         super().__init__(clock_type=ClockType.ROS_TIME)
         self._simulated: int | None = None
+        self._latest = 0  # what /clock said last, which holds again where simulated time is switched on again
         self._watchers: list[Callable[[], None]] = []
 
     @property
@@ -63,7 +64,7 @@ class ROSClock(Clock):
 
     def _set_ros_time_is_active(self, enabled: bool) -> None:
         if enabled != self.ros_time_is_active:
-            self._simulated = 0 if enabled else None
+            self._simulated = self._latest if enabled else None
             self._tell_watchers()
 
     def set_ros_time_override(self, time_point: Time) -> None:
@@ -71,7 +72,7 @@ class ROSClock(Clock):
         if not isinstance(time_point, Time):
             raise TypeError("Time must be specified as rclpy.time.Time. Received type: {type(time_point)}")
         if self._simulated is not None:
-            self._simulated = time_point.nanoseconds
+            self._simulated = self._latest = time_point.nanoseconds
             self._tell_watchers()
 
     def _is_simulated(self) -> bool:

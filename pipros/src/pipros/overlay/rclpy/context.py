@@ -20,6 +20,7 @@ from pipros.errors import PiprosError
 from pipros.graph import Graph
 from pipros.transport import Participant
 from rclpy import logging
+from rclpy._rclpy_pybind11 import RCLInvalidROSArgsError, UnknownROSArgsError
 from rclpy.exceptions import NotInitializedException
 from rclpy.type_watch import TypeWatch
 
@@ -35,6 +36,7 @@ class Context:
         self._is_initialized = False
         self._is_shutdown = False
         self._callbacks: list[Callable[[], object]] = []
+        self._sleepers: list[weakref.WeakMethod] = []
         self._discovery: Discovery | None = None
         self._participant: Participant | None = None
         self._graph: Graph | None = None
@@ -54,9 +56,7 @@ class Context:
         with self._lock:
             if self.ok():
                 raise RuntimeError("Context.init() must only be called once")
-            arguments = Arguments.parse(sys.argv if args is None else args)
-            if arguments.unknown:
-                raise PiprosError(f"unknown ROS arguments: {' '.join(arguments.unknown)}")
+            arguments = parsed(sys.argv if args is None else args)
             self._discovery = Discovery.from_environment(os.environ, domain_id)
             self.arguments = arguments
             self._close()
@@ -82,13 +82,22 @@ class Context:
 
     def try_shutdown(self) -> None:
         """Stop, unless stopped."""
+        self._end(calls_back=True)
+
+    def _end(self, calls_back: bool) -> None:
         with self._lock:
             if not self.ok():
                 return
             self._is_shutdown = True
             callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback()
+            sleepers, self._sleepers = self._sleepers, []
+        try:
+            for callback in callbacks if calls_back else ():
+                callback()
+        finally:
+            for sleeper in sleepers:
+                if (wake := sleeper()) is not None:
+                    wake()
         with self._lock:
             if not self._nodes:
                 self._close()
@@ -110,6 +119,11 @@ class Context:
                 self._callbacks.append(callback)
                 return
         callback()
+
+    def _wakes(self, sleeper: Callable[[], object]) -> None:
+        """Call a bound method, whose object this does not keep, whenever the context ends."""
+        with self._lock:
+            self._sleepers.append(weakref.WeakMethod(sleeper))
 
     @property
     def participant(self) -> Participant:
@@ -171,10 +185,21 @@ class Context:
         self.try_shutdown()
 
 
+def parsed(arguments: Sequence[str]) -> Arguments:
+    """A command line's arguments, or rclpy's errors of wrong ones; not part of rclpy."""
+    try:
+        found = Arguments.parse(arguments)
+    except PiprosError as error:
+        raise RCLInvalidROSArgsError(str(error)) from None
+    if found.unknown:
+        raise UnknownROSArgsError(f"unknown ROS arguments: {' '.join(found.unknown)}")
+    return found
+
+
 def shutdown_all() -> None:
-    """Shut every context down, as a signal does; not part of rclpy."""
+    """Shut every context down as a signal does, without `on_shutdown` callbacks; not part of rclpy."""
     for context in list(_contexts):
-        context.try_shutdown()
+        context._end(calls_back=False)
 
 
 def _leave_at_exit() -> None:

@@ -36,16 +36,6 @@ class Duration:
             raise TypeError("Must pass a builtin_interfaces.msg.Duration object")
         return cls(seconds=msg.sec, nanoseconds=msg.nanosec)
 
-    def __add__(self, other: Duration) -> Duration:
-        if isinstance(other, Duration):
-            return Duration(nanoseconds=self._nanoseconds + other._nanoseconds)
-        return NotImplemented
-
-    def __sub__(self, other: Duration) -> Duration:
-        if isinstance(other, Duration):
-            return Duration(nanoseconds=self._nanoseconds - other._nanoseconds)
-        return NotImplemented
-
     def __eq__(self, other: object) -> bool:
         return self._nanoseconds == other._nanoseconds if isinstance(other, Duration) else NotImplemented
 
@@ -57,6 +47,9 @@ class Duration:
 
     def __repr__(self) -> str:
         return f"Duration(nanoseconds={self._nanoseconds})"
+
+    def __str__(self) -> str:
+        return "Infinite" if self == Infinite else f"{self._nanoseconds} nanoseconds"
 
 
 Infinite = Duration(nanoseconds=2**63 - 1)

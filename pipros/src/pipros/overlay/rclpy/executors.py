@@ -60,7 +60,7 @@ class Executor:
         self._thread = threading.local()
         self._guard: Guard | None = Guard(self._context.participant)
         self._wait_set = WaitSet(self._context.participant)
-        self._context.on_shutdown(self.wake)
+        self._context._wakes(self.wake)
 
     @property
     def context(self) -> Context:
@@ -174,7 +174,7 @@ class Executor:
                     raise ShutdownException
                 self._gather(0 if expired else deadline)
             if not self._context.ok():
-                raise ExternalShutdownException
+                raise ShutdownException if self._is_shutdown else ExternalShutdownException
             if expired and not self._tasks:
                 raise TimeoutException
 
@@ -195,13 +195,13 @@ class Executor:
             timeouts.append(int((deadline - time.monotonic()) * 1e9))
         if not self._context.ok() or self._tasks:
             timeouts.append(0)
-        ready = self._wait_set.wait(min(timeouts) if timeouts else None)
+        ready = set(self._wait_set.wait(min(timeouts) if timeouts else None))
         for _, timer in sorted(timers, key=lambda each: each[0]):
             if timer.is_ready():
                 self._queue(timer)
-        for source in ready:
-            if source in waited:
-                self._queue(waited[source])
+        for source, entity in waited.items():  # timers, subscriptions, guards, clients, services, as in rclpy
+            if source in ready:
+                self._queue(entity)
 
     def _entities(self) -> Iterator[Any]:
         for node in self.get_nodes():

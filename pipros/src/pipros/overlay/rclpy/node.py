@@ -14,11 +14,12 @@ from pipros.arguments import Arguments
 from rclpy import logging
 from rclpy._rclpy_pybind11 import RCLError
 from rclpy.clock import Clock, ROSClock
-from rclpy.context import Context
+from rclpy.context import Context, parsed
 from rclpy.duration import Duration
 from rclpy.exceptions import (
     InvalidNamespaceException,
     InvalidNodeNameException,
+    InvalidServiceNameException,
     InvalidTopicNameException,
     NameValidationException,
     NotInitializedException,
@@ -65,7 +66,8 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
         if not self._context.ok():
             raise NotInitializedException("cannot create node")
         self._arguments = self._merged_arguments(cli_args, use_global_arguments)
-        namespace = "/" + (namespace or "").strip("/")
+        namespace = namespace or ""
+        namespace = namespace if namespace.startswith("/") else f"/{namespace}"
         self._check_name(node_name, namespace)
         self._name = self._arguments.node_name(node_name)
         self._namespace = self._arguments.namespace(node_name, namespace)
@@ -95,14 +97,17 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
 
     def get_name(self) -> str:
         """The name, after remaps."""
+        self._check_alive()
         return self._name
 
     def get_namespace(self) -> str:
         """The namespace, after remaps."""
+        self._check_alive()
         return self._namespace
 
     def get_fully_qualified_name(self) -> str:
         """Namespace and name."""
+        self._check_alive()
         return names.qualify(self._namespace, self._name)
 
     def get_logger(self) -> logging.RcutilsLogger:
@@ -136,15 +141,15 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
 
     def resolve_topic_name(self, topic: str, *, only_expand: bool = False) -> str:
         """A topic's absolute name, after remaps."""
-        return self._resolved(topic, only_expand)
+        return self._resolved(topic, only_expand, InvalidTopicNameException)
 
     def resolve_service_name(self, service: str, *, only_expand: bool = False) -> str:
         """A service's absolute name, after remaps."""
-        return self._resolved(service, only_expand)
+        return self._resolved(service, only_expand, InvalidServiceNameException)
 
-    def _resolved(self, name: str, only_expand: bool) -> str:
+    def _resolved(self, name: str, only_expand: bool, refusal: type[NameValidationException]) -> str:
         try:
-            return self._resolve(name, only_expand=only_expand)
+            return self._resolve(name, refusal, only_expand)
         except NameValidationException as error:
             raise RCLError(f"failed to resolve name: {error.reason}") from None
         except ValueError as error:
@@ -156,14 +161,15 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
         refusal: type[NameValidationException] = InvalidTopicNameException,
         only_expand: bool = False,
     ) -> str:
-        """The same with the errors of those who make endpoints."""
+        """The same with the errors of those who make endpoints; `refusal` tells topics from services."""
         if problem := names.problem_with_topic_name(name):
             raise refusal(problem.name, problem.reason, problem.index)
         if unknown := names.unknown_substitution(name):
             raise ValueError(f"topic name '{name}' is invalid: unknown substitution: {unknown}")
         full = names.expand(name, self._name, self._namespace)
         if not only_expand:
-            full = self._arguments.remap(full, self._name, self._namespace)
+            kind = "service" if refusal is InvalidServiceNameException else "topic"
+            full = self._arguments.remap(full, self._name, self._namespace, kind)
         if problem := names.problem_with_full_topic_name(full):
             raise refusal(problem.name, problem.reason, problem.index)
         return full
@@ -185,7 +191,7 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
 
     def _merged_arguments(self, cli_args: Sequence[str] | None, use_global: bool) -> Arguments:
         """The node's own arguments, which come first, with the process' behind them."""
-        own = Arguments.parse(cli_args or ())
+        own = parsed(cli_args or ())
         if use_global:
             process = self._context.arguments
             own.remaps += process.remaps
@@ -216,6 +222,8 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
 
 
 def _publish_log(publisher: Publisher, record: logging.Record) -> None:
+    if not publisher._context.ok():
+        return
     severity, name, text, stamp, function, file, line = record
     publisher.publish(
         Log(

@@ -11,6 +11,7 @@ from pipros.interfaces import type_hash
 from pipros.message import Message
 from pipros.request_reply import ClientChannel, ServerChannel
 from pipros.transport import Reader, Writer
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from rclpy.client import Client
 from rclpy.clock import Clock
@@ -135,7 +136,7 @@ class EntityOwner:
             to_endpoint(profile),
             f"typehash={type_hash(type_name)};",
         )
-        publisher = Publisher(writer, msg_type, name, profile)
+        publisher = Publisher(self._context, writer, msg_type, name, profile)
         publisher.topic = topic  # as given
         self._publishers.append(publisher)
         self.__watch(publisher, writer, event_callbacks or PublisherEventCallbacks(), callback_group)
@@ -183,6 +184,8 @@ class EntityOwner:
     ) -> Timer:
         """Call back at a fixed period, on the node's clock where none is given."""
         self._check_alive()
+        if not self._context.ok():
+            raise RCLError("failed to create timer: the given context is not valid")
         timer = Timer(
             callback,
             self._group(callback_group),

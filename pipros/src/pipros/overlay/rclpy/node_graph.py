@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from pipros import names
 from pipros.graph import REPLY, REQUEST, TOPIC, Endpoint, Graph
@@ -21,22 +21,29 @@ class GraphQueries:
     _resolve: Callable[..., str]
     """A topic's or service's absolute name; the node knows its namespace and remaps."""
 
+    _check_alive: Callable[[], None]
+    """InvalidHandle where the node was destroyed."""
+
     def get_node_names(self) -> list[str]:
         """Names of all nodes."""
+        self._check_alive()
         return [name for name, _ in self._graph.nodes()]
 
     def get_node_names_and_namespaces(self) -> list[tuple[str, str]]:
         """Names and namespaces of all nodes."""
+        self._check_alive()
         return self._graph.nodes()
 
     def get_topic_names_and_types(self, no_demangle: bool = False) -> NamesAndTypes:
         """All topics and the types they are used with."""
+        self._check_alive()
         if no_demangle:
             raise NotImplementedError("get_topic_names_and_types(no_demangle=True) is not in pipros")
         return _names_and_types([*self._graph.writers(TOPIC), *self._graph.readers(TOPIC)])
 
     def get_service_names_and_types(self) -> NamesAndTypes:
         """All services and their types."""
+        self._check_alive()
         return _names_and_types([*self._graph.readers(REQUEST), *self._graph.writers(REPLY)])
 
     def get_publisher_names_and_types_by_node(
@@ -45,11 +52,22 @@ class GraphQueries:
         """Topics that a node publishes."""
         return self._of_node(self._graph.writers(TOPIC), node_name, node_namespace, "publisher")
 
+    def get_subscriber_names_and_types_by_node(
+        self, node_name: str, node_namespace: str, no_demangle: bool = False
+    ) -> NamesAndTypes:
+        """Topics that a node listens to."""
+        return self._of_node(self._graph.readers(TOPIC), node_name, node_namespace, "subscriber")
+
+    def get_client_names_and_types_by_node(self, node_name: str, node_namespace: str) -> NamesAndTypes:
+        """Services that a node calls."""
+        return self._of_node(self._graph.writers(REQUEST), node_name, node_namespace, "client")
+
     def get_service_names_and_types_by_node(self, node_name: str, node_namespace: str) -> NamesAndTypes:
         """Services of a node."""
         return self._of_node(self._graph.readers(REQUEST), node_name, node_namespace, "service")
 
     def _of_node(self, endpoints: Iterable[Endpoint], name: str, namespace: str, what: str) -> NamesAndTypes:
+        self._check_alive()
         problem = names.problem_with_node_name(name) or names.problem_with_namespace(namespace)
         if problem:
             raise RCLError(f"failed to get {what} names and types: {problem.reason}")
@@ -59,19 +77,37 @@ class GraphQueries:
 
     def count_publishers(self, topic_name: str) -> int:
         """How many publishers a topic has, whose name is not remapped."""
-        name = self._resolve(topic_name, only_expand=True)
-        return sum(endpoint.name == name for endpoint in self._graph.writers(TOPIC))
+        return self._count(self._graph.writers(TOPIC), topic_name)
 
     def count_subscribers(self, topic_name: str) -> int:
         """How many subscriptions a topic has, whose name is not remapped."""
-        name = self._resolve(topic_name, only_expand=True)
-        return sum(endpoint.name == name for endpoint in self._graph.readers(TOPIC))
+        return self._count(self._graph.readers(TOPIC), topic_name)
+
+    def count_services(self, service_name: str) -> int:
+        """How many servers a service has, whose name is not remapped."""
+        return self._count(_of_nodes(self._graph.readers(REQUEST)), service_name)
+
+    def count_clients(self, service_name: str) -> int:
+        """How many clients a service has, whose name is not remapped."""
+        return self._count(_of_nodes(self._graph.writers(REQUEST)), service_name)
+
+    def _count(self, endpoints: Iterable[Endpoint], name: str) -> int:
+        self._check_alive()
+        full = self._asked(name, only_expand=True)
+        return sum(endpoint.name == full for endpoint in endpoints)
+
+    def _asked(self, name: str, only_expand: bool = False) -> str:
+        """The absolute name of what is asked for, with the error that rclpy has for wrong ones here."""
+        if problem := names.problem_with_topic_name(name):
+            raise ValueError(f"topic name '{name}' is invalid: {problem.reason}")
+        return self._resolve(name, only_expand=only_expand)
 
     def get_publishers_info_by_topic(
         self, topic_name: str, no_mangle: bool = False
     ) -> list[TopicEndpointInfo]:
         """A topic's publishers, with their nodes and QoS."""
-        name = self._resolve(topic_name)
+        self._check_alive()
+        name = self._asked(topic_name)
         return [
             _info(each, TopicEndpointTypeEnum.PUBLISHER)
             for each in self._graph.writers(TOPIC)
@@ -82,7 +118,8 @@ class GraphQueries:
         self, topic_name: str, no_mangle: bool = False
     ) -> list[TopicEndpointInfo]:
         """A topic's subscriptions, with their nodes and QoS."""
-        name = self._resolve(topic_name)
+        self._check_alive()
+        name = self._asked(topic_name)
         return [
             _info(each, TopicEndpointTypeEnum.SUBSCRIPTION)
             for each in self._graph.readers(TOPIC)
@@ -96,6 +133,11 @@ def _names_and_types(endpoints: Iterable[Endpoint]) -> NamesAndTypes:
         kind = endpoint.type_name.removesuffix("_Request").removesuffix("_Response")
         found.setdefault(endpoint.name, set()).add(endpoint.type_name if endpoint.prefix == TOPIC else kind)
     return [(name, sorted(types)) for name, types in sorted(found.items())]
+
+
+def _of_nodes(endpoints: Iterable[Endpoint]) -> Iterator[Endpoint]:
+    """Those of nodes: a server here has a second reader, which tells of requests of Fast DDS."""
+    return (each for each in endpoints if each.node is not None)
 
 
 def _info(endpoint: Endpoint, kind: TopicEndpointTypeEnum) -> TopicEndpointInfo:

@@ -48,11 +48,7 @@ class ParameterHolder:
         An override must have the default's type unless the descriptor allows `dynamic_typing`.
         """
         if value is None and descriptor is None:
-            warnings.warn(
-                f"when declaring parameter named '{name}', declaring a parameter only providing its name is "
-                "deprecated: give a default, a type or a descriptor with dynamic_typing=True",
-                stacklevel=2,
-            )
+            _warn_of_a_name_alone(name)
             descriptor = ParameterDescriptor(dynamic_typing=True)
         descriptor = ParameterDescriptor() if descriptor is None else descriptor
         return self.declare_parameters("", [(name, value, descriptor)], ignore_override)[0]
@@ -62,26 +58,31 @@ class ParameterHolder:
     ) -> list[Parameter]:
         """Declare several: tuples of a name, a default or type, and perhaps a descriptor."""
         declared = []
-        for entry in parameters:
-            if not 2 <= len(entry) <= 3:
-                raise TypeError(f"Invalid parameter tuple {entry}: give name, value and perhaps a descriptor")
-            name, value = entry[0], entry[1]
-            descriptor = entry[2] if len(entry) == 3 else ParameterDescriptor()
+        for index, entry in enumerate(parameters):
+            place = f"at index {index} in parameters list"
+            if not 1 <= len(entry) <= 3:
+                raise TypeError(
+                    f"Invalid parameter tuple length {place}: {entry}; expecting length between 1 and 3"
+                )
+            name, value = entry[0], entry[1] if len(entry) > 1 else None
+            descriptor = entry[2] if len(entry) == 3 else ParameterDescriptor(dynamic_typing=len(entry) == 1)
             if not isinstance(name, str):
-                raise TypeError(f"Parameter name {name!r} is not a str.")
-            if not isinstance(descriptor, ParameterDescriptor):
-                raise TypeError(f"Third element {descriptor} is not a ParameterDescriptor.")
+                raise TypeError(f"First element {name} {place} is not a str.")
             name = f"{namespace}.{name}" if namespace else name
-            if not name or name.startswith(".") or name.endswith("."):
+            if not name:
                 raise InvalidParameterException(name)
-            if name in self._parameters:
-                raise ParameterAlreadyDeclaredException([name])
+            if not isinstance(descriptor, ParameterDescriptor):
+                raise TypeError(f"Third element {descriptor} {place} is not a ParameterDescriptor.")
+            if len(entry) == 1:
+                _warn_of_a_name_alone(name)
             self._set_declared_type(name, value, descriptor)
             if isinstance(value, Parameter.Type):
                 value = None
             if not ignore_override and name in self._parameter_overrides:
                 value = self._parameter_overrides[name].value
             declared.append((self._typed(name, value, descriptor), descriptor))
+        if known := [parameter.name for parameter, _ in declared if parameter.name in self._parameters]:
+            raise ParameterAlreadyDeclaredException(known)
         for parameter, descriptor in declared:
             self._declare(parameter, descriptor)
         return [self._parameters[parameter.name] for parameter, _ in declared]
@@ -145,17 +146,19 @@ class ParameterHolder:
     def _set_declared_type(self, name: str, value: object, descriptor: ParameterDescriptor) -> None:
         """Fix a parameter's type from its default, unless it is typed dynamically."""
         if isinstance(value, Parameter.Type):
-            if value is Parameter.Type.NOT_SET or descriptor.dynamic_typing:
+            if value is Parameter.Type.NOT_SET:
+                raise ValueError(f"Cannot declare parameter {{{name}}} as statically typed of type NOT_SET")
+            if descriptor.dynamic_typing:
                 raise ValueError(
-                    f"Cannot declare parameter {{{name}}} as statically typed of type {value.name}"
+                    f"When declaring parameter {{{name}}} passing a descriptor with`dynamic_typing=True` is "
+                    "not allowed when the parameter type is provided"
                 )
             descriptor.type = value.value
         elif not descriptor.dynamic_typing:
             descriptor.type = Parameter.Type.from_parameter_value(value).value
             if descriptor.type == Parameter.Type.NOT_SET.value:
                 raise ValueError(
-                    "Cannot declare a statically typed parameter with default value of type "
-                    f"PARAMETER_NOT_SET: {name}"
+                    "Cannot declare a statically typed parameter with default value of type PARAMETER_NOT_SET"
                 )
 
     @staticmethod
@@ -182,6 +185,8 @@ class ParameterHolder:
         """Ask the callbacks, then keep checked parameters and tell of them."""
         for callback in self._on_set_parameters_callbacks:
             result = callback(parameters)
+            if not isinstance(result, SetParametersResult):
+                return SetParametersResult(successful=False, reason="Callback returned an invalid type")
             if not result.successful:
                 return result
         event = ParameterEvent()
@@ -212,24 +217,41 @@ class ParameterHolder:
                 f"Wrong parameter type, expected '{Parameter.Type(descriptor.type)}' got '{parameter.type_}'"
             )
         if parameter.type_ is Parameter.Type.INTEGER and descriptor.integer_range:
-            return self._range_objection(parameter, descriptor.integer_range[0], 0.0)
+            return self._range_objection(parameter, descriptor.integer_range[0], 0.0, ".", "a valid step")
         if parameter.type_ is Parameter.Type.DOUBLE and descriptor.floating_point_range:
-            return self._range_objection(parameter, descriptor.floating_point_range[0], self.PARAM_REL_TOL)
+            return self._range_objection(
+                parameter,
+                descriptor.floating_point_range[0],
+                self.PARAM_REL_TOL,
+                "",
+                "close enough to a valid step",
+            )
         return None
 
     @staticmethod
-    def _range_objection(parameter: Parameter, allowed: Any, tolerance: float) -> str | None:
+    def _range_objection(
+        parameter: Parameter, allowed: Any, tolerance: float, stop: str, step: str
+    ) -> str | None:
+        """Why a range does not allow a number; its words have a `stop` and a name for a `step`."""
         low, high = sorted((allowed.from_value, allowed.to_value))
         value = parameter.value
         if math.isclose(value, low, rel_tol=tolerance) or math.isclose(value, high, rel_tol=tolerance):
             return None
         if not low < value < high:
-            return f"Parameter {parameter.name} out of range Min: {low}, Max: {high}, value: {value}"
+            return f"Parameter {parameter.name} out of range{stop} Min: {low}, Max: {high}, value: {value}"
         if allowed.step:
             nearest = low + round((value - low) / allowed.step) * allowed.step
             if not math.isclose(nearest, value, rel_tol=tolerance):
                 return (
-                    f"The parameter value for {parameter.name} is not a valid step. "
+                    f"The parameter value for {parameter.name} is not {step}. "
                     f"Min: {low}, max: {high}, value: {value}, step: {allowed.step}"
                 )
         return None
+
+
+def _warn_of_a_name_alone(name: str) -> None:
+    warnings.warn(
+        f"when declaring parameter named '{name}', declaring a parameter only providing its name is "
+        "deprecated: give a default, a type or a descriptor with dynamic_typing=True",
+        stacklevel=3,
+    )

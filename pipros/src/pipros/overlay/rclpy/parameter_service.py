@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
-from rcl_interfaces.msg import ListParametersResult, ParameterDescriptor, SetParametersResult
+from rcl_interfaces.msg import ListParametersResult, SetParametersResult
 from rcl_interfaces.srv import (
     DescribeParameters,
     GetParameters,
@@ -14,7 +15,7 @@ from rcl_interfaces.srv import (
     SetParametersAtomically,
 )
 
-from rclpy.exceptions import ParameterNotDeclaredException
+from rclpy.exceptions import ParameterNotDeclaredException, ParameterUninitializedException
 from rclpy.parameter import PARAMETER_SEPARATOR_STRING, Parameter
 from rclpy.qos import qos_profile_parameters
 
@@ -39,20 +40,21 @@ class ParameterService:
         ):
             node.create_service(srv_type, f"~/{name}", callback, qos_profile=qos_profile_parameters)
 
+    # As in rclpy, one name that there is not leaves the answer without all.
+
     def _describe(self, request: Any, response: Any) -> object:
-        node = self._node
-        response.descriptors = [
-            node.describe_parameter(name) if node.has_parameter(name) else ParameterDescriptor(name=name)
-            for name in request.names
-        ]
+        with contextlib.suppress(ParameterNotDeclaredException):
+            response.descriptors = [self._node.describe_parameter(name) for name in request.names]
         return response
 
     def _get(self, request: Any, response: Any) -> object:
-        response.values = [self._node.get_parameter_or(name).get_parameter_value() for name in request.names]
+        with contextlib.suppress(ParameterNotDeclaredException, ParameterUninitializedException):
+            response.values = [self._node.get_parameter(name).get_parameter_value() for name in request.names]
         return response
 
     def _get_types(self, request: Any, response: Any) -> object:
-        response.types = [self._node.get_parameter_or(name).type_.value for name in request.names]
+        if all(self._node.has_parameter(name) for name in request.names):
+            response.types = [self._node.get_parameter_or(name).type_.value for name in request.names]
         return response
 
     def _list(self, request: Any, response: Any) -> object:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pipros import cdr
 from pipros.message import Message
 from pipros.transport import Writer
+from rclpy._rclpy_pybind11 import RCLError
+from rclpy.context import Context
 from rclpy.duration import Duration
 from rclpy.event_handler import EventHandler
 from rclpy.exceptions import InvalidHandle
@@ -14,7 +16,15 @@ from rclpy.qos import QoSProfile
 class Publisher:
     """Publishes messages of one type, or their serialised bytes, on one topic."""
 
-    def __init__(self, writer: Writer, msg_type: type[Message], topic: str, qos_profile: QoSProfile) -> None:
+    def __init__(
+        self,
+        context: Context,
+        writer: Writer,
+        msg_type: type[Message],
+        topic: str,
+        qos_profile: QoSProfile,
+    ) -> None:
+        self._context = context
         self._writer: Writer | None = writer
         self.msg_type = msg_type
         self.topic = topic
@@ -27,6 +37,8 @@ class Publisher:
         writer = self._writer
         if writer is None:
             raise InvalidHandle(f"cannot publish on {self.topic_name}: the publisher was destroyed")
+        if not self._context.ok():
+            raise RCLError("Failed to publish: publisher's context is invalid")
         if isinstance(msg, self.msg_type):
             writer.write(cdr.serialize(msg))
         elif isinstance(msg, (bytes, bytearray, memoryview)):
@@ -36,7 +48,11 @@ class Publisher:
 
     def get_subscription_count(self) -> int:
         """How many subscriptions hear it."""
-        return len(self._writer.matched()) if self._writer is not None else 0
+        if self._writer is None:
+            raise InvalidHandle(
+                f"cannot count subscriptions of {self.topic_name}: the publisher was destroyed"
+            )
+        return len(self._writer.matched())
 
     def wait_for_all_acked(self, timeout: Duration = Duration(seconds=-1)) -> bool:
         """Wait until reliable subscriptions have everything; False after the timeout (negative: none)."""

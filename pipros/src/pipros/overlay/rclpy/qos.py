@@ -99,16 +99,16 @@ QoSLivelinessPolicy = LivelinessPolicy
 class QoSProfile:
     """Quality of service of a publisher, subscription, service or client; a duration of 0 is "not set"."""
 
-    __slots__ = (
-        "avoid_ros_namespace_conventions",
-        "deadline",
-        "depth",
-        "durability",
+    __slots__ = (  # noqa: RUF023 - in the order of rclpy's text
         "history",
+        "depth",
+        "reliability",
+        "durability",
         "lifespan",
+        "deadline",
         "liveliness",
         "liveliness_lease_duration",
-        "reliability",
+        "avoid_ros_namespace_conventions",
     )
 
     def __init__(
@@ -133,6 +133,9 @@ class QoSProfile:
             raise InvalidQoSProfileException("History set to KEEP_LAST without a depth setting.")
         if depth is not None and not isinstance(depth, int):
             raise AssertionError(f"depth must be an int, not {depth!r}")
+        for each in (lifespan, deadline, liveliness_lease_duration):
+            if not isinstance(each, Duration):
+                raise AssertionError(f"durations of a profile must be of class Duration, not {each!r}")
         if avoid_ros_namespace_conventions:
             raise NotImplementedError("avoid_ros_namespace_conventions is not in pipros")
         self.depth = 10 if depth is None else depth

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pipros import cdr
+from pipros.errors import PiprosError
 from pipros.message import Message
+from rclpy._rclpy_pybind11 import RMWError
 
 
 def serialize_message(message: Message) -> bytes:
@@ -12,5 +14,8 @@ def serialize_message(message: Message) -> bytes:
 
 
 def deserialize_message(serialized_message: bytes, message_type: type[Message]) -> Message:
-    """The message in CDR bytes."""
-    return cdr.deserialize(serialized_message, message_type)
+    """The message in CDR bytes; RMWError where they hold none."""
+    try:
+        return cdr.deserialize(serialized_message, message_type)
+    except PiprosError as error:
+        raise RMWError(str(error)) from None

@@ -118,7 +118,7 @@ class Task(Future):
 
     def __call__(self) -> None:
         """Run, or resume after what was awaited is done."""
-        if self._done or not self._running.acquire(blocking=False):
+        if self._done or self._cancelled or not self._running.acquire(blocking=False):
             return
         try:
             if self._coroutine is None:
