@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Packages: ros-jazzy-rclpy 7.1.6, ros-jazzy-rmw-fastrtps-cpp 8.4.3, ros-jazzy-common-interfaces 5.3.6. Python 3.12.
 #          Seen 2026-11-29.
-# Guess:   Twist(linear_x=...) or String(text="a") raises, as any wrong keyword in Python does.
+# Guess:   String(text="a") raises, as any wrong keyword in Python does.
 # Truth:   the constructor takes every keyword and compares names only where fields are checked, which they are not by default:
 #          the message has its defaults. With ROS_PYTHON_CHECK_FIELDS=1 it is an AssertionError, as in Humble.
 # Seen:    String(text='a') -> '', Header(frameid='map') -> ''; with ROS_PYTHON_CHECK_FIELDS=1: AssertionError
