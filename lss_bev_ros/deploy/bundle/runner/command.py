@@ -12,7 +12,7 @@ import numpy as np
 
 from .archive import Archive, BundleError
 from .device import describe_device
-from .measuring import inputs_of, measure
+from .measuring import inputs_of, measure, prepared
 from .serving import serve
 
 RESULTS = ".results.npz"
@@ -37,7 +37,7 @@ def main(bundle: Path, arguments: list[str] | None = None) -> int:
             if options.command == "run":
                 _run(archive, options)
             elif options.command == "serve":
-                serve(archive, _prepared(options), options)
+                serve(archive, options)
             elif options.command == "verify":
                 print(f"{bundle}: {archive.verify()} files as they were put in")
             else:
@@ -75,7 +75,7 @@ def _run(archive: Archive, options: argparse.Namespace) -> None:
     if unknown:
         raise BundleError(f"no model {', '.join(unknown)} in the bundle; it has {', '.join(names)}")
     output = options.output or archive.path.with_name(archive.path.stem + RESULTS)
-    runtime = _prepared(options)
+    runtime = prepared(options)
     options.engines = options.engines or Path("~/.cache/lss_bev_ros/bundles").expanduser()
     arrays: dict[str, np.ndarray] = {}
     models = []
@@ -95,37 +95,6 @@ def _run(archive: Archive, options: argparse.Namespace) -> None:
         raise BundleError(f"no model ran: {models[0]['refused']}")
     _write(output, {"bundle": archive.manifest["id"], "device": describe_device(), "models": models}, arrays)
     print(f"results {output}")
-
-
-def _prepared(options: argparse.Namespace) -> str:
-    """Check the options of whatever measures; the runtime to use."""
-    if options.repetitions < 1 or options.warm_up < 0:
-        raise BundleError("--repetitions must be at least 1 and --warm-up at least 0")
-    return _runtime(options.runtime)
-
-
-def _runtime(asked: str) -> str:
-    """The runtime to use: TensorRT where it is installed and CUDA works, else onnxruntime."""
-    from importlib.util import find_spec
-
-    installed = {"onnxruntime"} if find_spec("onnxruntime") is not None else set()
-    if any(find_spec(name) is not None for name in ("tensorrt", "tensorrt_rtx")):
-        installed.add("tensorrt")
-    if asked != "auto":
-        if asked in installed:
-            return asked
-        raise BundleError(f"{asked} is not installed for {sys.executable}")
-    if not installed:
-        raise BundleError(f"neither tensorrt nor onnxruntime is installed for {sys.executable}")
-    if "tensorrt" in installed and "onnxruntime" in installed:
-        from .cuda_memory import CudaMemory
-
-        try:
-            CudaMemory().close()
-        except BundleError as error:
-            print(f"TensorRT is left out, onnxruntime runs: {error}", flush=True)
-            return "onnxruntime"
-    return "tensorrt" if "tensorrt" in installed else "onnxruntime"
 
 
 def _write(path: Path, report: dict[str, Any], arrays: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,6 +28,37 @@ class _Session(Protocol):
     def layer_times(self, inputs: dict[str, np.ndarray]) -> dict[str, float]: ...
 
     def close(self) -> None: ...
+
+
+def prepared(options: argparse.Namespace) -> str:
+    """Check the options of whatever measures; the runtime to use."""
+    if options.repetitions < 1 or options.warm_up < 0:
+        raise BundleError("--repetitions must be at least 1 and --warm-up at least 0")
+    return _runtime(options.runtime)
+
+
+def _runtime(asked: str) -> str:
+    """The runtime to use: TensorRT where it is installed and CUDA works, else onnxruntime."""
+    from importlib.util import find_spec
+
+    installed = {"onnxruntime"} if find_spec("onnxruntime") is not None else set()
+    if any(find_spec(name) is not None for name in ("tensorrt", "tensorrt_rtx")):
+        installed.add("tensorrt")
+    if asked != "auto":
+        if asked in installed:
+            return asked
+        raise BundleError(f"{asked} is not installed for {sys.executable}")
+    if not installed:
+        raise BundleError(f"neither tensorrt nor onnxruntime is installed for {sys.executable}")
+    if "tensorrt" in installed and "onnxruntime" in installed:
+        from .cuda_memory import CudaMemory
+
+        try:
+            CudaMemory().close()
+        except BundleError as error:
+            print(f"TensorRT is left out, onnxruntime runs: {error}", flush=True)
+            return "onnxruntime"
+    return "tensorrt" if "tensorrt" in installed else "onnxruntime"
 
 
 def inputs_of(archive: Archive, model: dict[str, Any]) -> list[dict[str, np.ndarray]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .archive import Archive, BundleError
 from .device import describe_device
-from .measuring import inputs_of, measure
+from .measuring import inputs_of, measure, prepared
 
 if TYPE_CHECKING:
     import argparse
@@ -26,11 +26,11 @@ READY = "ready"
 """Of the first line, with the device's description."""
 
 
-def serve(archive: Archive, runtime: str, options: argparse.Namespace) -> None:
+def serve(archive: Archive, options: argparse.Namespace) -> None:
     """Answer until stdin ends.
 
     Raises:
-        BundleError: a request is none.
+        BundleError: a request is none, or whoever asked is gone.
     """
     requests, answers = sys.stdin.buffer, sys.stdout
     # What else is printed, such as that an engine is being built, is for people.
@@ -38,6 +38,7 @@ def serve(archive: Archive, runtime: str, options: argparse.Namespace) -> None:
     folder = tempfile.TemporaryDirectory()
     options.engines = options.engines or Path(folder.name)  # of many networks, most are never asked for again
     try:
+        runtime = prepared(options)
         _say(answers, {READY: archive.manifest["id"], "device": describe_device()})
         while line := requests.readline():
             request = _read(line)
@@ -99,5 +100,8 @@ def _fits(shape: tuple[int, ...], asked: list[int | None]) -> bool:
 
 
 def _say(answers: Any, answer: dict[str, Any]) -> None:
-    answers.write(json.dumps(answer) + "\n")
-    answers.flush()
+    try:
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+    except OSError as error:
+        raise BundleError(f"whoever asked is gone ({error.strerror})") from None
