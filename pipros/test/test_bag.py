@@ -321,7 +321,7 @@ NUMBERS = [cdr(str(number) + "." * (number * 20)) for number in range(300)]
 def start() -> Iterator[Callable[..., subprocess.Popen]]:
     """Start Python code with arguments, on a domain of its own."""
     running = []
-    env = {**os.environ, "ROS_DOMAIN_ID": os.environ.get("ROS_DOMAIN_ID", "41")}
+    env = {"ROS_DOMAIN_ID": str(1 + os.getpid() % 100), **os.environ}
 
     def begin(code: str, *arguments: object) -> subprocess.Popen:
         command = [sys.executable, "-c", code, *map(str, arguments)]

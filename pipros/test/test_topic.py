@@ -24,7 +24,7 @@ activate()
 from pipros.topic import Bandwidth, Rate, TopicListing, format_listing  # noqa: E402
 from pipros.topic.text import Abridgement, to_csv, to_data, to_json, to_yaml  # noqa: E402
 
-DOMAIN = os.environ.get("ROS_DOMAIN_ID", "41")
+DOMAIN = os.environ.get("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
 START = "import sys\nfrom pipros import activate\nactivate()\n"
 PUBLISH = (
     START
