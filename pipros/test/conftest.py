@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 
 from pipros import OVERLAY, activate, child_environment
@@ -18,6 +19,10 @@ activate()
 # A shell without job control starts background jobs with SIGINT ignored, and processes inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 _SOURCE = OVERLAY.parents[1]
+
+# No test asserts a time.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
