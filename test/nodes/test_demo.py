@@ -50,7 +50,7 @@ TOPICS = {
 def finished(street, module_processes, tmp_path_factory):
     """The folder that a whole demonstration leaves."""
     runs = tmp_path_factory.mktemp("demo")
-    arguments = (f"dataroot:={street}", f"weights:={WEIGHTS}", "rate:=0.5", "deadline:=10.0")
+    arguments = (f"dataroot:={street}", f"weights:={WEIGHTS}", "rate:=0.25", "deadline:=10.0")
     process = module_processes.start("lss_bev_ros.cli", "demo", "--runs", runs, *arguments)
     assert process.wait(300) == 0, module_processes.output(process)
     assert f"weights {WEIGHTS}" in module_processes.output(process)
