@@ -67,7 +67,7 @@ LAYERS = {
     "nodes": NETWORK | DATA | SCORES | ROS_FACE | {"parent", "dashboard", "doctor", "words"},
     "bags": DATA | ROS_FACE | {"visualization", "doctor", "nodes"},
     "demo": NETWORK | DATA | SCORES | ROS_FACE | {"parent", "synthetic", "nodes", "bags"},
-    "endurance": NETWORK | DATA | ROS_FACE | {"parent", "evaluation", "deploy", "nodes"},
+    "endurance": NETWORK | DATA | ROS_FACE | {"parent", "evaluation", "benchmark", "deploy", "nodes"},
     "dataset_messages": {"topics"},  # the former name of topics; ends with 0.3
     "standalone": {"bags"},  # former names of what bags and pipros have; ends with 0.3
 }

@@ -25,7 +25,7 @@ from .. import messages
 from ..errors import RosError
 from ..geometry import CAMERA_NAMES
 from ..messages.gate import gated
-from .measured_process import cpu_seconds, node_process, wait_for
+from .measured_process import cpu_seconds, free_port, node_process, wait_for
 
 CLIENTS = (0, 5, 50)
 _QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
@@ -58,7 +58,7 @@ def benchmark_dashboard(
     Raises:
         RosError: a node did not start.
     """
-    port = _free_port()
+    port = free_port()
     with (
         Session() as session,
         node_process("dashboard", port=port, **_RELIABLE) as dashboard,
@@ -128,10 +128,10 @@ def _turn(
     with _clients(port, count) as watching:
         session.spin(timeout=_SETTLING)
         listener.latencies.clear()
-        before = cpu_seconds(dashboard), cpu_seconds(inference), time.monotonic()
+        before = cpu_seconds(dashboard.pid), cpu_seconds(inference.pid), time.monotonic()
         session.spin(timeout=seconds)
         elapsed = time.monotonic() - before[2]
-        used = cpu_seconds(dashboard) - before[0], cpu_seconds(inference) - before[1]
+        used = cpu_seconds(dashboard.pid) - before[0], cpu_seconds(inference.pid) - before[1]
         grids = len(listener.latencies)
         latency = float(np.median(listener.latencies)) if grids else float("nan")
         seen = watching()
@@ -185,9 +185,3 @@ def _clients(port: int, count: int) -> Iterator[Callable[[], dict[str, Any]]]:
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

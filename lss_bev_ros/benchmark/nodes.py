@@ -128,14 +128,14 @@ def _measure_replay(dataroot: Path, hz: float, seconds: float) -> dict[str, floa
         wait_for(session, process, lambda: len(counts) == len(topics) + 1)
         session.spin(timeout=1.0)
         counts = dict.fromkeys(counts, 0)
-        size, cpu, started = 0, cpu_seconds(process), time.monotonic()
+        size, cpu, started = 0, cpu_seconds(process.pid), time.monotonic()
         session.spin(timeout=seconds)
         elapsed = time.monotonic() - started
         return {
             "camera_hz": min(counts[topic] for topic in topics) / elapsed,
             "lidar_hz": counts[_LIDAR] / elapsed,
             "mb_per_second": size / elapsed / 1e6,
-            "cpu_percent": 100.0 * (cpu_seconds(process) - cpu) / elapsed,
+            "cpu_percent": 100.0 * (cpu_seconds(process.pid) - cpu) / elapsed,
             "peak_memory_mib": peak_memory(process),
         }
 
@@ -193,10 +193,10 @@ def _measure_rate(
         wait_for(session, source, lambda: len(listener.served) > 2)
         reset_peak_memory(inference)
         listener.clear()
-        before = cpu_seconds(inference), cpu_seconds(source), time.monotonic()
+        before = cpu_seconds(inference.pid), cpu_seconds(source.pid), time.monotonic()
         session.spin(timeout=seconds)
         elapsed = time.monotonic() - before[2]
-        cpu = cpu_seconds(inference) - before[0], cpu_seconds(source) - before[1]
+        cpu = cpu_seconds(inference.pid) - before[0], cpu_seconds(source.pid) - before[1]
         sent = list(listener.sent)
         session.spin(timeout=_GRACE)
     latencies = [listener.served[stamp] for stamp in sent if stamp in listener.served]

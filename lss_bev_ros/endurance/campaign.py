@@ -8,7 +8,6 @@ import json
 import os
 import platform
 import random
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..benchmark.measured_process import free_port
 from ..errors import RosError
 from ..parent import bound_to_this
 from .damage import Damage
@@ -111,7 +111,7 @@ def run_campaign(folder: Path, options: CampaignOptions, progress: Callable[[str
 
 def _with_nodes(folder: Path, options: CampaignOptions, progress: Callable[[str], None]) -> dict[str, Any]:
     """Start the nodes and do to them what is to be done."""
-    began, port, report = time.monotonic(), _free_port(), folder / "evaluation.json"
+    began, port, report = time.monotonic(), free_port(), folder / "evaluation.json"
     done: list[Ordeal] = []
     whole, interrupted, gone = True, False, ""
     with Nodes(folder, _launches(options, port, report)) as nodes, contextlib.closing(Relay()) as relay:
@@ -291,10 +291,3 @@ def _asks(port: int) -> bool:
         return True  # it says that something else does not serve
     except OSError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

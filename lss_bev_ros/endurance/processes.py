@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..benchmark.measured_process import cpu_seconds
 from ..errors import RosError
 from ..parent import bound_to_this
 
@@ -101,10 +102,9 @@ class Nodes:
         """Seconds of a processor that a node's process has used; None where it does not run."""
         pid = self.pid(name)
         try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            return None if pid is None else cpu_seconds(pid)
         except OSError:
             return None
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def signal(self, name: str, number: int) -> None:
         """Send a signal to a node.
