@@ -25,6 +25,7 @@ from ..dataset.contents import camera_names, count_keyframes
 from ..errors import LssBevError, RosError
 from ..evaluation import report_table
 from ..parent import bound_to_this
+from ..visualization.sheet import CAMERAS_ALONE
 from .monitor import DemoMonitor
 from .picture import answers_from_bag, picture_from_bag
 from .scene import synthetic_scene
@@ -262,7 +263,7 @@ def _seen_by(weights: str) -> str:
     """What the network looks at; empty where it may be more than cameras."""
     from ..model.multi_sense_names import is_multi_sense
 
-    return "" if is_multi_sense(weights) else "the cameras alone"
+    return "" if is_multi_sense(weights) else CAMERAS_ALONE
 
 
 def _conclude(files: DemoFiles, network: dict[str, str], seen_by: str, console: Console) -> int:

@@ -19,7 +19,7 @@ from ..evaluation import LidarReference
 from ..geometry import CAMERA_NAMES, Rig
 from ..topics import image_topic, info_topic
 from ..visualization.moment import moment_sheet
-from ..visualization.sheet import frame_sheet
+from ..visualization.sheet import CAMERAS_ALONE, frame_sheet
 
 _NEAR_NS = 60_000_000
 """Recordings this near to a prediction belong to its frame."""
@@ -29,7 +29,7 @@ _RECORDED_NS = (-2_000_000_000, 20_000_000_000)
 
 
 def picture_from_bag(
-    bag: Path, report: Mapping, target: Path, subtitle: str, seen_by: str = "the cameras alone"
+    bag: Path, report: Mapping, target: Path, subtitle: str, seen_by: str = CAMERAS_ALONE
 ) -> None:
     """Draw the middle frame of a run: six cameras, prediction, LiDAR and ground truth.
 

@@ -34,6 +34,9 @@ _HEAD_LINE = {
 }
 """The metrics that there is room for, and their short titles."""
 
+CAMERAS_ALONE = "the cameras alone"
+"""What the published network looks at, as it stands above its prediction."""
+
 
 def frame_sheet(
     images: Mapping[str, np.ndarray | bytes],
@@ -45,7 +48,7 @@ def frame_sheet(
     subtitle: str = "",
     metrics: Mapping[str, float] | None = None,
     width: int = 1920,
-    seen_by: str = "the cameras alone",
+    seen_by: str = CAMERAS_ALONE,
 ) -> np.ndarray:
     """Compose a frame's picture.
 
