@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,8 @@ from ..errors import TrainingError
 from ..model.senses import HEADS, SensesConfig
 from ..training import AugmentationConfig, TrainingConfig
 from ..training.bar import shown
+from ..training.classifier import begin_trunk, read_classifier
+from ..training.config import LOOKS
 from ..training.multi_sense.recipe import MultiSenseRecipe
 from ..training.place import ranks_from_environment
 from ..words.phrasings import HELD_OUT
@@ -91,12 +93,25 @@ def train(
     assets: Annotated[
         Path | None, typer.Option(help="Folder of models, textures and skies for the realistic street.")
     ] = None,
+    classifier: Annotated[
+        Path | None,
+        typer.Option(
+            help="Weights of EfficientNet-Lite0, learned of photographs: the cameras' trunk begins with "
+            "them, and the multi-sense network's keeps to them."
+        ),
+    ] = None,
+    looks: Annotated[
+        str, typer.Option(help="How much the looks of pictures are changed: mild or strong.")
+    ] = "mild",
     held_out: Annotated[
         str, typer.Option(help="Kinds that the embedding does not learn, separated by commas.")
     ] = ",".join(HELD_OUT),
 ) -> None:
     """Train the network; several GPUs with `torchrun --nproc-per-node N -m lss_bev_ros.commands.trainer`."""
     recipe: Any = {name: value for name, value in locals().items() if name in _RECIPE_OPTIONS}
+    if looks not in LOOKS:
+        raise TrainingError(f"--looks {looks}: must be {' or '.join(LOOKS)}")
+    appearance = LOOKS[looks]
     if senses:
         # The recipes' defaults differ.
         given = {name: value for name, value in recipe.items() if _is_given(context, name)}
@@ -106,16 +121,21 @@ def train(
         multi = MultiSenseRecipe(
             seconds=60 * minutes, senses=network, progress=progress, held_out=_listed(held_out), **given
         )
+        multi = replace(multi, augmentation=replace(multi.augmentation, appearance=appearance))
         _train_multi_sense(
             out, multi, workers, memory, resume, 60 * pause, scale, str(words or ""), str(futures or ""),
-            street, str(assets or ""),
+            street, str(assets or ""), str(classifier or ""),
         )  # fmt: skip
         return
     from ..model import build_model
     from ..training.training_run import train as run
 
-    augmentation = AugmentationConfig(lose_camera=lose_camera)
+    augmentation = AugmentationConfig(lose_camera=lose_camera, appearance=appearance)
     config = TrainingConfig(seconds=60 * minutes, augmentation=augmentation, **recipe)
+    model = None
+    if classifier:
+        model = build_model(config.start)
+        begin_trunk(model.camencode.trunk, read_classifier(classifier))
     rank, _, _ = ranks_from_environment()
     with shown(rank) as (message, watch):
         scores = run(
@@ -128,6 +148,7 @@ def train(
             device,
             resume,
             message=message,
+            model=model,
             teacher=build_model(teacher) if teacher else None,
             watch=watch,
             pause=60 * pause,
@@ -151,14 +172,16 @@ def _train_multi_sense(
     futures: str,
     street: str,
     assets: str,
+    classifier: str,
 ) -> None:
     from ..training.multi_sense.training import train_multi_sense
 
     rank, _, _ = ranks_from_environment()
     with shown(rank) as (message, watch):
         scores = train_multi_sense(
-            out, config, workers, memory, resume, message, watch, pause, scale, words, futures, street, assets
-        )
+            out, config, workers, memory, resume, message, watch, pause, scale, words, futures, street,
+            assets, classifier,
+        )  # fmt: skip
     if rank == 0:
         print(f"{out}: " + ", ".join(f"{name} {value:.4f}" for name, value in scores.items()), flush=True)
 

@@ -32,6 +32,11 @@ class CameraEncoder(nn.Module):
             depth: (B, D, H/16, W/16), a distribution over the depth bins (sums to 1 over D).
             features: (B, C, H/16, W/16), the context vector of every pixel.
         """
-        sixteenth, thirty_second = self.trunk(images)
+        return self.spread(*self.trunk(images))
+
+    def spread(
+        self, sixteenth: torch.Tensor, thirty_second: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What `forward` returns, from the trunk's features."""
         x = self.depthnet(self.up1(thirty_second, sixteenth))
         return x[:, : self.depth_bins].softmax(dim=1), x[:, self.depth_bins :]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 import torch.nn.functional as F
 
 from ..model import IMAGE_MEAN, IMAGE_STD, Calibration, ImageTransform, ModelConfig
-from .config import AugmentationConfig, SampleLayout
+from .appearance import restyled
+from .config import AppearanceConfig, AugmentationConfig, SampleLayout
 from .constant import constant
 
 FULL_WIDTH, FULL_HEIGHT = 1600, 900
@@ -24,6 +25,7 @@ class Augmentation:
         offset: (B, N, 2) float32, input pixels: LSS's post_trans.
         kept: (B, N) bool, whether the camera takes part.
         gain, contrast, saturation: (B, N) float32 factors, 1 for no change.
+        appearance: what else is changed, by chance of the moment.
     """
 
     matrix: torch.Tensor
@@ -32,12 +34,13 @@ class Augmentation:
     gain: torch.Tensor
     contrast: torch.Tensor
     saturation: torch.Tensor
+    appearance: AppearanceConfig = AppearanceConfig()
 
     def to(self, device: torch.device | str) -> Augmentation:
         """The same on a device."""
-        return Augmentation(
-            *(getattr(self, name).to(device, non_blocking=True) for name in self.__annotations__)
-        )
+        names = [field.name for field in fields(self) if field.name != "appearance"]
+        moved = {name: getattr(self, name).to(device, non_blocking=True) for name in names}
+        return replace(self, **moved)
 
     @property
     def post_rotations(self) -> torch.Tensor:
@@ -87,14 +90,14 @@ def draw_augmentation(
     kept[torch.arange(batch)[lost], which[lost]] = False
     colour = [uniform(1 - config.colour, 1 + config.colour) for _ in range(3)]
     matrix, offset = compose(scale, torch.stack((left, top), -1), flip, angle, model)
-    return Augmentation(matrix, offset, kept, *colour)
+    return Augmentation(matrix, offset, kept, *colour, config.appearance)
 
 
 def narrowed(config: AugmentationConfig, model: ModelConfig, share: float) -> AugmentationConfig:
     """The augmentation with its ranges drawn in towards the transform that the network is used with.
 
     Args:
-        config: ranges to begin with; lost cameras stay as they are.
+        config: ranges to begin with; lost cameras and `appearance` stay as they are.
         model: for that transform.
         share: 0 for the ranges as they are, 1 for no more than the transform.
     """
@@ -182,6 +185,7 @@ def augmented_images(
         pixels = F.interpolate(
             pixels, size=(model.image_height, model.image_width), mode="bicubic", antialias=True
         ).clamp(0, 1)
+    pixels = restyled(pixels, pictures.shape[1], augmentation.appearance)
     factor = [
         getattr(augmentation, name).flatten()[:, None, None, None]
         for name in ("gain", "contrast", "saturation")

@@ -12,6 +12,34 @@ Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
+class AppearanceConfig:
+    """How often pictures are made to look otherwise, see `appearance`; by default never.
+
+    Attributes:
+        style: probability that a picture gets the coarse amplitudes of another.
+        style_share: of the frequencies, up to which.
+        colour: probability that the colours of a car's cameras change.
+        covered: probability of each of `covers` rectangles in a picture.
+        covers: how many at most.
+    """
+
+    style: float = 0.0
+    style_share: float = 0.03
+    colour: float = 0.0
+    covered: float = 0.0
+    covers: int = 2
+
+    @property
+    def on(self) -> bool:
+        """Whether anything changes."""
+        return bool(self.style or self.colour or self.covered)
+
+
+LOOKS = {"mild": AppearanceConfig(), "strong": AppearanceConfig(style=0.35, colour=0.6, covered=0.25)}
+"""By name; strong for networks that are to see what they were not trained on."""
+
+
+@dataclass(frozen=True)
 class AugmentationConfig:
     """How pictures are varied (Philion and Fidler 2020, section 5, and the published code's defaults).
 
@@ -23,6 +51,7 @@ class AugmentationConfig:
         lose_camera: probability that a sample loses one of its cameras. The published recipe takes 5 of 6
             cameras every time (1.0); the weights that ship saw all six more often, as they will when used.
         colour: pictures' brightness, contrast and saturation change by up to this share, 0 for none.
+        appearance: what else changes the looks of pictures, to the end of a run.
     """
 
     resize: Range = (0.193, 0.225)
@@ -31,6 +60,7 @@ class AugmentationConfig:
     flip: float = 0.5
     lose_camera: float = 0.25
     colour: float = 0.15
+    appearance: AppearanceConfig = field(default_factory=AppearanceConfig)
 
 
 @dataclass(frozen=True)

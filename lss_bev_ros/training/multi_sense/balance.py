@@ -22,6 +22,7 @@ IMPORTANCE: dict[str, Importance] = {
     "words": 0.8,
     "plan": 0.3,
     "depth": 0.3,
+    "photographs": 0.6,
 }
 """What a relative improvement of each loss is worth beside the others': of one with parts, of each part or of
 all together."""

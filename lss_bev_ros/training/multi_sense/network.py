@@ -11,6 +11,7 @@ from ...model.lidar_encoder import LidarEncoder
 from ...model.multi_sense import MultiSense, Sensed
 from ...model.senses import SensesConfig
 from ..augmentation import Augmentation, augmented_images, geometry
+from ..classifier import Classifier, unlike
 from ..config import SampleLayout
 from ..network import batch_cells
 from ..splat import splat_batch
@@ -28,11 +29,15 @@ class PairNetwork(nn.Module):
         model: whose parameters are trained.
         layout: of the stored pictures.
         precision: `bf16` or `fp32` for the convolutions; geometry, splat and clouds are always float32.
+        classifier: whose features the cameras' trunk is to keep while it trains; none by default.
     """
 
-    def __init__(self, model: MultiSense, layout: SampleLayout, precision: str):
+    def __init__(
+        self, model: MultiSense, layout: SampleLayout, precision: str, classifier: Classifier | None = None
+    ):
         super().__init__()
         self.model = model
+        self._classifier = classifier
         self._layout = layout
         self._mixed = precision == "bf16"
 
@@ -47,19 +52,21 @@ class PairNetwork(nn.Module):
             augmentations: of the pictures of the earlier instant and of now.
 
         Returns:
-            What each head says, with `plan` as `PlanHead.scores`, and the depth distribution of now's
-            pictures (B * N, D, h, w), None without cameras.
+            What each head says, with `plan` as `PlanHead.scores`, while a network with a classifier trains
+            also `photographs`, how far its features are from the classifier's; and the depth distribution of
+            now's pictures (B * N, D, h, w), None without cameras.
         """
         motion, known = odometry(pairs, variation)
         memory = None
         if "memory" in self.model.config.senses:
             with torch.no_grad():
                 memory = self.remembered(pairs, variation, augmentations[0], known)
-        cameras, depth = self.see(pairs, variation, augmentations[1], 1)
+        cameras, depth, far = self._see(pairs, variation, augmentations[1], 1)
         sensed = Sensed(cameras, self.feel(pairs, variation, 1))
         if memory is not None:
             sensed = replace(sensed, memory=memory, motion=motion[:, :3], age=motion[:, 3])
-        return self.answers(sensed, motion, known), depth
+        said = self.answers(sensed, motion, known)
+        return (said if far is None else {**said, "photographs": far}), depth
 
     def answers(self, sensed: Sensed, motion: torch.Tensor, known: torch.Tensor) -> dict[str, torch.Tensor]:
         """What each head says of the senses' maps; without known motion the plan goes by the map alone."""
@@ -83,17 +90,28 @@ class PairNetwork(nn.Module):
         self, pairs: Instants, variation: Variation, augmentation: Augmentation, instant: int
     ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """The cameras' map (B, C, nx, ny) and the depth distribution of an instant; None without cameras."""
+        return self._see(pairs, variation, augmentation, instant)[:2]
+
+    def _see(
+        self, pairs: Instants, variation: Variation, augmentation: Augmentation, instant: int
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
+        """As `see`, and how far the features of now's pictures are from the classifier's."""
         if "cameras" not in self.model.config.senses:
-            return None, None
+            return None, None, None
         model = self.model
         kept = augmentation.kept & pairs.present[:, instant] & variation.cameras[:, instant]
         augmentation = replace(augmentation, kept=kept)
         images = augmented_images(pairs.images[:, instant], augmentation, self._layout, model.config.model)
         cells = batch_cells(model, geometry(pairs.calibration[:, instant], augmentation), kept)
+        images = images.contiguous(memory_format=torch.channels_last)
+        far = None
         with self._precision(images.device):
-            depth, features = model.camencode(images.contiguous(memory_format=torch.channels_last))
+            found = model.camencode.trunk(images)
+            depth, features = model.camencode.spread(*found)
+            if self._classifier is not None and self.training and torch.is_grad_enabled():
+                far = unlike(found, self._classifier(images), kept.flatten())
         bev = splat_batch(depth, features, cells, model.config.model.grid.shape)
-        return bev.contiguous(memory_format=torch.channels_last), depth
+        return bev.contiguous(memory_format=torch.channels_last), depth, far
 
     def feel(self, pairs: Instants, variation: Variation, instant: int) -> torch.Tensor | None:
         """The LiDAR's map (B, C, nx, ny) of an instant; None without LiDAR."""

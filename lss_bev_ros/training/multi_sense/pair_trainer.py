@@ -17,6 +17,7 @@ from ...model.multi_sense_weights import write_multi_sense
 from ...model.senses import SEGMENTS
 from ..augmentation import depth_targets, draw_augmentation, narrowed
 from ..checkpoint import AVERAGE
+from ..classifier import Classifier
 from ..config import SampleLayout
 from ..descent import train_encoder
 from ..journal import Watch
@@ -70,6 +71,7 @@ class PairTrainer(TrainingLoop[MultiSense], Generic[InstantsT, T]):
         message: takes a line for the user; rank 0 only.
         watch: takes each log line's figures and the run's `progress`, 0 to 1; rank 0 only.
         began: `time.monotonic()` at which the session began.
+        classifier: whose features the cameras' trunk is to keep; none by default.
 
     Raises:
         TrainingError: nothing to resume, or the run in `out` is of another network.
@@ -98,6 +100,7 @@ class PairTrainer(TrainingLoop[MultiSense], Generic[InstantsT, T]):
         message: Message | None = None,
         watch: Watch | None = None,
         began: float | None = None,
+        classifier: Classifier | None = None,
     ):
         super().__init__(config, source, out, device, rank, ranks, message, watch, began, config.progress)
         self._pool, self._validation = pool, validation
@@ -115,7 +118,10 @@ class PairTrainer(TrainingLoop[MultiSense], Generic[InstantsT, T]):
         rest = [p for name, p in named if not name.startswith("camencode.")]
         groups = [{"params": rest, "share": 1.0}, {"params": camera, "share": config.camera_rate}]
         self._balance = Balance(self._importance, self._device)
-        self._take_up(model, PairNetwork(model, self._layout, config.precision), resume, groups)
+        if classifier is not None:
+            channels_last(classifier.to(self._device))
+        network = PairNetwork(model, self._layout, config.precision, classifier)
+        self._take_up(model, network, resume, groups)
         grid = self._sizes.grid
         self._mirrors = grid.y_min == -grid.y_max
 
@@ -162,7 +168,10 @@ class PairTrainer(TrainingLoop[MultiSense], Generic[InstantsT, T]):
         torch.manual_seed(order.generator(2).initial_seed())
         rate = self._set_rate(progress)
         said, depth = self._wrapped(pairs, variation, (earlier, now))
+        unlike = said.pop("photographs", None)
         losses = self._losses(said, self._taught(pairs), pairs)
+        if unlike is not None:
+            losses["photographs"] = unlike
         # The overlap of early guesses says little.
         factors = dict.fromkeys(("overlap", "voxel_overlap"), 0.3 + 0.7 * settled)
         if depth is not None and config.depth_weight > 0:

@@ -13,6 +13,7 @@ from ...model.multi_sense import MultiSense
 from ...model.senses import SEGMENTS
 from ...synthetic.things import NUMBER, THINGS
 from ..augmentation import no_augmentation
+from ..classifier import Classifier
 from ..config import SampleLayout
 from ..journal import Journal, Watch
 from ..run_loop import Message
@@ -33,7 +34,7 @@ class MultiSenseTrainer(PairTrainer[Pairs, Targets]):
     Args:
         config, model, source, pool, validation, out, layout, device: as there.
         words: (T, phrasings, E) unit vectors of the things' words; by chance where none are given.
-        rank, ranks, resume, message, watch, began: as there.
+        rank, ranks, resume, message, watch, began, classifier: as there.
     """
 
     def __init__(
@@ -53,8 +54,9 @@ class MultiSenseTrainer(PairTrainer[Pairs, Targets]):
         message: Message | None = None,
         watch: Watch | None = None,
         began: float | None = None,
+        classifier: Classifier | None = None,
     ):
-        run = rank, ranks, resume, message, watch, began
+        run = rank, ranks, resume, message, watch, began, classifier
         super().__init__(config, model, source, pool, validation, out, layout, device, *run)
         self._targets = TargetMaker(self._sizes.grid, Sight(model.config, self._device), self._device)
         words = drawn_words(model.config.embedding) if words is None else words

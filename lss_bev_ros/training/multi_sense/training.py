@@ -14,6 +14,7 @@ from ...model.multi_sense import MultiSense
 from ...model.multi_sense_weights import load_multi_sense, read_config
 from ...model.senses import SensesConfig
 from ..checkpoint import next_world
+from ..classifier import Classifier, begin_trunk, read_classifier
 from ..config import SampleLayout
 from ..place import Place, together
 from ..source import world_plans
@@ -43,6 +44,7 @@ def train_multi_sense(
     futures: str = "",
     street: str = "drawn",
     assets: str = "",
+    classifier: str = "",
 ) -> dict[str, float]:
     """Train the multi-sense network on synthetic pairs, drawn on the GPU that trains.
 
@@ -61,6 +63,8 @@ def train_multi_sense(
             is given.
         street: which synthetic street, see `SampleLayout`, as is the next.
         assets: as said.
+        classifier: file of an EfficientNet-Lite0, see `classifier`, whose features the cameras' trunk is to
+            keep, and begins with unless the run goes on from weights of an earlier part.
 
     Returns:
         The last validation's scores.
@@ -96,6 +100,12 @@ def train_multi_sense(
     try:
         # While the first worlds are made.
         model = start_model(config.start, config.senses, config.seed, futures)
+        teacher = None
+        if classifier:
+            state = read_classifier(classifier)
+            teacher = Classifier(state)
+            if not config.progress:
+                begin_trunk(model.camencode.trunk, state)
         vectors = words_of(words, config.senses.embedding)
         with together(place):
             free = torch.cuda.mem_get_info(place.device)[0] / 1e9
@@ -125,6 +135,7 @@ def train_multi_sense(
                 message,
                 watch,
                 began,
+                teacher,
             )
             trainer.describe(senses=True)
             return trainer.run(pause)

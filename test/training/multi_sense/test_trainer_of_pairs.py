@@ -10,9 +10,11 @@ import torch
 from lss_bev_ros.errors import TrainingError
 from lss_bev_ros.model.multi_sense import MultiSense
 from lss_bev_ros.model.multi_sense_weights import load_multi_sense
+from lss_bev_ros.training.classifier import Classifier
 from lss_bev_ros.training.multi_sense.recipe import MultiSenseRecipe
 from lss_bev_ros.training.multi_sense.trainer import MultiSenseTrainer
 
+from ..lite0 import lite0_by_chance
 from ..test_trainer import assert_same_weights, take_steps
 from .fake_pairs import AUGMENTATION, LAYOUT, SENSES, FakePool, FakeSource
 
@@ -114,3 +116,19 @@ def test_the_camera_encoder_learns_more_slowly(tmp_path):
     run = take_steps(trainer(tmp_path, steps=6, camera_rate=0.25), 3)
     rest, camera = (group["lr"] for group in run._optimizer.param_groups)
     assert camera == pytest.approx(0.25 * rest)
+
+
+def test_a_run_with_a_classifier_keeps_the_trunk_near_it(tmp_path):
+    torch.manual_seed(3)
+    model = MultiSense(SENSES)
+    teacher = Classifier(lite0_by_chance())
+    run = MultiSenseTrainer(
+        recipe(10), model, FakeSource(), FakePool(), FakePool(), tmp_path, LAYOUT, classifier=teacher
+    )
+    run.load()
+    unlike = [run.advance(0.5)[1]["photographs"].item() for _ in range(2)]
+    assert unlike[-1] < unlike[0]
+    run.save()
+    assert not any(
+        "classifier" in name for name in load_multi_sense(tmp_path / "average.safetensors").state_dict()
+    )
