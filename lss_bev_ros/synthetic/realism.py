@@ -161,7 +161,7 @@ REALISTIC = Realism(
     response=ResponseRanges(chance=0.9),
     weather=WeatherRanges(wet=0.25, dirty=0.5, dark=0.12),
     crowd=CrowdRanges(chance=0.75),
-    rigs=RigRanges(chance=0.7),
+    rigs=RigRanges(chance=0.5),
     sky=0.6,
     models=0.6,
     buildings=0.5,

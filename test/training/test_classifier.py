@@ -51,7 +51,7 @@ def test_a_trunk_begins_with_the_classifiers_features_the_nearer_the_steeper(fil
     naive.load_state_dict(naive.state_dict() | state)
     begin_trunk(trunk, state)
     near, far = (unlike(net(images), taught, everything).item() for net in (trunk, naive))
-    assert near < 0.02 < far
+    assert near < 0.1 * far
     assert [f.shape for f in trunk(images)] == [f.shape for f in taught]
 
 

@@ -46,8 +46,8 @@ class Disturbance:
     """
 
     beams: tuple[float, float] = (0.3, 0.7)
-    dark: float = 0.15
-    raised: float = 0.05
+    dark: float = 0.25
+    raised: float = 0.1
     shifted: float = 0.03
     turned: float = 0.002
     mirrored: float = 0.5
