@@ -19,7 +19,7 @@ from .answers import LAYERS, AnswersControl, NoAnswers, asked_layers
 from .guard import add_headers, guard, refuse
 from .pictures import Pictures
 from .prometheus import CONTENT_TYPE, prometheus_text
-from .replay_control import COMMANDS, Answer, ReplayControl
+from .replay_control import COMMANDS, Answer, Playback, ReplayControl
 from .scene import Frame, Scene
 from .scores import ScoreTable, score_table
 from .stream import Channel, Subscription, subscribed
@@ -79,7 +79,7 @@ class DashboardServer:
         """
         self._scene = scene
         self._vitals = vitals
-        self._replay = replay
+        self._replay, self._playback = replay, Playback()
         self._pictures = pictures
         self._period = 1.0 / max_rate
         self._max_clients = max_clients
@@ -284,7 +284,8 @@ class DashboardServer:
             "evaluation": self._table(),
             "replay": {
                 "available": self._replay.available(),
-                "paused": replay.get("paused") == "True",
+                "paused": self._playback.paused(replay),
+                "answers": self._playback.answers,
                 "scene": replay.get("scene", ""),
             },
             "answers": {
@@ -347,7 +348,9 @@ class DashboardServer:
             return refuse(403, _READ_ONLY)
         if not self._replay.available():
             return refuse(503, "there is no replay to control")
-        return await self._answered(self._replay.request(command), "replay")
+        return await self._answered(
+            self._replay.request(command), "replay", lambda: self._playback.granted(command)
+        )
 
     async def _set_prompts(self, request: web.Request) -> web.Response:
         """Other texts, of a JSON list."""
@@ -365,14 +368,18 @@ class DashboardServer:
             return refuse(503, "there is no network that takes prompts")
         return await self._answered(self._answers.set_prompts(texts), "network")
 
-    async def _answered(self, request: Future[Answer], whom: str) -> web.Response:
-        """What became of a request."""
+    async def _answered(
+        self, request: Future[Answer], whom: str, granted: Callable[[], None] = lambda: None
+    ) -> web.Response:
+        """What became of a request; `granted` is called if it was done."""
         try:
             answer = await asyncio.wait_for(asyncio.wrap_future(request), _ANSWER_TIMEOUT)
         except asyncio.TimeoutError:
             return refuse(504, f"the {whom} did not answer within {_ANSWER_TIMEOUT:g} s")
-        status = 200 if answer.success else 409
-        return _json_response({"success": answer.success, "message": answer.message}, status)
+        if answer.success:
+            granted()
+        body = {"success": answer.success, "message": answer.message, "answers": self._playback.answers}
+        return _json_response(body, 200 if answer.success else 409)
 
     # -- streams ------------------------------------------------------------------------------------
 

@@ -243,7 +243,8 @@ def write_weights(
     packed = {}
     for name, tensor in state.items():
         half = tensor.is_floating_point() and name not in CONSTANTS
-        packed[name] = (tensor.half() if half else tensor).contiguous()
+        # From the GPU where the network is trained: the checksum reads bytes.
+        packed[name] = (tensor.half() if half else tensor).detach().cpu().contiguous()
         if not torch.isfinite(packed[name]).all():
             raise error(f"{name} does not fit into half precision: the training has diverged; start again")
     files.write(path, save(packed, metadata=sealed(packed, facts)), error)

@@ -91,6 +91,7 @@ class ReplayNode(Node):
 
         self._control = threading.Condition()
         self._paused = self.config.paused
+        self._switches = 0  # how often it was told to pause or to go on
         self._steps = 0
         self._in_keyframe = False
         self._closing = False
@@ -157,6 +158,7 @@ class ReplayNode(Node):
     def _on_pause(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self._control:
             self._paused = True
+            self._switches += 1
             self._control.notify_all()
         response.success, response.message = True, "paused"
         return response
@@ -164,6 +166,7 @@ class ReplayNode(Node):
     def _on_resume(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self._control:
             self._paused = False
+            self._switches += 1
             self._control.notify_all()
         response.success, response.message = True, "running"
         return response
@@ -375,6 +378,7 @@ class ReplayNode(Node):
             "unreadable_files": self._errors,
             "late_ms": self._late * 1e3,
             "paused": self._paused,
+            "switches": self._switches,
         }
         values |= {f"{topic}_hz": rate.per_second(now) for topic, rate in self._rates.items()}
         error, when = self._broken

@@ -62,13 +62,13 @@ def together(place: Place) -> Iterator[None]:
         # Trying every algorithm takes minutes beside the drawing; cuDNN's own choice is hardly slower.
         torch.backends.cudnn.benchmark = False
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    try:
-        if place.ranks > 1:
-            dist.init_process_group("nccl" if cuda else "gloo", rank=place.rank, world_size=place.ranks)
-        yield
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
+    if place.ranks > 1:
+        dist.init_process_group("nccl" if cuda else "gloo", rank=place.rank, world_size=place.ranks)
+    yield
+    # Not after an error: to leave in order waits for the others, who wait for this one in a step, and the
+    # error would never be seen. The process ends, and torchrun ends the others.
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def ranks_from_environment() -> tuple[int, int, int]:

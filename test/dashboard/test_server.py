@@ -280,7 +280,7 @@ def test_scores_state_metrics_and_health(dashboard):
     assert table["frames"] == 3
     assert table["metrics"][0]["passed"] is False
     state = json.loads(ask(dashboard, "/state.json")[2])
-    assert state["replay"] == {"available": True, "paused": True, "scene": "scene-0001"}
+    assert state["replay"] == {"available": True, "paused": True, "answers": 0, "scene": "scene-0001"}
     _, headers, text = ask(dashboard, "/metrics")
     assert headers["Content-Type"].startswith("text/plain; version=0.0.4")
     assert b'lss_bev_score{metric="iou",frames="all"} 0.4' in text
@@ -294,6 +294,22 @@ def test_scores_state_metrics_and_health(dashboard):
 
 def post(dashboard, command, **headers):
     return ask(dashboard, f"/replay/{command}", "POST", {"Origin": dashboard.address, **headers})
+
+
+def test_a_state_knows_what_the_replay_was_asked_although_diagnostics_are_late(dashboard):
+    def told(paused, switches):
+        values = {"paused": str(paused), "switches": str(switches)}
+        dashboard.vitals.add_diagnostic("replay: replay", 0, "", values)
+        replay = json.loads(ask(dashboard, "/state.json")[2])["replay"]
+        return replay["paused"], replay["answers"]
+
+    assert told(True, 0) == (True, 0)
+    assert json.loads(post(dashboard, "resume")[2])["answers"] == 1
+    assert told(True, 0) == (False, 1)
+    assert json.loads(post(dashboard, "pause")[2])["answers"] == 2
+    assert told(True, 0) == (True, 2)
+    assert told(False, 1) == (True, 2)
+    assert told(True, 2) == (True, 2)
 
 
 def test_the_page_controls_the_replay(dashboard):

@@ -77,3 +77,20 @@ def test_the_weights_that_ship_are_listed(name):
     path = BUILTIN[name]
     listed = dict(reversed(line.split("  ")) for line in (path.parent / SUMS).read_text().splitlines())
     assert listed[path.name] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class OnAnotherDevice(torch.Tensor):
+    """As a tensor on a GPU: NumPy cannot have its bytes."""
+
+    def numpy(self, *_, **__):
+        raise TypeError("can't convert cuda:0 device type tensor to numpy")
+
+    def cpu(self, *_, **__):
+        return self.as_subclass(torch.Tensor)
+
+
+def test_a_network_is_written_from_the_device_that_trains_it(written, tmp_path):
+    away = {name: tensor.clone().as_subclass(OnAnotherDevice) for name, tensor in STATE.items()}
+    write_weights(away, tmp_path / "again.safetensors", {"made": "for a test"})
+    here, there = read_tensors(written), read_tensors(tmp_path / "again.safetensors")
+    assert all(torch.equal(here[name], there[name]) for name in STATE)

@@ -217,6 +217,7 @@ def test_the_page_in_a_browser(street, processes, browser, tmp_path):
     browser.wait(f"{stamp} !== {second!r}")
     browser.click("#pause")
     browser.wait("document.querySelector('#pause').textContent === 'Resume'")
+    browser.wait("document.querySelector('#scene').textContent.endsWith(', paused')")
 
     def shown():
         pictures = browser.evaluate(

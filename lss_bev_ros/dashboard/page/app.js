@@ -15,7 +15,7 @@ const answers = new Layers(find("answers"), { onSwitch: look, onPrompts: prompt 
 const LEAST_SCORE = 0.3; // of objects that are shown
 const LAYERS = ["prediction", "truth", "lidar"];
 let colors, ego, frame, state, linked = false, inView = true, voxels;
-let loading = false, newest;
+let loading = false, newest, answered = 0; // requests that the replay granted
 
 // -- frames ----------------------------------------------------------------------------------------
 
@@ -85,6 +85,7 @@ function show(next) {
     find("notice").hidden = false;
     return;
   }
+  if (next.replay.answers < answered) next.replay.paused = state.replay.paused; // made before the last of them
   state = next;
   const { replay, topics, diagnostics, latencies, rates } = state;
   const suffix = /\/image_raw(\/compressed)?$/;
@@ -137,8 +138,9 @@ function notice() {
 async function ask(command) {
   const answer = await fetch(`replay/${command}`, { method: "POST" }).catch(() => null);
   if (answer?.ok && state) {
+    answered = (await answer.json()).answers;
     if (command !== "step") state.replay.paused = command === "pause";
-    show(state);
+    show({ ...state, replay: { ...state.replay, answers: answered } });
   } else {
     find("notice").textContent = answer ? (await answer.text()).trim() : "No answer from the node.";
     find("notice").hidden = false;
@@ -189,6 +191,7 @@ const askLayers = connect({
   onState: show,
   onLink: up => {
     linked = up;
+    answered = 0; // another server counts anew
     find("link").classList.toggle("on", up);
     find("link").title = up ? "connected" : "not connected";
     notice();
