@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import TrainingError
+from ..model.config import ModelConfig
 from ..model.senses import HEADS, SensesConfig
 from ..training import AugmentationConfig, TrainingConfig
 from ..training.bar import shown
@@ -100,6 +101,13 @@ def train(
             "them, and the multi-sense network's keeps to them."
         ),
     ] = None,
+    focal: Annotated[
+        float,
+        typer.Option(
+            help="Focal length, input pixels, at which the multi-sense network tells depths, so that what "
+            "looks alike has the same depth in any camera; 0: metres in every camera, as published."
+        ),
+    ] = 0.0,
     looks: Annotated[
         str, typer.Option(help="How much the looks of pictures are changed: mild or strong.")
     ] = "mild",
@@ -117,7 +125,8 @@ def train(
         given = {name: value for name, value in recipe.items() if _is_given(context, name)}
         if data != "synthetic":
             raise TrainingError(f"--senses trains on synthetic worlds alone: leave --data {data} out")
-        network = SensesConfig(senses=_listed(senses), heads=_listed(heads))
+        sizes = ModelConfig(focal=focal)
+        network = SensesConfig(senses=_listed(senses), heads=_listed(heads), model=sizes)
         multi = MultiSenseRecipe(
             seconds=60 * minutes, senses=network, progress=progress, held_out=_listed(held_out), **given
         )

@@ -25,6 +25,9 @@ class ModelConfig:
         bottom_cut: share of the resized image that is cut off at its bottom, 0 to 1 (the mean of the training
             augmentation's range in the official code).
         depth_min, depth_max, depth_step: depth bins from `depth_min` up to, without, `depth_max`, metres.
+        focal: focal length at which the depths are metres, pixels of the network's input; a camera with a
+            longer one has them farther away in proportion, so that what looks alike has the same depth in any
+            camera (Yin et al., "Metric3D", ICCV 2023, section 3.2). 0: metres in all of them, as published.
         channels: context features a pixel, C in the paper.
         outputs: maps that the BEV encoder predicts.
         grid: the cells of the BEV; its sides are multiples of 8 cells, the BEV encoder's total stride.
@@ -38,6 +41,7 @@ class ModelConfig:
     depth_min: float = 4.0
     depth_max: float = 45.0
     depth_step: float = 1.0
+    focal: float = 0.0
     channels: int = 64
     outputs: int = 1
     grid: BevGrid = field(default_factory=BevGrid)
@@ -56,6 +60,8 @@ class ModelConfig:
             raise ModelError(
                 f"depth bins {self.depth_min}:{self.depth_max}:{self.depth_step} must rise from above 0"
             )
+        if not 0 <= self.focal < math.inf:
+            raise ModelError(f"focal {self.focal} must be a focal length in pixels, or 0")
         if self.channels <= 0 or self.outputs <= 0:
             raise ModelError(f"channels {self.channels} and outputs {self.outputs} must be above 0")
         if any(cells % 8 for cells in self.grid.shape):

@@ -30,6 +30,15 @@ class Calibration:
     post_rotations: torch.Tensor
     post_translations: torch.Tensor
 
+    def depth_unit(self, config: ModelConfig) -> torch.Tensor:
+        """(..., N) float32: metres of a metre in the network's depth bins, see `ModelConfig.focal`."""
+        if not config.focal:
+            return torch.ones_like(self.intrinsics[..., 0, 0])
+        # Of the resize alone: turning and mirroring leave areas as they are.
+        (a, b), (c, d) = (self.post_rotations[..., row, :2].unbind(-1) for row in (0, 1))
+        scale: torch.Tensor = (a * d - b * c).abs().sqrt()
+        return self.intrinsics[..., 0, 0].abs() * scale / config.focal
+
     @classmethod
     def of_rig(cls, rig: Rig, config: ModelConfig) -> Calibration:
         """The tensors of a rig whose images go through the network's own resize and crop."""
@@ -62,12 +71,15 @@ def create_frustum(config: ModelConfig) -> torch.Tensor:
     return torch.stack((u, v, d), dim=-1)
 
 
-def frustum_points(frustum: torch.Tensor, calibration: Calibration) -> torch.Tensor:
+def frustum_points(
+    frustum: torch.Tensor, calibration: Calibration, config: ModelConfig | None = None
+) -> torch.Tensor:
     """Place the frustum of every camera in base_link.
 
     Args:
         frustum: (D, h, w, 3) from `create_frustum`.
         calibration: N cameras.
+        config: for what a depth means; metres by default.
 
     Returns:
         (..., N, D, h, w, 3) float32, metres, base_link.
@@ -77,6 +89,8 @@ def frustum_points(frustum: torch.Tensor, calibration: Calibration) -> torch.Ten
     undo = torch.linalg.inv(calibration.post_rotations)[..., None, None, None, :, :]
     pixels = (undo @ (frustum - offset).unsqueeze(-1)).squeeze(-1)
     depth = pixels[..., 2:3]
+    if config is not None and config.focal:
+        depth = depth * calibration.depth_unit(config)[..., None, None, None, None]
     rays = torch.cat((pixels[..., :2] * depth, depth), dim=-1)
     lift = calibration.rotations @ torch.linalg.inv(calibration.intrinsics)
     points: torch.Tensor = (lift[..., None, None, None, :, :] @ rays.unsqueeze(-1)).squeeze(-1)

@@ -58,7 +58,8 @@ class LiftSplatShoot(nn.Module):
 
     def cells(self, calibration: Calibration) -> torch.Tensor:
         """(B, N, D, h, w) int64: the BEV cell of every frustum point, -1 outside the grid."""
-        return voxel_cells(frustum_points(self.frustum, calibration), self.dx, self.bx, self.nx)
+        points = frustum_points(self.frustum, calibration, self.config)
+        return voxel_cells(points, self.dx, self.bx, self.nx)
 
     def voxel_pooling(self, depth: torch.Tensor, features: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
         """Sum the lifted features of each sample's cameras.

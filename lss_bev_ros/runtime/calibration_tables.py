@@ -60,7 +60,7 @@ def frustum_cells(rig: Rig, config: ModelConfig) -> torch.Tensor:
     Returns:
         (N, D, h, w) int64, see `voxel_cells`; -1 also where a lens took no picture.
     """
-    points = frustum_points(create_frustum(config), Calibration.of_rig(rig, config))
+    points = frustum_points(create_frustum(config), Calibration.of_rig(rig, config), config)
     cells = voxel_cells(points, *voxel_layout(config))
     for index, camera in enumerate(rig.cameras):
         if not camera.lens.is_pinhole:

@@ -88,9 +88,9 @@ def draw_augmentation(
     lost = torch.rand(batch, generator=generator) < config.lose_camera
     which = torch.randint(cameras, (batch,), generator=generator)
     kept[torch.arange(batch)[lost], which[lost]] = False
-    colour = [uniform(1 - config.colour, 1 + config.colour) for _ in range(3)]
+    gain, contrast, saturation = (uniform(1 - config.colour, 1 + config.colour) for _ in range(3))
     matrix, offset = compose(scale, torch.stack((left, top), -1), flip, angle, model)
-    return Augmentation(matrix, offset, kept, *colour, config.appearance)
+    return Augmentation(matrix, offset, kept, gain, contrast, saturation, config.appearance)
 
 
 def narrowed(config: AugmentationConfig, model: ModelConfig, share: float) -> AugmentationConfig:
@@ -206,6 +206,7 @@ def depth_targets(
     augmentation: Augmentation,
     layout: SampleLayout,
     model: ModelConfig,
+    cameras: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Find how the surfaces around every feature's ray spread over the depth bins.
 
@@ -215,6 +216,7 @@ def depth_targets(
         augmentation: of the same B x N.
         layout: of the stored pictures.
         model: for the depth bins.
+        cameras: (B, N, 21) float32 as in `Sample.calibration`, where the model's depths depend on the camera.
 
     Returns:
         share: (B * N, D, h, w) float32, sums to 1 over D where `known`.
@@ -234,6 +236,9 @@ def depth_targets(
     inside = inside & (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
     flat = (row.clamp(0, rows - 1) * columns + column.clamp(0, columns - 1)).flatten(0, 1)
     metres = depth.flatten(0, 1).flatten(1).gather(1, flat.flatten(1)).view(flat.shape).float() / 4
+    if model.focal:
+        assert cameras is not None, "depths depend on the camera"
+        metres = metres / geometry(cameras, augmentation).depth_unit(model).flatten()[:, None, None, None]
     nearest = torch.round((metres - model.depth_min) / model.depth_step).long()
     bins = model.depth_bins
     valid = (

@@ -79,11 +79,14 @@ def begin_trunk(trunk: EfficientNetTrunk, state: State) -> None:
                 norm.weight.mul_(STEEPNESS)
                 norm.bias.mul_(STEEPNESS)
             block._se_reduce.reset_parameters()
-            block._se_expand.weight.zero_()
-            block._se_expand.bias.fill_(OPEN)
+            nn.init.zeros_(block._se_expand.weight)
+            assert block._se_expand.bias is not None
+            nn.init.constant_(block._se_expand.bias, OPEN)
             # The convolutions keep their weights; what follows them expects more.
-            gate = torch.sigmoid(block._se_expand.bias[0])
+            gate = torch.sigmoid(torch.tensor(OPEN)).item()
             for norm, factor in ((block._bn1, STEEPNESS), (block._bn2, STEEPNESS * gate)):
+                assert norm.running_mean is not None
+                assert norm.running_var is not None
                 norm.running_mean.mul_(factor)
                 norm.running_var.copy_((norm.running_var + norm.eps) * factor**2 - norm.eps)
 

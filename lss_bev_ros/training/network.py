@@ -67,11 +67,15 @@ def batch_cells(
         (B, N, D, h, w) int64, -1 outside the grid and for cameras that do not take part.
     """
     frustum = model.frustum
+    config = model.config if isinstance(model, LiftSplatShoot) else model.config.model
     flat = frustum.flatten(0, 2)
     # Unlike `inv`, it does not wait for the device to tell whether there is an inverse.
     undo = torch.linalg.inv_ex(calibration.post_rotations).inverse
     pixels = (flat - calibration.post_translations[..., None, :]) @ undo.transpose(-1, -2)
-    rays = torch.cat((pixels[..., :2] * pixels[..., 2:], pixels[..., 2:]), -1)
+    depth = pixels[..., 2:]
+    if config.focal:
+        depth = depth * calibration.depth_unit(config)[..., None, None]
+    rays = torch.cat((pixels[..., :2] * depth, depth), -1)
     lift = calibration.rotations @ torch.linalg.inv_ex(calibration.intrinsics).inverse
     points = rays @ lift.transpose(-1, -2) + calibration.translations[..., None, :]
     cells = voxel_cells(points, model.dx, model.bx, model.nx)

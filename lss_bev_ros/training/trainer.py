@@ -209,7 +209,12 @@ class Trainer(TrainingLoop[LiftSplatShoot]):
         extra = torch.zeros((), device=self._device)
         if config.depth_weight > 0:
             share, known = depth_targets(
-                batch.depth, self._model.frustum, augmentation, self._layout, self._model.config
+                batch.depth,
+                self._model.frustum,
+                augmentation,
+                self._layout,
+                self._model.config,
+                batch.calibration,
             )
             extra = depth_loss(depth, share, known)
             total = total + config.depth_weight * max(0.0, 1 - progress / 0.75) * extra

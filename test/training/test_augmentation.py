@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -155,3 +157,18 @@ def test_larger_pictures_are_resized_as_the_network_input_is():
     expected = (resized[:, :, used.top : used.top + 128].clamp(0, 1) - mean) / std
     # Rows beside the crop are not known to it.
     assert torch.allclose(ours[:, :, 4:-4], expected[:, :, 4:-4], atol=0.02)
+
+
+def test_a_depth_is_taught_in_the_bins_of_its_camera():
+    """At half the network's focal length what is 4 m away looks as 8 m do at that focal length."""
+    model = replace(MODEL, focal=100.0)
+    plain = no_augmentation(model, 1, 1)
+    scale = plain.matrix[0, 0, 0, 0].item()
+    depth = torch.full((1, 1, LAYOUT.height // 4, LAYOUT.width // 4), 4 * 4, dtype=torch.uint8)
+    rows = torch.zeros(1, 1, 21)
+    rows[..., 12] = rows[..., 16] = 50.0 / scale
+    rows[..., 20] = 1.0
+    share, known = depth_targets(depth, create_frustum(model), plain, LAYOUT, model, rows)
+    assert known.any()
+    bins = model.depth_min + share.permute(0, 2, 3, 1)[known].argmax(-1) * model.depth_step
+    assert bins.unique().tolist() == [8.0]

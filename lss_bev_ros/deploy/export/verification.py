@@ -168,7 +168,7 @@ def _answers(
         if "cameras" in senses:
             depth, features = model.camencode(arrays["images"].flatten(0, 1))
             calibration = _calibration(model.config.model, given)
-            points = frustum_points(model.frustum, calibration)
+            points = frustum_points(model.frustum, calibration, model.config.model)
             cells = voxel_cells(points, model.dx, model.bx, model.nx)
             maps["cameras"] = torch.stack(
                 [

@@ -176,7 +176,9 @@ class PairTrainer(TrainingLoop[MultiSense], Generic[InstantsT, T]):
         factors = dict.fromkeys(("overlap", "voxel_overlap"), 0.3 + 0.7 * settled)
         if depth is not None and config.depth_weight > 0:
             seen = replace(now, kept=now.kept & pairs.present[:, 1] & variation.cameras[:, 1])
-            share, known = depth_targets(pairs.depth, self._model.frustum, seen, self._layout, sizes)
+            share, known = depth_targets(
+                pairs.depth, self._model.frustum, seen, self._layout, sizes, pairs.calibration[:, 1]
+            )
             losses["depth"] = depth_loss(depth, share, known)
             factors["depth"] = max(0.0, 1 - progress / DEPTH_UNTIL)
         total = self._balance.total(losses, factors)

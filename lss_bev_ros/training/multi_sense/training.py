@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -154,8 +155,9 @@ def start_model(start: str, config: SensesConfig, seed: int = 0, futures: str = 
     """The network that a run begins with.
 
     Args:
-        start: weights of the multi-sense network, or those of the published one (`builtin`, `seed:N`, a
-            path), which give it its cameras, its BEV encoder and its vehicles.
+        start: weights of the multi-sense network, whose depths may be of another focal length, or those of
+            the published one (`builtin`, `seed:N`, a path), which give it its cameras, its BEV encoder and
+            its vehicles.
         config: of the network.
         seed: of all that the weights do not give, and of the templates.
         futures: see `train_multi_sense`.
@@ -166,12 +168,14 @@ def start_model(start: str, config: SensesConfig, seed: int = 0, futures: str = 
     """
     there = read_config(Path(start))
     if there is not None:
-        if there != config:
+        focal = replace(there, model=replace(there.model, focal=config.model.focal))
+        if focal != config:
             raise TrainingError(
                 f"{start} has the senses {', '.join(there.senses)} and the heads {', '.join(there.heads)}: "
                 f"start with the same --senses and --heads, and the same sizes"
             )
-        model = load_multi_sense(start)
+        model = MultiSense(config)
+        model.load_state_dict(load_multi_sense(start).state_dict())
     else:
         torch.manual_seed(seed)
         model = MultiSense(config)
