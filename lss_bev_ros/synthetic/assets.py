@@ -375,7 +375,7 @@ def _shape(
 ) -> tuple[Shape, list[str]]:
     missing: list[str] = []
     parts = _parts(path, name, shelf, missing)
-    said = [f"{name}: names {key}, which is nowhere in the folder; put it beside the model" for key in missing]
+    said = [f"{name}: names {it}, which is nowhere in the folder; put it beside the model" for it in missing]
     triangles = sum(len(part.faces) for part in parts)
     if not triangles:
         raise DatasetError(f"{name}: has no triangles; left out")
