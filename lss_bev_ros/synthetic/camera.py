@@ -62,7 +62,8 @@ def ego_mesh() -> Mesh:
 
 def shadows_around(world: World, place: np.ndarray) -> Shadows:
     """Shadow maps of the fixed world around a place (2,), to be shared by all pictures taken near it."""
-    return static_shadows(world.fixed[0].vertices, np.array(world.light.sun), np.array([*place, 0.0]))
+    height = 0.0 if world.terrain is None else float(world.terrain.height(place))
+    return static_shadows(world.fixed[0].vertices, np.array(world.light.sun), np.array([*place, height]))
 
 
 def take_picture(

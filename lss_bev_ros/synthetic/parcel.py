@@ -20,6 +20,7 @@ from .config import WorldConfig
 from .lidar import COLUMNS, _poses, _times
 from .mesh import joined
 from .response import COLUMNS as COLUMNS_OF_RESPONSE
+from .scenery import LEVEL
 from .sensors import LIDAR_PERIOD
 from .shadow import sun_axes
 from .stream import BOX_RADIUS, MOVING_RADIUS, Look, draw_world
@@ -66,6 +67,7 @@ class Parcel:
         sky: (S,) int32, number of the photographed sky in the assets, -1 for a drawn one.
         weather: (S, 5) float64: the sky's turn and gain, wet, dirt and night, as in `Scenery`.
         lamps: (S, NEAREST_LAMPS, 8) float32 as there, those too many far away and dark.
+        ground: (N, M) float32 as there; ground_corner: (2,) float64, `Scenery.left` and `bottom`.
     """
 
     vertices: np.ndarray
@@ -111,6 +113,8 @@ class Parcel:
     sky: np.ndarray
     weather: np.ndarray
     lamps: np.ndarray
+    ground: np.ndarray
+    ground_corner: np.ndarray
 
     def __len__(self) -> int:
         return len(self.moving)
@@ -176,7 +180,10 @@ class Packer:
         fixed, owners = self._world.fixed
         shapes = joined(self._shapes.values())
         materials = self._world.materials(0.0)
+        terrain = self._world.terrain
         return {
+            "ground": LEVEL if terrain is None else terrain.heights,
+            "ground_corner": np.zeros(2) if terrain is None else terrain.corner,
             "vertices": fixed.vertices,
             "normals": fixed.normals.astype(np.float16),
             "uv": fixed.uv,
@@ -326,6 +333,9 @@ class Packer:
             track = actor.track
             assert track is not None, "it moves"
             earlier = np.array([*track.path.at(track.travelled(time - 0.05)), pose.translation[2]])
+            if self._world.terrain is not None:
+                rises = self._world.terrain.height(np.stack([pose.translation[:2], earlier[:2]]))
+                earlier[2] += rises[1] - rises[0]
             add(actor.mesh(time), pose, earlier, actor.number)
         seen = at
         add(ego_mesh(), ego, before.translation, EGO)

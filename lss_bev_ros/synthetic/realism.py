@@ -126,6 +126,21 @@ class RigRanges:
 
 
 @dataclass(frozen=True)
+class SlopeRanges:
+    """How uneven the ground is.
+
+    Attributes:
+        chance: probability that it is not level.
+        grade: gradient of the steepest place of its hills, 0.05 for 5 %.
+        uneven: of what the ground has settled by, in waves of 30 to 60 m.
+    """
+
+    chance: float = 0.0
+    grade: Range = (0.01, 0.07)
+    uneven: Range = (0.0, 0.012)
+
+
+@dataclass(frozen=True)
 class Realism:
     """The ingredients; by default all are off, and worlds are drawn as if there were none.
 
@@ -136,6 +151,7 @@ class Realism:
         weather: wet roads, dirt, dusk and night.
         crowd: traffic as dense and as mixed as in recorded streets.
         rigs: other cars' cameras.
+        slopes: ground that is not level.
         sky: * probability of a photographed sky and its light.
         models: * share of vehicles that have a model's shape instead of a drawn one.
         buildings: * share of houses that have a model's shape.
@@ -146,6 +162,7 @@ class Realism:
     weather: WeatherRanges = field(default_factory=WeatherRanges)
     crowd: CrowdRanges = field(default_factory=CrowdRanges)
     rigs: RigRanges = field(default_factory=RigRanges)
+    slopes: SlopeRanges = field(default_factory=SlopeRanges)
     sky: float = 0.0
     models: float = 0.0
     buildings: float = 0.0
@@ -162,6 +179,7 @@ REALISTIC = Realism(
     weather=WeatherRanges(wet=0.25, dirty=0.5, dark=0.12),
     crowd=CrowdRanges(chance=0.75),
     rigs=RigRanges(chance=0.7),
+    slopes=SlopeRanges(chance=0.6),
     sky=0.6,
     models=0.6,
     buildings=0.5,

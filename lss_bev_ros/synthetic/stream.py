@@ -349,7 +349,7 @@ class Studio:
 
     def _shadows(self, light: Light, ego: Pose, moving: np.ndarray, outlines: list[np.ndarray]) -> Shadows:
         """Shadow maps of everything; as `shadow.static_shadows` and `shadow.with_moving` in one."""
-        place = np.array([*ego.translation[:2], 0.0])
+        place = ego.translation
         axes = sun_axes(np.array(light.sun))
         across = (self._middle - place) @ axes[:2].T
         moving = np.concatenate([moving, self._ego.moved(ego).vertices])

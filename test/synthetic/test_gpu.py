@@ -120,10 +120,14 @@ def test_photographs_weather_and_lamps_are_shaded_as_on_the_processor(parcel, tm
     lamps = parcel.lamps.copy()
     lamps[0, 0] = [*parcel.places[0, :2], 6.0, 0.0, 0.0, 0.0, 9.0, 0.5]
     weather = np.array([[0.7, 0.8, 0.9, 0.5, 1.0]])
-    rich = dataclasses.replace(
-        parcel, kind=kind, params=params, lamps=lamps, weather=weather, sky=np.zeros(1, np.int32)
-    )
     rng = np.random.default_rng(0)
+    # Only what is drawn by heights above the ground looks at it.
+    ground = rng.uniform(-0.3, 0.3, (20, 20)).astype(np.float32)
+    corner = parcel.places[0, :2] - 60.0
+    rich = dataclasses.replace(
+        parcel, kind=kind, params=params, lamps=lamps, weather=weather, sky=np.zeros(1, np.int32),
+        ground=ground, ground_corner=corner,
+    )  # fmt: skip
     photographs = {
         "sky": rng.uniform(0.2, 2.0, (8, 16, 3)).astype(np.float32),
         "texels": rng.integers(0, 255, (4 * 4 + 2 * 2 + 1, 3), dtype=np.uint8),
@@ -132,7 +136,7 @@ def test_photographs_weather_and_lamps_are_shaded_as_on_the_processor(parcel, tm
     np.savez(tmp_path / "photographs.npz", **photographs)
     scenery = PLAIN_SCENERY._replace(
         **photographs, photographed=1, sky_turn=0.7, sky_gain=0.8, lamps=lamps[0],
-        wet=0.9, dirt=0.5, night=1.0,
+        wet=0.9, dirt=0.5, night=1.0, ground=ground, left=float(corner[0]), bottom=float(corner[1]),
     )  # fmt: skip
     drawn = simulated(rich, tmp_path, str(tmp_path / "photographs.npz"))
     assert_shaded_alike(drawn, rich, scenery)
