@@ -48,7 +48,7 @@ def check_drive(drive: Drive, dataroot: object) -> None:
     Raises:
         TrainingError: with the reason and the remedy.
     """
-    if drive.span - drive.seconds > LEAST_SECONDS and drive.seconds < LEAST_SECONDS - _MISSING:
+    if drive.span >= LEAST_SECONDS - _MISSING > drive.seconds:
         raise TrainingError(
             f"{dataroot}: in {drive.span:.0f} s there are {len(drive)} keyframes with a scan, mostly more "
             f"than {LATEST:g} s apart, which teach nothing together: record every scan"
