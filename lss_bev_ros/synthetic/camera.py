@@ -48,7 +48,12 @@ class Picture:
     def depth(self) -> np.ndarray:
         """(H, W) float32, metres along the optical axis, infinite for the sky."""
         with np.errstate(divide="ignore"):
-            return 1.0 / self._keys[::2, ::2]
+            return 1.0 / self.nearness
+
+    @property
+    def nearness(self) -> np.ndarray:
+        """(H, W) float32, one over the depth, 0 for the sky."""
+        return self._keys[::2, ::2]
 
 
 @cache

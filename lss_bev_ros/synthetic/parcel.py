@@ -6,7 +6,7 @@ the cells that each vehicle covers. Everything that takes time is left to whoeve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -23,6 +23,7 @@ from .response import COLUMNS as COLUMNS_OF_RESPONSE
 from .scenery import LEVEL
 from .sensors import LIDAR_PERIOD
 from .shadow import sun_axes
+from .shutter import motions_of
 from .stream import BOX_RADIUS, MOVING_RADIUS, Look, draw_world
 from .weather import NEAREST_LAMPS
 from .world import World
@@ -63,7 +64,8 @@ class Parcel:
         cells, cell_owner, cell_sample: (C,) int32, the cells of the BEV raster that each vehicle covers.
         calibration: (S, N, 21) float32, as in training samples.
         present: (S, N) bool, the cameras that the car has.
-        response: (S, N, 20) float32, as `Response.table`.
+        response: (S, N, 21) float32, as `Response.table`.
+        motions: (S, N, 6) float32, `shutter.motions_of` the cameras, zeros without a readout.
         sky: (S,) int32, number of the photographed sky in the assets, -1 for a drawn one.
         weather: (S, 5) float64: the sky's turn and gain, wet, dirt and night, as in `Scenery`.
         lamps: (S, NEAREST_LAMPS, 8) float32 as there, those too many far away and dark.
@@ -110,6 +112,7 @@ class Parcel:
     calibration: np.ndarray
     present: np.ndarray
     response: np.ndarray
+    motions: np.ndarray
     sky: np.ndarray
     weather: np.ndarray
     lamps: np.ndarray
@@ -279,23 +282,29 @@ class Packer:
             "slack": np.float64(slack),
             "lidar_seeds": np.int64(rng.integers(2**31)),
             "calibration": np.array(calibration, np.float32),
-            **self._seen(look, time, ego),
+            **self._seen(look, time, ego, lambda t: self.ego_pose(t, driver)),
             **cells,
         }
 
-    def _seen(self, look: Look, time: float, ego: Pose) -> dict[str, np.ndarray]:
+    def _seen(
+        self, look: Look, time: float, ego: Pose, car: Callable[[float], Pose]
+    ) -> dict[str, np.ndarray]:
         """What a look has beyond drawn light and ideal cameras."""
         scenery = self._world.scenery(time, ego, look.backdrop)
         lamps = np.full((NEAREST_LAMPS, 8), 1e9, np.float32)
         lamps[:, 3:] = 0.0
         lamps[: len(scenery.lamps)] = scenery.lamps
         response = np.zeros((len(look.rig), COLUMNS_OF_RESPONSE), np.float32)
+        motions = np.zeros((len(look.rig), 6), np.float32)
         if look.response is not None:
             response = look.response.table
+            if look.response.readout.any():
+                motions = motions_of(car, time, [mount.pose for mount in look.rig])
         numbers = (scenery.sky_turn, scenery.sky_gain, scenery.wet, scenery.dirt, scenery.night)
         return {
             "present": look.present,
             "response": response,
+            "motions": motions,
             "sky": np.array(-1 if look.backdrop is None else look.backdrop.sky, np.int32),
             "weather": np.array(numbers),
             "lamps": lamps,

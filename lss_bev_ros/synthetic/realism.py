@@ -32,6 +32,7 @@ class ResponseRanges:
         bloom: share of what is brighter than the sensor holds, sun and lamps, that is scattered around it.
         flare: share of it that the lens mirrors to the other side of the picture's middle.
         quality: of JPEG, 1 to 100.
+        readout: seconds from the first row to the last, common to a car's cameras; 0 for a global shutter.
     """
 
     chance: float = 0.0
@@ -54,6 +55,7 @@ class ResponseRanges:
     bloom: Range = (0.0, 0.5)
     flare: Range = (0.0, 0.25)
     quality: Range = (55.0, 96.0)
+    readout: Range = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ class Realism:
 
 
 REALISTIC = Realism(
-    response=ResponseRanges(chance=0.9),
+    response=ResponseRanges(chance=0.9, readout=(0.0, 0.033)),
     weather=WeatherRanges(wet=0.25, dirty=0.5, dark=0.12),
     crowd=CrowdRanges(chance=0.75),
     rigs=RigRanges(chance=0.7),

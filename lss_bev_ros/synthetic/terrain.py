@@ -8,6 +8,7 @@ posts stay upright, and rows of windows go along with the street.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -84,15 +85,10 @@ class Terrain:
         left, bottom = self.corner
         if front + back <= 0.0:
             return Pose(pose.rotation, np.array([x, y, z + ground_height(self.heights, left, bottom, x, y)]))
-        below, along, across = _stood(
-            self.heights, left, bottom, x, y, turned[0, 0], turned[1, 0], front, back, max(side, 0.1)
+        placed = _stood(
+            self.heights, left, bottom, x, y, z, turned[0, 0], turned[1, 0], front, back, max(side, 0.1)
         )
-        gradient = turned @ [along, across]
-        up = np.array([-gradient[0], -gradient[1], 1.0])
-        up /= np.linalg.norm(up)
-        ahead = np.array([*turned[:, 0], along])
-        ahead /= np.linalg.norm(ahead)
-        return Pose(np.stack([ahead, np.cross(up, ahead), up], -1), np.array([x, y, below]) + up * z)
+        return Pose(placed[:, :3], placed[:, 3])
 
     def sheet(self, outline: np.ndarray, z: float, material: int) -> Mesh:
         """As `mesh.polygon`, of pieces that each lie within one triangle of the lattice."""
@@ -169,10 +165,11 @@ def _heights(heights, left, bottom, xy):
     return found
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def _stood(heights, left, bottom, x, y, cos, sin, front, back, side):
-    """The plane of least squares through where four wheels touch: its height at the origin of what stands
-    on them, and its gradients ahead and to the left.
+@njit(cache=True, nogil=True)
+def _stood(heights, left, bottom, x, y, z, cos, sin, front, back, side):
+    """(3, 4) rotation and place of what stands on four wheels, `z` over the ground, with a heading.
+
+    It lies in the plane of least squares through where the wheels touch.
     """
     total, along, across = 0.0, 0.0, 0.0
     for wheel in range(4):
@@ -185,7 +182,18 @@ def _stood(heights, left, bottom, x, y, cos, sin, front, back, side):
         along += h if wheel < 2 else -h
         across += h if wheel & 1 else -h
     along /= 2.0 * (front + back)
-    return total / 4.0 - along * (front - back) / 2.0, along, across / (4.0 * side)
+    across /= 4.0 * side
+    below = total / 4.0 - along * (front - back) / 2.0
+    placed = np.empty((3, 4))
+    placed[:, 0] = np.array([cos, sin, along]) / math.sqrt(1.0 + along * along)
+    gx, gy = cos * along - sin * across, sin * along + cos * across
+    up = np.array([-gx, -gy, 1.0]) / math.sqrt(1.0 + gx * gx + gy * gy)
+    placed[:, 2] = up
+    placed[0, 1] = up[1] * placed[2, 0] - up[2] * placed[1, 0]
+    placed[1, 1] = up[2] * placed[0, 0] - up[0] * placed[2, 0]
+    placed[2, 1] = up[0] * placed[1, 0] - up[1] * placed[0, 0]
+    placed[:, 3] = np.array([x, y, below]) + up * z
+    return placed
 
 
 def _waves(

@@ -28,7 +28,7 @@ from lss_bev_ros.synthetic.twin import twin_of
 from lss_bev_ros.synthetic.world import World
 
 ALL = Realism(
-    response=ResponseRanges(chance=1.0),
+    response=ResponseRanges(chance=1.0, readout=(0.03, 0.03)),
     weather=WeatherRanges(wet=1.0, dirty=1.0, dark=1.0),
     crowd=CrowdRanges(chance=1.0, parks=(0.9, 0.9), filled=(0.6, 0.6), large=(0.2, 0.2)),
     rigs=RigRanges(chance=1.0, cameras=(4, 5)),
@@ -151,6 +151,11 @@ def test_a_sample_has_the_cameras_of_its_car_and_what_a_gpu_is_sent_says_so(busy
     assert np.isinf(sample.depth[~sample.present]).all()
     assert (sample.images[sample.present].std((1, 2, 3)) > 3).all()
     assert parcel.response.shape == (1, 6, COLUMNS)
+    assert np.allclose(parcel.response[0, :, -1], 0.03)
+    # All cameras go as fast as the car does, whichever way they look.
+    fast = busy.ego.speed(0.5)
+    assert fast > 1
+    assert np.allclose(np.linalg.norm(parcel.motions[0, :, :3], axis=1), fast, rtol=0.1, atol=0.3)
     turn, gain, wet, dirt, night = parcel.weather[0]
     assert (turn, gain) == (0.0, 1.0)
     assert min(wet, dirt, night) > 0

@@ -21,6 +21,7 @@ from ..scenery import LEVEL, PLAIN_SCENERY
 from ..sensors import HEIGHT, WIDTH
 from ..shading import film_curve
 from ..shadow import CONTACT_RADIUS, CONTACT_SCALE, FAR_RADIUS, NEAR_RADIUS
+from ..shutter import rolled
 from ..stream import DEPTH_STRIDE, SHADOW_SIZE
 from ..things import THINGS
 from ..voxels import HEIGHTS, PRIORITY_STEP, lattice, values_of
@@ -126,7 +127,8 @@ class GpuStudio:
                 np.zeros((1, CAMERAS), np.float32), np.zeros((1, CAMERAS), np.int64),
                 np.zeros((1, COLUMNS, 3, 4)), np.zeros(1), np.zeros(1, np.int64), one, one, one,
                 np.zeros((1, CAMERAS, 21), np.float32),
-                np.ones((1, CAMERAS), bool), np.zeros((1, CAMERAS, RESPONSE), np.float32), one - 1,
+                np.ones((1, CAMERAS), bool), np.zeros((1, CAMERAS, RESPONSE), np.float32),
+                np.zeros((1, CAMERAS, 6), np.float32), one - 1,
                 np.zeros((1, 5)), np.zeros((1, NEAREST_LAMPS, 8), np.float32), LEVEL, np.zeros(2),
             )
         )  # fmt: skip
@@ -163,6 +165,10 @@ class GpuStudio:
             on["lamps"][part], on["ground"], on["ground_corner"], images,
         )  # fmt: skip
         response = Response.of_table(parcel.response[part].reshape(-1, RESPONSE))
+        if response.readout.any():
+            near = (buffers[:, ::2, ::2] >> 22).double() / visibility.KEY_SCALE
+            motions, readout = on["motions"][part].flatten(0, 1), self._send(response.readout)
+            images = rolled(images, near.float(), lenses, motions, readout)
         images = respond(images, response, parcel.seeds[part].ravel(), self._scale)
         shape = height // DEPTH_STRIDE, width // DEPTH_STRIDE
         depth = self._empty((count * CAMERAS, *shape), torch.uint8)
