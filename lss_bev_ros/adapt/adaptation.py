@@ -161,7 +161,8 @@ def adapt(
     reason = why_not(after, before, recipe.least_gain)
     if (reason or candidate is None) and math.isnan(before[SCORE]) and math.isnan(after[SCORE]):
         reason = (
-            "the LiDAR is sure of no vehicle in them, so nothing can be judged: record a drive in traffic"
+            "in the held-out minutes the LiDAR is sure of no vehicle, so nothing can be judged: "
+            "record a drive through traffic"
         )
     elif candidate is None:
         reason = f"no judgement was better than before ({SCORE} {before[SCORE]:.4f})"

@@ -208,10 +208,14 @@ class WorldRecorder:
         if not readout.any() or mount.channel in self._bendings:
             return picture.image
         lens = mount.scaled(self.scale).camera_lens
-        (motion,) = motions_of(self.world.ego_pose, micros * 1e-6, [mount.pose])
-        parts = (picture.image, picture.nearness, lens, motion)
-        image, near, *rest = (torch.from_numpy(np.ascontiguousarray(part))[None] for part in parts)
-        return rolled(image, near, *rest, torch.from_numpy(readout))[0].numpy()
+        image: np.ndarray = rolled(
+            torch.from_numpy(picture.image[None]),
+            torch.from_numpy(np.ascontiguousarray(picture.nearness[None])),
+            torch.from_numpy(lens[None]),
+            torch.from_numpy(motions_of(self.world.ego_pose, micros * 1e-6, [mount.pose])),
+            torch.from_numpy(readout),
+        )[0].numpy()
+        return image
 
 
 @njit(cache=True, nogil=True)

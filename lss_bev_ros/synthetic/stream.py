@@ -236,8 +236,13 @@ class Studio:
                 kept = [mount for mount, there in zip(look.rig, look.present, strict=True) if there]
                 lenses = np.stack([self._lens(mount) for mount in kept])
                 motions = motions_of(world.ego_pose, time, [mount.pose for mount in kept])
-                parts = (nearness[look.present], lenses, motions, chosen.readout)
-                drawn = rolled(drawn, *(torch.from_numpy(part) for part in parts))
+                drawn = rolled(
+                    drawn,
+                    torch.from_numpy(nearness[look.present]),
+                    torch.from_numpy(lenses),
+                    torch.from_numpy(motions),
+                    torch.from_numpy(chosen.readout),
+                )
             done = respond(drawn, chosen, np.array(seeds)[look.present], self._scale)
             images[look.present] = done.numpy()
         swept = self._swept(look.lidar, time, place, rng)

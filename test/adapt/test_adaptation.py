@@ -75,7 +75,7 @@ def test_weights_that_are_not_better_are_the_old_ones_and_it_is_said(
     assert made.exit_code == NOT_BETTER, made.output
     assert "the old weights, unchanged" in made.output
     # Weights of chance see nothing that others could be judged by.
-    assert "the LiDAR is sure of no vehicle in them" in " ".join(made.output.split())
+    assert "in the held-out minutes the LiDAR is sure of no vehicle" in " ".join(made.output.split())
     assert "nan" not in made.output.split("held-out minutes, cameras")[-1]
     assert same(weights, out)
     told = json.loads((tmp_path / "report.json").read_text())
