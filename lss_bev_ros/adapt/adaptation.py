@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -158,7 +159,12 @@ def adapt(
     except torch.cuda.OutOfMemoryError as error:
         raise place.too_little_memory(f"{recipe.batch} passages") from error
     reason = why_not(after, before, recipe.least_gain)
-    if candidate is None:
+    if (reason or candidate is None) and math.isnan(before[SCORE]) and math.isnan(after[SCORE]):
+        reason = (
+            "in the held-out minutes the LiDAR is sure of no vehicle, so nothing can be judged: "
+            "record a drive through traffic"
+        )
+    elif candidate is None:
         reason = f"no judgement was better than before ({SCORE} {before[SCORE]:.4f})"
     facts = {"adapted_from": str(weights), "licence": "Apache-2.0"}
     chosen = original if reason or candidate is None else candidate.cpu()

@@ -12,7 +12,7 @@ from ..doctor.examination import examine_calibration
 from ..errors import DatasetError, ModelError, PictureError, TrainingError
 from ..geometry.returns import returned
 from ..model.multi_sense import MultiSense
-from .passages import Drive, standing
+from .passages import LATEST, Drive, standing
 from .recipe import LEAST_SECONDS
 
 _LOOKED_AT = 12
@@ -25,6 +25,9 @@ _STANDING = 0.8
 """Share of a drive in which the car may stand."""
 
 _LEAST_METRES = 200.0
+
+_MISSING = 1.2
+"""Seconds by which keyframes span less than the recording that they are of, at most."""
 
 
 def check_network(model: MultiSense, weights: str) -> None:
@@ -45,7 +48,12 @@ def check_drive(drive: Drive, dataroot: object) -> None:
     Raises:
         TrainingError: with the reason and the remedy.
     """
-    if drive.seconds < LEAST_SECONDS:
+    if drive.span >= LEAST_SECONDS - _MISSING > drive.seconds:
+        raise TrainingError(
+            f"{dataroot}: in {drive.span:.0f} s there are {len(drive)} keyframes with a scan, mostly more "
+            f"than {LATEST:g} s apart, which teach nothing together: record every scan"
+        )
+    if drive.seconds < LEAST_SECONDS - _MISSING:
         raise TrainingError(
             f"{dataroot}: {drive.seconds:.0f} s of driving, at least {LEAST_SECONDS:.0f} are needed: record "
             f"a longer drive, best of ten minutes"

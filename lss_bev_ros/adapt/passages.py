@@ -28,8 +28,8 @@ from .evidence import evidence
 MOST_RETURNS = 40_000
 """Of a scan, taken evenly: 64 beams give some more."""
 
-_SOONEST, _LATEST = 0.2, 1.2
-"""Seconds between the two instants of a pair."""
+_SOONEST, LATEST = 0.2, 1.2
+"""Seconds between the two instants of a pair, at least and at most."""
 
 _MOST_SCANS = 3
 """Before and after an instant that tell what stands around it."""
@@ -114,7 +114,13 @@ class Drive:
     def seconds(self) -> float:
         """That were driven, pauses left out."""
         steps = [self.gap(place) for place in range(1, len(self))]
-        return sum(step for step in steps if 0 < step <= _LATEST)
+        return sum(step for step in steps if 0 < step <= LATEST)
+
+    @property
+    def span(self) -> float:
+        """Seconds from the first to the last keyframe of each scene, all scenes together."""
+        steps = [self.gap(place) for place in range(1, len(self))]
+        return sum(step for step in steps if 0 < step < float("inf"))
 
     @property
     def metres(self) -> float:
@@ -125,7 +131,7 @@ class Drive:
                     self.keyframes[place].ego.translation - self.keyframes[place - 1].ego.translation
                 )
                 for place in range(1, len(self))
-                if 0 < self.gap(place) <= _LATEST
+                if 0 < self.gap(place) <= LATEST
             )
         )
 
@@ -228,7 +234,7 @@ class PassageMaker:
             DatasetError, PictureError: an image cannot be read.
         """
         drive, now = self._drive, self._drive.keyframes[place]
-        earlier = place - 1 if _SOONEST <= drive.gap(place) <= _LATEST else place
+        earlier = place - 1 if _SOONEST <= drive.gap(place) <= LATEST else place
         before = drive.keyframes[earlier]
         pair = [keyframe_sample(frame, self._layout) for frame in (before, now)]
         motion = np.full(4, np.nan, np.float32)

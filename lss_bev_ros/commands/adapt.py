@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -119,7 +120,8 @@ def _tell(made: Adaptation) -> None:
     for name in ("", "before", "after"):
         table.add_column(name, justify="right" if name else "left")
     for name, value in made.before.items():
-        table.add_row(name, f"{value:.4f}", f"{made.after[name]:.4f}")
+        shown = ("-" if math.isnan(each) else f"{each:.4f}" for each in (value, made.after[name]))
+        table.add_row(name, *shown)
     console.print(table)
     if made.taken:
         console.print(f"{made.out}: new weights", soft_wrap=True, markup=False)

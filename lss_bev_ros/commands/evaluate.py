@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,11 +20,13 @@ if TYPE_CHECKING:
     from ..evaluation.evaluator import FrameScore
     from ..evaluation.multi_sense import Vocabulary
     from ..evaluation.workers import Found
-    from ..geometry import BevGrid
-    from ..runtime import Prediction
+    from ..runtime import Engine, Prediction
     from ..runtime.multi_sense.engine import MultiSenseEngine
 
 _SHOWN = 5
+_ANNOTATED = ("iou", "iou_0_10", "iou_10_20", "precision", "recall")
+_BY_LIDAR = ("lidar_support", "lidar_contradiction", "lidar_recall")
+"""What is printed of each picture, where there is something to score it against."""
 
 
 def evaluate(
@@ -101,7 +105,7 @@ def evaluate(
     _tell_rig(reader, scenes or reader.scenes)
     engine = create_engine(backend, weights, threads, precision)
     closer = Study(engine.grid, threshold) if split or study else None
-    drawer = _Drawer(pictures, engine.grid) if pictures else None
+    drawer = _Drawer(pictures, engine) if pictures else None
     observers = [each for each in (closer, drawer) if each is not None]
 
     def told(*seen) -> None:
@@ -196,11 +200,15 @@ def evaluate(
         raise failures[0]
 
 
+def _figure(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
 class _Drawer:
     """An observer of `evaluate_dataset` that writes a picture of each keyframe."""
 
-    def __init__(self, folder: Path, grid: BevGrid) -> None:
-        self._folder, self._grid = folder, grid
+    def __init__(self, folder: Path, engine: Engine) -> None:
+        self._folder, self._grid, self._made_by = folder, engine.grid, f"{engine.weights}, {engine.name}"
         self.lines: list[str] = []
 
     def __call__(self, keyframe: Keyframe, prediction: Prediction, score: FrameScore) -> None:
@@ -218,14 +226,16 @@ class _Drawer:
         metrics = score.metrics
         page = frame_sheet(
             images, prediction.occupancy, self._grid, score.lidar, truth,
-            f"{keyframe.scene}, {keyframe.token[:8]}", "", metrics,
+            f"{keyframe.scene}, {keyframe.token[:8]}", self._made_by, metrics,
         )  # fmt: skip
         _, data = cv2.imencode(".jpg", page[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
-        path = self._folder / f"{keyframe.scene}_{keyframe.stamp}.jpg"
+        # Scenes are named by whoever recorded them.
+        scene = re.sub(r"[^-.\w]", "_", keyframe.scene)
+        path = self._folder / f"{scene}_{keyframe.stamp}.jpg"
         files.write(path, data.tobytes(), EvaluationError)
-        shown = ("iou", "iou_0_10", "iou_10_20", "precision", "recall")
-        scores = "  ".join(f"{name} {metrics[name]:.3f}" for name in shown if name in metrics)
-        self.lines.append(f"{path}: {scores or 'not annotated'}")
+        shown = (*(_ANNOTATED if keyframe.annotated else ()), *(_BY_LIDAR if score.lidar is not None else ()))
+        scores = "  ".join(f"{name} {_figure(metrics.get(name, math.nan))}" for name in shown)
+        self.lines.append(f"{path}: {scores or 'nothing to score it against'}")
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from ..geometry import Box, Pose
 from .mesh import Mesh
 from .pedestrian import GAIT
 from .road import Path
+from .terrain import Terrain
 
 STEP = 0.1
 """Time step of the traffic simulation, seconds."""
@@ -69,6 +70,7 @@ class Actor:
         road: between these distances along its track a person is down on the road instead (z = 0).
         parked: whether a vehicle is parked rather than waiting in traffic.
         ridden: whether a two-wheeler has a rider.
+        terrain: the ground that it moves over; None for level ground.
     """
 
     number: int
@@ -82,6 +84,7 @@ class Actor:
     road: tuple[float, float] = (0.0, 0.0)
     parked: bool = False
     ridden: bool = False
+    terrain: Terrain | None = None
 
     @property
     def moves(self) -> bool:
@@ -94,7 +97,21 @@ class Actor:
             assert self.place is not None, f"actor {self.number} neither moves nor stands"
             return self.place
         z = 0.0 if self.road[0] < self.track.travelled(time) < self.road[1] else self.z
-        return self.track.pose(time, z, 0.2 if len(self.postures) > 1 else min(1.5, self.high[0]))
+        pose = self.track.pose(time, z, 0.2 if len(self.postures) > 1 else min(1.5, self.high[0]))
+        return pose if self.terrain is None else self._on(self.terrain, pose)
+
+    def settled(self, terrain: Terrain) -> Actor:
+        """It on other ground than level one."""
+        if self.place is None:
+            return replace(self, terrain=terrain)
+        return replace(self, place=self._on(terrain, self.place))
+
+    def _on(self, terrain: Terrain, pose: Pose) -> Pose:
+        if not self.category.startswith("vehicle"):
+            return terrain.lifted(pose)
+        # About where wheels are.
+        front, back, side = 0.6 * self.high[0], -0.6 * self.low[0], 0.8 * self.high[1]
+        return terrain.lifted(pose, float(front), float(back), float(side))
 
     def speed(self, time: float) -> float:
         """Speed in m/s."""

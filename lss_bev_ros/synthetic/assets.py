@@ -217,7 +217,10 @@ def load_assets(folder: Path | str) -> Assets:
         elif suffix in PICTURES:
             for ground, words in GROUNDS.items():
                 if facts.get("role", _first_word(path.stem, words) and ground) == ground:
-                    grounds[ground].append(shelf.add(_read(path)))
+                    try:
+                        grounds[ground].append(shelf.add(_read(path)))
+                    except DatasetError as error:
+                        notices.append(str(error))
     if told and (unknown := sorted(set(told) - {p.relative_to(folder).as_posix() for p in found})):
         notices.append(f"{folder / 'assets.json'}: no file {unknown[0]}; give paths relative to {folder}")
     skies: list[PhotographedSky] = []
@@ -273,8 +276,9 @@ def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
         raise DatasetError(f"{path}: {error}; see lss_bev_ros.synthetic.assets for its form") from None
     for name, facts in told.items():
         role, front = facts.get("role", ""), facts.get("front", "+x")
-        if role and role not in ROLES and role not in GROUNDS:
-            raise DatasetError(f"{path}: {name}: role {role!r} is none of {', '.join((*ROLES, *GROUNDS))}")
+        roles = tuple(GROUNDS) if Path(name).suffix.lower() in PICTURES else tuple(ROLES)
+        if role not in ("", *roles):
+            raise DatasetError(f"{path}: {name}: role {role!r} is none of {', '.join(roles)}")
         if front not in ("+x", "-x", "+y", "-y", "+z", "-z"):
             raise DatasetError(f"{path}: {name}: front {front!r} must be +x, -x, +y, -y, +z or -z")
     return told
@@ -352,7 +356,8 @@ class _Shelf:
 
 def _read(path: Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
     """(H, W, 3 or 4) uint8 RGB of a file."""
-    picture = cv2.imdecode(np.fromfile(path, np.uint8), flags)
+    content = np.fromfile(path, np.uint8)
+    picture = cv2.imdecode(content, flags) if len(content) else None
     if picture is None or picture.dtype != np.uint8:
         raise DatasetError(f"{path}: no picture of 8 bits that can be read; save it as PNG or JPEG")
     if picture.ndim == 2:
@@ -370,7 +375,7 @@ def _shape(
 ) -> tuple[Shape, list[str]]:
     missing: list[str] = []
     parts = _parts(path, name, shelf, missing)
-    said = [f"{name}: texture {key} is nowhere in the folder; put it beside the model" for key in missing]
+    said = [f"{name}: names {it}, which is nowhere in the folder; put it beside the model" for it in missing]
     triangles = sum(len(part.faces) for part in parts)
     if not triangles:
         raise DatasetError(f"{name}: has no triangles; left out")
@@ -383,12 +388,15 @@ def _shape(
     uv, texture, colour = [], [], []
     for part in parts:
         picture, count = _picture(part), len(part.faces)
-        if picture is None and part.visual.kind == "texture" and (other := shelf.only(path)):
+        placed = getattr(part.visual, "uv", None) is not None
+        if picture is None and placed and (other := shelf.only(path)):
             picture = _read(other, cv2.IMREAD_UNCHANGED)
             line = f"{name}: names no texture; {other.name} of its folder is taken"
             said += [line] if line not in said else []
         number = -1 if picture is None else shelf.add(picture)
         coordinates = np.zeros((len(part.vertices), 2)) if picture is None else np.asarray(part.visual.uv)
+        if not np.isfinite(coordinates).all():
+            raise DatasetError(f"{name}: places in its texture are no numbers; export it anew; left out")
         uv.append(coordinates[part.faces])
         texture.append(np.full(count, number))
         colour.append(np.tile(_plain_colour(part), (count, 1)))
@@ -403,20 +411,20 @@ def _shape(
         said.append(f"{name}: scaled by {scale:.4g} to the size of a {role}, since its unit is unknown")
     low, high = vertices.min((0, 1)), vertices.max((0, 1))
     vertices -= [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]]
-    placed = np.concatenate(uv).astype(np.float32)
+    everywhere = np.concatenate(uv).astype(np.float32)
     density = {}
     for number in np.unique(numbers[numbers >= 0]).tolist():
         mine = numbers == number
         width, height = shelf.sides(number)
         metres = _area(vertices[mine]).sum()
-        texels = _area(np.pad(placed[mine] * [width, height], ((0, 0), (0, 0), (0, 1)))).sum()
+        texels = _area(np.pad(everywhere[mine] * [width, height], ((0, 0), (0, 0), (0, 1)))).sum()
         density[number] = float(np.sqrt(texels / max(metres, 1e-6)))
     shape = Shape(
         name,
         role,
         vertices.astype(np.float32),
         normals.astype(np.float32),
-        placed,
+        everywhere,
         numbers.astype(np.int32),
         np.concatenate(colour).astype(np.float32),
         density,

@@ -48,7 +48,12 @@ class Picture:
     def depth(self) -> np.ndarray:
         """(H, W) float32, metres along the optical axis, infinite for the sky."""
         with np.errstate(divide="ignore"):
-            return 1.0 / self._keys[::2, ::2]
+            return 1.0 / self.nearness
+
+    @property
+    def nearness(self) -> np.ndarray:
+        """(H, W) float32, one over the depth, 0 for the sky."""
+        return self._keys[::2, ::2]
 
 
 @cache
@@ -62,7 +67,8 @@ def ego_mesh() -> Mesh:
 
 def shadows_around(world: World, place: np.ndarray) -> Shadows:
     """Shadow maps of the fixed world around a place (2,), to be shared by all pictures taken near it."""
-    return static_shadows(world.fixed[0].vertices, np.array(world.light.sun), np.array([*place, 0.0]))
+    height = 0.0 if world.terrain is None else float(world.terrain.height(place))
+    return static_shadows(world.fixed[0].vertices, np.array(world.light.sun), np.array([*place, height]))
 
 
 def take_picture(

@@ -23,13 +23,29 @@ PAINTED = 150.0
 _PAINT_Z = 0.006
 
 
+Sheet = Callable[[np.ndarray, float, int], Mesh]
+"""Makes a flat surface of an outline, a height and a material, as `mesh.polygon` does."""
+
+
 def build_ground(
-    plan: Plan, near: Callable[[np.ndarray], np.ndarray], rng: np.random.Generator, palette: Palette
+    plan: Plan,
+    near: Callable[[np.ndarray], np.ndarray],
+    rng: np.random.Generator,
+    palette: Palette,
+    sheet: Sheet = polygon,
 ) -> Mesh:
-    """All ground of a street plan, world; paint only where `near`, the distance to the way, is small."""
-    parts = [_base(plan, palette)]
+    """All ground of a street plan, world, at z = 0.
+
+    Args:
+        plan: the streets.
+        near: distance to the way; there is paint only where it is small.
+        rng: draws.
+        palette: takes the materials.
+        sheet: makes its large surfaces.
+    """
+    parts = [_base(plan, palette, sheet)]
     for s0, s1, t0, t1, left, right, low, high in plan.blocks():
-        parts.append(_block(plan, (s0, s1, t0, t1), _pavements(left, right, low, high), rng, palette))
+        parts.append(_block(plan, (s0, s1, t0, t1), _pavements(left, right, low, high), rng, palette, sheet))
     for street in plan.streets:
         parts.append(_markings(plan, street, near, rng, palette))
     parts.append(_patches(plan, near, rng, palette))
@@ -40,7 +56,7 @@ def _pavements(*streets: Street | None) -> float:
     return min(street.pavement for street in streets if street is not None)
 
 
-def _base(plan: Plan, palette: Palette) -> Mesh:
+def _base(plan: Plan, palette: Palette, sheet: Sheet) -> Mesh:
     """Asphalt under the built-up area and country around it."""
     asphalt = palette.add(m.ASPHALT, (0.36, 0.36, 0.37))
     country = palette.add(m.GRASS, (0.36, 0.42, 0.22))
@@ -52,10 +68,14 @@ def _base(plan: Plan, palette: Palette) -> Mesh:
     center = plan.curve.world(np.zeros(2))
     far = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * 1500.0 + center
     far = np.concatenate([far, np.full((4, 1), -0.06)], 1)
+    road = quads(cells, asphalt, uv=cells[..., :2])
+    if sheet is not polygon:
+        rim = np.concatenate([world[:-1, 0], world[-1, :-1], world[:0:-1, -1], world[0, :0:-1]])
+        road = sheet(rim[:, :2], 0.0, asphalt)
     # The country lies below the roads and lots too, and is nothing there: it stays without a name.
     return joined(
         [
-            quads(cells, asphalt, uv=cells[..., :2]).named("road"),
+            road.named("road"),
             quads(far[None], country, uv=far[None, :, :2]),
         ]
     )
@@ -82,7 +102,14 @@ def _between(a: np.ndarray, b: np.ndarray, step: float) -> np.ndarray:
     return a + (b - a) * (np.arange(1, count) / count)[:, None]
 
 
-def _block(plan: Plan, extent, pavement: float, rng: np.random.Generator, palette: Palette) -> Mesh:
+def _block(
+    plan: Plan,
+    extent,
+    pavement: float,
+    rng: np.random.Generator,
+    palette: Palette,
+    sheet: Sheet,
+) -> Mesh:
     """One island between streets: kerbstones, a pavement around it and a lot within."""
     s0, s1, t0, t1 = extent
     kerb = palette.add(m.KERB, (0.62, 0.61, 0.58), float(rng.random() < 0.25))
@@ -101,11 +128,11 @@ def _block(plan: Plan, extent, pavement: float, rng: np.random.Generator, palett
     outer = ring(0.0)
     # The kerbstones' top lies below all that the kerb surrounds: only their sides are a kerb everywhere.
     parts = [walls(outer, 0.0, KERB_HEIGHT, kerb).named("kerb")]
-    parts.append(polygon(outer, KERB_HEIGHT, kerb).named("pavement"))
-    parts.append(polygon(ring(0.22), KERB_HEIGHT + 0.004, paving).named("pavement"))
+    parts.append(sheet(outer, KERB_HEIGHT, kerb).named("pavement"))
+    parts.append(sheet(ring(0.22), KERB_HEIGHT + 0.004, paving).named("pavement"))
     if min(s1 - s0, t1 - t0) > 2 * pavement + 4:
         name = "grass" if grown else "pavement"
-        parts.append(polygon(ring(pavement), KERB_HEIGHT + 0.012, lot).named(name))
+        parts.append(sheet(ring(pavement), KERB_HEIGHT + 0.012, lot).named(name))
     return joined(parts)
 
 

@@ -206,7 +206,7 @@ def _cast(vertices, to_body, from_body, slack, first_index, azimuth, elevation, 
 
 
 def _poses(samples: list[Pose], fractions: np.ndarray) -> np.ndarray:
-    """(COLUMNS, 3, 4) poses between a few that turn about z, linear in place and yaw."""
+    """(COLUMNS, 3, 4) poses between a few, linear in place, yaw and the little that they lean."""
     knots = np.linspace(0, 1, len(samples))
     place = np.stack([p.translation for p in samples])
     yaw = np.unwrap([p.yaw for p in samples])
@@ -217,6 +217,12 @@ def _poses(samples: list[Pose], fractions: np.ndarray) -> np.ndarray:
     result[:, 0, 1] = -result[:, 1, 0]
     result[:, 2, 2] = 1.0
     result[:, :, 3] = np.stack([np.interp(fractions, knots, place[:, k]) for k in range(3)], -1)
+    if any(p.rotation[2, 2] != 1.0 for p in samples):
+        leaning = np.stack([Pose.from_yaw(p.yaw).rotation.T @ p.rotation for p in samples])
+        leaning = np.stack(
+            [[np.interp(fractions, knots, leaning[:, i, j]) for j in range(3)] for i in range(3)]
+        )
+        result[:, :, :3] = result[:, :, :3] @ np.moveaxis(leaning, -1, 0)
     return result
 
 

@@ -6,7 +6,7 @@ the cells that each vehicle covers. Everything that takes time is left to whoeve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -20,8 +20,10 @@ from .config import WorldConfig
 from .lidar import COLUMNS, _poses, _times
 from .mesh import joined
 from .response import COLUMNS as COLUMNS_OF_RESPONSE
+from .scenery import LEVEL
 from .sensors import LIDAR_PERIOD
 from .shadow import sun_axes
+from .shutter import motions_of
 from .stream import BOX_RADIUS, MOVING_RADIUS, Look, draw_world
 from .weather import NEAREST_LAMPS
 from .world import World
@@ -62,10 +64,12 @@ class Parcel:
         cells, cell_owner, cell_sample: (C,) int32, the cells of the BEV raster that each vehicle covers.
         calibration: (S, N, 21) float32, as in training samples.
         present: (S, N) bool, the cameras that the car has.
-        response: (S, N, 20) float32, as `Response.table`.
+        response: (S, N, 21) float32, as `Response.table`.
+        motions: (S, N, 6) float32, `shutter.motions_of` the cameras, zeros without a readout.
         sky: (S,) int32, number of the photographed sky in the assets, -1 for a drawn one.
         weather: (S, 5) float64: the sky's turn and gain, wet, dirt and night, as in `Scenery`.
         lamps: (S, NEAREST_LAMPS, 8) float32 as there, those too many far away and dark.
+        ground: (N, M) float32 as there; ground_corner: (2,) float64, `Scenery.left` and `bottom`.
     """
 
     vertices: np.ndarray
@@ -108,9 +112,12 @@ class Parcel:
     calibration: np.ndarray
     present: np.ndarray
     response: np.ndarray
+    motions: np.ndarray
     sky: np.ndarray
     weather: np.ndarray
     lamps: np.ndarray
+    ground: np.ndarray
+    ground_corner: np.ndarray
 
     def __len__(self) -> int:
         return len(self.moving)
@@ -176,7 +183,10 @@ class Packer:
         fixed, owners = self._world.fixed
         shapes = joined(self._shapes.values())
         materials = self._world.materials(0.0)
+        terrain = self._world.terrain
         return {
+            "ground": LEVEL if terrain is None else terrain.heights,
+            "ground_corner": np.zeros(2) if terrain is None else terrain.corner,
             "vertices": fixed.vertices,
             "normals": fixed.normals.astype(np.float16),
             "uv": fixed.uv,
@@ -272,23 +282,29 @@ class Packer:
             "slack": np.float64(slack),
             "lidar_seeds": np.int64(rng.integers(2**31)),
             "calibration": np.array(calibration, np.float32),
-            **self._seen(look, time, ego),
+            **self._seen(look, time, ego, lambda t: self.ego_pose(t, driver)),
             **cells,
         }
 
-    def _seen(self, look: Look, time: float, ego: Pose) -> dict[str, np.ndarray]:
+    def _seen(
+        self, look: Look, time: float, ego: Pose, car: Callable[[float], Pose]
+    ) -> dict[str, np.ndarray]:
         """What a look has beyond drawn light and ideal cameras."""
         scenery = self._world.scenery(time, ego, look.backdrop)
         lamps = np.full((NEAREST_LAMPS, 8), 1e9, np.float32)
         lamps[:, 3:] = 0.0
         lamps[: len(scenery.lamps)] = scenery.lamps
         response = np.zeros((len(look.rig), COLUMNS_OF_RESPONSE), np.float32)
+        motions = np.zeros((len(look.rig), 6), np.float32)
         if look.response is not None:
             response = look.response.table
+            if look.response.readout.any():
+                motions = motions_of(car, time, [mount.pose for mount in look.rig])
         numbers = (scenery.sky_turn, scenery.sky_gain, scenery.wet, scenery.dirt, scenery.night)
         return {
             "present": look.present,
             "response": response,
+            "motions": motions,
             "sky": np.array(-1 if look.backdrop is None else look.backdrop.sky, np.int32),
             "weather": np.array(numbers),
             "lamps": lamps,
@@ -326,6 +342,9 @@ class Packer:
             track = actor.track
             assert track is not None, "it moves"
             earlier = np.array([*track.path.at(track.travelled(time - 0.05)), pose.translation[2]])
+            if self._world.terrain is not None:
+                rises = self._world.terrain.height(np.stack([pose.translation[:2], earlier[:2]]))
+                earlier[2] += rises[1] - rises[0]
             add(actor.mesh(time), pose, earlier, actor.number)
         seen = at
         add(ego_mesh(), ego, before.translation, EGO)

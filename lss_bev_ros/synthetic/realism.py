@@ -32,6 +32,7 @@ class ResponseRanges:
         bloom: share of what is brighter than the sensor holds, sun and lamps, that is scattered around it.
         flare: share of it that the lens mirrors to the other side of the picture's middle.
         quality: of JPEG, 1 to 100.
+        readout: seconds from the first row to the last, common to a car's cameras; 0 for a global shutter.
     """
 
     chance: float = 0.0
@@ -54,6 +55,7 @@ class ResponseRanges:
     bloom: Range = (0.0, 0.5)
     flare: Range = (0.0, 0.25)
     quality: Range = (55.0, 96.0)
+    readout: Range = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,21 @@ class RigRanges:
 
 
 @dataclass(frozen=True)
+class SlopeRanges:
+    """How uneven the ground is.
+
+    Attributes:
+        chance: probability that it is not level.
+        grade: gradient of the steepest place of its hills, 0.05 for 5 %.
+        uneven: of what the ground has settled by, in waves of 30 to 60 m.
+    """
+
+    chance: float = 0.0
+    grade: Range = (0.01, 0.07)
+    uneven: Range = (0.0, 0.012)
+
+
+@dataclass(frozen=True)
 class Realism:
     """The ingredients; by default all are off, and worlds are drawn as if there were none.
 
@@ -136,6 +153,7 @@ class Realism:
         weather: wet roads, dirt, dusk and night.
         crowd: traffic as dense and as mixed as in recorded streets.
         rigs: other cars' cameras.
+        slopes: ground that is not level.
         sky: * probability of a photographed sky and its light.
         models: * share of vehicles that have a model's shape instead of a drawn one.
         buildings: * share of houses that have a model's shape.
@@ -146,6 +164,7 @@ class Realism:
     weather: WeatherRanges = field(default_factory=WeatherRanges)
     crowd: CrowdRanges = field(default_factory=CrowdRanges)
     rigs: RigRanges = field(default_factory=RigRanges)
+    slopes: SlopeRanges = field(default_factory=SlopeRanges)
     sky: float = 0.0
     models: float = 0.0
     buildings: float = 0.0
@@ -158,10 +177,11 @@ class Realism:
 
 
 REALISTIC = Realism(
-    response=ResponseRanges(chance=0.9),
+    response=ResponseRanges(chance=0.9, readout=(0.0, 0.033)),
     weather=WeatherRanges(wet=0.25, dirty=0.5, dark=0.12),
     crowd=CrowdRanges(chance=0.75),
     rigs=RigRanges(chance=0.5),
+    slopes=SlopeRanges(chance=0.6),
     sky=0.6,
     models=0.6,
     buildings=0.5,

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from numba import njit
 
 from ..geometry import Lens
 from .bending import Bending
-from .camera import shadows_around, take_picture
+from .camera import Picture, shadows_around, take_picture
 from .develop import developed
 from .lidar import scan
 from .response import Response, draw_response
 from .rigs import mounted
 from .sensors import CAMERA_SWEEPS, HEIGHT, KEYFRAME_PERIOD, LIDAR_PERIOD, WIDTH, Mount
+from .shutter import motions_of, rolled
 from .world import World
 
 JPEG_QUALITY = 92
@@ -191,12 +193,29 @@ class WorldRecorder:
             filename = self._filename(mount, micros, instant.is_key)
             image = picture.image
             if self._response is not None:
+                image = self._read_out(mount, micros, index, picture)
                 image = developed(image, self._response[index], grain, self.scale)
             _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
             (self._root / filename).write_bytes(encoded.tobytes())
             size = (picture.image.shape[1], picture.image.shape[0])
             observation.shots.append(RecordedFile(mount.channel, micros, instant.is_key, filename, size))
             yield observation
+
+    def _read_out(self, mount: Mount, micros: int, index: int, picture: Picture) -> np.ndarray:
+        """The picture as its shutter rolls; one that is bent by a lens as if it did not."""
+        assert self._response is not None, "cameras have a response"
+        readout = self._response.readout[index : index + 1]
+        if not readout.any() or mount.channel in self._bendings:
+            return picture.image
+        lens = mount.scaled(self.scale).camera_lens
+        image: np.ndarray = rolled(
+            torch.from_numpy(picture.image[None]),
+            torch.from_numpy(np.ascontiguousarray(picture.nearness[None])),
+            torch.from_numpy(lens[None]),
+            torch.from_numpy(motions_of(self.world.ego_pose, micros * 1e-6, [mount.pose])),
+            torch.from_numpy(readout),
+        )[0].numpy()
+        return image
 
 
 @njit(cache=True, nogil=True)

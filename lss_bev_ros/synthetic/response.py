@@ -18,6 +18,7 @@ class Response:
         blur, motion, angle, shot, read, mosaic, gamma, contrast, black, saturation, sharpening, vignette,
             glare, bloom, flare, quality: (P,); `angle` is the motion's, radians; `mosaic` is 0 or 1.
         on: (P,) 1 where there is a response, 0 where the picture stays as it is.
+        readout: (P,) seconds; `shutter` applies it.
     """
 
     gain: np.ndarray
@@ -38,6 +39,7 @@ class Response:
     flare: np.ndarray
     quality: np.ndarray
     on: np.ndarray
+    readout: np.ndarray
 
     def __getitem__(self, index: int) -> Response:
         """The response of one picture, P = 1."""
@@ -58,7 +60,7 @@ class Response:
         return cls(table[:, :3], *(table[:, k] for k in range(3, COLUMNS)))
 
 
-COLUMNS = 20
+COLUMNS = 21
 """Of a response's table."""
 
 
@@ -94,4 +96,5 @@ def draw_response(ranges: ResponseRanges, cameras: int, rng: np.random.Generator
         common(ranges.flare),
         common(ranges.quality),
         np.full(cameras, on, np.float32),
+        common(ranges.readout) * np.float32(on),
     )

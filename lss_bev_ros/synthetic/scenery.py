@@ -33,6 +33,8 @@ class Scenery(NamedTuple):
         wet: 0 for a dry road to 1 for a flooded one.
         dirt: 0 for clean paint to 1.
         night: 0 by day to 1 when headlamps and windows are lit.
+        ground: (N, M) float32, as `Terrain.heights`; (1, 1) for level ground.
+        left, bottom: as `Terrain.corner`.
     """
 
     texels: np.ndarray
@@ -45,8 +47,13 @@ class Scenery(NamedTuple):
     wet: float
     dirt: float
     night: float
+    ground: np.ndarray
+    left: float
+    bottom: float
 
 
+LEVEL = np.zeros((1, 1), np.float32)
+"""`Scenery.ground` of level ground."""
 PLAIN_SCENERY = Scenery(
     np.zeros((1, 3), np.uint8),
     np.zeros((1, 4), np.int32),
@@ -56,6 +63,9 @@ PLAIN_SCENERY = Scenery(
     1.0,
     np.zeros((0, 8), np.float32),
     0.0,
+    0.0,
+    0.0,
+    LEVEL,
     0.0,
     0.0,
 )

@@ -13,6 +13,7 @@ from .noise import hashed, ramp, whole
 from .scenery import lamplight, photographed_sky, texel, weathered
 from .shadow import openness, sunlit
 from .surface import surface
+from .terrain import ground_height
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -65,6 +66,7 @@ def _lit(
     x = vertices[t, 0, 0] + w1 * e1x + w2 * e2x
     y = vertices[t, 0, 1] + w1 * e1y + w2 * e2y
     z = vertices[t, 0, 2] + w1 * e1z + w2 * e2z
+    above = z - ground_height(scenery.ground, scenery.left, scenery.bottom, x, y)
     length = math.sqrt(dx * dx + dy * dy + dz * dz)
     vx, vy, vz = dx / length, dy / length, dz / length
     reach = math.sqrt((x - ox) ** 2 + (y - oy) ** 2 + (z - oz) ** 2)
@@ -109,7 +111,7 @@ def _lit(
             v,
             x,
             y,
-            z,
+            above,
             nz,
             stretched,
             slant_u,
@@ -123,7 +125,7 @@ def _lit(
         tr, tg, tb = texel(scenery, number, x / params[m, 6], y / params[m, 6], stretched * dense)
         r, g, b = r * tr * params[m, 5], g * tg * params[m, 5], b * tb * params[m, 5]
     if scenery.wet > 0.0 or scenery.dirt > 0.0:
-        r, g, b, gloss = weathered(kind in (PAINT, TEXTURE), r, g, b, gloss, u, v, x, y, z, nz, scenery)
+        r, g, b, gloss = weathered(kind in (PAINT, TEXTURE), r, g, b, gloss, u, v, x, y, above, nz, scenery)
     cos_sun = sx * light.sun[0] + sy * light.sun[1] + sz * light.sun[2]
     through = 0.0
     if kind == FOLIAGE:
@@ -147,13 +149,13 @@ def _lit(
             far_scale,
         )
     seen = 0.5 + 0.5 * sz
-    if z < 0.3 and nz > 0.5:
+    if above < 0.3 and nz > 0.5:
         seen *= openness(x, y, contact, contact_offset)
     elif abs(nz) < 0.5:
-        seen *= 0.62 + 0.38 * ramp(z, 0.0, 3.0)
+        seen *= 0.62 + 0.38 * ramp(above, 0.0, 3.0)
     if kind == FOLIAGE:
         seen *= 0.75
-    under = 0.35 + 0.65 * ramp(z, 0.0, 0.8) if nz < 0.3 else 1.0
+    under = 0.35 + 0.65 * ramp(above, 0.0, 0.8) if nz < 0.3 else 1.0
     sun = lit * (cos_sun + through)
     bounce = (1.0 - 0.5 * sz - 0.5) * under
     out_r = r * (

@@ -32,6 +32,7 @@ from .scenery import Scenery
 from .sensors import HEIGHT, WIDTH, Mount
 from .shading import shade
 from .shadow import FAR_RADIUS, NEAR_RADIUS, Shadows, blank_map, contact_corner, contact_map, sun_axes
+from .shutter import motions_of, rolled
 from .voxels import thing_voxels
 from .world import World
 
@@ -218,18 +219,30 @@ class Studio:
         width, height = self._size
         images = np.empty((len(CAMERA_NAMES), height, width, 3), np.uint8)
         depth = np.empty((len(CAMERA_NAMES), height // DEPTH_STRIDE, width // DEPTH_STRIDE), np.float32)
+        nearness = np.empty((len(CAMERA_NAMES), height, width), np.float32)
         for k, mount in enumerate(look.rig):
             ahead = mount.offset * 1e-6
             self._mesh.vertices[self._fixed : tail] = base + velocity[:, None] * np.float32(ahead)
             pose = world.ego_pose(time + ahead) @ mount.pose
             seeds.append(int(rng.integers(2**31)))
-            self._picture(
+            nearness[k] = self._picture(
                 pose, mount, tail, materials, light, shadows, seeds[k], images[k], depth[k], scenery
             )
         images[~look.present], depth[~look.present] = 0, np.inf
         if look.response is not None:
             drawn = torch.from_numpy(images[look.present])
             chosen = Response.of_table(look.response.table[look.present])
+            if chosen.readout.any():
+                kept = [mount for mount, there in zip(look.rig, look.present, strict=True) if there]
+                lenses = np.stack([self._lens(mount) for mount in kept])
+                motions = motions_of(world.ego_pose, time, [mount.pose for mount in kept])
+                drawn = rolled(
+                    drawn,
+                    torch.from_numpy(nearness[look.present]),
+                    torch.from_numpy(lenses),
+                    torch.from_numpy(motions),
+                    torch.from_numpy(chosen.readout),
+                )
             done = respond(drawn, chosen, np.array(seeds)[look.present], self._scale)
             images[look.present] = done.numpy()
         swept = self._swept(look.lidar, time, place, rng)
@@ -293,10 +306,10 @@ class Studio:
         image,
         depth,
         scenery: Scenery,
-    ) -> None:
+    ) -> np.ndarray:
+        """Fill a picture and its depth; its nearness (H, W) float32 as in `shutter.rolled`."""
         width, height = self._size
-        lens = mount.camera_lens * self._scale
-        lens[2:] += (self._scale - 1) / 2
+        lens = self._lens(mount)
         rotation, origin = np.ascontiguousarray(pose.rotation.T), pose.translation
         tiles = self._seen(rotation, origin, lens)
         starts = np.append(self._first[tiles], self._fixed)
@@ -331,6 +344,13 @@ class Studio:
             # Sizes that are no multiples of the stride leave a rim.
             rows, columns = depth.shape
             depth[:] = 1.0 / keys[step // 2 :: step, step // 2 :: step][:rows, :columns]
+        return keys[::2, ::2]
+
+    def _lens(self, mount: Mount) -> np.ndarray:
+        """(4,) float64 of a camera's pictures."""
+        lens = mount.camera_lens * self._scale
+        lens[2:] += (self._scale - 1) / 2
+        return lens
 
     def _seen(self, rotation: np.ndarray, origin: np.ndarray, lens: np.ndarray) -> np.ndarray:
         """The tiles that a camera may see, nearest first."""
@@ -349,7 +369,7 @@ class Studio:
 
     def _shadows(self, light: Light, ego: Pose, moving: np.ndarray, outlines: list[np.ndarray]) -> Shadows:
         """Shadow maps of everything; as `shadow.static_shadows` and `shadow.with_moving` in one."""
-        place = np.array([*ego.translation[:2], 0.0])
+        place = ego.translation
         axes = sun_axes(np.array(light.sun))
         across = (self._middle - place) @ axes[:2].T
         moving = np.concatenate([moving, self._ego.moved(ego).vertices])

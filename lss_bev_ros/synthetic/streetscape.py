@@ -13,9 +13,10 @@ from .building import build_block
 from .driving import junction_number
 from .ground import KERB_HEIGHT, STOP_LINE, build_ground
 from .material import Palette
-from .mesh import Mesh, joined
+from .mesh import Mesh, joined, polygon
 from .models import Houses
 from .road import Plan, Street
+from .terrain import Terrain
 from .tree import hedge, tree
 
 DETAIL = (22.0, 55.0)
@@ -61,6 +62,7 @@ def build_streetscape(
     palette: Palette,
     parks: Collection[int] = (),
     houses: Houses | None = None,
+    terrain: Terrain | None = None,
 ) -> Streetscape:
     """Build everything fixed.
 
@@ -73,8 +75,9 @@ def build_streetscape(
         palette: takes the materials.
         parks: numbers of the blocks on which nothing is built.
         houses: puts other houses than drawn ones onto lots.
+        terrain: that it is all laid onto; None for level ground.
     """
-    parts = [build_ground(plan, near, rng, palette)]
+    parts = [build_ground(plan, near, rng, palette, polygon if terrain is None else terrain.sheet)]
     outlines: list[np.ndarray] = []
     for number, (s0, s1, t0, t1, *streets) in enumerate(plan.blocks()):
         extent = (s0, s1, t0, t1)
@@ -94,9 +97,11 @@ def build_streetscape(
             for side in (-1, 1):
                 _line(plan, street, begin, end, side, near, green, kit, rng, parts, posts, lamps)
     _signals(plan, near, palette, parts, posts)
-    return Streetscape(
-        joined(parts), np.array(posts).reshape(-1, 3), tuple(outlines), np.array(lamps).reshape(-1, 3)
-    )
+    mesh, lights = joined(parts), np.array(lamps).reshape(-1, 3)
+    if terrain is not None:
+        mesh = terrain.laid(mesh)
+        lights[:, 2] += terrain.height(lights[:, :2])
+    return Streetscape(mesh, np.array(posts).reshape(-1, 3), tuple(outlines), lights)
 
 
 class _Kit:

@@ -175,8 +175,9 @@ def surface(kind, r, g, b, params, m, u, v, x, y, z, steep, foot, slant_u, slant
     """Look up a material at a point.
 
     `kind`, `r`, `g`, `b` and row `m` of `params` are the material; `u` and `v` texture coordinates, metres;
-    `x`, `y` and `z` the point in the world; `steep` is z of the unit normal; `foot` is what a pixel covers
-    there, metres; `slant_u` and `slant_v` are the view's slopes along u and v; `number` is the triangle's.
+    `x` and `y` the point in the world and `z` its height above the ground; `steep` is z of the unit normal;
+    `foot` is what a pixel covers there, metres; `slant_u` and `slant_v` are the view's slopes along u and v;
+    `number` is the triangle's.
 
     Returns:
         r, g, b: albedo, linear.

@@ -22,6 +22,7 @@ from .material import TEXTURE
 from .mesh import Mesh
 from .sensors import Mount
 from .streetscape import Streetscape
+from .terrain import Terrain
 from .things import NUMBER
 from .world import World
 
@@ -107,15 +108,16 @@ def twin_of(
             at = np.array([*at[:2], 0.0])
         mesh, low, high = fitted(model, size)
         place = ego @ Pose.from_yaw(box.pose.yaw, at)
-        actors.append(
-            Actor(
-                len(actors) + 1, box.category, (mesh,), low, high, place=place, parked=True,
-                ridden=model.ridden,
-            )
+        if grounded and world.terrain is not None:
+            place = Pose.from_yaw(place.yaw, (*place.translation[:2], 0.0))
+        actor = Actor(
+            len(actors) + 1, box.category, (mesh,), low, high, place=place, parked=True,
+            ridden=model.ridden,
         )  # fmt: skip
+        actors.append(actor.settled(world.terrain) if grounded and world.terrain is not None else actor)
     twin = _still(world, time, tuple(actors))
     targets = np.array([a.pose(0.0).translation[:2] for a in actors]).reshape(-1, 2)
-    kept = _clear(world.scape, ego.translation[:2], targets)
+    kept = _clear(world.scape, ego.translation[:2], targets, world.terrain)
     scape = replace(world.scape, mesh=world.scape.mesh[kept])
     return Twin(replace(twin, scape=scape), ego)
 
@@ -163,12 +165,17 @@ def _still(world: World, time: float, actors: tuple[Actor, ...]) -> World:
     return replace(world, actors=actors, ego=track)
 
 
-def _clear(scape: Streetscape, ego: np.ndarray, targets: np.ndarray) -> np.ndarray:
+def _clear(
+    scape: Streetscape, ego: np.ndarray, targets: np.ndarray, terrain: Terrain | None = None
+) -> np.ndarray:
     """(T,) bool: the triangles of what stands in nobody's way between the car (2,) and places (N, 2)."""
     mesh = scape.mesh
     ground = np.isin(mesh.thing, [NUMBER[name] for name in _GROUND])
     # Ledges and the country around have no name.
-    ground |= (mesh.thing == 0) & (mesh.vertices[..., 2].max(1) < 1.0)
+    above = mesh.vertices[..., 2]
+    if terrain is not None:
+        above = above - terrain.height(mesh.vertices[..., :2])
+    ground |= (mesh.thing == 0) & (above.max(1) < 1.0)
     standing = np.flatnonzero(~ground)
     low, high = mesh.vertices[standing, :, :2].min(1), mesh.vertices[standing, :, :2].max(1)
     middle, reach = (low + high) / 2 - ego, np.linalg.norm(high - low, axis=1) / 2

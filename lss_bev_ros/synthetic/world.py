@@ -24,16 +24,19 @@ from .route import draw_plan, draw_route
 from .scenery import PLAIN_SCENERY, Scenery
 from .streetscape import Nearness, Streetscape, build_streetscape
 from .surfaces import surfaced
+from .terrain import Terrain
 from .traffic import WARM_UP, Traffic
 from .weather import LAMP_RANGE, lamps_around
 
 MAP_MARGIN = 130.0
 """The ego car's way keeps so far from the borders of the map, metres."""
+_WHEELBASE, _TRACK = 2.6, 1.5
+"""Of the ego car, metres: base_link is the middle of its rear axle."""
 
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """One synthetic driving scene; frames are metres, z up, the road at z = 0.
+    """One synthetic driving scene; frames are metres, z up, the road at z = 0 unless there is a terrain.
 
     Attributes:
         config: what it was drawn from.
@@ -46,6 +49,7 @@ class World:
         models: the shapes that its actors have, and some that none has.
         backdrop: light, sky and weather, of which the first is `light`.
         assets: models, textures and skies that it may have.
+        terrain: the height of the ground; None for level ground.
     """
 
     config: WorldConfig
@@ -59,6 +63,7 @@ class World:
     models: tuple[Model, ...] = ()
     backdrop: Backdrop | None = None
     assets: Assets | None = None
+    terrain: Terrain | None = None
 
     @classmethod
     def draw(
@@ -96,7 +101,11 @@ class World:
             outfit = Outfit(assets, realism.models, crowd.on, extra)
             if assets is not None and realism.buildings > 0.0:
                 houses = Houses(assets, palette, realism.buildings, extra)
-        scape = build_streetscape(plan, near, tall, green, rng, palette, parks, houses)
+        terrain = None
+        if config.realism.slopes.chance > 0.0:
+            # Of its own too, so that the same street may be level or not.
+            terrain = Terrain.draw(config.realism.slopes, plan, np.random.default_rng([*seed, 12]))
+        scape = build_streetscape(plan, near, tall, green, rng, palette, parks, houses, terrain)
         traffic = Traffic(plan, route, near, scape.obstacles, signals, config, seconds, rng, palette, outfit)
         actors = traffic.actors
         if parks:
@@ -109,9 +118,11 @@ class World:
                 materials = surfaced(materials, assets, realism.surfaces, extra)
             backdrop = draw_backdrop(config, light, assets, extra)
             light = backdrop.light
+        if terrain is not None:
+            actors = tuple(actor.settled(terrain) for actor in actors)
         return cls(
             config, plan, light, scape, actors, traffic.ego, signals, materials, traffic.fleet.models,
-            backdrop, assets,
+            backdrop, assets, terrain,
         )  # fmt: skip
 
     def scenery(self, time: float, ego: Pose, backdrop: Backdrop | None = None) -> Scenery:
@@ -125,20 +136,24 @@ class World:
         backdrop = backdrop or self.backdrop
         if backdrop is None:
             return PLAIN_SCENERY
-        night = backdrop.weather.night
+        scenery, night = backdrop.scenery, backdrop.weather.night
+        if self.terrain is not None:
+            left, bottom = self.terrain.corner.tolist()
+            scenery = scenery._replace(ground=self.terrain.heights, left=left, bottom=bottom)
         if night <= 0.0:
-            return backdrop.scenery
+            return scenery
         lit = []
         for actor in self.movers:
             if actor.category.startswith("vehicle") and "cycle" not in actor.category:
                 pose = actor.pose(time)
                 if np.hypot(*(pose.translation - ego.translation)[:2]) < LAMP_RANGE:
                     lit.append((pose, float(actor.high[0])))
-        return backdrop.scenery._replace(lamps=lamps_around(ego, self.scape.lamps, lit, night))
+        return scenery._replace(lamps=lamps_around(ego, self.scape.lamps, lit, night))
 
     def ego_pose(self, time: float) -> Pose:
         """base_link in the world at a time in seconds."""
-        return self.ego.pose(time)
+        pose = self.ego.pose(time)
+        return pose if self.terrain is None else self.terrain.lifted(pose, _WHEELBASE, 0.0, _TRACK / 2)
 
     def materials(self, time: float) -> Materials:
         """The materials at a time: traffic lights change."""

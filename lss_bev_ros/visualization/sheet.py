@@ -1,4 +1,4 @@
-"""One picture of one frame: six cameras, the prediction, LiDAR and the annotations."""
+"""One picture of one frame: its cameras, the prediction, LiDAR and the annotations."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ def frame_sheet(
     """Compose a frame's picture.
 
     Args:
-        images: camera name to (height, width, 3) uint8 RGB or a file; an absent camera is shown as such.
+        images: camera name to (height, width, 3) uint8 RGB or a file; an absent camera is shown as such,
+            unless there are cameras of other names than `CAMERA_NAMES`: then those that are there.
         occupancy: (nx, ny) integers, -1 unknown, 0 to 100 percent.
         grid: cells of occupancy, lidar and truth.
         lidar: what the scan says of the grid.
@@ -67,15 +68,16 @@ def frame_sheet(
     Returns:
         (height, width, 3) uint8 RGB.
     """
+    names = _places(images)
     panel = (width - 2 * _MARGIN - 2 * _GAP) // 3
     camera_height = round(panel * 9 / 16)
     bev_height = round(panel * grid.shape[0] / grid.shape[1])
     cameras_top = _HEADER
-    bev_top = cameras_top + 2 * (camera_height + _GAP) + _LABEL
+    bev_top = cameras_top + math.ceil(len(names) / 3) * (camera_height + _GAP) + _LABEL
     page = Image.new("RGB", (width, bev_top + bev_height + _FOOTER), palette.PAGE)
     draw = ImageDraw.Draw(page)
     _head(draw, width, title, subtitle, metrics or {})
-    for i, name in enumerate(CAMERA_NAMES):
+    for i, name in enumerate(names):
         left = _MARGIN + (i % 3) * (panel + _GAP)
         top = cameras_top + (i // 3) * (camera_height + _GAP)
         _camera(page, draw, (left, top), (panel, camera_height), name, images.get(name))
@@ -97,6 +99,14 @@ def frame_sheet(
         _paste(page, draw, (left, bev_top), (panel, bev_height), picture, "not in this data set")
     _legend(draw, width, bev_top + bev_height + _FOOTER / 2)
     return np.asarray(page).copy()
+
+
+def _places(images: Mapping[str, np.ndarray | bytes]) -> tuple[str, ...]:
+    """The cameras in the order in which they are shown: nuScenes' six, or those of another car."""
+    others = [name for name in images if name not in CAMERA_NAMES]
+    if not others:
+        return CAMERA_NAMES
+    return (*(name for name in CAMERA_NAMES if name in images), *others)
 
 
 def _head(

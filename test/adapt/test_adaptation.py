@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from lss_bev_ros.adapt import adaptation, checks
 from lss_bev_ros.adapt.checks import check_calibration, check_drive, check_network
 from lss_bev_ros.adapt.holdout import split_drive
-from lss_bev_ros.adapt.passages import PassageMaker, read_drive
+from lss_bev_ros.adapt.passages import Drive, PassageMaker, read_drive
 from lss_bev_ros.adapt.recipe import AdaptRecipe
 from lss_bev_ros.commands.adapt import NOT_BETTER
 from lss_bev_ros.dataset import NuScenesReader
@@ -74,6 +74,9 @@ def test_weights_that_are_not_better_are_the_old_ones_and_it_is_said(
     made = run(fake_drive, weights, out, "--report", str(tmp_path / "report.json"))
     assert made.exit_code == NOT_BETTER, made.output
     assert "the old weights, unchanged" in made.output
+    # Weights of chance see nothing that others could be judged by.
+    assert "in the held-out minutes the LiDAR is sure of no vehicle" in " ".join(made.output.split())
+    assert "nan" not in made.output.split("held-out minutes, cameras")[-1]
     assert same(weights, out)
     told = json.loads((tmp_path / "report.json").read_text())
     assert told["taken"] is False
@@ -130,10 +133,20 @@ def test_a_drive_that_cannot_teach_is_refused_in_one_line(drive, tmp_path, monke
         TrainingError, match=r"mine: 24 s of driving, at least 120 are needed: record a longer"
     ):
         check_drive(drive, "mine")
+    monkeypatch.setattr(checks, "LEAST_SECONDS", 24.0)
+    monkeypatch.setattr(checks, "_LEAST_METRES", 100.0)
+    check_drive(drive, "mine")  # its last keyframe is half a second before the end of the 24th
+    monkeypatch.undo()
     monkeypatch.setattr(checks, "LEAST_SECONDS", 3.0)
     still = write_drive(tmp_path / "still", 4.0, speed=0.0)
     with pytest.raises(TrainingError, match=r"the car stands in 100 % of it and drives 0 m; at least 200 m"):
         check_drive(read_drive(NuScenesReader(still), SMALL.model.grid), still)
+    monkeypatch.setattr(checks, "LEAST_SECONDS", 8.0)
+    few = Drive(drive.keyframes[::4], drive.scans[::4], drive.returns[::4])
+    with pytest.raises(
+        TrainingError, match=r"in 22 s there are 12 keyframes with a scan, mostly more than 1.2 s"
+    ):
+        check_drive(few, "mine")
     blind = write_drive(tmp_path / "blind", 4.0, lidar=False)
     with pytest.raises(TrainingError, match=r"no keyframe has a LiDAR scan.*import a bag that has one"):
         read_drive(NuScenesReader(blind), SMALL.model.grid)

@@ -161,3 +161,45 @@ def test_what_cannot_be_spoiled_costs_no_other_score(evaluate):
     assert "no annotated keyframe could be read with all its sensors, so nothing can be spoiled" in text
     assert report["frames"]["with_lidar"] == 2
     assert "robustness" not in report
+
+
+def drawn(text, folder):
+    """The lines of the pictures, and the pictures."""
+    lines = [line for line in text.splitlines() if line.startswith(str(folder))]
+    return lines, {path.name: cv2.imread(str(path)) for path in sorted(folder.iterdir())}
+
+
+def test_each_keyframe_has_a_picture_and_its_scores(evaluate, tmp_path):
+    folder = tmp_path / "pictures"
+    code, text, report = evaluate(options=["--pictures", str(folder)])
+    assert code == 0, text
+    lines, pictures = drawn(text, folder)
+    assert list(pictures) == ["scene-0001_1000000000.jpg", "scene-0001_1500000000.jpg"]
+    assert len({picture.shape for picture in pictures.values()}) == 1
+    for name, line in zip(pictures, lines, strict=True):
+        path, _, scores = line.partition(": ")
+        assert path == str(folder / name)
+        words = scores.split()
+        told = dict(zip(words[::2], words[1::2], strict=True))
+        # It says yes everywhere; its one vehicle is 20 m ahead.
+        assert told["recall"] == "1.000"
+        assert told["iou"] == f"{report['metrics']['running']['iou']:.3f}"
+        assert told["iou_0_10"] == "0.000"
+        assert told["lidar_recall"] in ("-", "1.000")
+
+
+def test_pictures_of_another_car_without_annotations_have_the_scores_of_its_lidar(evaluate, tmp_path):
+    def other(made):
+        unannotated(made)
+        made["scene"][0]["name"] = "../2024-01-01 17:00"
+        for sensor in made["sensor"]:
+            sensor["channel"] = sensor["channel"].replace("CAM_BACK_LEFT", "CAM_ROOF")
+
+    folder = tmp_path / "pictures"
+    code, text, _ = evaluate(other, options=["--pictures", str(folder), "--limit", "1"])
+    assert code == 0, text
+    (line,), pictures = drawn(text, folder)
+    assert list(pictures) == [".._2024-01-01_17_00_1000000000.jpg"]
+    assert line.startswith(str(folder / ".._2024-01-01_17_00_1000000000.jpg"))
+    assert "lidar_support 0." in line
+    assert "iou" not in line

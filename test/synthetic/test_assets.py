@@ -104,7 +104,47 @@ def test_a_model_without_texture_is_drawn_in_its_colour_and_told(tmp_path):
     assert np.allclose(assets.shapes[0].colour[0], [0.8, 0.1, 0.1], atol=0.01)
     write_box(tmp_path / "suv" / "it.obj", CAR, texture="lost.png")
     lines = load_assets(tmp_path).notices
-    assert any("suv/it.obj: texture lost.png is nowhere in the folder" in line for line in lines)
+    assert any("suv/it.obj: names lost.png, which is nowhere in the folder" in line for line in lines)
+
+
+def test_a_model_without_places_in_a_texture_is_drawn_in_its_colour(tmp_path):
+    """A picture that lies beside it cannot be laid on it."""
+    path = tmp_path / "suv" / "it.obj"
+    write_box(path, CAR)
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("vt ")]
+    path.write_text("\n".join(" ".join(w.split("/")[0] for w in line.split()) for line in lines) + "\n")
+    write_picture(tmp_path / "suv" / "it.png", (200, 30, 30))
+    assets = load_assets(tmp_path)
+    assert (assets.shapes[0].texture == -1).all()
+    assert any("suv/it.obj: has no texture; drawn in its plain colour" in line for line in assets.notices)
+
+
+def test_places_in_a_texture_that_are_no_numbers_leave_a_model_out(tmp_path):
+    write_box(tmp_path / "suv" / "it.obj", CAR, texture="paint.png")
+    write_picture(tmp_path / "suv" / "paint.png", (200, 30, 30))
+    text = (tmp_path / "suv" / "it.obj").read_text()
+    (tmp_path / "suv" / "it.obj").write_text(text.replace("vt 0.0 0.0", "vt nan 0.0", 1))
+    with pytest.raises(DatasetError, match=r"suv/it.obj: places in its texture are no numbers"):
+        load_assets(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture"])
+def test_a_damaged_picture_of_a_ground_costs_a_line(tmp_path, content):
+    write_box(tmp_path / "sedan" / "it.obj", CAR)
+    (tmp_path / "asphalt.png").write_bytes(content)
+    assets = load_assets(tmp_path)
+    assert len(assets.shapes) == 1
+    assert not assets.grounds["asphalt"]
+    assert any("asphalt.png: no picture of 8 bits that can be read" in line for line in assets.notices)
+
+
+@pytest.mark.parametrize(("name", "role"), [("it.obj", "asphalt"), ("it.png", "car"), ("it.obj", ["car"])])
+def test_a_role_that_a_file_cannot_have_is_refused(tmp_path, name, role):
+    write_box(tmp_path / "it.obj", CAR)
+    write_picture(tmp_path / "it.png", (9, 9, 9))
+    (tmp_path / "assets.json").write_text(json.dumps({name: {"role": role}}))
+    with pytest.raises(DatasetError, match=r"assets.json: it\.\w+: role .* is none of"):
+        load_assets(tmp_path)
 
 
 def test_windows_of_a_vehicle_are_dark_and_a_cut_out_tree_of_a_house_is_left_out(tmp_path):

@@ -14,6 +14,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("numba.cuda", reason="numba without CUDA's target, so without its simulator")
 
+import torch
+
 from lss_bev_ros.geometry import BevGrid, Pose
 from lss_bev_ros.synthetic import lidar
 from lss_bev_ros.synthetic.light import Light
@@ -23,6 +25,7 @@ from lss_bev_ros.synthetic.rasterizer import draw, draw_flat
 from lss_bev_ros.synthetic.scenery import PLAIN_SCENERY
 from lss_bev_ros.synthetic.shading import shade
 from lss_bev_ros.synthetic.shadow import Shadows
+from lss_bev_ros.synthetic.shutter import rolled
 from lss_bev_ros.synthetic.stream import Studio
 from lss_bev_ros.synthetic.voxels import thing_voxels
 
@@ -66,7 +69,11 @@ def cropped(parcel):
 
 @pytest.fixture(scope="module")
 def parcel(world):
-    return cropped(Packer(world).pack([(1.0, None)], np.random.default_rng(0)))
+    """Of cameras whose shutters roll while the car moves on."""
+    made = cropped(Packer(world).pack([(1.0, None)], np.random.default_rng(0)))
+    response, motions = made.response.copy(), made.motions.copy()
+    response[..., -1], motions[..., 0], motions[..., 4] = 0.05, 12.0, 0.3
+    return dataclasses.replace(made, response=response, motions=motions)
 
 
 @pytest.fixture(scope="module")
@@ -120,10 +127,14 @@ def test_photographs_weather_and_lamps_are_shaded_as_on_the_processor(parcel, tm
     lamps = parcel.lamps.copy()
     lamps[0, 0] = [*parcel.places[0, :2], 6.0, 0.0, 0.0, 0.0, 9.0, 0.5]
     weather = np.array([[0.7, 0.8, 0.9, 0.5, 1.0]])
-    rich = dataclasses.replace(
-        parcel, kind=kind, params=params, lamps=lamps, weather=weather, sky=np.zeros(1, np.int32)
-    )
     rng = np.random.default_rng(0)
+    # Only what is drawn by heights above the ground looks at it.
+    ground = rng.uniform(-0.3, 0.3, (20, 20)).astype(np.float32)
+    corner = parcel.places[0, :2] - 60.0
+    rich = dataclasses.replace(
+        parcel, kind=kind, params=params, lamps=lamps, weather=weather, sky=np.zeros(1, np.int32),
+        ground=ground, ground_corner=corner,
+    )  # fmt: skip
     photographs = {
         "sky": rng.uniform(0.2, 2.0, (8, 16, 3)).astype(np.float32),
         "texels": rng.integers(0, 255, (4 * 4 + 2 * 2 + 1, 3), dtype=np.uint8),
@@ -132,7 +143,7 @@ def test_photographs_weather_and_lamps_are_shaded_as_on_the_processor(parcel, tm
     np.savez(tmp_path / "photographs.npz", **photographs)
     scenery = PLAIN_SCENERY._replace(
         **photographs, photographed=1, sky_turn=0.7, sky_gain=0.8, lamps=lamps[0],
-        wet=0.9, dirt=0.5, night=1.0,
+        wet=0.9, dirt=0.5, night=1.0, ground=ground, left=float(corner[0]), bottom=float(corner[1]),
     )  # fmt: skip
     drawn = simulated(rich, tmp_path, str(tmp_path / "photographs.npz"))
     assert_shaded_alike(drawn, rich, scenery)
@@ -161,6 +172,10 @@ def assert_shaded_alike(drawn, parcel, scenery):
             materials, light, shadows, int(parcel.seeds[0, view]), (0, 0, *image.shape[1::-1]), image,
             scenery,
         )  # fmt: skip
+        near = ((packed[::2, ::2] >> 22) / KEY_SCALE).astype(np.float32)
+        lens, motion = drawn["lenses"][view], parcel.motions[0, view]
+        parts = (image, near, lens, motion, parcel.response[0, view, -1])
+        image = rolled(*(torch.from_numpy(np.asarray(part))[None] for part in parts))[0].numpy()
         error = np.abs(image[:, :, ::-1].astype(int) - drawn["images"][0, view])
         assert error.max() <= 2
     assert drawn["images"].std() > 10

@@ -16,7 +16,7 @@ from lss_bev_ros.synthetic.response import Response, draw_response
 IDEAL = {
     "gain": np.ones((1, 3)), "blur": 0, "motion": 0, "angle": 0, "shot": 0, "read": 0, "mosaic": 0,
     "gamma": 1, "contrast": 0, "black": 0, "saturation": 1, "sharpening": 0, "vignette": 0, "glare": 0,
-    "bloom": 0, "flare": 0, "quality": 100, "on": 1,
+    "bloom": 0, "flare": 0, "quality": 100, "on": 1, "readout": 0,
 }  # fmt: skip
 
 

@@ -32,6 +32,18 @@ def test_cameras_stand_in_two_rows_of_three(width):
     assert columns[:3] == pytest.approx(columns[3:], abs=5)
 
 
+def test_cameras_of_another_car_are_all_shown():
+    names = ("cam_front", "cam_roof", "cam_left", "cam_right", "cam_rear", "cam_side_left", "cam_side_right")
+    colors = {name: (30 * i + 30, 255 - 30 * i, 60) for i, name in enumerate(names)}
+    images = {name: solid(color) for name, color in colors.items()}
+    sheet = frame_sheet(images, np.zeros(GRID.shape, np.int8), GRID, width=960)
+    places = [np.argwhere((sheet == colors[name]).all(axis=-1)).mean(axis=0) for name in names]
+    rows = [round(place[0] / 10) for place in places]
+    assert rows[:3] == [rows[0]] * 3
+    assert rows[3:6] == [rows[3]] * 3
+    assert rows[0] < rows[3] < rows[6]
+
+
 def test_missing_parts_leave_a_sheet_of_the_same_size():
     occupancy = np.full(GRID.shape, -1, np.int8)
     bare = frame_sheet({}, occupancy, GRID, width=960)

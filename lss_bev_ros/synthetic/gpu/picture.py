@@ -51,7 +51,7 @@ def shadows_of(axes, offsets, scales, maps, contact, corner):
 def shade(
     buffers, fixed, room, rotations, origins, lenses, vertices, normals, uv, material, owner,
     kind, colours, params, lights, axes, offsets, scales, maps, contact, corners, seeds, curve,
-    texels, textures, skies, sky, weather, lamps, images,
+    texels, textures, skies, sky, weather, lamps, ground, ground_corner, images,
 ):  # fmt: skip
     """Shade every pixel (threads along x) of every picture (blocks along y).
 
@@ -82,9 +82,11 @@ def shade(
         texels: as in `Scenery`, as is the next.
         textures: as said.
         skies: (E, H, W, 3) float32, photographed ones; one at least.
-        sky: (S,) int32, as in `Parcel`, as are the next two.
+        sky: (S,) int32, as in `Parcel`, as are the next four.
         weather: as said.
         lamps: as said.
+        ground: as said.
+        ground_corner: as said.
         images: (P, H, W, 3) uint8 RGB, filled.
     """
     at = cuda.grid(1)
@@ -107,6 +109,7 @@ def shade(
     scenery = Scenery(
         texels, textures, 1 if sky[sample] >= 0 else 0, skies[max(sky[sample], 0)],
         here[0], here[1], lamps[sample], here[2], here[3], here[4],
+        ground, ground_corner[0], ground_corner[1],
     )  # fmt: skip
     r, g, b = pixel(
         row, column, height, width, four, rotations[picture], origins[picture], lenses[picture],

@@ -17,10 +17,11 @@ from ..material import REFLECTANCE
 from ..parcel import PERIOD, Parcel
 from ..response import COLUMNS as RESPONSE
 from ..response import Response
-from ..scenery import PLAIN_SCENERY
+from ..scenery import LEVEL, PLAIN_SCENERY
 from ..sensors import HEIGHT, WIDTH
 from ..shading import film_curve
 from ..shadow import CONTACT_RADIUS, CONTACT_SCALE, FAR_RADIUS, NEAR_RADIUS
+from ..shutter import rolled
 from ..stream import DEPTH_STRIDE, SHADOW_SIZE
 from ..things import THINGS
 from ..voxels import HEIGHTS, PRIORITY_STEP, lattice, values_of
@@ -126,8 +127,9 @@ class GpuStudio:
                 np.zeros((1, CAMERAS), np.float32), np.zeros((1, CAMERAS), np.int64),
                 np.zeros((1, COLUMNS, 3, 4)), np.zeros(1), np.zeros(1, np.int64), one, one, one,
                 np.zeros((1, CAMERAS, 21), np.float32),
-                np.ones((1, CAMERAS), bool), np.zeros((1, CAMERAS, RESPONSE), np.float32), one - 1,
-                np.zeros((1, 5)), np.zeros((1, NEAREST_LAMPS, 8), np.float32),
+                np.ones((1, CAMERAS), bool), np.zeros((1, CAMERAS, RESPONSE), np.float32),
+                np.zeros((1, CAMERAS, 6), np.float32), one - 1,
+                np.zeros((1, 5)), np.zeros((1, NEAREST_LAMPS, 8), np.float32), LEVEL, np.zeros(2),
             )
         )  # fmt: skip
 
@@ -160,9 +162,13 @@ class GpuStudio:
             on["kind"], on["colours"][part], on["params"][part], on["lights"][part],
             axes, offsets, scales, maps, contact, corners, on["seeds"][part].flatten(), self._curve,
             self._texels, self._textures, self._skies, on["sky"][part], on["weather"][part],
-            on["lamps"][part], images,
+            on["lamps"][part], on["ground"], on["ground_corner"], images,
         )  # fmt: skip
         response = Response.of_table(parcel.response[part].reshape(-1, RESPONSE))
+        if response.readout.any():
+            near = (buffers[:, ::2, ::2] >> 22).double() / visibility.KEY_SCALE
+            motions, readout = on["motions"][part].flatten(0, 1), self._send(response.readout)
+            images = rolled(images, near.float(), lenses, motions, readout)
         images = respond(images, response, parcel.seeds[part].ravel(), self._scale)
         shape = height // DEPTH_STRIDE, width // DEPTH_STRIDE
         depth = self._empty((count * CAMERAS, *shape), torch.uint8)
@@ -245,8 +251,7 @@ class GpuStudio:
         vertices, fixed, room, moving = scene
         radius = torch.tensor([NEAR_RADIUS, FAR_RADIUS], dtype=torch.float64, device=self._device)
         scales = self._shadow_size / (2 * radius)
-        ground = places * torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64, device=self._device)
-        middle = (axes[:, :2] @ ground[..., None])[..., 0]
+        middle = (axes[:, :2] @ places[..., None])[..., 0]
         offsets = torch.floor((middle[:, None] - radius[:, None]) * scales[:, None]) / scales[:, None]
         shape = len(axes), 2, self._shadow_size, self._shadow_size
         maps = torch.full(shape, shadows.BELOW, dtype=torch.int32, device=self._device)
