@@ -59,9 +59,12 @@ FP32 = {
     "heads.occupancy.fp32 + occupancy",
     "heads.embedding.fp32 + heads.embedding.length",
     "embedding + heads.embedding.above + heads.embedding.length",
-    "memory.far + memory.farther + memory.reached",
 }
-"""Layers of the fp16 engines that write fp32: the softmax over depth, places of memory, and the answers."""
+"""Layers of the fp16 engines that write fp32: the softmax over depth and the answers."""
+
+MEMORY = {"channels_last", "rows", "gathered", "sampled", "map", "moved", "joined"}
+"""Operators of `runtime.onnx.senses.recalled` that hold the memory itself; what else is computed there is
+where in it each cell lies, in fp32, in one kernel or in several."""
 
 MOVES = {
     "camencode.images + camencode.trunk._conv_stem",
@@ -96,8 +99,9 @@ def written(tmp_path_factory):
             if weights not in models:
                 models[weights] = read_network(weights)
             made[key] = folder / f"{len(made)}.onnx"
-            content = write_network(models[weights], OnnxOptions(**options)).SerializeToString()
-            made[key].write_bytes(content)
+            model = write_network(models[weights], OnnxOptions(**options))
+            assert "GridSample" not in {node.op_type for node in model.graph.node}, "TensorRT's is wrong"
+            made[key].write_bytes(model.SerializeToString())
         return made[key]
 
     return write
@@ -151,8 +155,15 @@ def labels(layers):
     return {re.sub(r"_myl\d+_\d+$", "_myl", layer.label) for layer in layers}
 
 
+def is_place(label):
+    """Whether all that a layer computes is where the memory lies."""
+    parts = label.split(" + ")
+    return all(part.startswith("memory.") and part.removeprefix("memory.") not in MEMORY for part in parts)
+
+
 def assert_lean(found):
-    assert labels(found.layers.writing("fp32")) <= FP32
+    wide = labels(found.layers.writing("fp32"))
+    assert {label for label in wide if not is_place(label)} <= FP32
     assert labels(found.layers.moves) <= MOVES
     assert found.layers.fused > 10
 
