@@ -230,6 +230,37 @@ def test_int8_for_onnxruntime_is_told_apart(written, tmp_path):
         inspect_model(path, "8.9", {}, trt)
 
 
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        ({}, r"images has free sizes, \?x3x128x352: .*--shape images=1x3x128x352,6x3x128x352,8x3x128x352$"),
+        ({"image": [(1, 3, 128, 352)] * 3}, "--shape image: the model has no such input, but images"),
+        ({"images": [(1, 3, 128, 300)] * 3}, r"1x3x128x300 does not fit \?x3x128x352"),
+    ],
+)
+def test_shapes_are_checked_against_the_network_that_it_read(written, shapes, words):
+    with pytest.raises(RuntimeBackendError, match=words):
+        inspect_model(written(part="camera", dynamic=("cameras",)), "8.9", shapes, trt)
+
+
+def test_an_operator_that_it_refuses_is_named_and_not_what_follows_from_it():
+    from onnx import TensorProto, helper
+
+    def tensor(name, kind=TensorProto.FLOAT):
+        return helper.make_tensor_value_info(name, kind, (4, 4))
+
+    scatter = helper.make_node(
+        "ScatterElements", ["x", "at", "x"], ["y"], name="maximum", axis=0, reduction="max"
+    )
+    after = helper.make_node("Relu", ["y"], ["z"], name="after")
+    given = [tensor("x"), tensor("at", TensorProto.INT32)]
+    graph = helper.make_graph([scatter, after], "refused", given, [tensor("z")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    with pytest.raises(TensorRtError, match=r"ScatterElements \(maximum\): .*educ") as caught:
+        build_plan(model.SerializeToString(), BuildOptions(), trt=trt)
+    assert "\n" not in str(caught.value)
+
+
 def test_an_interrupt_ends_a_build(written):
     content = written(part="camera", precision="fp16").read_bytes()
     told = []
