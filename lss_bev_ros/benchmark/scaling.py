@@ -99,7 +99,7 @@ def run_scaling(
     """
 
     def make(sizes: ModelConfig) -> NetworkEngine:
-        options = ScaledOptions("seed:0", precision, threads, sizes.grid, sizes)
+        options = ScaledOptions("seed:0", precision, threads, sizes.grid, sizes=sizes)
         engine = REGISTRY[backend].make(options, "as asked")
         if not isinstance(engine, NetworkEngine):
             engine.close()

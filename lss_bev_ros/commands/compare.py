@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,13 @@ def compare(
     cameras: Annotated[
         list[int] | None, typer.Option(help="Also compare with only this many cameras; repeatable.")
     ] = None,
+    image_size: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Height x width of the network's input, of both sides where they are no files: 256x704; "
+            "repeatable, a table over the sizes."
+        ),
+    ] = None,
     weights: Annotated[
         str, typer.Option(help="Weights of backends: builtin[-multi], a checkpoint, or seed:N.")
     ] = "builtin",
@@ -54,35 +62,31 @@ def compare(
     """
     from .. import files
     from ..benchmark import compare as comparing
-    from ..dataset import NuScenesReader
+    from ..benchmark.progress import part_of
     from ..demo.scene import synthetic_scene
     from ..errors import DeployError
-    from ..evaluation.frames import dataset_frames
+    from .export import sized
 
-    with console.status("opening"):
-        a = comparing.open_subject(first, weights, threads)
-        b = comparing.open_subject(second, weights, threads)
-    if dataroot is None:
-        dataroot = synthetic_scene(Path("runs") / "data", console)
-    tolerances = comparing.Tolerances.of(
-        (a.precision, b.precision), tolerance_cosine, tolerance_iou, tolerance_agreement, tolerance_error
-    )
+    sizes = [sized(text) for text in image_size or ()]
+    images: list[tuple[int, int] | None] = [(size.image_height, size.image_width) for size in sizes]
+    bounds = (tolerance_cosine, tolerance_iou, tolerance_agreement, tolerance_error)
+    reports = []
     with progress("comparing") as bar:
-        if isinstance(a, comparing.MultiSenseSubject) and isinstance(b, comparing.MultiSenseSubject):
-            reader = NuScenesReader(dataroot, version="")
-            report = comparing.compare_multi_sense(
-                a, b, reader, frames, tolerances, cameras or (), threshold, progress=bar
-            )
-        elif isinstance(a, comparing.MultiSenseSubject) or isinstance(b, comparing.MultiSenseSubject):
-            raise DeployError(
-                f"{first} and {second} are of different networks, the published and the multi-sense one: "
-                f"compare two of one, and name the weights of backends with --weights"
-            )
-        else:
-            taken = dataset_frames(dataroot, frames)
-            report = comparing.compare(a, b, taken, tolerances, cameras or (), threshold, progress=bar)
-    for subject in (a, b):
-        subject.close()
+        for index, image in enumerate(images or [None]):
+            with ExitStack() as stack:
+                a = comparing.open_subject(first, weights, threads, image)
+                stack.callback(a.close)
+                b = comparing.open_subject(second, weights, threads, image)
+                stack.callback(b.close)
+                dataroot = dataroot or synthetic_scene(Path("runs") / "data", console)
+                tolerances = comparing.Tolerances.of((a.precision, b.precision), *bounds)
+                told = part_of(bar, index, max(1, len(images)))
+                reports.append(
+                    comparing.compare_subjects(
+                        a, b, dataroot, frames, tolerances, cameras or (), threshold, told
+                    )
+                )
+    report = comparing.joined(reports)
     console.print(comparing.comparison_table(report))
     files.write(output.with_suffix(".md"), comparing.markdown(report), DeployError)
     files.write_json(output.with_suffix(".json"), report, DeployError)

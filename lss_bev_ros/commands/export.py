@@ -78,7 +78,7 @@ def export(
             raise DeployError(
                 "--image-size is for the published network: leave it out for multi-sense weights"
             )
-        model = build_model(weights, sized(image_size))
+        model = build_model(weights, sized(image_size), resized=True)
     exported = []
     for name in parts:
         tables = fixed if name == "network" else None

@@ -38,5 +38,8 @@ def frontier(
     with progress("measuring") as bar:
         measured = measure_frontier(contenders, dataset_frames(dataroot, frames), threads, bar)
     console.print(frontier_table(measured))
-    for path in write_frontier(measured, out):
+    written = write_frontier(measured, out)
+    for path in written:
         console.print(f"written     {path}")
+    if not any(path.suffix == ".png" for path in written):
+        console.print("no picture: matplotlib is not installed: pip install matplotlib")

@@ -66,7 +66,7 @@ def prune(
     from ..deploy.bundle import LatencyServer
     from ..deploy.prune import PruneOptions, prune_table
     from ..deploy.prune import prune as run
-    from ..deploy.prune.device_latency import milliseconds
+    from ..deploy.prune.device_latency import DeviceLatency, milliseconds
     from ..deploy.prune.on_device import OnDevice
     from ..deploy.prune.tuning import tune
     from ..errors import DeployError
@@ -86,6 +86,8 @@ def prune(
     wanted = milliseconds(target) if target else 0.0
     here = device if elsewhere is None else "cpu"
     options = PruneOptions(speedup, here, precision, multiple, frames, threads, wanted, elsewhere)
+    if elsewhere is not None:
+        DeviceLatency.read(elsewhere)  # before a scene is made, which takes minutes
     dataroot = dataroot or synthetic_scene(Path("runs") / "data", console)
     with ExitStack() as stack, progress("pruning") as bar:
         measure = None

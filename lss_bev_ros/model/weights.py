@@ -20,6 +20,7 @@ from ..errors import LssBevError, ModelError
 from .bev_encoder import BasicBlock
 from .config import DOWNSAMPLE, ModelConfig
 from .efficientnet import MBConvBlock
+from .frustum import create_frustum
 from .lift_splat import LiftSplatShoot
 from .multi_sense_names import BUILTIN as MULTI_SENSE
 from .multi_sense_names import SEED, refuse_multi_sense
@@ -66,7 +67,9 @@ SILU_GAIN = 2.8
 """1 / E[silu(z)^2] for a standard normal z: the variance a layer behind a SiLU must win back."""
 
 
-def build_model(weights: str | Path = "seed:0", config: ModelConfig | None = None) -> LiftSplatShoot:
+def build_model(
+    weights: str | Path = "seed:0", config: ModelConfig | None = None, resized: bool = False
+) -> LiftSplatShoot:
     """Make the network in evaluation mode.
 
     Args:
@@ -75,6 +78,7 @@ def build_model(weights: str | Path = "seed:0", config: ModelConfig | None = Non
             twice as fast, or the path of a checkpoint (.pt, .pth, .safetensors).
         config: sizes; None for the published ones. The widths of a checkpoint are its own, so that a pruned
             one loads like any other.
+        resized: whether the input may be of another size than the weights were trained with.
 
     Raises:
         ModelError: the weights cannot be had, do not fit the configuration, or are a multi-sense network's.
@@ -83,7 +87,7 @@ def build_model(weights: str | Path = "seed:0", config: ModelConfig | None = Non
     refuse_multi_sense(spec)
     seed = _seed(spec)
     if seed is None:
-        model = read_checkpoint(BUILTIN.get(spec, Path(spec)), config)
+        model = read_checkpoint(BUILTIN.get(spec, Path(spec)), config, resized)
     else:
         model = LiftSplatShoot(config)
         model.load_state_dict(seed_state(model, seed), strict=True)
@@ -155,7 +159,7 @@ def _gain(name: str) -> float:
     return 2.0
 
 
-def read_checkpoint(path: Path, config: ModelConfig | None = None) -> LiftSplatShoot:
+def read_checkpoint(path: Path, config: ModelConfig | None = None, resized: bool = False) -> LiftSplatShoot:
     """Make the network of a state dict, without running any code that the file may hold.
 
     The state dict may lie in whatever a training script puts around it (`{"state_dict": ...}`, `model`,
@@ -167,6 +171,7 @@ def read_checkpoint(path: Path, config: ModelConfig | None = None) -> LiftSplatS
     Args:
         path: of the file.
         config: sizes; its widths give way to the file's.
+        resized: see `build_model`.
 
     Raises:
         ModelError: the file is missing, damaged or no checkpoint, or its names or shapes are not the model's.
@@ -175,6 +180,8 @@ def read_checkpoint(path: Path, config: ModelConfig | None = None) -> LiftSplatS
     state = _state_dict(path, _load(path))
     absent = [name for name in CONSTANTS if name not in state]
     if not absent:
+        if resized:
+            state = _resized(state, config)
         _check_sizes(path, state, config)
     model = LiftSplatShoot(replace(config, widths=Widths.of_state(state)))
     expected = model.state_dict()
@@ -267,6 +274,16 @@ def cast(path: Path, name: str, tensor: torch.Tensor, like: torch.Tensor) -> tor
 def _unused(name: str, like: torch.Tensor) -> torch.Tensor:
     """What stands for a tensor that no prediction depends on."""
     return torch.ones_like(like) if name.endswith("running_var") else torch.zeros_like(like)
+
+
+def _resized(state: dict[str, torch.Tensor], config: ModelConfig) -> dict[str, torch.Tensor]:
+    """The same weights for images of another size, of which a convolution knows nothing; its own depths."""
+    own = state["frustum"]
+    if own.ndim != 4 or own.shape[0] != config.depth_bins:
+        return state
+    frustum = create_frustum(config)
+    frustum[..., 2] = own[:, :1, :1, 2]
+    return {**state, "frustum": frustum}
 
 
 def _check_sizes(path: Path, state: Mapping[str, torch.Tensor], config: ModelConfig) -> None:

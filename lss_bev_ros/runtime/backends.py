@@ -121,6 +121,7 @@ def create_engine(
     threads: int = 0,
     precision: str = "auto",
     grid: BevGrid | None = None,
+    image: tuple[int, int] | None = None,
 ) -> Engine:
     """Make an engine.
 
@@ -133,6 +134,8 @@ def create_engine(
             half precision with low halves where logits would miss them (`CudaEngine`'s `exact`), where it was
             proven; `fp16` rounds everything.
         grid: cells to predict; None for the published grid. Checkpoints only fit the grid they were made for.
+        image: (height, width) of the network's input, pixels, multiples of 32; None for the published size.
+            An exported file has its own, as the multi-sense network has.
 
     Returns:
         The engine, warmed up; its `reason` says why it was chosen.
@@ -147,7 +150,7 @@ def create_engine(
         raise RuntimeBackendError(f"precision {precision!r} must be one of {', '.join(PRECISIONS)}")
     if isinstance(threads, bool) or not isinstance(threads, int) or not 0 <= threads <= 1024:
         raise RuntimeBackendError(f"threads {threads!r} must be a whole number from 0 (leave alone) to 1024")
-    options = EngineOptions(weights, precision, threads, grid)
+    options = EngineOptions(weights, precision, threads, grid, image)
     if is_multi_sense(weights):
         return _make_multi_sense(backend, options)
     readers = _readers_of(weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..geometry import BevGrid
@@ -18,17 +18,23 @@ class EngineOptions:
         precision: one of the backend's precisions, or `auto`.
         threads: CPU threads, 0 leaves them alone.
         grid: cells to predict; None for the published grid.
+        image: (height, width) of the network's input, pixels; None for the published size.
     """
 
     weights: str | Path = "builtin"
     precision: str = "auto"
     threads: int = 0
     grid: BevGrid | None = None
+    image: tuple[int, int] | None = None
 
     @property
     def config(self) -> ModelConfig:
         """Sizes of the network."""
-        return ModelConfig(grid=self.grid or BevGrid())
+        config = ModelConfig(grid=self.grid or BevGrid())
+        if self.image is None:
+            return config
+        height, width = self.image
+        return replace(config, image_height=height, image_width=width)
 
     @property
     def description(self) -> str:
@@ -41,4 +47,4 @@ class EngineOptions:
         Raises:
             ModelError: the weights cannot be had, or do not fit the grid.
         """
-        return build_model(self.weights, self.config)
+        return build_model(self.weights, self.config, resized=self.image is not None)

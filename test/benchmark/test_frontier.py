@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -54,3 +55,12 @@ def test_the_frontier_is_written_as_table_picture_and_figures(tmp_path):
     assert content["points"][2]["iou"] is None
     assert (tmp_path / "new" / "frontier.md").read_text().count("\n| ") == len(points)
     assert frontier_table(frontier).row_count == len(points)
+
+
+def test_without_matplotlib_the_picture_alone_is_left_out(tmp_path, monkeypatch):
+    """No extra brings it along, and what was measured took long."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    frontier = Frontier((point("dense", 0.5, [100]),), "1 keyframe", {"processor": "abacus", "cores": 1})
+    written = write_frontier(frontier, tmp_path)
+    assert sorted(path.name for path in written) == ["frontier.json", "frontier.md"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["frontier.json", "frontier.md"]

@@ -10,14 +10,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lss_bev_ros.benchmark.compare import Tolerances, compare, failures, markdown, open_subject
+from lss_bev_ros.benchmark.compare import Tolerances, compare, failures, joined, markdown, open_subject
 from lss_bev_ros.benchmark.compare.subject import EngineSubject, ReferenceSubject
 from lss_bev_ros.errors import DeployError, LssBevError, ModelError, RuntimeBackendError
 from lss_bev_ros.evaluation.difference import Difference
 from lss_bev_ros.evaluation.frames import random_frames
 from lss_bev_ros.geometry import BevGrid
 from lss_bev_ros.geometry.example_rig import nuscenes_like_rig
-from lss_bev_ros.model import LiftSplatShoot, ModelConfig, SplatTable
+from lss_bev_ros.model import LiftSplatShoot, ModelConfig, SplatTable, build_model
 from lss_bev_ros.model.weights import seed_state
 from lss_bev_ros.model.widths import Widths
 from lss_bev_ros.runtime import create_engine
@@ -229,10 +229,26 @@ class TestCompare:
         assert Tolerances.of(("fp32", "fp32")).cosine == 0.99999
         assert Tolerances.of(("fp32", "int8"), cosine=0.5).cosine == 0.5
 
+    def test_several_input_sizes_are_one_table(self, report):
+        whole = joined([report, report])
+        lines = markdown(whole).splitlines()
+        rows = [line for line in lines[lines.index("## By size") :] if " cameras of " in line]
+        assert [row.split("|")[1].strip() for row in rows] == 2 * [
+            "6 cameras of 128 x 64",
+            "2 cameras of 128 x 64",
+        ]
+        assert all(row.split("|")[2].strip().startswith("1.000000") for row in rows)
+
+    def test_a_backend_is_compared_at_another_input_size(self):
+        subject = open_subject("reference", "seed:0", image=(32, 64))
+        assert (subject.config.image_height, subject.config.image_width) == (32, 64)
+
     def test_what_cannot_be_compared_is_one_line(self, network):
         for spec, words in (("nonsense", "cannot be compared"), (f"{network}+{network}", "camera encoder")):
             with pytest.raises(LssBevError, match=words):
                 open_subject(spec)
+        with pytest.raises(DeployError, match="image size is for the published network"):
+            open_subject("torch", "builtin-multi", image=(64, 64))
 
 
 @given(st.integers(1, 50), st.floats(1e-3, 1e3))
@@ -283,3 +299,17 @@ class TestImageSize:
         with pytest.raises(LssBevError, match=words) as caught:
             sized(size)
         assert "\n" not in str(caught.value)
+
+    def test_trained_weights_serve_another_size_with_their_own_depths(self):
+        """The frustum that a checkpoint carries is of the size that it was trained with."""
+        config = ModelConfig(image_height=64, image_width=96)
+        model, usual = build_model("builtin", config, resized=True), build_model("builtin")
+        assert model.frustum.shape == (41, 4, 6, 3)
+        assert torch.equal(model.frustum[:, 0, 0, 2], usual.frustum[:, 0, 0, 2])
+        assert torch.equal(model.bevencode.conv1.weight, usual.bevencode.conv1.weight)
+        with pytest.raises(ModelError, match="images of 128 x 352"):
+            build_model("builtin", config)
+        with pytest.raises(ModelError, match="41 depths"):
+            build_model("builtin", replace(config, depth_step=2.0), resized=True)
+        with pytest.raises(ModelError, match="200 x 200 cells"):
+            build_model("builtin", replace(config, grid=SMALL.grid), resized=True)

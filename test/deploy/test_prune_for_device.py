@@ -119,3 +119,16 @@ def test_a_target_is_milliseconds_and_must_be_ahead(tmp_path):
         pruning._speedup(table(0.001), full, 5.0)
     with pytest.raises(DeployError, match="target"):
         PruneOptions(target=-1.0)
+
+
+def test_results_that_are_none_are_refused_before_a_scene_is_made(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from lss_bev_ros.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results.npz").write_bytes(b"nonsense")
+    done = CliRunner().invoke(app, ["prune", "--target", "5ms", "--device", "results.npz"])
+    assert isinstance(done.exception, DeployError)
+    assert "results.npz" in str(done.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["results.npz"]

@@ -166,6 +166,12 @@ def _behaviour(trt: SimpleNamespace, script: Script) -> dict[str, dict[str, Any]
         made._fields = script.errors[index]
         return made
 
+    def parse(self: Any, model: bytes) -> bool:
+        if script.errors:
+            for line in script.says:
+                self._logger.log(trt.ILogger.Severity.ERROR, line)
+        return not script.errors
+
     def open_plan(self: Any, plan: bytes) -> Any:
         for line in script.says:
             self._logger.log(trt.ILogger.Severity.ERROR, line)
@@ -229,12 +235,14 @@ def _behaviour(trt: SimpleNamespace, script: Script) -> dict[str, dict[str, Any]
             "num_DLA_cores": lambda self: script.dla_cores,
         },
         "OnnxParser": {
-            "parse": lambda self, model: not script.errors,
+            "__init__": lambda self, network, logger: remember_logger(self, logger),
+            "parse": parse,
             "num_errors": lambda self: len(script.errors),
             "get_error": lambda self, index: parser_error(index),
         },
         "ParserError": {
             "desc": lambda self: self._fields[0],
+            "code": lambda self: "ErrorCode.UNSUPPORTED_NODE",
             "node_operator": lambda self: self._fields[1],
             "node_name": lambda self: self._fields[2],
         },

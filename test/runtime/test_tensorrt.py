@@ -202,6 +202,19 @@ def test_int32_biases_are_told_from_an_operator_that_is_lacking(script):
         build_plan(b"onnx", BuildOptions("int8"), trt=fake_tensorrt(RTX, script))
 
 
+def test_a_check_that_failed_is_said_in_words(script):
+    """The parser names no operator where an importer fails, and says `false` where it has no words."""
+    script.errors, script.says = (
+        [("Unsupported reduction type", "", "")],
+        ["In function importScatterND: [9]"],
+    )
+    with pytest.raises(TensorRtError, match=r"ONNX model: ScatterND: Unsupported reduction type$"):
+        build_plan(b"onnx", BuildOptions(), trt=fake_tensorrt(RTX, script))
+    script.errors = [("false", "Bernoulli", "drawn")]
+    with pytest.raises(TensorRtError, match=r"ONNX model: Bernoulli \(drawn\): unsupported node$"):
+        build_plan(b"onnx", BuildOptions(), trt=fake_tensorrt(RTX, script))
+
+
 def _interrupt(*_):
     raise KeyboardInterrupt
 

@@ -59,9 +59,12 @@ FP32 = {
     "heads.occupancy.fp32 + occupancy",
     "heads.embedding.fp32 + heads.embedding.length",
     "embedding + heads.embedding.above + heads.embedding.length",
-    "memory.far + memory.farther + memory.reached",
 }
-"""Layers of the fp16 engines that write fp32: the softmax over depth, places of memory, and the answers."""
+"""Layers of the fp16 engines that write fp32: the softmax over depth and the answers."""
+
+MEMORY = {"channels_last", "rows", "gathered", "sampled", "map", "moved", "joined"}
+"""Operators of `runtime.onnx.senses.recalled` that hold the memory itself; what else is computed there is
+where in it each cell lies, in fp32, in one kernel or in several."""
 
 MOVES = {
     "camencode.images + camencode.trunk._conv_stem",
@@ -96,8 +99,9 @@ def written(tmp_path_factory):
             if weights not in models:
                 models[weights] = read_network(weights)
             made[key] = folder / f"{len(made)}.onnx"
-            content = write_network(models[weights], OnnxOptions(**options)).SerializeToString()
-            made[key].write_bytes(content)
+            model = write_network(models[weights], OnnxOptions(**options))
+            assert "GridSample" not in {node.op_type for node in model.graph.node}, "TensorRT's is wrong"
+            made[key].write_bytes(model.SerializeToString())
         return made[key]
 
     return write
@@ -151,8 +155,15 @@ def labels(layers):
     return {re.sub(r"_myl\d+_\d+$", "_myl", layer.label) for layer in layers}
 
 
+def is_place(label):
+    """Whether all that a layer computes is where the memory lies."""
+    parts = label.split(" + ")
+    return all(part.startswith("memory.") and part.removeprefix("memory.") not in MEMORY for part in parts)
+
+
 def assert_lean(found):
-    assert labels(found.layers.writing("fp32")) <= FP32
+    wide = labels(found.layers.writing("fp32"))
+    assert {label for label in wide if not is_place(label)} <= FP32
     assert labels(found.layers.moves) <= MOVES
     assert found.layers.fused > 10
 
@@ -217,6 +228,43 @@ def test_int8_for_onnxruntime_is_told_apart(written, tmp_path):
     path.write_bytes(model.SerializeToString())
     with pytest.raises(RuntimeBackendError, match=r"int32 biases are for onnxruntime.*--runtime tensorrt"):
         inspect_model(path, "8.9", {}, trt)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        ({}, r"images has free sizes, \?x3x128x352: .*--shape images=1x3x128x352,6x3x128x352,8x3x128x352$"),
+        ({"image": [(1, 3, 128, 352)] * 3}, "--shape image: the model has no such input, but images"),
+        ({"images": [(1, 3, 128, 300)] * 3}, r"1x3x128x300 does not fit \?x3x128x352"),
+    ],
+)
+def test_shapes_are_checked_against_the_network_that_it_read(written, shapes, words):
+    with pytest.raises(RuntimeBackendError, match=words):
+        inspect_model(written(part="camera", dynamic=("cameras",)), "8.9", shapes, trt)
+
+
+@pytest.mark.parametrize(
+    ("operator", "attributes", "words"),
+    [
+        ("ScatterElements", {"reduction": "max"}, "ScatterElements: Unsupported reduction type"),
+        ("Bernoulli", {}, r"Bernoulli \(refused\): unsupported node"),
+    ],
+)
+def test_an_operator_that_it_refuses_is_named(operator, attributes, words):
+    from onnx import TensorProto, helper
+
+    def tensor(name, kind=TensorProto.FLOAT):
+        return helper.make_tensor_value_info(name, kind, (4, 4))
+
+    read = ["x", "at", "x"] if attributes else ["x"]
+    refused = helper.make_node(operator, read, ["y"], name="refused", **attributes)
+    after = helper.make_node("Relu", ["y"], ["z"], name="after")
+    given = [tensor("x"), tensor("at", TensorProto.INT32)]
+    graph = helper.make_graph([refused, after], "refused", given, [tensor("z")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    with pytest.raises(TensorRtError, match=f"cannot read the ONNX model: {words}$") as caught:
+        build_plan(model.SerializeToString(), BuildOptions(), trt=trt)
+    assert "\n" not in str(caught.value)
 
 
 def test_an_interrupt_ends_a_build(written):

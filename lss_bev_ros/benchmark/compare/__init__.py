@@ -2,7 +2,8 @@
 
 from .comparison import compare
 from .multi_sense import compare_multi_sense
-from .report import comparison_table, failures, markdown
+from .report import comparison_table, failures, joined, markdown
+from .running import compare_subjects
 from .subject import MultiSenseSubject, open_subject
 from .tolerance import Tolerances
 
@@ -11,8 +12,10 @@ __all__ = [
     "Tolerances",
     "compare",
     "compare_multi_sense",
+    "compare_subjects",
     "comparison_table",
     "failures",
+    "joined",
     "markdown",
     "open_subject",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -10,12 +10,17 @@ from rich.table import Table
 Report = dict[str, Any]
 
 
+def joined(reports: Sequence[Report]) -> Report:
+    """One report of the same two subjects and frames at several input sizes."""
+    return {**reports[0], "sizes": [size for report in reports for size in report["sizes"]]}
+
+
 def failures(report: Report) -> list[str]:
     """What is beyond the tolerances, a line each; empty where nothing is."""
     bounds = report["tolerances"]
     found = []
     for size in report["sizes"]:
-        at = f"{size['cameras']} cameras"
+        at = _size(size)
         for name, tensor in size["tensors"].items():
             if tensor["cosine"] < bounds["cosine"]:
                 found.append(f"{at}: {name} has a cosine of {tensor['cosine']:.7f}, below {bounds['cosine']}")
@@ -75,12 +80,18 @@ def markdown(report: Report, title: str = "") -> str:
         f"- {machine.get('processor')}, load average {machine.get('load_average') or 0:.1f} at the start",
     ]
     for size in report["sizes"]:
-        rows, columns = size["image"]
-        lines += ["", f"## {size['cameras']} cameras of {columns} x {rows}", ""]
+        lines += ["", f"## {_size(size)}", ""]
         lines += ["| tensor | cosine | relative L2 | largest error |", "|---|---:|---:|---:|"]
         lines += [f"| {' | '.join(row)} |" for row in _tensor_rows(size)]
         lines += ["", "| | A | B | difference |", "|---|---:|---:|---:|"]
         lines += [f"| {' | '.join(row)} |" for row in _score_rows(size)]
+    if len(report["sizes"]) > 1:
+        lines += ["", "## By size", ""]
+        lines += [
+            "| input | cosine | relative L2 | cells decided alike | IoU, A | IoU, B | A, ms | B, ms |",
+            "|---|---:|---:|---:|---:|---:|---:|---:|",
+        ]
+        lines += [f"| {' | '.join(_summary(size))} |" for size in report["sizes"]]
     lines += ["", "## Verdict", ""]
     problems = failures(report)
     bounds = report["tolerances"]
@@ -103,10 +114,35 @@ def comparison_table(report: Report) -> Table:
         table.add_column(column, justify="right" if column else "left")
     for size in report["sizes"]:
         table.add_section()
-        table.add_row(f"{size['cameras']} cameras", "", "", "", style="bold")
+        table.add_row(_size(size), "", "", "", style="bold")
         for row in (*_tensor_rows(size), *_score_rows(size)):
             table.add_row(*row)
     return table
+
+
+def _size(size: dict[str, Any]) -> str:
+    """What the network is given."""
+    if "image" not in size:
+        return f"{size['cameras']} cameras"
+    rows, columns = size["image"]
+    return f"{size['cameras']} cameras of {columns} x {rows}"
+
+
+def _summary(size: dict[str, Any]) -> list[str]:
+    """A size as one row: by the last tensor that both have, the worst head of many senses."""
+    tensors = size["tensors"]
+    ends = [tensors["logits"]] if "logits" in tensors else list(tensors.values())
+    alike = min(size["alike"].values()) if "alike" in size else size["cells"]["agreement"]
+    scores = [score.get("iou") for score in size["scores"]] or [None, None]
+    times = [f"{one['mean']:.0f} ± {one['deviation']:.0f}" for one in size["latency_ms"]]
+    return [
+        _size(size),
+        f"{min(one['cosine'] for one in ends):.8f}",
+        f"{max(one['l2'] for one in ends):.1e}",
+        f"{100 * alike:.4f} %",
+        *(f"{score:.4f}" if score is not None else "-" for score in scores),
+        *times,
+    ]
 
 
 def _label(name: str) -> str:

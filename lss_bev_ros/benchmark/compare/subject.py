@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ...errors import DeployError
-from ...model import Calibration, LiftSplatShoot, ModelConfig, build_model, describe_weights, splat
+from ...model import Calibration, LiftSplatShoot, ModelConfig, describe_weights, splat
 from ...model.multi_sense import MultiSense
 from ...model.multi_sense_names import is_multi_sense
 from ...runtime import FrameSet, create_engine
@@ -21,6 +21,7 @@ from ...runtime.multi_sense.engine import MultiSenseEngine
 from ...runtime.multi_sense.weights import read_multi_sense
 from ...runtime.onnx import OnnxDescription
 from ...runtime.onnx.session import OnnxSession
+from ...runtime.options import EngineOptions
 
 REFERENCE = "reference"
 """The published network in plain fp32 PyTorch, nothing folded, geometry every frame."""
@@ -208,7 +209,9 @@ class MultiSenseSubject:
         self.engine.close()
 
 
-def open_subject(spec: str, weights: str = "builtin", threads: int = 0) -> Subject | MultiSenseSubject:
+def open_subject(
+    spec: str, weights: str = "builtin", threads: int = 0, image: tuple[int, int] | None = None
+) -> Subject | MultiSenseSubject:
     """Open one side of a comparison.
 
     Args:
@@ -216,12 +219,16 @@ def open_subject(spec: str, weights: str = "builtin", threads: int = 0) -> Subje
             checkpoint, run by the reference; or `camera.onnx+bev.onnx`.
         weights: of a backend or the reference.
         threads: CPU threads, 0 leaves them alone.
+        image: (height, width) of the input of the published network, where it is no exported file; None for
+            its usual size.
 
     Raises:
         LssBevError: it is none of these, or cannot run here.
     """
+    if image is not None and is_multi_sense(weights):
+        raise DeployError("an image size is for the published network: leave it out for multi-sense weights")
     if spec == REFERENCE:
-        return _reference(spec, weights)
+        return _reference(spec, weights, image)
     if "+" in spec and not Path(spec).exists():
         first, _, second = spec.partition("+")
         return EncodersSubject(spec, Path(first), Path(second), threads)
@@ -229,21 +236,21 @@ def open_subject(spec: str, weights: str = "builtin", threads: int = 0) -> Subje
     if any(path.suffix and path.suffix in backend.files for backend in REGISTRY.values()):
         return _of_engine(spec, create_engine(weights=spec, threads=threads))
     if path.suffix in CHECKPOINTS or is_multi_sense(spec):
-        return _reference(spec, spec)
+        return _reference(spec, spec, image)
     backend, _, precision = spec.partition(":")
     if backend not in REGISTRY:
         raise DeployError(
             f"{spec!r} cannot be compared: give {REFERENCE}, a backend ({', '.join(REGISTRY)}) with or "
             f"without :precision, an exported file, camera.onnx+bev.onnx, or a checkpoint"
         )
-    return _of_engine(spec, create_engine(backend, weights, threads, precision or "auto"))
+    return _of_engine(spec, create_engine(backend, weights, threads, precision or "auto", image=image))
 
 
-def _reference(spec: str, weights: str) -> Subject | MultiSenseSubject:
+def _reference(spec: str, weights: str, image: tuple[int, int] | None) -> Subject | MultiSenseSubject:
     described = describe_weights(weights)
     if is_multi_sense(weights):
         return MultiSenseSubject(spec, PlainMultiSenseEngine(read_multi_sense(weights), described))
-    return ReferenceSubject(spec, build_model(weights), described)
+    return ReferenceSubject(spec, EngineOptions(weights, image=image).model(), described)
 
 
 def _of_engine(spec: str, engine: Engine) -> Subject | MultiSenseSubject:

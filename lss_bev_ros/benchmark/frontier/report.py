@@ -25,15 +25,29 @@ def frontier_table(frontier: Frontier) -> Table:
 
 
 def write_frontier(frontier: Frontier, folder: Path) -> list[Path]:
-    """Write frontier.md, frontier.json and frontier.png, each whole or not at all; their paths."""
-    picture = folder / "frontier.png"
-    with files.replacing(picture) as partial:
-        _plot(frontier, partial)
-    return [
+    """Write frontier.md, frontier.json and, where matplotlib is installed, frontier.png; their paths.
+
+    Each is written whole or not at all.
+    """
+    written = [
         files.write_json(folder / "frontier.json", _figures(frontier)),
         files.write(folder / "frontier.md", _markdown(frontier)),
-        picture,
     ]
+    if can_plot():
+        picture = folder / "frontier.png"
+        with files.replacing(picture) as partial:
+            _plot(frontier, partial)
+        written.append(picture)
+    return written
+
+
+def can_plot() -> bool:
+    """Whether matplotlib is installed, which no extra brings along."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def _rows(frontier: Frontier) -> list[tuple[str, ...]]:

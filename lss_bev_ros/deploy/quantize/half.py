@@ -13,16 +13,17 @@ if TYPE_CHECKING:
     import onnx
 
 
-ALWAYS_WIDE = ("Resize", "LessOrEqual", "Max")
-"""Operators whose constants are fp32 in every file: scales of a map, and what the places of memory and the
-length of an embedding are compared with."""
+ALWAYS_WIDE = ("Resize", "Max")
+"""Operators whose constants are fp32 in every file: scales of a map, and what the length of an embedding is
+compared with."""
+
+PLACES = "memory."
+"""Constants that are fp32 in every file by their names: those that places of memory are computed with, see
+`runtime.onnx.senses.recalled`."""
 
 WIDE_INPUTS = ("warp", "age")
 HALF_OUTPUTS = ("depth", "features", "remembered")
 """What a file gives to a file of the same precision; what it answers is fp32."""
-
-PLACES = "memory.joined"
-"""The end of what memory computes in fp32, see `runtime.onnx.senses.recalled`."""
 
 
 def in_half(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -39,7 +40,8 @@ def in_half(model: onnx.ModelProto) -> onnx.ModelProto:
     graph = model.graph
     kept = {name for node in graph.node if node.op_type in ALWAYS_WIDE for name in node.input}
     for constant in graph.initializer:
-        if constant.data_type != TensorProto.FLOAT or constant.name in kept:
+        wide_one = constant.name in kept or constant.name.startswith(PLACES)
+        if constant.data_type != TensorProto.FLOAT or wide_one:
             continue
         value = numpy_helper.to_array(constant)
         if np.abs(value).max(initial=0.0) > np.finfo(np.float16).max:
@@ -62,19 +64,11 @@ def in_half(model: onnx.ModelProto) -> onnx.ModelProto:
 
     nodes = []
     for node in graph.node:
-        if node.op_type == "GridSample":
-            nodes.append(cast(node.input[0], "memory.fp32"))
-            node.input[0] = "memory.fp32"
-        for index, name in enumerate(node.input):
-            if name == PLACES:
-                node.input[index] = "memory.recalled"
         nodes.append(node)
         renamed = node.output[0]
         if len(node.output) == 1 and node.name != renamed:
             node.output[0] = node.name
             nodes.append(cast(node.name, renamed))
-        elif renamed == PLACES:
-            nodes.append(cast(renamed, "memory.recalled"))
     del graph.node[:]
     graph.node.extend(nodes)
     del graph.value_info[:]

@@ -115,14 +115,6 @@ class Graph:
 
         return self.node("Cast", name, [x], to=helper.np_dtype_to_tensor_dtype(dtype))
 
-    def widened(self, name: str, x: str) -> str:
-        """Any tensor in fp32; itself in an fp32 graph."""
-        return x if self.dtype == DTYPES["fp32"] else self.to(name, x, DTYPES["fp32"])
-
-    def narrowed(self, name: str, x: str) -> str:
-        """An fp32 tensor in the graph's precision; itself in an fp32 graph."""
-        return x if self.dtype == DTYPES["fp32"] else self.to(name, x, self.dtype)
-
     def reshape(self, name: str, x: str, shape: Sequence[int]) -> str:
         """Give a tensor a new shape, at most one size of which is -1."""
         return self.node("Reshape", name, [x, self.constant(f"{name}.shape", np.array(shape, np.int64))])

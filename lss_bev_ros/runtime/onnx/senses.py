@@ -73,28 +73,69 @@ def memory_inputs(graph: Graph, config: SensesConfig, batch: int | str) -> None:
     graph.input("age", (batch,), FP32)
 
 
-def recalled(graph: Graph, config: SensesConfig, name: str = "memory") -> str:
-    """Write `model.memory.align` and its age: (B, C + 1, nx, ny), all 0 where nothing is remembered."""
+def recalled(graph: Graph, config: SensesConfig, batch: int | str, name: str = "memory") -> str:
+    """Write `model.memory.align` and its age: (B, C + 1, nx, ny), all 0 where nothing is remembered.
+
+    Bilinear sampling is one gather of four cells a place and one product with their weights, as the splat
+    is: TensorRT's GridSample is reported to be wrong without a word from 10.13 on (docs/jetson.md). In each
+    direction a cell weighs 1 - its distance from the place, at least 0. So a place beyond the centre of the
+    last cell reads the last two, the one before the last without weight: what lies outside counts as 0.
+    """
     nx, ny = config.model.grid.shape
+    channels = config.model.channels
+
+    def constant(what: str, value: object, dtype: type = np.float32) -> str:
+        return graph.constant(f"{name}.{what}", np.array(value, dtype=dtype))
+
     far = graph.node("Abs", f"{name}.far", ["warp"])
     far = graph.node("ReduceMax", f"{name}.farther", [far], axes=[3], keepdims=1)
-    edge = graph.constant(f"{name}.edge", np.ones(1, dtype=np.float32))
-    known = graph.node("LessOrEqual", f"{name}.reached", [far, edge])
+    known = graph.node("LessOrEqual", f"{name}.reached", [far, constant("edge", 1.0)])
     known = graph.to(f"{name}.reach", known, FP32)
-    known = graph.reshape(f"{name}.known", known, [-1, 1, nx, ny])
-    # Places in half precision would be off by centimetres, and no runtime mixes the two.
-    given = graph.widened(f"{name}.fp32", "memory")
-    moved = graph.node(
-        "GridSample", f"{name}.moved", [given, "warp"], mode="bilinear", padding_mode="zeros", align_corners=0
+
+    # In cells from the centre of the first one, (B * nx * ny, 2, 1), columns first. Places in half precision
+    # would be off by centimetres.
+    places = graph.node("Add", f"{name}.from_corner", ["warp", constant("one", 1.0)])
+    places = graph.node("Mul", f"{name}.in_cells", [places, constant("halves", [ny / 2, nx / 2])])
+    places = graph.node("Sub", f"{name}.from_centre", [places, constant("half", 0.5)])
+    places = graph.reshape(f"{name}.places", places, [-1, 2, 1])
+    low = graph.to(f"{name}.before", places, INT32)
+    low = graph.node("Max", f"{name}.on_map", [low, constant("first", 0, np.int32)])
+    low = graph.node("Min", f"{name}.low", [low, constant("last", [[ny - 2], [nx - 2]], np.int32)])
+    cells = graph.node(
+        "Add", f"{name}.cells", [low, constant("four", [[0, 1, 0, 1], [0, 0, 1, 1]], np.int32)]
     )
-    moved = graph.node("Mul", f"{name}.there", [moved, known])
+
+    away = graph.node("Sub", f"{name}.offset", [places, graph.to(f"{name}.centres", cells, FP32)])
+    away = graph.node("Abs", f"{name}.away", [away])
+    near = graph.relu(f"{name}.near", graph.node("Sub", f"{name}.nearness", [f"{name}.one", away]))
+    weights = graph.node("ReduceProd", f"{name}.bilinear", [near], axes=[1], keepdims=0)
+    there = graph.reshape(f"{name}.there", known, [-1, 1])
+    weights = graph.node("Mul", f"{name}.weights", [weights, there])
+    weights = graph.cast(f"{name}.weighing", weights, graph.dtype)
+    weights = graph.reshape(f"{name}.row", weights, [-1, 1, 4])
+
+    strides = constant("strides", [[1], [ny]], np.int32)
+    index = graph.node("Mul", f"{name}.strided", [cells, strides])
+    axes = graph.constant(f"{name}.axes", np.array([1], dtype=np.int64))
+    index = graph.node("ReduceSum", f"{name}.index", [index, axes], keepdims=0)
+    if batch != 1:
+        index = _of_each_sample(graph, name, index, batch, nx * ny)
+
+    rows = graph.node("Transpose", f"{name}.channels_last", ["memory"], perm=[0, 2, 3, 1])
+    rows = graph.reshape(f"{name}.rows", rows, [-1, channels])
+    rows = graph.node("Gather", f"{name}.gathered", [rows, index], axis=0)
+    moved = graph.node("MatMul", f"{name}.sampled", [weights, rows])
+    moved = graph.reshape(f"{name}.map", moved, [-1, nx, ny, channels])
+    moved = channels_first(graph, f"{name}.moved", moved)
+
+    known = graph.reshape(f"{name}.known", known, [-1, 1, nx, ny])
     age = graph.reshape(f"{name}.age", "age", [-1, 1, 1, 1])
     aged = graph.node("Mul", f"{name}.aged", [known, age])
-    joined = graph.node("Concat", f"{name}.joined", [moved, aged], axis=1)
-    return graph.narrowed(f"{name}.recalled", joined)
+    aged = graph.cast(f"{name}.ages", aged, graph.dtype)
+    return graph.node("Concat", f"{name}.joined", [moved, aged], axis=1)
 
 
-def fuser(graph: Graph, model: MultiSense, senses: Sequence[str]) -> str:
+def fuser(graph: Graph, model: MultiSense, senses: Sequence[str], batch: int | str) -> str:
     """Write the fuser of some of a network's senses; the others are as if they sensed nothing.
 
     Reads `bev`, `lidar_bev`, `memory`, `warp` and `age`, as far as `senses` has them. What is to be
@@ -128,7 +169,7 @@ def fuser(graph: Graph, model: MultiSense, senses: Sequence[str]) -> str:
     _beside(graph, "remembered", own, now, named=True)
     past = graph.convolution(
         "fuse.recall",
-        recalled(graph, model.config),
+        recalled(graph, model.config, batch),
         fuse.recall.weight.detach(),
         torch.zeros(channels),
         padding=(1, 1),
@@ -169,6 +210,29 @@ def head_shape(name: str, model: MultiSense, batch: int | str) -> tuple[int | st
     assert isinstance(last, nn.Conv2d), last
     channels = head.shape if isinstance(head, OccupancyHead) else (last.out_channels,)
     return (batch, *channels, *grid)
+
+
+def _of_each_sample(graph: Graph, name: str, index: str, batch: int | str, size: int) -> str:
+    """Indices (B * size, 4) within each sample's map, as indices within all maps, one after another.
+
+    So one plain gather serves all samples: those with a batch of their own were wrong in TensorRT before
+    (NVIDIA/TensorRT issue 2299).
+    """
+    if isinstance(batch, int):
+        starts = graph.constant(f"{name}.starts", size * np.arange(batch, dtype=np.int32).reshape(-1, 1))
+    else:
+        count = graph.node("Shape", f"{name}.shape", ["age"])
+        end = graph.reshape(f"{name}.samples", count, [])
+        zero = graph.constant(f"{name}.zero", np.array(0, dtype=np.int64))
+        step = graph.constant(f"{name}.step", np.array(1, dtype=np.int64))
+        each = graph.to(f"{name}.each", graph.node("Range", f"{name}.range", [zero, end, step]), INT32)
+        each = graph.reshape(f"{name}.sample", each, [-1, 1])
+        starts = graph.node(
+            "Mul", f"{name}.starts", [each, graph.constant(f"{name}.size", np.array(size, dtype=np.int32))]
+        )
+    index = graph.reshape(f"{name}.by_sample", index, [-1, 4 * size])
+    index = graph.node("Add", f"{name}.in_all", [index, starts])
+    return graph.reshape(f"{name}.all", index, [-1, 4])
 
 
 def _beside(graph: Graph, name: str, own: str | None, x: str, named: bool = False) -> str:

@@ -203,7 +203,7 @@ def _answers(
             lidar_encoder(graph, model.lidarencode)
     if "memory" in senses.senses:
         memory_inputs(graph, senses, batch)
-    fused = fuser(graph, model, senses.senses)
+    fused = fuser(graph, model, senses.senses, batch)
     heads(graph, model, senses.heads, bev_features(graph, model.bevencode, fused))
     for name in senses.heads:
         graph.output(name, head_shape(name, model, batch), FP32)

@@ -18,6 +18,7 @@ kernels are compiled when an engine is opened. One is for a compute capability, 
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from contextlib import contextmanager
@@ -241,10 +242,15 @@ def _parse(trt: Any, network: Any, logger: Any, onnx: bytes, said: list[str], fo
     reasons = []
     for index in range(parser.num_errors):
         error = parser.get_error(index)
+        words = " ".join(error.desc().split())
+        if words in ("", "false"):  # the check that failed and not what is wrong
+            words = str(error.code()).rpartition(".")[2].replace("_", " ").lower()
         where = ""
         if hasattr(error, "node_operator") and error.node_operator():  # from 10.0
             where = f"{error.node_operator()} ({error.node_name()}): "
-        reasons.append(where + " ".join(error.desc().split()))
+        elif importer := re.search(r"In function import(\w+)", " ".join(said)):
+            where = f"{importer[1]}: "
+        reasons.append(where + words)
     reason = reasons[0] if reasons else _first(said) or "no reason given"
     if "Int32" in reason and "DequantizeLinear" in reason:
         reason = f"its int32 biases are for onnxruntime, write it with `--runtime tensorrt`: {reason}"
