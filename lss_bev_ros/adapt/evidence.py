@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
 
-from ..evaluation.lidar import LidarGrid
 from ..geometry import BevGrid, Pose
 
 FILLED, FREE, CLEAR, STANDS, MOVES = 1, 2, 4, 8, 16
@@ -19,7 +20,54 @@ _OFTEN = 2
 """Scans that make sure."""
 
 
-def evidence(scans: Sequence[LidarGrid], egos: Sequence[Pose], now: int, grid: BevGrid) -> np.ndarray:
+class ScanCells(Protocol):
+    """What one scan says of the cells, as a `LidarGrid` has it."""
+
+    @property
+    def occupied(self) -> np.ndarray:
+        """(nx, ny) bool."""
+
+    @property
+    def free(self) -> np.ndarray:
+        """(nx, ny) bool."""
+
+
+@dataclass(frozen=True)
+class PackedCells:
+    """The same in a bit a cell: a day of driving has a hundred thousand scans.
+
+    Attributes:
+        shape: (nx, ny).
+        bits: of the occupied cells, then of the free ones.
+    """
+
+    shape: tuple[int, int]
+    bits: bytes
+
+    @classmethod
+    def of(cls, scan: ScanCells) -> PackedCells:
+        """Of a scan."""
+        nx, ny = scan.occupied.shape
+        return cls((nx, ny), np.packbits((scan.occupied, scan.free)).tobytes())
+
+    @property
+    def occupied(self) -> np.ndarray:
+        """(nx, ny) bool."""
+        return self._cells()[0]
+
+    @property
+    def free(self) -> np.ndarray:
+        """(nx, ny) bool."""
+        return self._cells()[1]
+
+    def _cells(self) -> np.ndarray:
+        count = 2 * self.shape[0] * self.shape[1]
+        return (
+            np.unpackbits(np.frombuffer(self.bits, np.uint8), count=count).view(bool).reshape(2, *self.shape)
+        )
+
+
+def evidence(scans: Sequence[ScanCells], egos: Sequence[Pose], now: int, grid: BevGrid) -> np.ndarray:
     """Evidence of the cells around the car at one scan.
 
     Args:
@@ -40,9 +88,10 @@ def evidence(scans: Sequence[LidarGrid], egos: Sequence[Pose], now: int, grid: B
         index, inside = grid.cells(places)
         there, passed = (np.zeros(len(flat), bool) for _ in range(2))
         cells = tuple(index[inside].T)
-        there[inside] = scan.occupied[cells]
+        occupied = scan.occupied
+        there[inside] = occupied[cells]
         # A cell whose neighbour is hit may hold an edge of it, and cells of two times do not fall together.
-        passed[inside] = (scan.free & ~_near(scan.occupied))[cells]
+        passed[inside] = (scan.free & ~_near(occupied))[cells]
         filled += there.reshape(grid.shape)
         free += passed.reshape(grid.shape)
     found = np.zeros(grid.shape, np.uint8)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from itertools import pairwise
-from typing import ClassVar
+from typing import ClassVar, overload
 
 import numpy as np
 import torch
 
-from ..dataset import Keyframe, NuScenesReader
+from ..dataset import Keyframe, LidarScan, NuScenesReader
 from ..errors import DatasetError, PictureError, TrainingError
-from ..evaluation.lidar import LidarGrid, LidarReference
+from ..evaluation.lidar import LidarReference
 from ..geometry import BevGrid, Pose
 from ..geometry.intensity import intensity_shares
 from ..geometry.returns import returned
@@ -23,7 +24,7 @@ from ..training.pool import Ring
 from ..training.sample import NO_DEPTH
 from ..training.source import keyframe_sample, places_of
 from .depth import beam_depth
-from .evidence import evidence
+from .evidence import PackedCells, evidence
 
 MOST_RETURNS = 40_000
 """Of a scan, taken evenly: 64 beams give some more."""
@@ -86,6 +87,39 @@ def passage_bytes(layout: SampleLayout, returns: int) -> int:
     return 6 * pixels + pixels // layout.depth_stride**2 + 16 * returns + cells + 400
 
 
+class ScanReturns(Sequence[np.ndarray]):
+    """Returns of keyframes' scans, (R, 4) float16 x, y, z in base_link and intensity 0 to 1 each.
+
+    They are read again when they are asked for: a third of a megabyte each would be gigabytes an hour.
+
+    Args:
+        keyframes: with scans that can be read.
+        most: returns of the largest scan.
+    """
+
+    def __init__(self, keyframes: Sequence[Keyframe], most: int) -> None:
+        self._keyframes, self.most = keyframes, most
+        # An instant and the one before it, of as many as are made side by side.
+        self._read = lru_cache(maxsize=64)(lambda place: scan_returns(keyframes[place]))
+
+    def __len__(self) -> int:
+        return len(self._keyframes)
+
+    @overload
+    def __getitem__(self, place: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[np.ndarray]: ...
+    def __getitem__(self, place: int | slice) -> np.ndarray | Sequence[np.ndarray]:
+        """Of a keyframe.
+
+        Raises:
+            DatasetError: its file cannot be read any more.
+        """
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        return self._read(range(len(self))[place])
+
+
 @dataclass(frozen=True, eq=False)
 class Drive:
     """Keyframes that have a scan and images, in the order of time, scene after scene.
@@ -93,13 +127,13 @@ class Drive:
     Attributes:
         keyframes: all of them.
         scans: of each keyframe, what its scan alone says of the cells.
-        returns: of each, (R, 4) float16 x, y, z in base_link and intensity 0 to 1.
+        returns: of each.
         left_out: lines on what could not be read.
     """
 
     keyframes: tuple[Keyframe, ...]
-    scans: tuple[LidarGrid, ...]
-    returns: tuple[np.ndarray, ...]
+    scans: tuple[PackedCells, ...]
+    returns: ScanReturns
     left_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -108,7 +142,7 @@ class Drive:
     @property
     def most(self) -> int:
         """Returns of the largest scan."""
-        return max(map(len, self.returns), default=0)
+        return self.returns.most
 
     @property
     def seconds(self) -> float:
@@ -170,11 +204,13 @@ def read_drive(
     keyframes = [frame for scene in reader.scenes for frame in reader.keyframes(scene)]
     reference, lost = LidarReference(grid), []
 
-    def look(frame: Keyframe) -> tuple[LidarGrid, np.ndarray] | str:
+    def look(frame: Keyframe) -> tuple[PackedCells, int] | str:
         try:
-            return scanned(frame, reference)
+            places, kept = _returns_of(frame)
         except DatasetError as error:
             return str(error)
+        origin = _scan_of(frame).pose.translation
+        return PackedCells.of(reference.observe(places, origin)), len(kept)
 
     found = []
     with ThreadPoolExecutor(max(1, workers)) as pool:
@@ -190,28 +226,35 @@ def read_drive(
             f"{reader.dataroot}: no keyframe has a LiDAR scan{why}: a drive teaches by its LiDAR; import a "
             f"bag that has one with `lss-bev import`"
         )
-    frames, scans, returns = zip(*found, strict=True)
-    return Drive(frames, scans, returns, tuple(lost))
+    frames, scans, counts = zip(*found, strict=True)
+    return Drive(frames, scans, ScanReturns(frames, max(counts)), tuple(lost))
 
 
-def scanned(keyframe: Keyframe, reference: LidarReference) -> tuple[LidarGrid, np.ndarray]:
-    """What the scan of a keyframe alone says, and its returns.
+def scan_returns(keyframe: Keyframe) -> np.ndarray:
+    """(R, 4) float16: returns of a keyframe's scan, x, y, z in base_link and intensity 0 to 1, not too many.
 
     Raises:
         DatasetError: there is none, or it cannot be read.
     """
-    if keyframe.lidar is None:
-        raise DatasetError(f"sample {keyframe.token} has no scan")
-    points = keyframe.lidar.points()
+    return _returns_of(keyframe)[1]
+
+
+def _returns_of(keyframe: Keyframe) -> tuple[np.ndarray, np.ndarray]:
+    """Places of all returns, (N, 3) float64, and those that are kept."""
+    scan = _scan_of(keyframe)
+    points = scan.points()
     points = points[returned(points)]
-    places = keyframe.lidar.pose.apply(points[:, :3].astype(np.float64))
-    grid = reference.observe(places, keyframe.lidar.pose.translation)
+    places = scan.pose.apply(points[:, :3].astype(np.float64))
     kept = np.column_stack([places, intensity_shares(points[:, 3])])
     if len(kept) > MOST_RETURNS:
         kept = kept[np.arange(MOST_RETURNS) * len(kept) // MOST_RETURNS]
-    # Of all that was read, only the cells are looked at again.
-    light = replace(grid, heights=np.zeros(0), points=np.zeros((0, 3)))
-    return light, kept.astype(np.float16)
+    return places, kept.astype(np.float16)
+
+
+def _scan_of(keyframe: Keyframe) -> LidarScan:
+    if keyframe.lidar is None:
+        raise DatasetError(f"sample {keyframe.token} has no scan")
+    return keyframe.lidar
 
 
 class PassageMaker:

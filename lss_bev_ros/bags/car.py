@@ -35,11 +35,13 @@ class Warn:
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
+        self._told: set[str] = set()
         self.lines: list[str] = []
 
     def __call__(self, line: str) -> None:
         """Tell a line, unless it was told."""
-        if line not in self.lines:
+        if line not in self._told:
+            self._told.add(line)
             self.lines.append(line)
             self._tell(line)
 

@@ -20,7 +20,7 @@ from rosbags.interfaces import (
 from pipros.bag import BagStorage, StorageOptions
 
 from .. import topics
-from ..dataset import CameraShot, LidarScan, NuScenesReader
+from ..dataset import NuScenesReader
 from ..dataset.timeline import Event, Mounting, next_start, timeline, with_mountings
 from ..errors import DatasetError, RosError
 from ..files import replacing
@@ -78,9 +78,11 @@ def convert(
         RosError: a folder that exists already, or a disk that fails.
     """
     scenes = tuple(scenes) or reader.scenes
-    shots = {scene: reader.shots(scene, sweeps is not False) for scene in scenes}
-    _check_sweeps(reader, shots, sweeps)
-    total = sum(len(of_scene) + reader.count_keyframes(scene) for scene, of_scene in shots.items())
+    with_sweeps = sweeps is not False
+    if with_sweeps:
+        _check_sweeps(reader, scenes, bool(sweeps))
+    shots = {scene: reader.count_shots(scene, with_sweeps) for scene in scenes}
+    total = sum(count + reader.count_keyframes(scene) for scene, count in shots.items())
     if not any(shots.values()):
         raise DatasetError(f"{reader.dataroot}: no recordings in {', '.join(scenes)}")
     filled = [scene for scene in scenes if shots[scene]]
@@ -100,7 +102,8 @@ def convert(
             bag = _Bag(partial, target.name, options, made, reader.cameras)
             start = 0
             for scene in together:
-                events = with_mountings(timeline(shots[scene], reader.keyframes(scene), start=start))
+                recorded = reader.shots(scene, with_sweeps)
+                events = with_mountings(timeline(recorded, reader.keyframes(scene), start=start))
                 bag.add(events, count)
                 start = next_start(events)
             bag.close()
@@ -154,18 +157,21 @@ class _Bag:
         self._made.messages += 1
 
 
-def _check_sweeps(
-    reader: NuScenesReader, shots: dict[str, list[CameraShot | LidarScan]], sweeps: bool | None
-) -> None:
+def _check_sweeps(reader: NuScenesReader, scenes: Sequence[str], asked: bool) -> None:
     """Refuse sweeps that are not there before the first one of thousands is missed."""
-    between = [shot for of_scene in shots.values() for shot in of_scene if not shot.is_key]
-    if sweeps and not between:
-        raise DatasetError(f"{reader.dataroot}: has no sweeps, keyframes only; leave out --sweeps")
-    if between and not any(shot.path.exists() for shot in between):
+    first, count = None, 0
+    for scene in scenes:
+        for path in reader.sweeps(scene):
+            if path.exists():
+                return
+            first, count = first or path, count + 1
+    if first is not None:
         raise DatasetError(
-            f"{reader.dataroot}: its tables name {len(between)} sweeps, but the files are missing "
-            f"({between[0].path}, ...); unpack the sweeps into the data root or give --no-sweeps"
+            f"{reader.dataroot}: its tables name {count} sweeps, but the files are missing "
+            f"({first}, ...); unpack the sweeps into the data root or give --no-sweeps"
         )
+    if asked:
+        raise DatasetError(f"{reader.dataroot}: has no sweeps, keyframes only; leave out --sweeps")
 
 
 def _offered(latched: bool, depth: int) -> Qos:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import bisect
 import datetime
+from array import array
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ from ..dataset.keyframes import keyframes, nearest, spans
 from ..dataset.recorded_tables import DriveFile, RecordedTables
 from ..errors import GeometryError, PictureError, RosError
 from ..files import replacing, write_json
+from ..geometry import Pose
 from ..nodes.doctor_source import header_stamp
 from .car import Car, RecordedMounting, Warn, decoded
 from .sensors import CameraTopics, Sensors, find_sensors
@@ -160,7 +162,7 @@ def import_bag(
 
 @dataclass(frozen=True)
 class _Use:
-    """What becomes of one message: its scene, its microseconds and its keyframe's, if it is of one."""
+    """What becomes of one message: scene, nanoseconds, and microseconds of the keyframe that it is of."""
 
     scene: int
     stamp: int
@@ -171,16 +173,54 @@ class _Use:
         return _micros(self.stamp)
 
 
+class _Uses:
+    """What becomes of the messages of a topic: a few bytes for each, since a day of driving has millions.
+
+    Args:
+        stamps: of all of them, in the order of the bag.
+    """
+
+    def __init__(self, stamps: np.ndarray) -> None:
+        self._stamps = stamps
+        self._scenes = np.full(len(stamps), -1, np.int32)
+        self._keys = np.full(len(stamps), -1, np.int64)
+
+    @property
+    def count(self) -> int:
+        """Messages that are used."""
+        return int((self._scenes >= 0).sum())
+
+    @property
+    def keys(self) -> int:
+        """Messages that belong to a keyframe."""
+        return int((self._keys >= 0).sum())
+
+    def keep(self, rows: np.ndarray, scene: int) -> None:
+        """Use messages in a scene, unless they are used in one before."""
+        self._scenes[rows[self._scenes[rows] < 0]] = scene
+
+    def keep_keys(self, rows: np.ndarray, scene: int, keys: np.ndarray) -> None:
+        """Use messages for keyframes of a scene."""
+        self._scenes[rows], self._keys[rows] = scene, keys
+
+    def of(self, row: int) -> _Use | None:
+        """What becomes of the message of a number."""
+        if row >= len(self._scenes) or self._scenes[row] < 0:
+            return None
+        key = int(self._keys[row])
+        return _Use(int(self._scenes[row]), int(self._stamps[row]), key if key >= 0 else None)
+
+
 @dataclass(eq=False)
 class _Plan:
     """What becomes of all messages.
 
     Attributes:
-        uses: topic and number of the message on it to its use.
+        uses: topic to what becomes of its messages.
         keys: microseconds of the keyframes of each scene.
     """
 
-    uses: dict[tuple[str, int], _Use] = field(default_factory=dict)
+    uses: dict[str, _Uses] = field(default_factory=dict)
     keys: list[list[int]] = field(default_factory=list)
 
 
@@ -202,8 +242,7 @@ class _Drive:
         """Stamps of images and scans by topic, in the order of the bag; calibrations where they change."""
         timed = {camera.image for camera in self._sensors.cameras} | {self._sensors.lidar}
         infos = {camera.info for camera in self._sensors.cameras}
-        stamps: dict[str, list[int]] = {topic: [] for topic in timed}
-        received: dict[str, list[int]] = {topic: [] for topic in timed}
+        stamps, received = ({topic: array("q") for topic in timed} for _ in range(2))
         known: dict[str, bytes] = {}
         for topic, time, data in self._bag.messages({*timed, *infos}):
             if topic in timed:
@@ -222,7 +261,7 @@ class _Drive:
             each.sort(key=lambda info: info[0])
         return {topic: self._checked(topic, stamps[topic], received[topic]) for topic in timed}
 
-    def _checked(self, topic: str, stamps: list[int], received: list[int]) -> np.ndarray:
+    def _checked(self, topic: str, stamps: array[int], received: array[int]) -> np.ndarray:
         """Stamps as they are used.
 
         Raises:
@@ -293,34 +332,31 @@ class _Drive:
                 f"another scene begins there: a continuous frame (REP 105, odom) does not jump"
             )
         reach = round(options.tolerance * 1e9)
+        plan.uses = {topic: _Uses(self.stamps[topic]) for topic in (lidar, *(each.image for each in shots))}
+        times = {camera: self.stamps[camera.image][rows] for camera, rows in shots.items()}
         for span in spans(stamps, round(options.gap * 1e9), jumps):
             of_scene = stamps[span]
             keys = keyframes(of_scene)
-            wanted = of_scene[keys]
-            chosen = {
-                camera: nearest(self.stamps[camera.image][rows], wanted, reach)
-                for camera, rows in shots.items()
+            near = {
+                camera: slice(*np.searchsorted(each, (of_scene[0] - reach, of_scene[-1] + reach + 1)))
+                for camera, each in times.items()
             }
+            chosen = {camera: nearest(times[camera][near[camera]], of_scene[keys], reach) for camera in shots}
             seen = np.stack([rows >= 0 for rows in chosen.values()]).any(0)
             if not seen.any():
                 made.left_out[f"{lidar}: no image within {options.tolerance:g} s of a scan"] += len(of_scene)
                 continue
             scene = len(plan.keys)
-            micros = {int(key): _micros(int(of_scene[key])) for key in keys[seen]}
-            plan.keys.append(list(micros.values()))
-            for place, row in enumerate(scans[span]):
-                if place in micros or options.sweeps:
-                    plan.uses[lidar, int(row)] = _Use(scene, int(of_scene[place]), micros.get(place))
-            first, last = int(of_scene[0]) - reach, int(of_scene[-1]) + reach
+            micros = _micros(of_scene[keys])
+            plan.keys.append(micros[seen].tolist())
+            plan.uses[lidar].keep_keys(scans[span][keys[seen]], scene, micros[seen])
+            if options.sweeps:
+                plan.uses[lidar].keep(scans[span], scene)
             for camera, rows in shots.items():
-                pairs = zip(chosen[camera].tolist(), keys.tolist(), strict=True)
-                mine = {int(rows[row]): micros[key] for row, key in pairs if row >= 0}
-                for row in rows:
-                    stamp = int(self.stamps[camera.image][row])
-                    key = mine.get(int(row))
-                    inside = first <= stamp <= last and options.sweeps
-                    if key is not None or (inside and (camera.image, int(row)) not in plan.uses):
-                        plan.uses[camera.image, int(row)] = _Use(scene, stamp, key)
+                mine, uses, found = rows[near[camera]], plan.uses[camera.image], chosen[camera]
+                uses.keep_keys(mine[found[found >= 0]], scene, micros[found >= 0])
+                if options.sweeps:
+                    uses.keep(mine, scene)
         self._check(plan, shots, made)
         return plan
 
@@ -340,7 +376,7 @@ class _Drive:
     def _check(self, plan: _Plan, shots: Mapping[CameraTopics, np.ndarray], made: Imported) -> None:
         total = sum(map(len, plan.keys))
         for camera, rows in shots.items():
-            keys = sum(use.key is not None for (topic, _), use in plan.uses.items() if topic == camera.image)
+            keys = plan.uses[camera.image].keys
             if keys >= total or not total:
                 continue
             stamps = self.stamps[camera.image]
@@ -363,6 +399,71 @@ class _Drive:
             raise RosError(f"bag {self._bag.path} has no keyframe, a scan with an image at its time: {lines}")
 
 
+class _Kept(Sequence[DriveFile]):
+    """The files of one sensor in a scene: some hundred bytes for each, since a day of driving has millions.
+
+    Args:
+        channel: nuScenes channel.
+        log: what their names begin with.
+    """
+
+    def __init__(self, channel: str, log: str) -> None:
+        self._channel, self._log = channel, log
+        self._micros, self._keys = array("q"), array("q")
+        self._egos = array("d")
+        self._kind = array("i")
+        self._kinds: list[tuple[str, str, tuple[int, int]]] = []
+        self._order: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self._micros)
+
+    @overload
+    def __getitem__(self, place: int) -> DriveFile: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[DriveFile]: ...
+    def __getitem__(self, place: int | slice) -> DriveFile | Sequence[DriveFile]:
+        """In the order of their times."""
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        if self._order is None:
+            self._order = np.argsort(np.array(self._micros), kind="stable")
+        row = int(self._order[place])
+        micros, key = self._micros[row], self._keys[row]
+        suffix, calibration, size = self._kinds[self._kind[row]]
+        ego = np.array(self._egos[12 * row : 12 * row + 12])
+        return DriveFile(
+            self._channel,
+            micros,
+            None if key < 0 else key,
+            self.name(micros, key >= 0, suffix),
+            Pose(ego[:9].reshape(3, 3), ego[9:]),
+            calibration,
+            size,
+        )
+
+    @property
+    def keys(self) -> set[int]:
+        """Microseconds of the keyframes that have a file."""
+        return {key for key in self._keys if key >= 0}
+
+    def name(self, micros: int, is_key: bool, suffix: str) -> str:
+        """Of a file, relative to the data set."""
+        folder = "samples" if is_key else "sweeps"
+        return f"{folder}/{self._channel}/{self._log}__{self._channel}__{micros}.{suffix}"
+
+    def add(self, use: _Use, suffix: str, calibration: str, size: tuple[int, int], ego: Pose) -> None:
+        """Take a file."""
+        kind = suffix, calibration, size
+        if kind not in self._kinds:
+            self._kinds.append(kind)
+        self._kind.append(self._kinds.index(kind))
+        self._micros.append(use.micros)
+        self._keys.append(-1 if use.key is None else use.key)
+        self._egos.extend((*ego.rotation.ravel(), *ego.translation))
+        self._order = None
+
+
 class _Writer:
     """A second look at a bag, which writes what was decided."""
 
@@ -381,7 +482,7 @@ class _Writer:
         self._log = Path(bag.path).stem or "bag"
         self._tables = RecordedTables(f"{self._log}-{bag.start}")
         self._cameras = {camera.image: camera for camera in drive.cameras}
-        self._files: list[list[DriveFile]] = [[] for _ in plan.keys]
+        self._files: list[dict[str, _Kept]] = [{} for _ in plan.keys]
 
     def write(self, progress: Callable[[int, int], None]) -> None:
         """Write files and tables."""
@@ -390,27 +491,27 @@ class _Writer:
                 (self._root / folder / channel).mkdir(parents=True)
         static = self._sensors.transforms.get("tf_static")
         numbers: Counter[str] = Counter()
-        done, total = 0, len(self._plan.uses)
+        done, total = 0, sum(uses.count for uses in self._plan.uses.values())
         wanted = [*self._cameras, self._sensors.lidar, *([static] if static else ())]
         for topic, _, data in self._bag.messages(wanted):
             if topic == static:
                 self._mount(data)
                 continue
-            use = self._plan.uses.get((topic, numbers[topic]))
+            use = self._plan.uses[topic].of(numbers[topic])
             numbers[topic] += 1
             if use is None:
                 continue
             try:
-                file = self._image(topic, use, data) if topic in self._cameras else self._scan(use, data)
+                if topic in self._cameras:
+                    self._image(topic, use, data)
+                else:
+                    self._scan(use, data)
             except (GeometryError, PictureError) as error:
                 self._leave_out(topic, error)
             except Exception as error:  # each ROS has an error of its own for what cannot be decoded
                 if isinstance(error, (OSError, RosError)):
                     raise
                 self._leave_out(topic, f"a message cannot be decoded ({type(error).__name__})")
-            else:
-                if file is not None:
-                    self._files[use.scene].append(file)
             done += 1
             progress(done, total)
         self._tell_tables()
@@ -418,7 +519,7 @@ class _Writer:
     def _mount(self, data: bytes) -> None:
         self._drive.mounting.take(deserialize_message(data, TFMessage).transforms, is_static=True)
 
-    def _image(self, topic: str, use: _Use, data: bytes) -> DriveFile | None:
+    def _image(self, topic: str, use: _Use, data: bytes) -> None:
         source = self._cameras[topic]
         message = deserialize_message(data, CompressedImage if source.compressed else Image)
         picture = messages.picture(message)
@@ -432,7 +533,7 @@ class _Writer:
         camera = self._drive.mounting.camera(source.name, self._drive.info(source, use.stamp), use.stamp)
         if camera is None:
             self._leave_out(topic, "nothing tells where it is mounted then")
-            return None
+            return
         if size != (camera.width, camera.height):
             raise GeometryError(
                 f"{source.name}: images are {size[0]}x{size[1]}, but its calibration is for "
@@ -441,31 +542,30 @@ class _Writer:
         calibration = self._tables.calibrated(source.name.upper(), camera)
         self._made.images += 1
         self._made.cameras[source.name] = topic
-        return self._kept(source.name.upper(), use, encoded, suffix, calibration, size)
+        self._keep(source.name.upper(), use, encoded, suffix, calibration, size)
 
-    def _scan(self, use: _Use, data: bytes) -> DriveFile | None:
+    def _scan(self, use: _Use, data: bytes) -> None:
         message = deserialize_message(data, PointCloud2)
         topic = self._sensors.lidar
         points = messages.points_from_cloud(message)
         if not len(points):
             self._leave_out(topic, "no point of the cloud is a return")
-            return None
+            return
         pose = self._drive.mounting.pose(message.header.frame_id, use.stamp, topic)
         if pose is None:
             self._leave_out(topic, "nothing tells where it is mounted then")
-            return None
+            return
         self._made.scans += 1
         calibration = self._tables.calibrated(LIDAR, pose)
-        return self._kept(LIDAR, use, points.astype("<f4").tobytes(), "pcd.bin", calibration, (0, 0))
+        self._keep(LIDAR, use, points.astype("<f4").tobytes(), "pcd.bin", calibration, (0, 0))
 
-    def _kept(
+    def _keep(
         self, channel: str, use: _Use, content: bytes, suffix: str, calibration: str, size: tuple[int, int]
-    ) -> DriveFile:
-        folder = "sweeps" if use.key is None else "samples"
-        name = f"{folder}/{channel}/{self._log}__{channel}__{use.micros}.{suffix}"
-        (self._root / name).write_bytes(content)
+    ) -> None:
+        kept = self._files[use.scene].setdefault(channel, _Kept(channel, self._log))
         ego = self._drive.trail.pose(use.stamp)
-        return DriveFile(channel, use.micros, use.key, name, ego, calibration, size)
+        (self._root / kept.name(use.micros, use.key is not None, suffix)).write_bytes(content)
+        kept.add(use, suffix, calibration, size, ego)
 
     def _leave_out(self, topic: str, why: object) -> None:
         self._made.left_out[f"{topic}: {why}"] += 1
@@ -475,14 +575,12 @@ class _Writer:
         date = datetime.datetime.fromtimestamp(self._bag.start / 1e9, datetime.timezone.utc)
         log = self._tables.add_log(f"{date:%Y-%m-%d}")
         for keys, files in zip(self._plan.keys, self._files, strict=True):
-            kept = sorted({file.key for file in files if file.key is not None} & set(keys))
+            kept = sorted(set().union(*(each.keys for each in files.values())) & set(keys))
             if not kept:
                 continue
-            there = set(kept)
-            files = [file for file in files if file.key is None or file.key in there]
             name = f"scene-{len(self._made.scenes) + 1:04d}"
             seconds = (kept[-1] - kept[0]) / 1e6
-            self._tables.add_scene(name, log, f"{self._log}, {seconds:.0f} s, not annotated", kept, files)
+            self._tables.add_chains(name, log, f"{self._log}, {seconds:.0f} s, not annotated", kept, files)
             self._made.scenes[name] = len(kept)
             self._made.seconds += seconds
         if not self._made.scenes:
@@ -495,6 +593,9 @@ class _Writer:
                     channel.rmdir()
 
 
-def _micros(stamp: int) -> int:
+_Stamps = TypeVar("_Stamps", int, np.ndarray)
+
+
+def _micros(stamp: _Stamps) -> _Stamps:
     """Nanoseconds as nuScenes counts time."""
     return (stamp + 500) // 1000

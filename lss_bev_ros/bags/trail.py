@@ -106,7 +106,9 @@ class Trail:
 
     def jumps(self, stamps: np.ndarray) -> list[int]:
         """Rows of some stamps before which the car moved as no car can: nothing connects the two sides."""
-        places = np.array([self.pose(int(stamp)).translation for stamp in stamps]).reshape(-1, 3)
+        places = np.empty((len(stamps), 3))
+        for row, stamp in enumerate(stamps):
+            places[row] = self.pose(int(stamp)).translation
         moved = np.linalg.norm(np.diff(places, axis=0), axis=1)
         seconds = np.diff(stamps) / 1e9
         return [int(row) + 1 for row in np.flatnonzero(moved > _FASTEST * seconds + _JITTER)]

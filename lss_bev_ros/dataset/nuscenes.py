@@ -117,6 +117,16 @@ class NuScenesReader:
         index = self._load(scene)
         return [self._shot(index, i) for i in range(len(index.stamps)) if sweeps or index.is_key[i]]
 
+    def count_shots(self, scene: str, sweeps: bool) -> int:
+        """Number of what `shots` gives."""
+        index = self._load(scene)
+        return len(index.stamps) if sweeps else int(index.is_key.sum())
+
+    def sweeps(self, scene: str) -> Iterator[Path]:
+        """Yield the files of a scene that belong to no keyframe, whether they are there or not."""
+        index = self._load(scene)
+        return (self.dataroot / index.files[row] for row in np.flatnonzero(~index.is_key))
+
     def first_rig(self, scene: str) -> Rig:
         """Every camera that the scene has, as first calibrated."""
         index = self._load(scene)
@@ -138,7 +148,7 @@ class NuScenesReader:
 
     def _keyframe(self, index: SceneIndex, row: int) -> Keyframe:
         token, stamp = index.sample_tokens[row], int(index.sample_stamps[row])
-        rows = np.flatnonzero((index.sample == row) & index.is_key)
+        rows = index.key_rows(row)
         # Two recordings of one sensor: the nearer one counts.
         rows = rows[np.argsort(np.abs(index.stamps[rows] - stamp), kind="stable")]
         shots = [self._shot(index, i) for i in rows.tolist()]
@@ -173,12 +183,10 @@ class NuScenesReader:
 
     def _rig_at(self, index: SceneIndex, stamp: int, here: dict[str, Camera]) -> Rig:
         """The cameras of an instant, and those without a shot in it as they are at their nearest."""
-        names = np.array([entry.name if entry.kind == CAMERA else "" for entry in index.calibrations])
         cameras = dict(here)
-        for name in set(names.tolist()) - {"", *here}:
-            rows = np.flatnonzero((names == name)[index.calibration])
-            nearest = rows[np.argmin(np.abs(index.stamps[rows] - stamp))]
-            cameras[name] = self._camera(index, int(nearest))
+        for name, rows in index.camera_rows.items():
+            if name not in here:
+                cameras[name] = self._camera(index, int(rows[_nearest(index.stamps[rows], stamp)]))
         return self._rig(cameras)
 
     def _rig(self, cameras: dict[str, Camera]) -> Rig:
@@ -280,14 +288,28 @@ class NuScenesReader:
 def _future(index: SceneIndex, stamp: int, ego: Pose) -> np.ndarray:
     """(FUTURE_STEPS, 2) metres: where the car will be in base_link at `stamp`, from its later poses."""
     wanted = stamp + np.round(np.arange(1, FUTURE_STEPS + 1) * FUTURE_STEP * 1e9).astype(np.int64)
+    # A drive of hours has millions of poses; those around the future are enough.
+    first = max(int(np.searchsorted(index.stamps, stamp)) - 1, 0)
+    last = int(np.searchsorted(index.stamps, wanted[-1], side="right")) + 1
     # Nanoseconds since 1970 are too large for float64; those since now are not.
-    stamps, times = (index.stamps - stamp).astype(np.float64), (wanted - stamp).astype(np.float64)
-    places = np.column_stack([np.interp(times, stamps, index.ego[:, axis]) for axis in range(3)])
+    stamps, times = (
+        (index.stamps[first:last] - stamp).astype(np.float64),
+        (wanted - stamp).astype(np.float64),
+    )
+    ego_places = index.ego[first:last]
+    places = np.column_stack([np.interp(times, stamps, ego_places[:, axis]) for axis in range(3)])
     after = np.minimum(np.searchsorted(stamps, times), len(stamps) - 1)
     gap = stamps[after] - stamps[np.maximum(after - 1, 0)]
     between = stamps[after] != times
     places[(times > stamps[-1]) | (between & (gap > _GAP_NS))] = np.nan
     return ego.inverse().apply(places)[:, :2]
+
+
+def _nearest(stamps: np.ndarray, stamp: int) -> int:
+    """The row of the stamp, of those ascending, that is nearest; the earlier of two."""
+    after = min(int(np.searchsorted(stamps, stamp)), len(stamps) - 1)
+    before = int(np.searchsorted(stamps, stamps[max(after - 1, 0)]))
+    return before if abs(stamps[before] - stamp) <= abs(stamps[after] - stamp) else after
 
 
 def _lens(calibration: SensorRecord) -> Lens:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from ..geometry import Camera, Pose
-from .table_rows import TABLES, lens_fields, neighbours, pose_fields, token, write_tables
+from .table_rows import TABLES, TableFile, lens_fields, neighbours, pose_fields, token, write_tables
 
 NO_MAP = "maps/none.png"
 """A map of nothing: nuscenes-devkit opens no data set without one."""
@@ -44,6 +44,47 @@ class DriveFile:
         return "pcd" if self.filename.endswith(".pcd.bin") else Path(self.filename).suffix[1:]
 
 
+@dataclass(frozen=True, eq=False)
+class _RecordedScene:
+    """A scene whose rows of files are made when they are written.
+
+    Attributes:
+        token: of the scene.
+        keys: microseconds of its keyframes, ascending.
+        samples: their tokens.
+        chains: files by channel, ascending in time.
+    """
+
+    token: str
+    keys: Sequence[int]
+    samples: Sequence[str]
+    chains: Mapping[str, Sequence[DriveFile]]
+
+    def rows(self) -> Iterator[tuple[dict, dict]]:
+        """The rows of `ego_pose` and `sample_data` of each file."""
+        rows = {micros: row for row, micros in enumerate(self.keys)}
+        keys = np.array(self.keys, np.int64)
+        for channel, chain in self.chains.items():
+            tokens = [token(self.token, channel, file.micros) for file in chain]
+            for place, file in enumerate(chain):
+                following = min(int(np.searchsorted(keys, file.micros)), len(keys) - 1)
+                pose = {"token": tokens[place], "timestamp": file.micros, **pose_fields(file.ego)}
+                data = {
+                    "token": tokens[place],
+                    "sample_token": self.samples[following if file.key is None else rows[file.key]],
+                    "ego_pose_token": tokens[place],
+                    "calibrated_sensor_token": file.calibration,
+                    "timestamp": file.micros,
+                    "fileformat": file.fileformat,
+                    "is_key_frame": file.key is not None,
+                    "height": file.size[1],
+                    "width": file.size[0],
+                    "filename": file.filename,
+                    **neighbours(tokens, place),
+                }
+                yield pose, data
+
+
 class RecordedTables:
     """Collects the rows of a data set and writes them.
 
@@ -55,6 +96,7 @@ class RecordedTables:
         self._name = name
         self._rows: dict[str, list[dict]] = {table: [] for table in TABLES}
         self._calibrations: dict[tuple, str] = {}
+        self._scenes: list[_RecordedScene] = []
 
     def calibrated(self, channel: str, sensor: Camera | Pose) -> str:
         """The token of a camera, or of the place of a LiDAR, in a row of its own the first time."""
@@ -114,6 +156,29 @@ class RecordedTables:
             keys: microseconds of its keyframes, ascending.
             files: of all sensors; what is between two keyframes belongs to the later one.
         """
+        chains: dict[str, list[DriveFile]] = {}
+        for file in sorted(files, key=lambda file: file.micros):
+            chains.setdefault(file.channel, []).append(file)
+        channels = dict.fromkeys(file.channel for file in files)
+        self.add_chains(name, log, description, keys, {channel: chains[channel] for channel in channels})
+
+    def add_chains(
+        self,
+        name: str,
+        log: str,
+        description: str,
+        keys: Sequence[int],
+        chains: Mapping[str, Sequence[DriveFile]],
+    ) -> None:
+        """Add one scene, as `add_scene`, whose files are asked for when the tables are written.
+
+        Args:
+            name: such as scene-0001.
+            log: token of `add_log`.
+            description: a few words.
+            keys: microseconds of its keyframes, ascending.
+            chains: files by channel, ascending in time.
+        """
         scene = token(self._name, name)
         samples = [token(scene, "sample", micros) for micros in keys]
         self._rows["scene"].append(
@@ -136,36 +201,17 @@ class RecordedTables:
                     "scene_token": scene,
                 }
             )
-        rows = {micros: row for row, micros in enumerate(keys)}
-        for channel in dict.fromkeys(file.channel for file in files):
-            chain = sorted((file for file in files if file.channel == channel), key=lambda file: file.micros)
-            tokens = [token(scene, channel, file.micros) for file in chain]
-            following = np.minimum(np.searchsorted(keys, [file.micros for file in chain]), len(keys) - 1)
-            for place, file in enumerate(chain):
-                owner = int(following[place]) if file.key is None else rows[file.key]
-                self._rows["ego_pose"].append(
-                    {"token": tokens[place], "timestamp": file.micros, **pose_fields(file.ego)}
-                )
-                self._rows["sample_data"].append(
-                    {
-                        "token": tokens[place],
-                        "sample_token": samples[owner],
-                        "ego_pose_token": tokens[place],
-                        "calibrated_sensor_token": file.calibration,
-                        "timestamp": file.micros,
-                        "fileformat": file.fileformat,
-                        "is_key_frame": file.key is not None,
-                        "height": file.size[1],
-                        "width": file.size[0],
-                        "filename": file.filename,
-                        **neighbours(tokens, place),
-                    }
-                )
+        self._scenes.append(_RecordedScene(scene, keys, samples, chains))
 
     def write(self, root: Path, version: str) -> None:
         """Write all tables, and the map of nothing, into a data set's folder."""
         (root / version).mkdir(parents=True, exist_ok=True)
         write_tables(root / version, self._rows)
+        with TableFile(root / version, "ego_pose") as poses, TableFile(root / version, "sample_data") as data:
+            for scene in self._scenes:
+                for pose, row in scene.rows():
+                    poses.add(pose)
+                    data.add(row)
         mask = root / NO_MAP
         mask.parent.mkdir(exist_ok=True)
         mask.write_bytes(cv2.imencode(".png", np.zeros((8, 8), np.uint8))[1].tobytes())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -81,3 +83,27 @@ class SceneIndex:
     box_counts: np.ndarray
     box_attribute: tuple[str, ...]
     location: str
+
+    def key_rows(self, sample: int) -> np.ndarray:
+        """Rows of the recordings of a keyframe, ascending."""
+        order, samples = self._keys_by_sample
+        first, last = np.searchsorted(samples, [sample, sample + 1])
+        rows: np.ndarray = order[first:last]
+        return rows
+
+    @cached_property
+    def camera_rows(self) -> Mapping[str, np.ndarray]:
+        """Name of each camera that has a shot to the rows of its shots, ascending."""
+        names = np.array([entry.name if entry.kind == CAMERA else "" for entry in self.calibrations])
+        found = {
+            name: np.flatnonzero((names == name)[self.calibration])
+            for name in sorted({*names.tolist()} - {""})
+        }
+        return {name: rows for name, rows in found.items() if len(rows)}
+
+    @cached_property
+    def _keys_by_sample(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of keyframes' recordings by sample, and their samples: looked up once for each keyframe."""
+        rows = np.flatnonzero(self.is_key)
+        order = rows[np.argsort(self.sample[rows], kind="stable")]
+        return order, self.sample[order]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..geometry import Lens, Pose
@@ -44,7 +44,32 @@ def neighbours(tokens: Sequence[str], place: int) -> dict[str, str]:
     }
 
 
-def write_tables(folder: Path, rows: Mapping[str, Sequence[dict]]) -> None:
+class TableFile:
+    """A table that is written row by row, so that it never lies in memory whole; use it in a `with`.
+
+    Args:
+        folder: of the version.
+        name: of the table.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._file = (folder / f"{name}.json").open("w", encoding="utf-8")
+        self._empty = True
+
+    def __enter__(self) -> TableFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.write("[]\n" if self._empty else "\n]\n")
+        self._file.close()
+
+    def add(self, row: dict) -> None:
+        """Write one row."""
+        self._file.write(("[\n" if self._empty else ",\n") + json.dumps(row, indent=0))
+        self._empty = False
+
+
+def write_tables(folder: Path, rows: Mapping[str, Iterable[dict]]) -> None:
     """Write tables as JSON files.
 
     Args:
@@ -52,5 +77,6 @@ def write_tables(folder: Path, rows: Mapping[str, Sequence[dict]]) -> None:
         rows: by table.
     """
     for name in TABLES:
-        content = json.dumps(rows.get(name, ()), indent=0)
-        (folder / f"{name}.json").write_text(content + "\n", encoding="utf-8")
+        with TableFile(folder, name) as table:
+            for row in rows.get(name, ()):
+                table.add(row)

@@ -86,7 +86,8 @@ def baseline_jpegs(named: Sequence[tuple[int, Camera]], frame_set: FrameSet) -> 
         if not isinstance(image, np.ndarray):
             data = bytes(image)
             header = inspect_image(camera, data)
-            if header.baseline:
+            # The chip's decoder units take grey files, but what they give as RGB is another picture.
+            if header.baseline and not header.grey:
                 found[place] = data if len(data) == header.end else data[: header.end]
     return found
 

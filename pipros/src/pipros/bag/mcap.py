@@ -107,8 +107,10 @@ class McapFile:
         """Yield messages of some channels in the order of their stamps, from `start` up to before `stop`."""
         low = -1 if start is None else start
         high = _LARGEST_STAMP if stop is None else stop - 1
+        # One for all chunks, of which an hour of recording has thousands.
+        wanted = frozenset(channels)
         sources = [
-            self._source(number, chunk, frozenset(channels), low, high)
+            self._source(number, chunk, wanted, low, high)
             for number, chunk in enumerate(self._chunks)
             if chunk.doubtful or (chunk.end >= low and chunk.start <= high)
         ]
