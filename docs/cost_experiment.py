@@ -18,6 +18,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -189,20 +190,35 @@ def _shrink(source: Path, out: Path, tables: dict[str, list[Record]]) -> None:
 
 def measured(*command: str) -> dict[str, float]:
     """Run a command of the package: its wall and processor seconds, and MiB at its peak."""
-    began = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lss_bev_ros.cli", *command], stdout=subprocess.PIPE, text=True
-    )
-    told = process.stdout.read() if process.stdout else ""
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}\n{told}")
+    began, peak = time.monotonic(), 0.0
+    with tempfile.TemporaryFile("w+") as told:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lss_bev_ros.cli", *command], stdout=told, stderr=told
+        )
+        while True:
+            # Not ru_maxrss, which begins with the memory of the parent.
+            peak = max(peak, high_water_mark(process.pid))
+            ended, status, used = os.wait4(process.pid, os.WNOHANG)
+            if ended:
+                break
+            time.sleep(0.05)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            told.seek(0)
+            raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}\n{told.read()}")
     return {
         "seconds": time.monotonic() - began,
         "processor": used.ru_utime + used.ru_stime,
-        "mebibytes": used.ru_maxrss / 1024,
+        "mebibytes": peak,
     }
+
+
+def high_water_mark(pid: int) -> float:
+    """MiB that a process had at its peak so far, 0 where it has ended."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return float(line.split()[1]) / 1024
+    return 0.0
 
 
 def size_of(folder: Path) -> int:
