@@ -20,7 +20,8 @@ from .exit_code import is_worth_another
 FIRST_DELAY, LAST_DELAY = 0.2, 10.0
 """Seconds until a node is started again; doubled for each that did not live for `LONG_ENOUGH`."""
 
-LONG_ENOUGH = 30.0
+LONG_ENOUGH = 10.0
+"""Seconds; who served longer is no node that cannot start, and comes back at once however often it ended."""
 
 
 def delay_after(quick_ends: int) -> float:
