@@ -80,6 +80,16 @@ class TestNodes:
         with pytest.raises(InvalidNamespaceException):
             Node("node", namespace=namespace)
 
+    def test_a_users_node_may_have_a_method_that_counts(self) -> None:
+        class Counting(Node):
+            def _count(self) -> None:
+                raise AssertionError("it is nobody else's")
+
+        node = Counting("counting")
+        assert node.count_publishers("/nothing") == 0
+        assert node.count_clients("/nothing") == 0
+        node.destroy_node()
+
     def test_clients_and_servers_are_counted(self, open_node: OpenNode, spin_until: Spin) -> None:
         with open_node("node") as node:
             node.create_service(Trigger, "step", lambda request, response: response)

@@ -77,24 +77,19 @@ class GraphQueries:
 
     def count_publishers(self, topic_name: str) -> int:
         """How many publishers a topic has, whose name is not remapped."""
-        return self._count(self._graph.writers(TOPIC), topic_name)
+        return _count(self, self._graph.writers(TOPIC), topic_name)
 
     def count_subscribers(self, topic_name: str) -> int:
         """How many subscriptions a topic has, whose name is not remapped."""
-        return self._count(self._graph.readers(TOPIC), topic_name)
+        return _count(self, self._graph.readers(TOPIC), topic_name)
 
     def count_services(self, service_name: str) -> int:
         """How many servers a service has, whose name is not remapped."""
-        return self._count(_of_nodes(self._graph.readers(REQUEST)), service_name)
+        return _count(self, _of_nodes(self._graph.readers(REQUEST)), service_name)
 
     def count_clients(self, service_name: str) -> int:
         """How many clients a service has, whose name is not remapped."""
-        return self._count(_of_nodes(self._graph.writers(REQUEST)), service_name)
-
-    def _count(self, endpoints: Iterable[Endpoint], name: str) -> int:
-        self._check_alive()
-        full = self._asked(name, only_expand=True)
-        return sum(endpoint.name == full for endpoint in endpoints)
+        return _count(self, _of_nodes(self._graph.writers(REQUEST)), service_name)
 
     def _asked(self, name: str, only_expand: bool = False) -> str:
         """The absolute name of what is asked for, with the error that rclpy has for wrong ones here."""
@@ -151,3 +146,10 @@ def _info(endpoint: Endpoint, kind: TopicEndpointTypeEnum) -> TopicEndpointInfo:
         endpoint_gid=list(endpoint.guid),
         qos_profile=from_endpoint(endpoint.qos),
     )
+
+
+def _count(node: GraphQueries, endpoints: Iterable[Endpoint], name: str) -> int:
+    """How many endpoints have a name; no method, since nodes of users have one of that name."""
+    node._check_alive()
+    full = node._asked(name, only_expand=True)
+    return sum(endpoint.name == full for endpoint in endpoints)
