@@ -119,6 +119,8 @@ def train(
     recipe: Any = {name: value for name, value in locals().items() if name in _RECIPE_OPTIONS}
     if looks not in LOOKS:
         raise TrainingError(f"--looks {looks}: must be {' or '.join(LOOKS)}")
+    if focal and not senses:
+        raise TrainingError(f"--focal {focal:g} is for the multi-sense network alone: give --senses too")
     appearance = LOOKS[looks]
     if senses:
         # The recipes' defaults differ.

@@ -89,7 +89,7 @@ def frustum_points(
     undo = torch.linalg.inv(calibration.post_rotations)[..., None, None, None, :, :]
     pixels = (undo @ (frustum - offset).unsqueeze(-1)).squeeze(-1)
     depth = pixels[..., 2:3]
-    if config is not None and config.focal:
+    if config is not None:
         depth = depth * calibration.depth_unit(config)[..., None, None, None, None]
     rays = torch.cat((pixels[..., :2] * depth, depth), dim=-1)
     lift = calibration.rotations @ torch.linalg.inv(calibration.intrinsics)

@@ -72,9 +72,7 @@ def batch_cells(
     # Unlike `inv`, it does not wait for the device to tell whether there is an inverse.
     undo = torch.linalg.inv_ex(calibration.post_rotations).inverse
     pixels = (flat - calibration.post_translations[..., None, :]) @ undo.transpose(-1, -2)
-    depth = pixels[..., 2:]
-    if config.focal:
-        depth = depth * calibration.depth_unit(config)[..., None, None]
+    depth = pixels[..., 2:] * calibration.depth_unit(config)[..., None, None]
     rays = torch.cat((pixels[..., :2] * depth, depth), -1)
     lift = calibration.rotations @ torch.linalg.inv_ex(calibration.intrinsics).inverse
     points = rays @ lift.transpose(-1, -2) + calibration.translations[..., None, :]

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from lss_bev_ros.cli import app
 from lss_bev_ros.training import AugmentationConfig, TrainingConfig, training_run
+from lss_bev_ros.training.config import LOOKS
 
 
 @pytest.fixture
@@ -63,3 +64,20 @@ def test_options_change_what_they_name(recipe):
 def test_a_value_out_of_range_is_one_line(recipe):
     result = CliRunner().invoke(app, ["train", "runs/one", "--steps", "0"])
     assert "steps 0 must be at least 1" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--focal", "200"), "--focal 200 is for the multi-sense network alone"),
+        (("--looks", "odd"), "--looks odd: must be mild or strong"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(options, message):
+    result = CliRunner().invoke(app, ["train", "runs/one", *options])
+    assert result.exit_code != 0
+    assert message in f"{result.output} {result.exception}"
+
+
+def test_strong_looks_are_in_the_recipe(recipe):
+    assert recipe("--looks", "strong").augmentation.appearance == LOOKS["strong"]
