@@ -59,8 +59,9 @@ class TableFile:
     def __enter__(self) -> TableFile:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._file.write("[]\n" if self._empty else "\n]\n")
+    def __exit__(self, error: object, *_: object) -> None:
+        if error is None:  # what was broken off shall not look whole
+            self._file.write("[]\n" if self._empty else "\n]\n")
         self._file.close()
 
     def add(self, row: dict) -> None:

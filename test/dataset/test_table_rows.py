@@ -36,3 +36,11 @@ def test_files_of_a_scene_are_chained_by_time_whatever_their_order(tmp_path):
     # What is between two keyframes belongs to the later one.
     assert data[1]["sample_token"] == data[2]["sample_token"] != data[0]["sample_token"]
     assert len(json.loads((tmp_path / "v1.0-mini" / "ego_pose.json").read_text())) == 3
+
+
+def test_a_table_that_was_broken_off_does_not_look_whole(tmp_path):
+    table = TableFile(tmp_path, "scene")
+    table.add({"token": "a"})
+    table.__exit__(OSError, OSError("full"), None)
+    with pytest.raises(json.JSONDecodeError):
+        json.loads((tmp_path / "scene.json").read_text())

