@@ -42,7 +42,11 @@ def evaluate(
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0: torch decides.")] = 0,
     threshold: Annotated[
-        float, typer.Option(help="Lowest probability at which a cell counts as predicted.")
+        float,
+        typer.Option(
+            help="Lowest probability at which a cell counts as predicted; 0: of each frame the one at which "
+            "its own probabilities expect the highest IoU."
+        ),
     ] = 0.5,
     vehicle_categories: Annotated[
         list[str] | None,

@@ -23,7 +23,7 @@ from .efficientnet import MBConvBlock
 from .frustum import create_frustum
 from .lift_splat import LiftSplatShoot
 from .multi_sense_names import BUILTIN as MULTI_SENSE
-from .multi_sense_names import SEED, refuse_multi_sense
+from .multi_sense_names import SEED, STREET, refuse_multi_sense
 from .seal import check_seal, check_sums, sealed
 from .widths import Widths
 
@@ -103,7 +103,7 @@ def checkpoint_file(weights: str | Path) -> Path | None:
 def describe_weights(weights: str | Path) -> str:
     """Say in a few words which weights those are, for logs and tables."""
     spec = str(weights)
-    if spec in BUILTIN or spec == MULTI_SENSE:
+    if spec in BUILTIN or spec in (MULTI_SENSE, STREET):
         return f"{spec} (trained on synthetic data)"
     if spec.startswith(SEED):
         return f"{spec} (untrained)"

@@ -212,7 +212,7 @@ def augmented_images(
         pixels = F.interpolate(
             pixels, size=(model.image_height, model.image_width), mode="bicubic", antialias=True
         ).clamp(0, 1)
-    pixels = restyled(pixels, pictures.shape[1], augmentation.appearance)
+    pixels = restyled(pixels, pictures.shape[1], augmentation.appearance, model.horizon)
     factor = [
         getattr(augmentation, name).flatten()[:, None, None, None]
         for name in ("gain", "contrast", "saturation")
