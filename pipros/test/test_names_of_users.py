@@ -237,3 +237,36 @@ def test_a_users_attributes_of_any_name_disturb_nothing(
     assert all(getattr(runner, name) is value for name, value in of_executors.items())
     runner.shutdown()
     node.destroy_node()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "launch/action.py",
+        "launch/actions.py",
+        "launch/conditions.py",
+        "launch/event_handlers.py",
+        "launch/execute_process.py",
+        "launch/launch_description_sources.py",
+        "launch/launch_service.py",
+        "launch/substitutions.py",
+        "launch_ros/actions.py",
+        "launch_ros/parameter_descriptions.py",
+        "launch_ros/substitutions.py",
+        "tf2_ros/buffer.py",
+        "tf2_ros/transform_broadcaster.py",
+        "tf2_ros/transform_listener.py",
+    ],
+)
+def test_what_is_private_in_classes_that_have_no_wheel_has_the_prefix(file: str) -> None:
+    found = set()
+    for each in ast.walk(ast.parse((OVERLAY / file).read_text())):
+        match each:
+            case ast.Attribute(value=ast.Name(id="self"), attr=name):
+                found.add(name)
+            case ast.ClassDef(body=body):
+                found |= {
+                    part.name for part in body if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)
+                }
+    private = {name for name in found if name.startswith("_") and not name.startswith(("__", PREFIX))}
+    assert private <= {"_conditionally_included"}  # launch's own
