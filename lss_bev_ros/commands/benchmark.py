@@ -54,7 +54,7 @@ def benchmark(
             help="Time every kernel launch of the cuda backend and compare it with the limit of the GPU."
         ),
     ] = False,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Report file.")] = Path(
+    output: Annotated[Path, typer.Option("--output", "-o", dir_okay=False, help="Report file.")] = Path(
         "runs/benchmark.json"
     ),
     datasheet: Annotated[

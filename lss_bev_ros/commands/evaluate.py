@@ -54,10 +54,17 @@ def evaluate(
             help="Categories that count as vehicles: A,B or repeated; by default decided by their names."
         ),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Report file.")] = None,
-    study: Annotated[Path | None, typer.Option(help="Folder for curves and a contact sheet.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", dir_okay=False, help="Report file.")
+    ] = None,
+    study: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder for curves and a contact sheet.")
+    ] = None,
     pictures: Annotated[
-        Path | None, typer.Option(help="Folder for a picture of each keyframe; also prints their scores.")
+        Path | None,
+        typer.Option(
+            file_okay=False, help="Folder for a picture of each keyframe; also prints their scores."
+        ),
     ] = None,
     robustness: Annotated[
         bool,

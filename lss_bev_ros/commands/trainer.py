@@ -27,7 +27,7 @@ _RECIPE_OPTIONS = {field.name for field in fields(TrainingConfig)}
 
 def train(
     context: typer.Context,
-    out: Annotated[Path, typer.Argument(help="Folder of the run.")] = Path("runs/train"),
+    out: Annotated[Path, typer.Argument(file_okay=False, help="Folder of the run.")] = Path("runs/train"),
     data: Annotated[str, typer.Option(help="`synthetic`, or a nuScenes data root.")] = "synthetic",
     version: Annotated[str, typer.Option(help="Version of the nuScenes root.")] = "",
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = _RECIPE.steps,

@@ -517,7 +517,9 @@ def _seed(spec: str) -> int | None:
     if not spec.startswith("seed:"):
         return None
     if not re.fullmatch(r"seed:\d{1,18}", spec):
-        raise ModelError(f"weights {spec!r} must be 'seed:' and a whole number from 0, such as 'seed:0'")
+        raise ModelError(
+            f"weights {spec!r} must be 'seed:' and a whole number of at most 18 digits, such as 'seed:0'"
+        )
     return int(spec[len("seed:") :])
 
 

@@ -492,7 +492,7 @@ def test_the_gpu_decodes_baseline_jpegs_and_the_host_all_else(ring, pictures):
     assert baseline_jpegs(list(enumerate(ring.cameras)), frame) == {0: files[0], 1: files[0]}
 
 
-def test_the_host_decodes_grey_jpegs_which_the_decoder_units_give_otherwise(ring, pictures):
+def test_the_host_decodes_grey_jpegs_which_the_decoder_units_may_give_otherwise(ring, pictures):
     grey = cv2.imencode(".jpg", cv2.cvtColor(pictures["cam_front"], cv2.COLOR_RGB2GRAY))[1].tobytes()
     frame = FrameSet(1, ring, dict.fromkeys(ring.names, grey))
     assert baseline_jpegs(list(enumerate(ring.cameras)), frame) == {}
