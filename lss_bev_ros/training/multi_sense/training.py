@@ -12,6 +12,7 @@ import torch
 from ...errors import TrainingError
 from ...model import build_model
 from ...model.multi_sense import MultiSense
+from ...model.multi_sense_names import multi_sense_path
 from ...model.multi_sense_weights import load_multi_sense, read_config
 from ...model.senses import SensesConfig
 from ..checkpoint import next_world
@@ -155,9 +156,9 @@ def start_model(start: str, config: SensesConfig, seed: int = 0, futures: str = 
     """The network that a run begins with.
 
     Args:
-        start: weights of the multi-sense network, whose depths may be of another focal length and whose
-            pictures of another horizon, or those of the published one (`builtin`, `seed:N`, a path), which
-            give it its cameras, its BEV encoder and its vehicles.
+        start: weights of the multi-sense network (`builtin-multi`, `builtin-street`, a path), whose depths
+            may be of another focal length and whose pictures of another horizon, or those of the published
+            one (`builtin`, `seed:N`, a path), which give it its cameras, its BEV encoder and its vehicles.
         config: of the network.
         seed: of all that the weights do not give, and of the templates.
         futures: see `train_multi_sense`.
@@ -166,7 +167,8 @@ def start_model(start: str, config: SensesConfig, seed: int = 0, futures: str = 
         ModelError: the weights cannot be had, or are of another configuration.
         TrainingError: as above, of a multi-sense network, or no futures in the file.
     """
-    there = read_config(Path(start))
+    path = multi_sense_path(start)
+    there = read_config(path)
     if there is not None:
         seen = replace(there.model, focal=config.model.focal, horizon=config.model.horizon)
         if replace(there, model=seen) != config:
@@ -175,7 +177,7 @@ def start_model(start: str, config: SensesConfig, seed: int = 0, futures: str = 
                 f"start with the same --senses and --heads, and the same sizes"
             )
         model = MultiSense(config)
-        model.load_state_dict(load_multi_sense(start).state_dict())
+        model.load_state_dict(load_multi_sense(path).state_dict())
     else:
         torch.manual_seed(seed)
         model = MultiSense(config)

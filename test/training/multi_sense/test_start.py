@@ -14,8 +14,9 @@ from lss_bev_ros.commands import trainer as command
 from lss_bev_ros.errors import TrainingError
 from lss_bev_ros.model import LiftSplatShoot
 from lss_bev_ros.model.multi_sense import Sensed
+from lss_bev_ros.model.multi_sense_names import SHIPPED_STREET, STREET
 from lss_bev_ros.model.multi_sense_weights import load_multi_sense, write_multi_sense
-from lss_bev_ros.model.senses import SEGMENTS, SENSES
+from lss_bev_ros.model.senses import SEGMENTS, SENSES, SensesConfig
 from lss_bev_ros.training.multi_sense import training
 from lss_bev_ros.training.multi_sense.trainer import MultiSenseTrainer
 from lss_bev_ros.training.place import Place
@@ -132,3 +133,12 @@ def test_a_numba_that_does_not_fit_its_numpy_is_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
     with pytest.raises(TrainingError, match=r"row_stack.*pip install 'lss_bev_ros\[train\]'"):
         training.train_multi_sense(tmp_path)
+
+
+@pytest.mark.skipif(not SHIPPED_STREET.is_file(), reason="an installation may be without them")
+def test_a_run_can_begin_with_weights_that_ship_under_another_horizon():
+    sizes = replace(SensesConfig().model, focal=200.0, horizon=40.0)
+    model = training.start_model(STREET, SensesConfig(model=sizes))
+    shipped = load_multi_sense(SHIPPED_STREET)
+    assert model.config.model.horizon == 40.0
+    assert torch.equal(model.camencode.depthnet.weight, shipped.camencode.depthnet.weight)
