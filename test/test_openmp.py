@@ -42,8 +42,7 @@ def test_the_inference_node_says_it_before_pytorch_is_loaded(monkeypatch: pytest
         "import pipros; pipros.activate()\n"
         "from lss_bev_ros.nodes import inference\n"
         "assert 'torch' not in sys.modules\n"
-        "inference.load_libraries = lambda: print(os.environ['OMP_WAIT_POLICY'])\n"
-        "inference.with_spare = lambda serve, load: 0\n"
+        "inference.with_spare = lambda serve, load: print(os.environ['OMP_WAIT_POLICY'])\n"
         "inference.main()\n"
     )
     environment = {name: value for name, value in os.environ.items() if name != POLICY}

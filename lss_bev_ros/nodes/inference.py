@@ -519,9 +519,10 @@ def main(args: list[str] | None = None) -> None:
     """Run the node."""
     let_threads_sleep()
     use_one_heap()
-    if not is_wanted():
+    on_processor = not gpu_is_here()
+    if on_processor and not is_wanted():
         load_libraries()
-    with contextlib.nullcontext() if gpu_is_here() else lean_torch():
+    with lean_torch() if on_processor else contextlib.nullcontext():
         status = with_spare(lambda: run(InferenceNode, args, ServiceManager()), _load)
     sys.exit(status)
 
