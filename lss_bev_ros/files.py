@@ -68,7 +68,8 @@ def replacing(
                 _sync(partial)
             os.replace(partial, target)
     except OSError as problem:
-        raise error(f"cannot write {given}: {problem.strerror or problem}; {remedy}") from problem
+        why = _in_the_way(folder) or problem.strerror or problem
+        raise error(f"cannot write {given}: {why}; {remedy}") from problem
     finally:
         with contextlib.suppress(OSError):
             _remove(partial)
@@ -123,6 +124,14 @@ def to_json(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
+
+
+def _in_the_way(folder: Path) -> str:
+    """What of a path ought to be a folder and is a file, in words; empty where nothing is."""
+    for each in (folder, *folder.parents):
+        if each.is_file():
+            return f"{each} is a file, no folder"
+    return ""
 
 
 def _replace_folder(partial: Path, target: Path) -> None:

@@ -107,8 +107,12 @@ def test_a_full_disk_is_one_line_that_names_the_file(tmp_path, folder):
 def test_a_folder_that_cannot_be_made_is_named_with_the_remedy(tmp_path):
     (tmp_path / "file").write_bytes(OLD)
     target = tmp_path / "file" / "report.json"
-    with pytest.raises(LssBevError, match=f"cannot write {target}: .*; free the space"):
+    with pytest.raises(
+        LssBevError, match=f"cannot write {target}: .*/file is a file, no folder; free the space"
+    ):
         write_json(target, {}, remedy="free the space")
+    with pytest.raises(LssBevError, match="/file is a file, no folder"):
+        write_json(target / "deeper" / "report.json", {})
     assert names(tmp_path) == ["file"]
 
 

@@ -27,6 +27,7 @@ from ..files import replacing, write_json
 from ..geometry import Pose
 from ..nodes.doctor_source import header_stamp
 from .car import Car, RecordedMounting, Warn, decoded
+from .remainder import remainder
 from .sensors import CameraTopics, Sensors, find_sensors
 from .trail import Trail
 
@@ -146,13 +147,14 @@ def import_bag(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RosError(f"{out} already exists; import to another folder or remove it")
     with Bag(path) as bag:
-        sensors = find_sensors(bag, options.namespace, options.cameras, options.lidar, options.odometry)
-        made = Imported(out, notes=[*sensors.notes])
-        told = Warn(made.notes.append)
-        made.notes += [f"the bag was not ended by its recorder: {path}"] * (not bag.complete)
-        drive = _Drive(bag, sensors, options, told)
-        made.way = drive.trail.source
-        plan = drive.plan(made)
+        with remainder(bag):
+            sensors = find_sensors(bag, options.namespace, options.cameras, options.lidar, options.odometry)
+            made = Imported(out, notes=[*sensors.notes])
+            told = Warn(made.notes.append)
+            made.notes += [f"the bag was not ended by its recorder: {path}"] * (not bag.complete)
+            drive = _Drive(bag, sensors, options, told)
+            made.way = drive.trail.source
+            plan = drive.plan(made)
         with replacing(out, RosError, "free the space or choose another folder") as partial:
             _Writer(partial, bag, sensors, options, drive, plan, made).write(progress)
             made.notes += [f"lost: {line}" for line in bag.lost]

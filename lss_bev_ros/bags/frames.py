@@ -18,6 +18,7 @@ from ..geometry import BevGrid, Camera, Pose, Rig
 from ..visualization.film import FilmFrame
 from ..visualization.moment import ShownMoment
 from .car import PREDICTION_TOPIC, Car, RecordedMounting, Warn, decoded, find_car
+from .remainder import remainder
 
 _NEAR_NS = 60_000_000
 """Recordings this near to an instant belong to it, as with the demonstration's picture."""
@@ -126,7 +127,7 @@ def film_frames(
             cars and none chosen; no camera that can be placed.
     """
     recorded = predict is None and answer is None
-    with Bag(path) as bag:
+    with Bag(path) as bag, remainder(bag):
         answers = _answer_topics() if recorded else ()
         car = find_car(bag, namespace, PREDICTION_TOPIC if recorded else "", answers)
         names = car.names

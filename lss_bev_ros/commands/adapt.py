@@ -25,7 +25,10 @@ def adapt(
     out: Annotated[Path, typer.Option("--out", "-o", help="Weights to write, .safetensors.")],
     weights: Annotated[str, typer.Option(help="Weights with cameras and LiDAR.")] = "builtin-multi",
     run: Annotated[
-        Path | None, typer.Option(help="Folder of the run; by default OUT with .run in place of its suffix.")
+        Path | None,
+        typer.Option(
+            file_okay=False, help="Folder of the run; by default OUT with .run in place of its suffix."
+        ),
     ] = None,
     minutes: Annotated[float, typer.Option(help="Longest training, minutes.")] = 15.0,
     steps: Annotated[int, typer.Option(help="Most optimiser steps.")] = 3000,
@@ -44,7 +47,9 @@ def adapt(
     scale: Annotated[float, typer.Option(help="Image scale, 1: 1600 x 900; 0: by device.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Seed of order and augmentation.")] = 0,
     version: Annotated[str, typer.Option(help="Version of the data root; by default the one found.")] = "",
-    report: Annotated[Path | None, typer.Option(help="Report file; it is also in the run's folder.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Report file; it is also in the run's folder.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the run.")] = False,
 ) -> None:
     """Adapt a camera network to your car, by a drive that nobody annotated: its LiDAR teaches its cameras.

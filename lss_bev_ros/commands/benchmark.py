@@ -61,7 +61,7 @@ def benchmark(
             "turns; with --nodes its inference node too."
         ),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Report file.")] = Path(
+    output: Annotated[Path, typer.Option("--output", "-o", dir_okay=False, help="Report file.")] = Path(
         "runs/benchmark.json"
     ),
     datasheet: Annotated[

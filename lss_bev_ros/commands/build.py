@@ -14,7 +14,9 @@ def build(
     models: Annotated[list[Path], typer.Argument(help="Exported .onnx files, fp32, fp16 or with Q/DQ.")],
     out: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder for the engines; by default that of the model."),
+        typer.Option(
+            "--output", "-o", file_okay=False, help="Folder for the engines; by default that of the model."
+        ),
     ] = None,
     workspace: Annotated[int, typer.Option(help="Workspace limit of the tactics, in MiB; 0: no limit.")] = 0,
     dla: Annotated[

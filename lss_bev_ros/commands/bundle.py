@@ -68,7 +68,9 @@ def run(
     ssh: Annotated[
         list[str] | None, typer.Option("--ssh-option", help="Option for ssh and scp, as after their -o.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Results file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", dir_okay=False, help="Results file.")
+    ] = None,
 ) -> None:
     """Run every model on every frame and measure it, here or on a device.
 
@@ -104,7 +106,9 @@ def measure(
     ] = None,
     repetitions: Annotated[int, typer.Option(help="Timed runs of each; p99.9 needs 1000.", min=1)] = 1000,
     runtime: Annotated[str, typer.Option(help="auto, tensorrt or onnxruntime.")] = "auto",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Report, .json.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", dir_okay=False, help="Report, .json.")
+    ] = None,
 ) -> None:
     """Measure networks on a device one after another, in one connection; nothing but latency is compared.
 

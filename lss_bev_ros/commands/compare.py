@@ -53,7 +53,12 @@ def compare(
     tolerance_error: Annotated[float | None, typer.Option(help="Largest error of a logit.")] = None,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="Report, .md or .json; the other one is written next to it."),
+        typer.Option(
+            "--output",
+            "-o",
+            dir_okay=False,
+            help="Report, .md or .json; the other one is written next to it.",
+        ),
     ] = Path("runs/compare.md"),
 ) -> None:
     """Compare two ways to run the network on the same frames; exit code 1 past a tolerance.

@@ -13,7 +13,7 @@ from .launch import Arguments
 
 def demo(
     arguments: Arguments = None,
-    runs: Annotated[Path, typer.Option(help="Folder for data and results.")] = Path("runs"),
+    runs: Annotated[Path, typer.Option(file_okay=False, help="Folder for data and results.")] = Path("runs"),
 ) -> None:
     """Show everything working: replay, inference, evaluation, a bag, a report and a picture.
 

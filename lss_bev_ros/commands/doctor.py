@@ -58,7 +58,10 @@ def doctor(
         bool | None, typer.Option(help="Whether images are rectified; by default camera_info decides.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for pictures: coverage, LiDAR in each camera.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", file_okay=False, help="Folder for pictures: coverage, LiDAR in each camera."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
 ) -> None:

@@ -16,9 +16,9 @@ def endure(
     dataroot: Annotated[
         Path | None, typer.Option(help="Data set to replay; a synthetic scene is made where none is given.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the report, the logs and the bag.")] = Path(
-        "runs/endure"
-    ),
+    out: Annotated[
+        Path, typer.Option(file_okay=False, help="Folder for the report, the logs and the bag.")
+    ] = Path("runs/endure"),
     weights: Annotated[str, typer.Option(help="Of the network.")] = "builtin-pruned",
     node: Annotated[
         list[str] | None, typer.Option(help="That is killed and stopped; may be given again. All by default.")

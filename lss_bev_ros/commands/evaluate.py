@@ -42,7 +42,11 @@ def evaluate(
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0: torch decides.")] = 0,
     threshold: Annotated[
-        float, typer.Option(help="Lowest probability at which a cell counts as predicted.")
+        float,
+        typer.Option(
+            help="Lowest probability at which a cell counts as predicted; 0: of each frame the one at which "
+            "its own probabilities expect the highest IoU."
+        ),
     ] = 0.5,
     vehicle_categories: Annotated[
         list[str] | None,
@@ -50,10 +54,17 @@ def evaluate(
             help="Categories that count as vehicles: A,B or repeated; by default decided by their names."
         ),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Report file.")] = None,
-    study: Annotated[Path | None, typer.Option(help="Folder for curves and a contact sheet.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", dir_okay=False, help="Report file.")
+    ] = None,
+    study: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder for curves and a contact sheet.")
+    ] = None,
     pictures: Annotated[
-        Path | None, typer.Option(help="Folder for a picture of each keyframe; also prints their scores.")
+        Path | None,
+        typer.Option(
+            file_okay=False, help="Folder for a picture of each keyframe; also prints their scores."
+        ),
     ] = None,
     robustness: Annotated[
         bool,

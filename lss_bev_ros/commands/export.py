@@ -121,7 +121,7 @@ def sized(text: str) -> ModelConfig:
     from ..errors import DeployError
     from ..model import ModelConfig
 
-    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    match = re.fullmatch(r"(\d{1,999})x(\d{1,999})", text)  # Python reads numbers of up to 4300 digits
     if match is None:
         raise DeployError(f"--image-size {text!r} must be height x width in pixels, such as 256x704")
     return ModelConfig(image_height=int(match[1]), image_width=int(match[2]))

@@ -18,9 +18,9 @@ def frontier(
             help="LABEL=WEIGHTS or LABEL=BACKEND:PRECISION@WEIGHTS; repeatable; the first is the baseline."
         ),
     ],
-    out: Annotated[Path, typer.Argument(help="Folder for the table, the chart and the figures.")] = Path(
-        "runs/frontier"
-    ),
+    out: Annotated[
+        Path, typer.Argument(file_okay=False, help="Folder for the table, the chart and the figures.")
+    ] = Path("runs/frontier"),
     dataroot: Annotated[
         Path | None, typer.Option(help="nuScenes data root with annotated frames; by default the demo's.")
     ] = None,

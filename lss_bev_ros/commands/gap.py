@@ -401,8 +401,12 @@ def gap(
     ] = None,
     scale: Annotated[float, typer.Option(help="Size at which pictures are drawn, 1 for the recorded.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of the drawn worlds.")] = 0,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Report file.")] = None,
-    pictures: Annotated[Path | None, typer.Option(help="Folder for a picture of each row.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", dir_okay=False, help="Report file.")
+    ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder for a picture of each row.")
+    ] = None,
 ) -> None:
     """Swap one difference between synthetic and recorded frames at a time, and score the network on each.
 

@@ -22,7 +22,9 @@ def inspect(
         list[str] | None,
         typer.Option(help="Sizes of an input with free dimensions, see `lss-bev build`."),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file of every layer.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", dir_okay=False, help="JSON file of every layer.")
+    ] = None,
 ) -> None:
     """Build engines and show what became of each layer: precision, fusion, and what only moves data.
 

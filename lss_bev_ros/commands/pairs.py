@@ -27,7 +27,9 @@ from ..visualization.pair import pair_sheet
 
 
 def trial(
-    out: Annotated[Path, typer.Option(help="Folder for pictures, one a pair.")] = Path("pairs"),
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder for pictures, one a pair.")] = Path(
+        "pairs"
+    ),
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cuda",
     seconds: Annotated[float, typer.Option(help="How long to draw on a GPU.")] = 60.0,
     workers: Annotated[int, typer.Option(help="Processes that make worlds.")] = 4,

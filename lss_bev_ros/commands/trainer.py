@@ -16,7 +16,7 @@ from ..training import AugmentationConfig, TrainingConfig
 from ..training.bar import shown
 from ..training.classifier import begin_trunk, read_classifier
 from ..training.config import LOOKS
-from ..training.multi_sense.recipe import MultiSenseRecipe
+from ..training.multi_sense.recipe import MultiSenseRecipe, SenseLosses
 from ..training.place import ranks_from_environment
 from ..words.phrasings import HELD_OUT
 
@@ -27,7 +27,7 @@ _RECIPE_OPTIONS = {field.name for field in fields(TrainingConfig)}
 
 def train(
     context: typer.Context,
-    out: Annotated[Path, typer.Argument(help="Folder of the run.")] = Path("runs/train"),
+    out: Annotated[Path, typer.Argument(file_okay=False, help="Folder of the run.")] = Path("runs/train"),
     data: Annotated[str, typer.Option(help="`synthetic`, or a nuScenes data root.")] = "synthetic",
     version: Annotated[str, typer.Option(help="Version of the nuScenes root.")] = "",
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = _RECIPE.steps,
@@ -57,6 +57,9 @@ def train(
     lose_camera: Annotated[float, typer.Option(help="Share of samples in which a camera is dropped.")] = (
         _RECIPE.augmentation.lose_camera
     ),
+    lose_lidar: Annotated[
+        float, typer.Option(help="Share of the samples of a multi-sense run in which LiDAR is dropped.")
+    ] = SenseLosses.lidar,
     overlap_weight: Annotated[
         float, typer.Option(help="Weight of the soft IoU loss at the end.")
     ] = _RECIPE.overlap_weight,
@@ -108,6 +111,13 @@ def train(
             "looks alike has the same depth in any camera; 0: metres in every camera, as published."
         ),
     ] = 0.0,
+    horizon: Annotated[
+        float,
+        typer.Option(
+            help="Row of the network's input on which the multi-sense network has each camera's horizon, as "
+            "its calibration tells it; 0: the same rows of every picture, as published."
+        ),
+    ] = 0.0,
     looks: Annotated[
         str, typer.Option(help="How much the looks of pictures are changed: mild or strong.")
     ] = "mild",
@@ -119,18 +129,25 @@ def train(
     recipe: Any = {name: value for name, value in locals().items() if name in _RECIPE_OPTIONS}
     if looks not in LOOKS:
         raise TrainingError(f"--looks {looks}: must be {' or '.join(LOOKS)}")
-    if focal and not senses:
-        raise TrainingError(f"--focal {focal:g} is for the multi-sense network alone: give --senses too")
+    for name, value in (("focal", focal), ("horizon", horizon)):
+        if value and not senses:
+            raise TrainingError(f"--{name} {value:g} is for the multi-sense network alone: give --senses too")
     appearance = LOOKS[looks]
     if senses:
         # The recipes' defaults differ.
         given = {name: value for name, value in recipe.items() if _is_given(context, name)}
         if data != "synthetic":
             raise TrainingError(f"--senses trains on synthetic worlds alone: leave --data {data} out")
-        sizes = ModelConfig(focal=focal)
+        sizes = ModelConfig(focal=focal, horizon=horizon)
         network = SensesConfig(senses=_listed(senses), heads=_listed(heads), model=sizes)
+        losses = SenseLosses(lidar=lose_lidar)
         multi = MultiSenseRecipe(
-            seconds=60 * minutes, senses=network, progress=progress, held_out=_listed(held_out), **given
+            seconds=60 * minutes,
+            senses=network,
+            progress=progress,
+            held_out=_listed(held_out),
+            losses=losses,
+            **given,
         )
         multi = replace(multi, augmentation=replace(multi.augmentation, appearance=appearance))
         _train_multi_sense(

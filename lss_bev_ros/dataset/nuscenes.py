@@ -206,6 +206,13 @@ class NuScenesReader:
         to_base = ego.inverse()
         first, last = np.searchsorted(index.box_sample, [row, row + 1])
         boxes = []
+        sizes = index.boxes[first:last, 3:6]
+        for i in first + np.flatnonzero(~((sizes >= 0) & np.isfinite(sizes)).all(axis=1)):
+            raise DatasetError(
+                f"{self.dataroot / self.version}/sample_annotation.json: box of instance "
+                f"{index.box_instance[i]} has size {index.boxes[i, 3:6].tolist()}, which is not three "
+                f"lengths in metres; unpack the metadata again"
+            )
         for i in range(first, last):
             center, size, rotation, velocity = np.split(index.boxes[i], [3, 6, 10])
             pose = self._pose(

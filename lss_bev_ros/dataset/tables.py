@@ -40,6 +40,9 @@ _VISIBILITY = {
 _FAR_NS = 60_000_000_000
 """A recording this far from the keyframe that it belongs to is stamped by another clock."""
 
+_UNNAMED = "unnamed"
+"""What a scene without a name is called."""
+
 _MAX_INTERVAL = 1.5
 """Seconds between neighbouring annotations of an object from which nuscenes-devkit tells no velocity."""
 
@@ -207,12 +210,18 @@ class Tables:
     def _read_scenes(self, chosen: Sequence[str]) -> None:
         records = load_records(self._path("scene"), {"token", "name"})
         names = scene_names(records)
-        doubled = [name for name, record in zip(names, records, strict=True) if name != record["name"]]
-        if doubled:
-            self.notices.append(
-                f"scene.json: names occur twice; the later ones are called {', '.join(doubled[:5])}"
-                + (", ..." if len(doubled) > 5 else "")
-            )
+        given = [(name, _scene_name(record)) for name, record in zip(names, records, strict=True)]
+        doubled = [name for name, told in given if told not in ("", name)]
+        unnamed = [name for name, told in given if not told]
+        for what, renamed in (
+            ("names occur twice; the later ones", doubled),
+            ("scenes without a name", unnamed),
+        ):
+            if renamed:
+                self.notices.append(
+                    f"scene.json: {what} are called {', '.join(renamed[:5])}"
+                    + (", ..." if len(renamed) > 5 else "")
+                )
         for name in chosen:
             if name not in names:
                 raise DatasetError(unknown_scene(self._root, name, names))
@@ -611,11 +620,17 @@ def choose_lidar(channels: Sequence[str]) -> str | None:
 def scene_names(records: Sequence[dict]) -> tuple[str, ...]:
     """Names of the records of scene.json; one that occurred before gets a number behind it."""
     names: dict[str, None] = {}
-    given = {str(record["name"]) for record in records}
+    given = {_scene_name(record) for record in records}
     for record in records:
-        name = str(record["name"])
+        name = _scene_name(record) or _UNNAMED
         names[name if name not in names else _free(name, {*names, *given})] = None
     return tuple(names)
+
+
+def _scene_name(record: dict) -> str:
+    """Empty where it has none."""
+    name = "" if record["name"] is None else str(record["name"])
+    return name if name.strip() else ""
 
 
 def _free(name: str, taken) -> str:

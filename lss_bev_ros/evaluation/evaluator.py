@@ -56,7 +56,8 @@ class Evaluator:
 
         Args:
             grid: cells of the predictions; LSS's grid where not given.
-            threshold: probability from which a cell is predicted, above 0 to 1.
+            threshold: probability from which a cell is predicted, to 1; 0 for each frame's own, see
+                `metrics.own_percent`.
             thresholds: what the metrics must reach.
             annotation: score against annotations, where its parameters differ from the defaults.
             reference: LiDAR reference, where its parameters differ from the defaults.

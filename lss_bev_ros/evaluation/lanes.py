@@ -186,7 +186,7 @@ class BoundaryScore(FrameCounts):
 
         Args:
             grid: cells of occupancy and truth.
-            threshold: probability from which a cell is predicted, above 0 to 1.
+            threshold: probability from which a cell is predicted, to 1; `metrics.OWN` for each frame's own.
             tolerance: cells to the side that are still right.
         """
         check_threshold(threshold)

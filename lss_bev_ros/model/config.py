@@ -28,6 +28,9 @@ class ModelConfig:
         focal: focal length at which the depths are metres, pixels of the network's input; a camera with a
             longer one has them farther away in proportion, so that what looks alike has the same depth in any
             camera (Yin et al., "Metric3D", ICCV 2023, section 3.2). 0: metres in all of them, as published.
+        horizon: row of the network's input on which the horizon lies that a camera's calibration tells, so
+            that a thing on level ground stands on the same row at the same distance however the camera is
+            tilted; 0: rows by `bottom_cut` alone, as published.
         channels: context features a pixel, C in the paper.
         outputs: maps that the BEV encoder predicts.
         grid: the cells of the BEV; its sides are multiples of 8 cells, the BEV encoder's total stride.
@@ -42,6 +45,7 @@ class ModelConfig:
     depth_max: float = 45.0
     depth_step: float = 1.0
     focal: float = 0.0
+    horizon: float = 0.0
     channels: int = 64
     outputs: int = 1
     grid: BevGrid = field(default_factory=BevGrid)
@@ -62,6 +66,8 @@ class ModelConfig:
             )
         if not 0 <= self.focal < math.inf:
             raise ModelError(f"focal {self.focal} must be a focal length in pixels, or 0")
+        if not 0 <= self.horizon < self.image_height:
+            raise ModelError(f"horizon {self.horizon} must be a row of the input, or 0")
         if self.channels <= 0 or self.outputs <= 0:
             raise ModelError(f"channels {self.channels} and outputs {self.outputs} must be above 0")
         if any(cells % 8 for cells in self.grid.shape):

@@ -34,11 +34,20 @@ class ImageTransform:
     height: int
 
     @classmethod
-    def of(cls, image_width: int, image_height: int, config: ModelConfig) -> ImageTransform:
+    def of(
+        cls, image_width: int, image_height: int, config: ModelConfig, horizon: float | None = None
+    ) -> ImageTransform:
         """The transform that LSS evaluates with, for any full image size.
 
         The image is scaled so that it just covers the input, centred, and its rows are taken from
-        `bottom_cut` above the bottom. 1600x900 becomes 352x198, rows 48 to 176.
+        `bottom_cut` above the bottom. 1600x900 becomes 352x198, rows 48 to 176. With `ModelConfig.horizon`
+        they are taken so that the horizon lies on its row, as far as the image reaches.
+
+        Args:
+            image_width: pixels.
+            image_height: pixels.
+            config: of the network.
+            horizon: row of the full image on which a camera's horizon lies, pixels; None where there is none.
         """
         width, height = config.image_width, config.image_height
         scale = max(height / image_height, width / image_width)
@@ -46,6 +55,8 @@ class ImageTransform:
         resized_width = max(width, int(image_width * scale + 1e-6))
         resized_height = max(height, int(image_height * scale + 1e-6))
         top = int((1.0 - config.bottom_cut) * resized_height + 1e-6) - height
+        if config.horizon and horizon is not None:
+            top = round(horizon * scale - config.horizon)
         return cls(
             scale=scale,
             resized_width=resized_width,
@@ -59,7 +70,7 @@ class ImageTransform:
     @classmethod
     def of_camera(cls, camera: Camera, config: ModelConfig) -> ImageTransform:
         """The transform for images of `camera`."""
-        return cls.of(camera.width, camera.height, config)
+        return cls.of(camera.width, camera.height, config, horizon_row(camera))
 
     @property
     def rotation(self) -> np.ndarray:
@@ -70,3 +81,20 @@ class ImageTransform:
     def translation(self) -> np.ndarray:
         """(3,) float64: LSS's post_trans, pixels."""
         return np.array([-self.left, -self.top, 0.0])
+
+
+UPRIGHT = 0.5
+"""Sine of the angle between a camera's rows and the ground's plane at least: less is no view of a horizon."""
+
+
+def horizon_row(camera: Camera) -> float | None:
+    """The row, pixels of the straight image, on which a level ray of its middle column lies.
+
+    Returns:
+        None where the camera looks up, down or is mounted on its side, so that rows tell no heights.
+    """
+    rotation, k = camera.pose.rotation, camera.intrinsics
+    upright = -float(rotation[2, 1])
+    if upright < UPRIGHT:
+        return None
+    return float(k[1, 2] + k[1, 1] * rotation[2, 2] / upright)

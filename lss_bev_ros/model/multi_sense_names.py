@@ -12,8 +12,12 @@ CONFIG = "senses"
 BUILTIN = "builtin-multi"
 """The multi-sense weights that ship."""
 
+STREET = "builtin-street"
+"""Those that were trained on the street that is nearer to recorded ones."""
+
 SHIPPED = Path(__file__).parent / "builtin" / "lss_multi.safetensors"
-"""Their file; an installation may be without it."""
+SHIPPED_STREET = SHIPPED.with_name("lss_street.safetensors")
+"""Their files; an installation may be without them."""
 
 SEED = "multi-seed:"
 """Before the number of an untrained one."""
@@ -25,20 +29,21 @@ def multi_sense_path(weights: str | Path) -> Path:
     Raises:
         ModelError: those that ship, and this installation lacks them.
     """
-    if str(weights) != BUILTIN:
+    shipped = {BUILTIN: SHIPPED, STREET: SHIPPED_STREET}.get(str(weights))
+    if shipped is None:
         return Path(weights)
-    if not SHIPPED.is_file():
+    if not shipped.is_file():
         raise ModelError(
-            f"weights {BUILTIN}: this installation lacks their file, {SHIPPED}: install a release that has "
+            f"weights {weights}: this installation lacks their file, {shipped}: install a release that has "
             f"it, or give the path of multi-sense weights, such as those of `lss-bev train --senses`"
         )
-    return SHIPPED
+    return shipped
 
 
 def is_multi_sense(weights: str | Path) -> bool:
-    """Whether weights are a multi-sense network's: `builtin-multi`, `multi-seed:N`, or a file of one."""
+    """Whether weights are a multi-sense network's: those that ship, `multi-seed:N`, or a file of one."""
     spec = str(weights)
-    if spec == BUILTIN or spec.startswith(SEED):
+    if spec in (BUILTIN, STREET) or spec.startswith(SEED):
         return True
     path = Path(spec)
     if path.suffix != ".safetensors" or not path.is_file():

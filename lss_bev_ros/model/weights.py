@@ -24,7 +24,7 @@ from .efficientnet import MBConvBlock
 from .frustum import create_frustum
 from .lift_splat import LiftSplatShoot
 from .multi_sense_names import BUILTIN as MULTI_SENSE
-from .multi_sense_names import SEED, refuse_multi_sense
+from .multi_sense_names import SEED, STREET, refuse_multi_sense
 from .seal import check_seal, check_sums, sealed
 from .widths import Widths
 
@@ -94,7 +94,7 @@ def build_model(
 def describe_weights(weights: str | Path) -> str:
     """Say in a few words which weights those are, for logs and tables."""
     spec = str(weights)
-    if spec in BUILTIN or spec == MULTI_SENSE:
+    if spec in BUILTIN or spec in (MULTI_SENSE, STREET):
         return f"{spec} (trained on synthetic data)"
     if spec.startswith(SEED):
         return f"{spec} (untrained)"
@@ -508,7 +508,9 @@ def _seed(spec: str) -> int | None:
     if not spec.startswith("seed:"):
         return None
     if not re.fullmatch(r"seed:\d{1,18}", spec):
-        raise ModelError(f"weights {spec!r} must be 'seed:' and a whole number from 0, such as 'seed:0'")
+        raise ModelError(
+            f"weights {spec!r} must be 'seed:' and a whole number of at most 18 digits, such as 'seed:0'"
+        )
     return int(spec[len("seed:") :])
 
 

@@ -114,8 +114,8 @@ class InferenceParameters:
     weights: str = parameter(
         "builtin",
         "builtin: shipped with the package, trained on synthetic data; builtin-pruned: a pruned version, "
-        "twice as fast; builtin-multi: the multi-sense network; seed:N, multi-seed:N: untrained; otherwise a "
-        "checkpoint file",
+        "twice as fast; builtin-multi: the multi-sense network; builtin-street: the same trained for real "
+        "streets; seed:N, multi-seed:N: untrained; otherwise a checkpoint file",
     )
     senses: list[str] = parameter(
         [""],
@@ -189,7 +189,13 @@ class EvaluationParameters:
     report_frames: int = parameter(
         1000, "newest frames whose own scores the report lists; its running scores are of all", 1, 1000000
     )
-    threshold: float = parameter(0.5, "lowest probability at which a cell counts as predicted", 0.01, 1.0)
+    threshold: float = parameter(
+        0.5,
+        "lowest probability at which a cell counts as predicted; 0: of each frame the one at which its own "
+        "probabilities expect the highest IoU",
+        0.0,
+        1.0,
+    )
     match_slop: float = parameter(
         0.04,
         "largest time difference between a grid and what it is scored against, in seconds",

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 
 from ..geometry import Camera
 from ..model import IMAGE_MEAN, IMAGE_STD, ImageTransform, ModelConfig
+from ..model.image_transform import horizon_row
 from .frame_set import FrameSet
 from .image_decoder import ImageDecoder
 from .straightening import MARGIN, Straightening, StraighteningCache
@@ -40,17 +41,19 @@ def _finish(samples: np.ndarray, straightening: Straightening) -> np.ndarray:
     return resized[MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
-def resize_and_crop(image: np.ndarray, config: ModelConfig) -> np.ndarray:
+def resize_and_crop(image: np.ndarray, config: ModelConfig, camera: Camera | None = None) -> np.ndarray:
     """Bring one image to the size of the network's input, as LSS evaluates.
 
     Args:
         image: (height, width, 3) uint8 RGB of any size.
         config: of the network.
+        camera: that took it, a pinhole; only a network with a `horizon` asks.
 
     Returns:
         (image_height, image_width, 3) uint8 RGB.
     """
-    t = ImageTransform.of(image.shape[1], image.shape[0], config)
+    height, width = image.shape[:2]
+    t = ImageTransform.of(width, height, config, None if camera is None else horizon_row(camera))
     resized = _resize(image, t.resized_height, t.resized_width)
     return resized[t.top : t.top + t.height, t.left : t.left + t.width]
 
@@ -103,8 +106,8 @@ class Preprocessor:
         ]
         return np.stack(
             [
-                resize_and_crop(image, self._config) if lookup is None else _finish(image, lookup)
-                for image, lookup in zip(images, lookups, strict=True)
+                resize_and_crop(image, self._config, camera) if lookup is None else _finish(image, lookup)
+                for image, camera, lookup in zip(images, cameras, lookups, strict=True)
             ]
         )
 

@@ -92,8 +92,9 @@ class StraighteningCache:
 
     def __getitem__(self, camera: Camera) -> Straightening:
         """The lookup of a camera, computed when it is new."""
-        # Wherever the camera is mounted: a pose may change with every frame.
-        key = (camera.intrinsics.tobytes(), camera.width, camera.height, camera.lens)
+        # Wherever the camera is mounted, but for its horizon: a pose may change with every frame.
+        top = ImageTransform.of_camera(camera, self._config).top
+        key = (camera.intrinsics.tobytes(), camera.width, camera.height, camera.lens, top)
         if key not in self._known:
             self._known[key] = Straightening.of(camera, self._config)
             if len(self._known) > KEPT:

@@ -10,14 +10,22 @@ import torch
 
 from .config import AppearanceConfig
 
+SKYLINE = 0.4
+"""Share of the rows above the horizon that another skyline leaves as they are, at most."""
+PLAIN = 0.25
+"""Share of other skylines that are of one colour."""
 
-def restyled(pixels: torch.Tensor, cameras: int, config: AppearanceConfig) -> torch.Tensor:
+
+def restyled(
+    pixels: torch.Tensor, cameras: int, config: AppearanceConfig, horizon: float = 0.0
+) -> torch.Tensor:
     """Change the looks of pictures.
 
     Args:
         pixels: (B * N, 3, H, W) float32, 0 to 1; the pictures of a car are next to each other.
         cameras: N.
         config: how often and how much.
+        horizon: row on which all of them have their horizon, 0 where they differ.
 
     Returns:
         The same shape, 0 to 1.
@@ -25,6 +33,8 @@ def restyled(pixels: torch.Tensor, cameras: int, config: AppearanceConfig) -> to
     if not config.on:
         return pixels
     count = len(pixels) // cameras
+    if config.skyline and horizon:
+        pixels = _with_other_skylines(pixels, config, horizon)
     if config.style:
         pixels = _styled(pixels, config)
     if config.colour:
@@ -32,6 +42,26 @@ def restyled(pixels: torch.Tensor, cameras: int, config: AppearanceConfig) -> to
     if config.covered:
         pixels = _covered(pixels, config)
     return pixels.clamp(0, 1)
+
+
+def _with_other_skylines(pixels: torch.Tensor, config: AppearanceConfig, horizon: float) -> torch.Tensor:
+    """Put what others have above their horizon over pictures' own, from a row a little above it.
+
+    A network learns how far things are from what is behind them as well, and nothing differs more between
+    streets.
+    """
+    m, _, height, _ = pixels.shape
+    device = pixels.device
+
+    def happens(probability: float) -> torch.Tensor:
+        return torch.rand(m, 1, 1, 1, device=device) < probability
+
+    other = pixels[torch.randperm(m, device=device)]
+    other = torch.where(happens(0.5), other.flip(-1), other)
+    other = torch.where(happens(PLAIN), torch.rand(m, 3, 1, 1, device=device), other)
+    last = horizon * (1 - SKYLINE * torch.rand(m, 1, 1, 1, device=device))
+    above = torch.arange(height, device=device)[:, None] < last
+    return torch.where(above & happens(config.skyline), other, pixels)
 
 
 def low_frequencies(height: int, width: int, share: float, device: torch.device) -> torch.Tensor:

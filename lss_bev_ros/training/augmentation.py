@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from ..model import IMAGE_MEAN, IMAGE_STD, Calibration, ImageTransform, ModelConfig
+from ..model.image_transform import UPRIGHT
 from .appearance import restyled
 from .config import AppearanceConfig, AugmentationConfig, SampleLayout
 from .constant import constant
@@ -126,6 +127,32 @@ def no_augmentation(model: ModelConfig, batch: int, cameras: int) -> Augmentatio
     return Augmentation(matrix, offset, ones.bool(), ones, ones, ones)
 
 
+def levelled(augmentation: Augmentation, cameras: torch.Tensor, model: ModelConfig) -> Augmentation:
+    """Move pictures up or down until each camera's horizon is on its row, as `ImageTransform.of_camera` does.
+
+    Args:
+        augmentation: of B x N pictures.
+        cameras: (B, N, 21) float32 as in `Sample.calibration`.
+        model: whose `horizon` it is; without one nothing is moved.
+    """
+    if not model.horizon:
+        return augmentation
+    upright = -cameras[..., 7]
+    k = cameras[..., 12:].unflatten(-1, (3, 3))
+    level = k[..., 1, 2] + k[..., 1, 1] * cameras[..., 8] / upright.clamp_min(UPRIGHT)
+    row = _row(augmentation, k[..., 0, 2], level)
+    first, last = (_row(augmentation, k[..., 0, 2], torch.full_like(row, end)) for end in (0.0, FULL_HEIGHT))
+    shift = torch.minimum(torch.maximum((model.horizon - row).round(), model.image_height - last), -first)
+    shift = torch.where(upright >= UPRIGHT, shift, 0.0)
+    return replace(augmentation, offset=augmentation.offset + F.pad(shift[..., None], (1, 0)))
+
+
+def _row(augmentation: Augmentation, u: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """(B, N) rows of the input at which pixels (u, v) of the full pictures are."""
+    m = augmentation.matrix
+    return m[..., 1, 0] * u + m[..., 1, 1] * v + augmentation.offset[..., 1]
+
+
 def compose(
     scale: torch.Tensor, crop: torch.Tensor, flip: torch.Tensor, angle: torch.Tensor, model: ModelConfig
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -185,7 +212,7 @@ def augmented_images(
         pixels = F.interpolate(
             pixels, size=(model.image_height, model.image_width), mode="bicubic", antialias=True
         ).clamp(0, 1)
-    pixels = restyled(pixels, pictures.shape[1], augmentation.appearance)
+    pixels = restyled(pixels, pictures.shape[1], augmentation.appearance, model.horizon)
     factor = [
         getattr(augmentation, name).flatten()[:, None, None, None]
         for name in ("gain", "contrast", "saturation")

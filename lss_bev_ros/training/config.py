@@ -21,6 +21,8 @@ class AppearanceConfig:
         colour: probability that the colours of a car's cameras change.
         covered: probability of each of `covers` rectangles in a picture.
         covers: how many at most.
+        skyline: probability that what is above a picture's horizon is another picture's, or plain; only for a
+            network with a `horizon`, whose pictures all have theirs on one row.
     """
 
     style: float = 0.0
@@ -28,14 +30,18 @@ class AppearanceConfig:
     colour: float = 0.0
     covered: float = 0.0
     covers: int = 2
+    skyline: float = 0.0
 
     @property
     def on(self) -> bool:
         """Whether anything changes."""
-        return bool(self.style or self.colour or self.covered)
+        return bool(self.style or self.colour or self.covered or self.skyline)
 
 
-LOOKS = {"mild": AppearanceConfig(), "strong": AppearanceConfig(style=0.35, colour=0.6, covered=0.25)}
+LOOKS = {
+    "mild": AppearanceConfig(),
+    "strong": AppearanceConfig(style=0.35, colour=0.6, covered=0.25, skyline=0.6),
+}
 """By name; strong for networks that are to see what they were not trained on."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from ..model import LiftSplatShoot
-from .augmentation import Augmentation, augmented_images
+from .augmentation import Augmentation, augmented_images, levelled
 from .config import SampleLayout, TrainingConfig
 from .histogram import LogitHistogram
 from .network import TrainingNetwork, batch_cells
@@ -20,11 +20,11 @@ def network_input(
     """Pictures and cells of a batch.
 
     Returns:
-        Images (B * N, 3, H, W), normalised; cells as of `batch_cells`; the augmentation, less the cameras
-        that the samples do not have.
+        Images (B * N, 3, H, W), normalised; cells as of `batch_cells`; the augmentation as it was done: less
+        the cameras that the samples do not have, and `levelled`.
     """
     kept = augmentation.kept & batch.present
-    augmentation = replace(augmentation, kept=kept)
+    augmentation = levelled(replace(augmentation, kept=kept), batch.calibration, model.config)
     images = augmented_images(batch.images, augmentation, layout, model.config)
     return images, batch_cells(model, batch.geometry(augmentation), kept), augmentation
 

@@ -637,13 +637,13 @@ def test_a_sample_of_wrong_form_is_dropped_and_the_next_one_arrives(
         # A text of 9 bytes, of which 4 are there; nothing but the header; and a whole one.
         came = [b"\0\1\0\0\x09\0\0\0cut\0", b"\0\1\0\0", serialize_message(String(data="whole"))]
         samples = iter([SimpleNamespace(data=data, written=0, writer=0) for data in came])
-        monkeypatch.setattr(subscription.source, "take", lambda: next(samples))
+        monkeypatch.setattr(subscription._pipros_source, "take", lambda: next(samples))
         for _ in came:
-            if (call := subscription.take()) is not None:
+            if (call := subscription._pipros_take()) is not None:
                 call()
 
         assert heard == ["whole"]
-        assert subscription.malformed == 2
+        assert subscription._pipros_malformed == 2
 
 
 @pytest.mark.usefixtures("ros")

@@ -173,6 +173,6 @@ def test_what_made_up_frames_and_crowded_times_take_is_bounded(monkeypatch: pyte
         buffer.set_transform(stamped("map", f"made_up_{number}", SECOND), "test")
         buffer.set_transform(stamped("map", "base_link", 11 * SECOND + number, 20.0 + number), "test")
 
-    assert len(buffer._tree.names()) == 5
-    assert len(buffer._tree._frames["base_link"].stamps) == 3
+    assert len(buffer._pipros_tree.names()) == 5
+    assert len(buffer._pipros_tree._frames["base_link"].stamps) == 3
     assert planar(buffer.lookup_transform("map", "base_link", LATEST))[0] == pytest.approx(29.0)

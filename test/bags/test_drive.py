@@ -371,6 +371,22 @@ def test_a_bag_that_was_not_ended_gives_what_it_holds(bag, tmp_path):
         import_bag(tmp_path / "nowhere", tmp_path / "other")
 
 
+def test_of_a_bag_that_holds_too_little_it_is_said_first_that_a_part_is_missing(bag, tmp_path):
+    without_clouds = changed(bag, tmp_path / "bag", without("/points"))
+    (file,) = without_clouds.glob("*.mcap")
+    data = file.read_bytes()
+    alone = tmp_path / "alone.mcap"
+    for kept in (0.5, 0.05):
+        for each in (alone, file):
+            each.write_bytes(data[: int(len(data) * kept)])
+        for cut in (alone, without_clouds):
+            begin = rf"^only a part of bag {cut} is there \(.* the last \d+ bytes.*\); of that: bag {cut} "
+            with pytest.raises(RosError, match=begin + "has no "):
+                import_bag(cut, tmp_path / "root")
+    with pytest.raises(RosError, match=begin + "has neither grids nor"):
+        frames(without_clouds)
+
+
 def test_what_is_there_stays(bag, tmp_path):
     (tmp_path / "mine").write_text("kept")
     with pytest.raises(RosError, match="already exists; import to another folder"):

@@ -172,7 +172,7 @@ def test_on_the_command_line_errors_are_one_line(small_root, tmp_path):
     (tmp_path / "file").write_text("in the way")
     for arguments, told in {
         ("/nowhere", tmp_path / "a"): "no such folder",
-        (small_root, tmp_path / "file" / "a"): ": Not a directory; choose another place",
+        (small_root, tmp_path / "file" / "a"): "file is a file, no folder; choose another place",
     }.items():
         result = subprocess.run(
             [sys.executable, "-m", "lss_bev_ros.cli", "convert", *map(str, arguments)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -150,6 +151,16 @@ def test_impossible_calibration_is_named(tmp_path, maker, change, says):
     with pytest.raises(DatasetError, match=says) as caught:
         list(reader.keyframes("scene-0001"))
     assert "calibrated_sensor.json" in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [[math.nan, 4.5, 1.6], [1.9, math.inf, 1.6], [1.9, 4.5, -1.6]])
+def test_a_box_without_a_size_is_named(tmp_path, maker, size):
+    made = maker.tables()
+    made["sample_annotation"][0]["size"] = size
+    reader = NuScenesReader(maker.write(tmp_path, made))
+    with pytest.raises(DatasetError, match=r"sample_annotation\.json: box of instance .* has size") as caught:
+        list(reader.keyframes("scene-0001"))
+    assert str(size) in str(caught.value)
 
 
 def test_missing_root_names_the_remedy(tmp_path):

@@ -244,6 +244,19 @@ def test_scenes_of_one_name_are_both_reachable(tmp_path, maker):
     assert any("occur twice" in notice and "scene-0001_3" in notice for notice in tables.notices)
 
 
+def test_scenes_without_a_name_get_one_and_are_not_called_doubled(tmp_path, maker):
+    made = maker.tables()
+    made["scene"] = [
+        {**made["scene"][0], "name": None},
+        {"token": "two", "name": " "},
+        {"token": "three", "name": 7},
+    ]
+    tables = Tables(maker.write(tmp_path, made), "v1.0-mini")
+    assert tables.scenes == ("unnamed", "unnamed_2", "7")
+    assert tables.notices == ["scene.json: scenes without a name are called unnamed, unnamed_2"]
+    assert len(next(tables.indices()).sample_tokens) == 2
+
+
 @pytest.mark.parametrize(
     ("channels", "chosen"),
     [

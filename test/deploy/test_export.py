@@ -291,6 +291,8 @@ class TestImageSize:
             ("64x96x3", "must be height x width"),
             ("192x528", "image_width 528 must be a positive multiple of 32"),
             ("0x96", "image_height 0 must be a positive multiple of 32"),
+            ("999999936x32", "make the image, .* smaller"),
+            (f"32x{32 * 10**600}", "make the image, .* smaller"),
         ],
     )
     def test_one_that_the_network_cannot_have_is_one_line(self, size, words):

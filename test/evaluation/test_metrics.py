@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from lss_bev_ros.errors import EvaluationError
 from lss_bev_ros.evaluation import AnnotationScore
+from lss_bev_ros.evaluation.metrics import OWN, own_percent, predicted_cells
 from lss_bev_ros.geometry import BevGrid
 
 GRID = BevGrid(-60.0, 60.0, -40.0, 40.0, 4.0)
@@ -119,7 +120,7 @@ def test_reset_forgets():
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"threshold": 0.0},
+        {"threshold": -0.1},
         {"threshold": 1.1},
         {"near_radius": -1.0},
         {"near_weight": -1.0},
@@ -134,3 +135,48 @@ def test_impossible_parameters_are_named(parameters):
 def test_other_shape_is_refused():
     with pytest.raises(EvaluationError, match="truth has shape"):
         AnnotationScore(GRID).update(np.zeros(GRID.shape, np.int8), np.zeros((3, 3), bool))
+
+
+def expected_iou(occupancy: np.ndarray, percent: int, weight: float) -> float:
+    """Cell by cell: what is hit and what is missed if the probabilities are right."""
+    said = np.clip(occupancy, 0, 100) / 100
+    right = said / (weight - (weight - 1) * said)
+    predicted = occupancy >= percent
+    return right[predicted].sum() / (predicted.sum() + right[~predicted].sum())
+
+
+@pytest.mark.parametrize("weight", [1.0, 2.13])
+@pytest.mark.parametrize("sureness", [0.3, 1.0, 4.0])
+def test_a_predictions_own_threshold_has_the_highest_iou_by_its_own_probabilities(weight, sureness):
+    rng = np.random.default_rng(3)
+    logits = sureness * rng.normal(-2.0, 1.0, (60, 60))
+    occupancy = np.round(100 / (1 + np.exp(-logits))).astype(np.int8)
+    occupancy[:5] = -1
+    found = own_percent(occupancy, weight)
+    scores = [expected_iou(occupancy, percent, weight) for percent in range(1, 101)]
+    assert scores[found - 1] == pytest.approx(max(scores))
+    np.testing.assert_array_equal(predicted_cells(occupancy, OWN), occupancy >= own_percent(occupancy))
+
+
+def test_the_less_sure_a_prediction_is_the_lower_is_its_own_threshold():
+    """Right probabilities have their best F1 at half of it (Lipton et al., theorem 1)."""
+    sure, unsure = np.zeros((50, 50), np.int8), np.zeros((50, 50), np.int8)
+    sure[:4] = 90
+    unsure[:20] = 18
+    assert own_percent(sure, 1.0) <= 90
+    assert own_percent(unsure, 1.0) <= 18
+    assert predicted_cells(unsure, OWN).sum() == 20 * 50
+    assert not predicted_cells(unsure, 0.5).any()
+
+
+@pytest.mark.parametrize("value", [0, -1])
+def test_where_nothing_is_predicted_the_own_threshold_predicts_nothing(value):
+    assert not predicted_cells(np.full((9, 9), value, np.int8), OWN).any()
+
+
+def test_a_score_counts_by_each_frames_own_threshold():
+    truth = np.zeros(GRID.shape, bool)
+    truth[10:14, 10:14] = True
+    unsure = np.where(truth, 15, 1).astype(np.int8)
+    assert AnnotationScore(GRID).update(unsure, truth)["recall"] == 0.0
+    assert AnnotationScore(GRID, OWN).update(unsure, truth)["iou"] == 1.0

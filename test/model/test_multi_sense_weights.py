@@ -14,7 +14,14 @@ from lss_bev_ros.errors import ModelError
 from lss_bev_ros.geometry import BevGrid
 from lss_bev_ros.model import ModelConfig, describe_weights, multi_sense_names
 from lss_bev_ros.model.multi_sense import MultiSense
-from lss_bev_ros.model.multi_sense_names import BUILTIN, SHIPPED, multi_sense_path
+from lss_bev_ros.model.multi_sense_names import (
+    BUILTIN,
+    SHIPPED,
+    SHIPPED_STREET,
+    STREET,
+    is_multi_sense,
+    multi_sense_path,
+)
 from lss_bev_ros.model.multi_sense_weights import load_multi_sense, read_config, write_multi_sense
 from lss_bev_ros.model.senses import SensesConfig
 
@@ -111,23 +118,35 @@ def test_a_header_without_end_is_told(tmp_path):
         load_multi_sense(path)
 
 
-def test_the_name_of_those_that_ship_means_their_file(tmp_path, monkeypatch):
-    there = tmp_path / "lss_multi.safetensors"
-    monkeypatch.setattr(multi_sense_names, "SHIPPED", there)
-    with pytest.raises(ModelError, match=r"builtin-multi: this installation lacks .*lss_multi.safetensors"):
-        multi_sense_path(BUILTIN)
+@pytest.mark.parametrize(("name", "where"), [(BUILTIN, "SHIPPED"), (STREET, "SHIPPED_STREET")])
+def test_the_name_of_those_that_ship_means_their_file(tmp_path, monkeypatch, name, where):
+    there = tmp_path / "shipped.safetensors"
+    monkeypatch.setattr(multi_sense_names, where, there)
+    with pytest.raises(ModelError, match=rf"{name}: this installation lacks .*shipped.safetensors"):
+        multi_sense_path(name)
     there.touch()
-    assert multi_sense_path(BUILTIN) == there
+    assert multi_sense_path(name) == there
+    assert is_multi_sense(name)
+    assert "synthetic" in describe_weights(name)
+
+
+def test_other_names_are_paths():
     assert multi_sense_path("own.safetensors") == Path("own.safetensors")
-    assert "synthetic" in describe_weights(BUILTIN)
     assert "untrained" in describe_weights("multi-seed:0")
 
 
 @pytest.mark.skipif(not SHIPPED.is_file(), reason="an installation may be without them")
-def test_what_ships_has_every_sense_and_head():
-    config = load_multi_sense(multi_sense_path(BUILTIN)).config
+@pytest.mark.parametrize(("name", "file"), [(BUILTIN, SHIPPED), (STREET, SHIPPED_STREET)])
+def test_what_ships_has_every_sense_and_head(name, file):
+    config = load_multi_sense(multi_sense_path(name)).config
     assert (config.senses, config.heads) == (SensesConfig().senses, SensesConfig().heads)
-    assert SHIPPED.stat().st_size <= 30_000_000
+    assert file.stat().st_size <= 30_000_000
+
+
+@pytest.mark.skipif(not SHIPPED.is_file(), reason="an installation may be without them")
+def test_the_street_weights_tell_depths_and_rows_by_the_cameras_calibration():
+    model = load_multi_sense(multi_sense_path(STREET)).config.model
+    assert (model.focal, model.horizon) == (200.0, 56.0)
 
 
 def test_the_whole_network_ships_in_thirty_megabytes(tmp_path):

@@ -35,6 +35,8 @@ from lss_bev_ros.runtime.cuda.splat_tables import CameraTables, DeviceTables
 from lss_bev_ros.runtime.preprocess import Preprocessor
 from lss_bev_ros.runtime.straightening import Straightening, StraighteningCache
 
+from ..tilted_camera import tilted
+
 CPU = torch.device("cpu")
 needs_gpu = pytest.mark.skipif(cuda_missing() is not None, reason=f"no GPU: {cuda_missing()}")
 needs_triton = pytest.mark.skipif(not has_triton(), reason="Triton is not installed")
@@ -139,14 +141,14 @@ def noise(rig, seed=0):
     return [rng.integers(0, 256, (c.height, c.width, 3), dtype=np.uint8) for c in rig.cameras]
 
 
-def levels_of(preprocess, rig, images):
-    """(N, 32, 32, 3) levels of 255 that a `DevicePreprocessor` makes of images in a loader's stacks."""
+def levels_of(preprocess, rig, images, config=SMALL):
+    """(N, H, W, 3) levels of 255 that a `DevicePreprocessor` makes of images in a loader's stacks."""
     sizes = dict.fromkeys((c.width, c.height) for c in rig.cameras)
     stacks = [
         torch.from_numpy(np.stack([image for image in images if image.shape[1::-1] == size])).to(HERE)
         for size in sizes
     ]
-    out = torch.full((len(rig), 32, 32, 3), 99.0, device=HERE)
+    out = torch.full((len(rig), config.image_height, config.image_width, 3), 99.0, device=HERE)
     preprocess(stacks, out)
     return (out.cpu().numpy() * np.float32(IMAGE_STD) + np.float32(IMAGE_MEAN)) * 255.0
 
@@ -284,9 +286,23 @@ def test_graphs_are_chosen_by_which_cameras_have_a_lens(session, monkeypatch):
 def test_the_shape_of_a_rig_is_sizes_and_which_cameras_have_a_lens():
     rig = Rig((small_camera("a"), small_camera("b", BARREL)))
     moved = Rig((rig.cameras[0], replace(rig.cameras[1], lens=LENSES["fisheye"])))
-    assert rig_shape(rig) == rig_shape(moved)
-    assert rig_shape(rig) != rig_shape(Rig((rig.cameras[0], rig.cameras[1].straight)))
-    assert rig_shape(rig) != rig_shape(Rig((small_camera("a", width=64), rig.cameras[1])))
+    assert rig_shape(rig, SMALL) == rig_shape(moved, SMALL)
+    assert rig_shape(rig, SMALL) != rig_shape(Rig((rig.cameras[0], rig.cameras[1].straight)), SMALL)
+    assert rig_shape(rig, SMALL) != rig_shape(Rig((small_camera("a", width=64), rig.cameras[1])), SMALL)
+
+
+def test_rows_about_the_horizon_are_taken_on_the_device_as_on_the_processor():
+    config = ModelConfig(image_height=32, image_width=96, horizon=14.0)
+    angles = (0.0, 3.0, 8.0, 3.0)
+    rig = Rig(tuple(replace(tilted(angle), name=f"c{n}") for n, angle in enumerate(angles)))
+    level = Rig(tuple(replace(tilted(0.0), name=camera.name) for camera in rig.cameras))
+    assert rig_shape(rig, config) != rig_shape(level, config)
+    assert rig_shape(rig, ModelConfig()) == rig_shape(level, ModelConfig())
+    images = noise(rig)
+    preprocess = DevicePreprocessor(rig, config, HERE, StraighteningCache(config))
+    expected = Preprocessor(config, torch.float32).pixels(images, rig.cameras)
+    found = levels_of(preprocess, rig, images, config)
+    assert np.abs(found - expected).max() <= 1 + 1e-3
 
 
 def test_folding_keeps_the_network():
@@ -476,7 +492,7 @@ def test_the_gpu_decodes_baseline_jpegs_and_the_host_all_else(ring, pictures):
     assert baseline_jpegs(list(enumerate(ring.cameras)), frame) == {0: files[0], 1: files[0]}
 
 
-def test_the_host_decodes_grey_jpegs_which_the_decoder_units_give_otherwise(ring, pictures):
+def test_the_host_decodes_grey_jpegs_which_the_decoder_units_may_give_otherwise(ring, pictures):
     grey = cv2.imencode(".jpg", cv2.cvtColor(pictures["cam_front"], cv2.COLOR_RGB2GRAY))[1].tobytes()
     frame = FrameSet(1, ring, dict.fromkeys(ring.names, grey))
     assert baseline_jpegs(list(enumerate(ring.cameras)), frame) == {}

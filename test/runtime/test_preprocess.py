@@ -15,6 +15,8 @@ from lss_bev_ros.model import IMAGE_MEAN, IMAGE_STD, ImageTransform, ModelConfig
 from lss_bev_ros.runtime.image_decoder import decode_image
 from lss_bev_ros.runtime.preprocess import Preprocessor, resize_and_crop
 
+from ..tilted_camera import tilted
+
 Image = pytest.importorskip("PIL.Image", reason="Pillow is the reference")
 CONFIG = ModelConfig()
 
@@ -75,3 +77,17 @@ def test_bytes_of_another_size_than_the_calibration_are_refused(street_frame):
     )
     with pytest.raises(RuntimeBackendError, match=r"cam_front: image is 1600x900.*800x450"):
         decode_image(half, street_frame.images["cam_front"])
+
+
+def test_rows_are_taken_about_the_horizon_of_each_camera():
+    config = ModelConfig(horizon=56.0)
+    image = np.random.default_rng(1).integers(0, 256, (900, 1600, 3), dtype=np.uint8)
+    cameras = [tilted(degrees) for degrees in (0.0, 3.0, 8.0)]
+    tops = [ImageTransform.of_camera(camera, config).top for camera in cameras]
+    assert len(set(tops)) == 3
+    found = Preprocessor(config, torch.float32).pixels([image] * 3, cameras)
+    whole = resize_and_crop(image, ModelConfig(image_height=192, bottom_cut=0.0))
+    for top, seen in zip(tops, found, strict=True):
+        # Of the 198 rows of the resized picture the first six are cut off.
+        first = max(top - 6, 0)
+        np.testing.assert_array_equal(seen[first + 6 - top :], whole[first : top + 122])

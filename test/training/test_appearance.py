@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lss_bev_ros.training.appearance import low_frequencies, restyled
+from lss_bev_ros.training.appearance import SKYLINE, low_frequencies, restyled
 from lss_bev_ros.training.config import LOOKS, AppearanceConfig
+
+HORIZON = 14.0
 
 
 def pictures(count=6):
@@ -20,13 +22,13 @@ def test_by_default_nothing_changes():
     assert restyled(before, 3, LOOKS["mild"]) is before
 
 
-@pytest.mark.parametrize("what", ["style", "colour", "covered"])
+@pytest.mark.parametrize("what", ["style", "colour", "covered", "skyline"])
 def test_each_change_keeps_shape_and_range_and_is_of_the_seed(what):
     before, config = pictures(), AppearanceConfig(**{what: 1.0})
     torch.manual_seed(1)
-    after = restyled(before, 3, config)
+    after = restyled(before, 3, config, HORIZON)
     torch.manual_seed(1)
-    assert torch.equal(restyled(before, 3, config), after)
+    assert torch.equal(restyled(before, 3, config, HORIZON), after)
     assert after.shape == before.shape
     assert after.min() >= 0
     assert after.max() <= 1
@@ -57,3 +59,22 @@ def test_low_frequencies_hold_the_mean_and_grow_with_the_share():
     assert low_frequencies(32, 64, 0.0, torch.device("cpu")).nonzero().tolist() == [[0, 0]]
     some, all_of_it = (low_frequencies(32, 64, s, torch.device("cpu")).sum() for s in (0.1, 1.0))
     assert 1 < some < all_of_it == 32 * 33
+
+
+def test_another_skyline_is_another_pictures_or_plain_and_ends_above_the_horizon():
+    before, config = pictures(60), AppearanceConfig(skyline=1.0)
+    torch.manual_seed(2)
+    after = restyled(before, 6, config, HORIZON)
+    assert torch.equal(after[:, :, int(HORIZON) :], before[:, :, int(HORIZON) :])
+    rows = round(HORIZON * (1 - SKYLINE))
+    above = after[:, :, :rows]
+    plain = above.std((2, 3)).amax(1) < 1e-6
+    assert 0 < plain.sum() < 30
+    whole = torch.cat((before, before.flip(-1)))[:, :, :rows].flatten(1)
+    for picture in above[~plain].flatten(1):
+        assert (whole - picture).abs().amax(1).min() == 0
+
+
+def test_where_pictures_differ_in_their_horizon_skylines_stay():
+    before = pictures()
+    assert torch.equal(restyled(before, 3, AppearanceConfig(skyline=1.0)), before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lss_bev_ros.geometry import Rig
 from lss_bev_ros.model import (
     IMAGE_MEAN,
     IMAGE_STD,
@@ -24,12 +26,15 @@ from lss_bev_ros.training.augmentation import (
     augmented_images,
     depth_targets,
     draw_augmentation,
+    levelled,
     narrowed,
     no_augmentation,
 )
 from lss_bev_ros.training.config import AugmentationConfig, SampleLayout
 from lss_bev_ros.training.network import batch_cells
-from lss_bev_ros.training.sample import NO_DEPTH
+from lss_bev_ros.training.sample import NO_DEPTH, pack_calibration
+
+from ..tilted_camera import tilted
 
 MODEL = ModelConfig()
 LAYOUT = SampleLayout.of(MODEL)
@@ -172,3 +177,30 @@ def test_a_depth_is_taught_in_the_bins_of_its_camera():
     assert known.any()
     bins = model.depth_min + share.permute(0, 2, 3, 1)[known].argmax(-1) * model.depth_step
     assert bins.unique().tolist() == [8.0]
+
+
+def rows_of(cameras) -> torch.Tensor:
+    """(1, N, 21) as in `Sample.calibration`."""
+    return torch.from_numpy(pack_calibration(Rig(tuple(cameras))))[None]
+
+
+def test_settled_pictures_have_their_horizon_where_the_network_has_it_when_it_is_used():
+    model = replace(MODEL, horizon=56.0)
+    cameras = [tilted(degrees) for degrees in (-9.0, -2.0, 0.0, 4.5, 9.0, 89.0)]
+    moved = levelled(no_augmentation(model, 1, len(cameras)), rows_of(cameras), model)
+    for n, camera in enumerate(cameras):
+        used = ImageTransform.of_camera(camera, model)
+        assert moved.post_translations[0, n, 1].item() == -used.top
+
+
+def test_turned_and_mirrored_pictures_have_their_horizon_there_too():
+    model, degrees = replace(MODEL, horizon=56.0), (0.0, 1.0, 2.0, 3.0)
+    rows = rows_of(tilted(angle) for angle in degrees)
+    drawn_once = draw_augmentation(AugmentationConfig(), model, 1, 4, torch.Generator().manual_seed(4))
+    moved = levelled(drawn_once, rows, model)
+    for n, angle in enumerate(degrees):
+        level = torch.tensor([800.0, 450.0 - 1250.0 * math.tan(math.radians(angle))])
+        at = moved.matrix[0, n] @ level + moved.offset[0, n]
+        assert at[1].item() == pytest.approx(56.0, abs=0.51)
+    assert torch.equal(moved.offset[..., 0], drawn_once.offset[..., 0])
+    assert levelled(drawn_once, rows, MODEL) is drawn_once, "the published network has none"

@@ -86,7 +86,7 @@ def baseline_jpegs(named: Sequence[tuple[int, Camera]], frame_set: FrameSet) -> 
         if not isinstance(image, np.ndarray):
             data = bytes(image)
             header = inspect_image(camera, data)
-            # The chip's decoder units take grey files, but what they give as RGB is another picture.
+            # Of grey files the chip's decoder units gave another picture in one run of two (docs/devices.md).
             if header.baseline and not header.grey:
                 found[place] = data if len(data) == header.end else data[: header.end]
     return found

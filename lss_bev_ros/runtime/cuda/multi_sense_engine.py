@@ -304,7 +304,7 @@ class CudaMultiSenseEngine(MultiSenseEngine):
 
     def _preprocessor(self, rig: Rig) -> DevicePreprocessor:
         """What pre-processes the images of a rig, its lookups in place."""
-        shape = rig_shape(rig)
+        shape = rig_shape(rig, self.config.model)
         if shape not in self._preprocessors:
             self._preprocessors[shape] = DevicePreprocessor(
                 rig, self.config.model, self._device, self._straightenings

@@ -14,12 +14,17 @@ from .image_loader import image_sizes
 from .resizer import Resizer, make_resizer
 from .straightener import Straightener
 
-RigShape = tuple[tuple[int, int, bool], ...]
+RigShape = tuple[tuple[int, int, int | None], ...]
 
 
-def rig_shape(rig: Rig) -> RigShape:
-    """What a captured pre-processing is bound to: width, height and whether there is a lens, by camera."""
-    return tuple((camera.width, camera.height, not camera.lens.is_pinhole) for camera in rig.cameras)
+def rig_shape(rig: Rig, config: ModelConfig) -> RigShape:
+    """What a captured pre-processing is bound to: width, height and first row by camera, None of a lens."""
+    return tuple(
+        (camera.width, camera.height, ImageTransform.of_camera(camera, config).top)
+        if camera.lens.is_pinhole
+        else (camera.width, camera.height, None)
+        for camera in rig.cameras
+    )
 
 
 class DevicePreprocessor:
@@ -42,17 +47,16 @@ class DevicePreprocessor:
         self._rig = rig
         self._groups: list[_Group] = []
         for stack, ((width, height), places) in enumerate(image_sizes(rig).items()):
-            bent = [not rig.cameras[place].lens.is_pinhole for place in places]
-            for lens in (False, True):
-                chosen = [index for index, found in enumerate(bent) if found is lens]
-                if not chosen:
-                    continue
+            tops = [top for _, _, top in rig_shape(rig, config)]
+            # Those of one first row together, and those with a lens last.
+            for top in sorted({tops[place] for place in places}, key=lambda top: (top is None, top)):
+                chosen = [index for index, place in enumerate(places) if tops[place] == top]
                 taken = tuple(places[index] for index in chosen)
                 resize: Resizer
-                if lens:
+                if top is None:
                     resize = Straightener(self._lookups(rig, taken), config, device)
                 else:
-                    transform = ImageTransform.of(width, height, config)
+                    transform = ImageTransform.of_camera(rig.cameras[taken[0]], config)
                     resize = make_resizer(width, height, len(taken), transform, device)
                 images, inputs = _Selection.of(chosen, device), _Selection.of(taken, device)
                 self._groups.append(_Group(stack, taken, images, inputs, resize))
@@ -107,7 +111,7 @@ class _Selection:
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """Cameras of one image size, all with a lens or none.
+    """Cameras of one image size, all with a lens or all of one first row.
 
     Attributes:
         stack: number of their images' stack.

@@ -156,7 +156,7 @@ class Session:
 
     def _preprocessor(self, rig: Rig) -> DevicePreprocessor:
         """What pre-processes the images of a rig, its lookups in place."""
-        shape = rig_shape(rig)
+        shape = rig_shape(rig, self._config)
         with torch.cuda.stream(self._stream):
             if shape not in self._preprocessors:
                 self._preprocessors[shape] = DevicePreprocessor(

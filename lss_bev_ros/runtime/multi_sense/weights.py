@@ -22,7 +22,8 @@ def read_multi_sense(weights: str | Path) -> MultiSense:
     """Make the network in evaluation mode on the CPU.
 
     Args:
-        weights: `builtin-multi`, `multi-seed:N` (untrained, the same on every machine) or a checkpoint.
+        weights: `builtin-multi`, `builtin-street`, `multi-seed:N` (untrained, the same on every machine) or a
+            checkpoint.
 
     Raises:
         ModelError: the weights cannot be had.

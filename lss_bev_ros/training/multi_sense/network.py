@@ -10,7 +10,7 @@ from torch import nn
 from ...model.lidar_encoder import LidarEncoder
 from ...model.multi_sense import MultiSense, Sensed
 from ...model.senses import SensesConfig
-from ..augmentation import Augmentation, augmented_images, geometry
+from ..augmentation import Augmentation, augmented_images, geometry, levelled
 from ..classifier import Classifier, unlike
 from ..config import SampleLayout
 from ..network import batch_cells
@@ -100,9 +100,10 @@ class PairNetwork(nn.Module):
             return None, None, None
         model = self.model
         kept = augmentation.kept & pairs.present[:, instant] & variation.cameras[:, instant]
-        augmentation = replace(augmentation, kept=kept)
+        calibration = pairs.calibration[:, instant]
+        augmentation = levelled(replace(augmentation, kept=kept), calibration, model.config.model)
         images = augmented_images(pairs.images[:, instant], augmentation, self._layout, model.config.model)
-        cells = batch_cells(model, geometry(pairs.calibration[:, instant], augmentation), kept)
+        cells = batch_cells(model, geometry(calibration, augmentation), kept)
         images = images.contiguous(memory_format=torch.channels_last)
         far = None
         with self._precision(images.device):

@@ -15,7 +15,7 @@ from ...model.memory_format import channels_last
 from ...model.multi_sense import MultiSense
 from ...model.multi_sense_weights import write_multi_sense
 from ...model.senses import SEGMENTS
-from ..augmentation import depth_targets, draw_augmentation, narrowed
+from ..augmentation import depth_targets, draw_augmentation, levelled, narrowed
 from ..checkpoint import AVERAGE
 from ..classifier import Classifier
 from ..config import SampleLayout
@@ -175,9 +175,11 @@ class PairTrainer(TrainingLoop[MultiSense], Generic[InstantsT, T]):
         # The overlap of early guesses says little.
         factors = dict.fromkeys(("overlap", "voxel_overlap"), 0.3 + 0.7 * settled)
         if depth is not None and config.depth_weight > 0:
+            calibration = pairs.calibration[:, 1]
             seen = replace(now, kept=now.kept & pairs.present[:, 1] & variation.cameras[:, 1])
+            seen = levelled(seen, calibration, sizes)
             share, known = depth_targets(
-                pairs.depth, self._model.frustum, seen, self._layout, sizes, pairs.calibration[:, 1]
+                pairs.depth, self._model.frustum, seen, self._layout, sizes, calibration
             )
             losses["depth"] = depth_loss(depth, share, known)
             factors["depth"] = max(0.0, 1 - progress / DEPTH_UNTIL)

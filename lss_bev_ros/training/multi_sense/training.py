@@ -155,9 +155,9 @@ def start_model(start: str, config: SensesConfig, seed: int = 0, futures: str = 
     """The network that a run begins with.
 
     Args:
-        start: weights of the multi-sense network, whose depths may be of another focal length, or those of
-            the published one (`builtin`, `seed:N`, a path), which give it its cameras, its BEV encoder and
-            its vehicles.
+        start: weights of the multi-sense network, whose depths may be of another focal length and whose
+            pictures of another horizon, or those of the published one (`builtin`, `seed:N`, a path), which
+            give it its cameras, its BEV encoder and its vehicles.
         config: of the network.
         seed: of all that the weights do not give, and of the templates.
         futures: see `train_multi_sense`.
@@ -168,8 +168,8 @@ def start_model(start: str, config: SensesConfig, seed: int = 0, futures: str = 
     """
     there = read_config(Path(start))
     if there is not None:
-        focal = replace(there, model=replace(there.model, focal=config.model.focal))
-        if focal != config:
+        seen = replace(there.model, focal=config.model.focal, horizon=config.model.horizon)
+        if replace(there, model=seen) != config:
             raise TrainingError(
                 f"{start} has the senses {', '.join(there.senses)} and the heads {', '.join(there.heads)}: "
                 f"start with the same --senses and --heads, and the same sizes"

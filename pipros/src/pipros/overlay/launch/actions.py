@@ -102,14 +102,14 @@ class _Assign(Action):
         self.name, self.value = name, value
 
     def execute(self, context: LaunchContext) -> None:
-        self._values(context)[perform_text(context, self.name)] = perform_text(context, self.value)
+        self._pipros_values(context)[perform_text(context, self.name)] = perform_text(context, self.value)
 
 
 class SetLaunchConfiguration(_Assign):
     """Set a launch configuration: the value of a launch argument, or other text by name."""
 
     @staticmethod
-    def _values(context: LaunchContext) -> dict[str, Any]:
+    def _pipros_values(context: LaunchContext) -> dict[str, Any]:
         return context.launch_configurations
 
 
@@ -117,7 +117,7 @@ class SetEnvironmentVariable(_Assign):
     """Set an environment variable, for this process and the children that start afterwards."""
 
     @staticmethod
-    def _values(context: LaunchContext) -> Any:
+    def _pipros_values(context: LaunchContext) -> Any:
         return context.environment
 
 
@@ -144,10 +144,14 @@ class OpaqueFunction(Action):
         **action: Any,
     ) -> None:
         super().__init__(**action)
-        self._function, self._args, self._kwargs = function, tuple(args or ()), dict(kwargs or {})
+        self._pipros_function, self._pipros_args, self._pipros_kwargs = (
+            function,
+            tuple(args or ()),
+            dict(kwargs or {}),
+        )
 
     def execute(self, context: LaunchContext) -> Iterable[LaunchDescriptionEntity] | None:
-        return self._function(context, *self._args, **self._kwargs)
+        return self._pipros_function(context, *self._pipros_args, **self._pipros_kwargs)
 
 
 class RegisterEventHandler(Action):
@@ -219,10 +223,12 @@ class TimerAction(Action):
         context.register_event_handler(ending)
         context.register_event_handler(elapsed)
         assert context.asyncio_loop is not None, "actions are visited while the launch runs"
-        waiting = context.asyncio_loop.create_task(self._wait(context, stopping, ending))
+        waiting = context.asyncio_loop.create_task(self._pipros_wait(context, stopping, ending))
         context.add_completion_future(waiting)
 
-    async def _wait(self, context: LaunchContext, stopping: asyncio.Event, ending: EventHandler) -> None:
+    async def _pipros_wait(
+        self, context: LaunchContext, stopping: asyncio.Event, ending: EventHandler
+    ) -> None:
         try:
             await asyncio.wait_for(stopping.wait(), timeout=self.period)
         except asyncio.TimeoutError:

@@ -33,11 +33,11 @@ class Condition:
     """A yes or no, decided when the action that has it is visited."""
 
     def __init__(self, *, predicate: Callable[[LaunchContext], bool]) -> None:
-        self._predicate = predicate
+        self._pipros_predicate = predicate
 
     def evaluate(self, context: LaunchContext) -> bool:
         """Decide."""
-        return self._predicate(context)
+        return self._pipros_predicate(context)
 
 
 class IfCondition(Condition):

@@ -38,17 +38,17 @@ class EventHandler:
         handle_once: bool = False,
     ) -> None:
         self.matches = matcher
-        self._handle_once = handle_once
+        self._pipros_handle_once = handle_once
         # An entity is never callable, so a callable is a function.
-        self._function = entities if callable(entities) else None
+        self._pipros_function = entities if callable(entities) else None
         self.entities = [] if callable(entities) else listed(entities)
 
     def handle(self, event: Event, context: LaunchContext) -> SomeEntities:
         """Make the event known as `context.locals.event` and return what to visit."""
         context.extend_locals({"event": event})
-        if self._handle_once:
+        if self._pipros_handle_once:
             context.unregister_event_handler(self)
-        return self.entities if self._function is None else self._function(event, context)
+        return self.entities if self._pipros_function is None else self._pipros_function(event, context)
 
 
 class OnProcessStart(EventHandler):

@@ -93,34 +93,36 @@ class ExecuteProcess(Action):
                 f"{type(self).__name__}({', '.join(sorted(unsupported))}=...) without ROS 2"
             )
         super().__init__(condition=condition)
-        self._cmd = [normalize_to_list_of_substitutions(part) for part in cmd]
-        self._name = name
-        self._cwd = cwd
-        self._env, self._additional_env = env, dict(additional_env or {})
-        self._prefix, self._shell = prefix, shell
-        self._output, self._output_format = output, output_format
-        self._emulate_tty, self._log_cmd = emulate_tty, log_cmd
-        self._timeouts = (sigterm_timeout, sigkill_timeout)
-        self._on_exit = on_exit if callable(on_exit) else listed(on_exit)
-        self._respawn, self._respawn_delay = respawn, respawn_delay
-        self._retries = respawn_max_retries
-        self._details: dict[str, Any] = {}
-        self._stopping = asyncio.Event()
-        self._return_code: int | None = None
+        self._pipros_cmd = [normalize_to_list_of_substitutions(part) for part in cmd]
+        self._pipros_name = name
+        self._pipros_cwd = cwd
+        self._pipros_env, self._pipros_additional_env = env, dict(additional_env or {})
+        self._pipros_prefix, self._pipros_shell = prefix, shell
+        self._pipros_output, self._pipros_output_format = output, output_format
+        self._pipros_emulate_tty, self._pipros_log_cmd = emulate_tty, log_cmd
+        self._pipros_timeouts = (sigterm_timeout, sigkill_timeout)
+        self._pipros_on_exit = on_exit if callable(on_exit) else listed(on_exit)
+        self._pipros_respawn, self._pipros_respawn_delay = respawn, respawn_delay
+        self._pipros_retries = respawn_max_retries
+        self._pipros_details: dict[str, Any] = {}
+        self._pipros_stopping = asyncio.Event()
+        self._pipros_return_code: int | None = None
 
     @property
     def process_name(self) -> str:
         """Name with its number."""
-        return self._details["name"]
+        return self._pipros_details["name"]
 
     def get_sub_entities(self) -> list[LaunchDescriptionEntity]:
         """Return the actions of `on_exit`."""
-        return [] if callable(self._on_exit) else list(self._on_exit)
+        return [] if callable(self._pipros_on_exit) else list(self._pipros_on_exit)
 
     def command(self, context: LaunchContext) -> list[str]:
         """Return program and arguments."""
-        prefix = shlex.split(perform_text(context, self._prefix)) if self._prefix is not None else []
-        return prefix + [perform_text(context, part) for part in self._cmd]
+        prefix = (
+            shlex.split(perform_text(context, self._pipros_prefix)) if self._pipros_prefix is not None else []
+        )
+        return prefix + [perform_text(context, part) for part in self._pipros_cmd]
 
     def label(self, context: LaunchContext, cmd: list[str]) -> str:
         """Return the name on the screen where none is given."""
@@ -128,65 +130,77 @@ class ExecuteProcess(Action):
 
     def execute(self, context: LaunchContext) -> None:
         """Prepare the process and let it start when the launch gets to it."""
-        if self._details:
+        if self._pipros_details:
             raise RuntimeError(f"process '{self.process_name}' is executed more than once")
         cmd = self.command(context)
-        name = self.label(context, cmd) if self._name is None else perform_text(context, self._name)
-        self._details = {
+        name = (
+            self.label(context, cmd)
+            if self._pipros_name is None
+            else perform_text(context, self._pipros_name)
+        )
+        self._pipros_details = {
             "action": self,
             "name": f"{name}-{next(context.process_numbers)}",
             "cmd": cmd,
-            "cwd": None if self._cwd is None else perform_text(context, self._cwd),
-            "env": self._environment(context),
+            "cwd": None if self._pipros_cwd is None else perform_text(context, self._pipros_cwd),
+            "env": self._pipros_environment(context),
         }
         if context.is_shutdown:
             return
-        output = self._output if isinstance(self._output, Mapping) else perform_text(context, self._output)
+        output = (
+            self._pipros_output
+            if isinstance(self._pipros_output, Mapping)
+            else perform_text(context, self._pipros_output)
+        )
         run = _Run(
             timeouts=[
                 float(each if isinstance(each, (int, float)) else perform_text(context, each))
-                for each in self._timeouts
+                for each in self._pipros_timeouts
             ],
-            respawn=_boolean(context, self._respawn),
+            respawn=_boolean(context, self._pipros_respawn),
             emulate_tty=_boolean(
-                context, context.launch_configurations.get("emulate_tty", self._emulate_tty)
+                context, context.launch_configurations.get("emulate_tty", self._pipros_emulate_tty)
             ),
             output=ProcessOutput(
                 self.process_name,
                 os.environ.get("OVERRIDE_LAUNCH_PROCESS_OUTPUT", output),
-                self._output_format,
+                self._pipros_output_format,
             ),
         )
-        context.register_event_handler(OnShutdown(on_shutdown=lambda event, context: self._stopping.set()))
-        if self._on_exit:
-            context.register_event_handler(OnProcessExit(target_action=self, on_exit=self._on_exit))
-        context.add_completion_future(context.asyncio_loop.create_task(self._live(context, run)))
+        context.register_event_handler(
+            OnShutdown(on_shutdown=lambda event, context: self._pipros_stopping.set())
+        )
+        if self._pipros_on_exit:
+            context.register_event_handler(OnProcessExit(target_action=self, on_exit=self._pipros_on_exit))
+        context.add_completion_future(context.asyncio_loop.create_task(self._pipros_live(context, run)))
 
-    def _environment(self, context: LaunchContext) -> dict[str, str]:
-        given = context.environment if self._env is None else self._env
+    def _pipros_environment(self, context: LaunchContext) -> dict[str, str]:
+        given = context.environment if self._pipros_env is None else self._pipros_env
         env = child_environment(
             {
                 perform_text(context, name): perform_text(context, value)
-                for name, value in (*given.items(), *self._additional_env.items())
+                for name, value in (*given.items(), *self._pipros_additional_env.items())
             }
         )
         # A Python child's prints come line by line, as they would on a terminal.
         env.setdefault("PYTHONUNBUFFERED", "1")
         return env
 
-    async def _live(self, context: LaunchContext, run: _Run) -> None:
+    async def _pipros_live(self, context: LaunchContext, run: _Run) -> None:
         """Run the process until it has ended for good."""
-        while not self._stopping.is_set():
-            if not await self._run_once(context, run) or not run.respawn or self._retries == 0:
+        while not self._pipros_stopping.is_set():
+            if not await self._pipros_run_once(context, run) or not run.respawn or self._pipros_retries == 0:
                 return
-            self._retries -= 1
+            self._pipros_retries -= 1
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), timeout=self._respawn_delay or 0.0)
+                await asyncio.wait_for(
+                    self._pipros_stopping.wait(), timeout=self._pipros_respawn_delay or 0.0
+                )
 
-    async def _run_once(self, context: LaunchContext, run: _Run) -> bool:
+    async def _pipros_run_once(self, context: LaunchContext, run: _Run) -> bool:
         """Run the process and return whether it could be started."""
-        details, logger = self._details, get_logger(self.process_name)
-        if self._log_cmd:
+        details, logger = self._pipros_details, get_logger(self.process_name)
+        if self._pipros_log_cmd:
             logger.info(f"process details: cmd='{' '.join(details['cmd'])}', cwd='{details['cwd']}'")
         try:
             child = ChildProcess(
@@ -194,7 +208,7 @@ class ExecuteProcess(Action):
                 details["cmd"],
                 cwd=details["cwd"],
                 env=details["env"],
-                shell=self._shell,
+                shell=self._pipros_shell,
                 emulate_tty=run.emulate_tty,
                 on_line=lambda stream, line: run.output.write(stream, line, self),
             )
@@ -204,23 +218,23 @@ class ExecuteProcess(Action):
         details["pid"] = child.pid
         logger.info(f"process started with pid [{child.pid}]")
         context.emit_event_sync(ProcessStarted(**details))
-        stop = asyncio.ensure_future(self._stop_when_asked(child, run.timeouts))
-        self._return_code = await child.exited
+        stop = asyncio.ensure_future(self._pipros_stop_when_asked(child, run.timeouts))
+        self._pipros_return_code = await child.exited
         stop.cancel()
-        if self._return_code == 0:
+        if self._pipros_return_code == 0:
             logger.info(f"process has finished cleanly [pid {child.pid}]")
         else:
             logger.error(
-                f"process has died [pid {child.pid}, exit code {self._return_code}, "
+                f"process has died [pid {child.pid}, exit code {self._pipros_return_code}, "
                 f"cmd '{' '.join(details['cmd'])}']."
             )
-        context.emit_event_sync(ProcessExited(returncode=self._return_code, **details))
+        context.emit_event_sync(ProcessExited(returncode=self._pipros_return_code, **details))
         return True
 
-    async def _stop_when_asked(self, child: ChildProcess, timeouts: Sequence[float]) -> None:
+    async def _pipros_stop_when_asked(self, child: ChildProcess, timeouts: Sequence[float]) -> None:
         """Wait for the order to stop, then send stronger signals until the task is cancelled."""
         logger = get_logger(self.process_name)
-        await self._stopping.wait()
+        await self._pipros_stopping.wait()
         logger.info(f"sending signal 'SIGINT' to process[{self.process_name}]")
         child.send(signal.SIGINT)
         sent = "SIGINT"

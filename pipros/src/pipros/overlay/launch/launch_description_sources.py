@@ -57,14 +57,14 @@ class LaunchDescriptionSource:
         launch_description: LaunchDescription | None = None,
         location: SomeSubstitutionsType = "<script>",
     ) -> None:
-        self._description = launch_description
-        self._location = normalize_to_list_of_substitutions(location)
-        self._expanded_location: str | None = None
+        self._pipros_description = launch_description
+        self._pipros_location = normalize_to_list_of_substitutions(location)
+        self._pipros_expanded_location: str | None = None
 
     @property
     def location(self) -> str:
         """The path, as it is described until it has been expanded."""
-        return self._expanded_location or " + ".join(part.describe() for part in self._location)
+        return self._pipros_expanded_location or " + ".join(part.describe() for part in self._pipros_location)
 
     def try_get_launch_description_without_context(self) -> LaunchDescription | None:
         """Return the description where that needs nothing of the running launch, else None."""
@@ -73,19 +73,19 @@ class LaunchDescriptionSource:
         try:
             return self.get_launch_description(LaunchContext())
         except Exception:
-            self._expanded_location = None
+            self._pipros_expanded_location = None
             return None
 
     def get_launch_description(self, context: LaunchContext) -> LaunchDescription:
         """Return the description, loading it the first time."""
-        if self._expanded_location is None:
-            self._expanded_location = perform_substitutions(context, self._location)
-        if self._description is None:
-            self._description = self._load(self._expanded_location)
-        return self._description
+        if self._pipros_expanded_location is None:
+            self._pipros_expanded_location = perform_substitutions(context, self._pipros_location)
+        if self._pipros_description is None:
+            self._pipros_description = self._pipros_load(self._pipros_expanded_location)
+        return self._pipros_description
 
-    def _load(self, location: str) -> LaunchDescription:
-        raise NotImplementedError(f"{type(self).__name__}._load")
+    def _pipros_load(self, location: str) -> LaunchDescription:
+        raise NotImplementedError(f"{type(self).__name__}._pipros_load")
 
 
 class PythonLaunchDescriptionSource(LaunchDescriptionSource):
@@ -94,14 +94,14 @@ class PythonLaunchDescriptionSource(LaunchDescriptionSource):
     def __init__(self, launch_file_path: SomeSubstitutionsType) -> None:
         super().__init__(None, launch_file_path)
 
-    def _load(self, location: str) -> LaunchDescription:
+    def _pipros_load(self, location: str) -> LaunchDescription:
         return get_launch_description_from_python_launch_file(location)
 
 
 class AnyLaunchDescriptionSource(PythonLaunchDescriptionSource):
     """A launch file of any kind in ROS 2; here a Python one."""
 
-    def _load(self, location: str) -> LaunchDescription:
+    def _pipros_load(self, location: str) -> LaunchDescription:
         if not location.endswith(".py"):
             raise NotImplementedError(f"launch file {location}: without ROS 2 only Python launch files (.py)")
-        return super()._load(location)
+        return super()._pipros_load(location)

@@ -27,30 +27,30 @@ class LaunchService:
     def __init__(
         self, *, argv: Iterable[str] | None = None, noninteractive: bool = False, debug: bool = False
     ) -> None:
-        self._context = LaunchContext(argv=argv, noninteractive=noninteractive)
-        self._debug = debug
-        self._logger = get_logger("launch")
-        self._included: list[LaunchDescription] = []
-        self._return_code = 0
-        self._context.register_event_handler(OnShutdown(on_shutdown=self._begin_to_end))
+        self._pipros_context = LaunchContext(argv=argv, noninteractive=noninteractive)
+        self._pipros_debug = debug
+        self._pipros_logger = get_logger("launch")
+        self._pipros_included: list[LaunchDescription] = []
+        self._pipros_return_code = 0
+        self._pipros_context.register_event_handler(OnShutdown(on_shutdown=self._pipros_begin_to_end))
 
     @property
     def context(self) -> LaunchContext:
         """The context of all that is visited."""
-        return self._context
+        return self._pipros_context
 
     def include_launch_description(self, launch_description: LaunchDescription) -> None:
         """Visit a description when the launch runs, or at once where it runs already."""
-        self._included.append(launch_description)
+        self._pipros_included.append(launch_description)
         self.emit_event(Event())
 
     def emit_event(self, event: Event) -> None:
         """Queue an event, from any thread."""
-        loop = self._context.asyncio_loop
+        loop = self._pipros_context.asyncio_loop
         if loop is None:
-            self._context.emit_event_sync(event)
+            self._pipros_context.emit_event_sync(event)
         else:
-            loop.call_soon_threadsafe(self._context.emit_event_sync, event)
+            loop.call_soon_threadsafe(self._pipros_context.emit_event_sync, event)
 
     def shutdown(self, force_sync: bool = False) -> None:
         """End the launch, from any thread."""
@@ -71,28 +71,28 @@ class LaunchService:
         """Do what `run` does, inside a running event loop of the main thread."""
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("LaunchService can only be run in the main thread.")
-        context = self._context
-        log = LaunchLog(debug=self._debug)
+        context = self._pipros_context
+        log = LaunchLog(debug=self._pipros_debug)
         context._event_arrived = asyncio.Event()
         context.asyncio_loop = asyncio.get_running_loop()
         try:
-            with self._signals():
-                await self._until_done(shutdown_when_idle)
+            with self._pipros_signals():
+                await self._pipros_until_done(shutdown_when_idle)
         finally:
             context.asyncio_loop = None
             log.close()
-        return self._return_code
+        return self._pipros_return_code
 
-    async def _until_done(self, shutdown_when_idle: bool) -> None:
-        context = self._context
+    async def _pipros_until_done(self, shutdown_when_idle: bool) -> None:
+        context = self._pipros_context
         while True:
             while context._events:
-                self._attempt(self._process_event, context._events.popleft())
-            running = self._running()
+                self._pipros_attempt(self._pipros_process_event, context._events.popleft())
+            running = self._pipros_running()
             if not running and context.is_shutdown and not context._events:
                 return
             if not running and shutdown_when_idle and not context._events:
-                self._shut_down("idle")
+                self._pipros_shut_down("idle")
                 continue
             context._event_arrived.clear()
             arrived = asyncio.ensure_future(context._event_arrived.wait())
@@ -100,63 +100,63 @@ class LaunchService:
                 await asyncio.wait([arrived, *running], return_when=asyncio.FIRST_COMPLETED)
             arrived.cancel()
 
-    def _running(self) -> list[asyncio.Future]:
+    def _pipros_running(self) -> list[asyncio.Future]:
         """Return what the launch waits for; what has failed meanwhile ends it."""
-        futures = self._context._completion_futures
+        futures = self._pipros_context._completion_futures
         done = [future for future in futures if future.done()]
-        self._context._completion_futures = [future for future in futures if not future.done()]
+        self._pipros_context._completion_futures = [future for future in futures if not future.done()]
         for future in done:
-            self._attempt(future.result)
-        return self._context._completion_futures
+            self._pipros_attempt(future.result)
+        return self._pipros_context._completion_futures
 
-    def _attempt(self, do: Callable[..., object], *args: object) -> None:
+    def _pipros_attempt(self, do: Callable[..., object], *args: object) -> None:
         """Call a function; whatever it raises is the launch file's fault and ends the launch."""
         try:
             do(*args)
         except (Exception, asyncio.CancelledError) as error:
-            self._logger.debug(traceback.format_exc())
+            self._pipros_logger.debug(traceback.format_exc())
             text = f"Caught exception in launch (see debug for traceback): {error or type(error).__name__}"
-            self._logger.error(text)
-            self._return_code = 1
-            self._shut_down(text)
+            self._pipros_logger.error(text)
+            self._pipros_return_code = 1
+            self._pipros_shut_down(text)
 
-    def _process_event(self, event: Event) -> None:
-        included, self._included = self._included, []
-        self._visit(included)
-        for handler in tuple(self._context._event_handlers):
+    def _pipros_process_event(self, event: Event) -> None:
+        included, self._pipros_included = self._pipros_included, []
+        self._pipros_visit(included)
+        for handler in tuple(self._pipros_context._event_handlers):
             if handler.matches(event):
-                self._context._push_locals()
+                self._pipros_context._push_locals()
                 try:
-                    self._visit(listed(handler.handle(event, self._context)))
+                    self._pipros_visit(listed(handler.handle(event, self._pipros_context)))
                 finally:
-                    self._context._pop_locals()
+                    self._pipros_context._pop_locals()
 
-    def _visit(self, entities: Iterable[LaunchDescriptionEntity]) -> None:
+    def _pipros_visit(self, entities: Iterable[LaunchDescriptionEntity]) -> None:
         """Visit entities and, depth first, all that they yield."""
         for entity in entities:
-            self._visit(entity.visit(self._context) or ())
+            self._pipros_visit(entity.visit(self._pipros_context) or ())
 
-    def _shut_down(self, reason: str, *, due_to_sigint: bool = False) -> None:
-        if not self._context.is_shutdown:
-            self._context.is_shutdown = True
-            self._context.emit_event_sync(Shutdown(reason=reason, due_to_sigint=due_to_sigint))
+    def _pipros_shut_down(self, reason: str, *, due_to_sigint: bool = False) -> None:
+        if not self._pipros_context.is_shutdown:
+            self._pipros_context.is_shutdown = True
+            self._pipros_context.emit_event_sync(Shutdown(reason=reason, due_to_sigint=due_to_sigint))
 
-    def _begin_to_end(self, event: Event, context: LaunchContext) -> None:
+    def _pipros_begin_to_end(self, event: Event, context: LaunchContext) -> None:
         context.is_shutdown = True
 
     @contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _pipros_signals(self) -> Iterator[None]:
         """Let signals end the launch in order; a second one changes nothing."""
-        loop = self._context.asyncio_loop
+        loop = self._pipros_context.asyncio_loop
 
         def interrupted() -> None:
-            again = " again, ignoring..." if self._context.is_shutdown else ""
-            self._logger.warning(f"user interrupted with ctrl-c (SIGINT){again}")
-            self._shut_down("ctrl-c (SIGINT)", due_to_sigint=True)
+            again = " again, ignoring..." if self._pipros_context.is_shutdown else ""
+            self._pipros_logger.warning(f"user interrupted with ctrl-c (SIGINT){again}")
+            self._pipros_shut_down("ctrl-c (SIGINT)", due_to_sigint=True)
 
         def terminated(signum: signal.Signals) -> None:
-            self._logger.warning(f"received {signum.name}, terminating...")
-            self._shut_down(f"received {signum.name}")
+            self._pipros_logger.warning(f"received {signum.name}, terminating...")
+            self._pipros_shut_down(f"received {signum.name}")
 
         signums = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
         before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, *signums)}

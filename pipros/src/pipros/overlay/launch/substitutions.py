@@ -86,12 +86,12 @@ class LaunchConfiguration(Substitution):
         self.variable_name = normalize_to_list_of_substitutions(variable_name)
         if default is not None and not isinstance(default, (str, Substitution, Iterable)):
             default = str(default)
-        self._default = None if default is None else normalize_to_list_of_substitutions(default)
+        self._pipros_default = None if default is None else normalize_to_list_of_substitutions(default)
 
     def perform(self, context: LaunchContext) -> str:
         name = perform_substitutions(context, self.variable_name)
         configurations = context.launch_configurations
-        return _found(context, configurations, name, self._default, "launch configuration")
+        return _found(context, configurations, name, self._pipros_default, "launch configuration")
 
     def describe(self) -> str:
         return f"LaunchConfig({_describe(self.variable_name)})"
@@ -104,11 +104,13 @@ class EnvironmentVariable(Substitution):
         self, name: SomeSubstitutionsType, *, default_value: SomeSubstitutionsType | None = None
     ) -> None:
         self.name = normalize_to_list_of_substitutions(name)
-        self._default = None if default_value is None else normalize_to_list_of_substitutions(default_value)
+        self._pipros_default = (
+            None if default_value is None else normalize_to_list_of_substitutions(default_value)
+        )
 
     def perform(self, context: LaunchContext) -> str:
         name = perform_substitutions(context, self.name)
-        return _found(context, context.environment, name, self._default, "environment variable")
+        return _found(context, context.environment, name, self._pipros_default, "environment variable")
 
     def describe(self) -> str:
         return f"EnvVar({_describe(self.name)})"

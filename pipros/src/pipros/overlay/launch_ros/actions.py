@@ -59,57 +59,57 @@ class Node(ExecuteProcess):
         if isinstance(parameters, (str, Mapping)):
             raise TypeError(f"Node: parameters must be a list of files and mappings, got {parameters!r}")
         super().__init__(cmd=[], name=exec_name, **process)
-        self._executable, self._package = executable, package
-        self._node_name, self._namespace = name, namespace
-        self._parameters, self._remappings = list(parameters or ()), list(remappings or ())
-        self._ros_arguments, self._arguments = list(ros_arguments or ()), list(arguments or ())
-        self._full_name: str | None = None
+        self._pipros_executable, self._pipros_package = executable, package
+        self._pipros_node_name, self._pipros_namespace = name, namespace
+        self._pipros_parameters, self._pipros_remappings = list(parameters or ()), list(remappings or ())
+        self._pipros_ros_arguments, self._pipros_arguments = list(ros_arguments or ()), list(arguments or ())
+        self._pipros_full_name: str | None = None
 
     @property
     def node_name(self) -> str:
         """Namespace and name; a part that the launch file leaves open is in angle brackets."""
-        if self._full_name is None:
+        if self._pipros_full_name is None:
             raise RuntimeError("cannot access 'node_name' before executing action")
-        return self._full_name
+        return self._pipros_full_name
 
     def command(self, context: LaunchContext) -> list[str]:
         """Return program, arguments and ROS arguments."""
-        program = self._program(context)
-        cmd = [*super().command(context), *program, *_texts(context, self._arguments)]
-        if self._ros_arguments:
-            cmd += ["--ros-args", *_texts(context, self._ros_arguments)]
-        cmd += ["--ros-args", *self._names(context)]
-        for parameters in self._parameters:
-            cmd += self._parameter_arguments(context, parameters)
-        for src, dst in self._remappings:
+        program = self._pipros_program(context)
+        cmd = [*super().command(context), *program, *_texts(context, self._pipros_arguments)]
+        if self._pipros_ros_arguments:
+            cmd += ["--ros-args", *_texts(context, self._pipros_ros_arguments)]
+        cmd += ["--ros-args", *self._pipros_names(context)]
+        for parameters in self._pipros_parameters:
+            cmd += self._pipros_parameter_arguments(context, parameters)
+        for src, dst in self._pipros_remappings:
             cmd += ["-r", f"{perform_text(context, src)}:={perform_text(context, dst)}"]
         return cmd
 
     def label(self, context: LaunchContext, cmd: list[str]) -> str:
         """Return the executable's name, not the interpreter's."""
-        return os.path.basename(perform_text(context, self._executable))
+        return os.path.basename(perform_text(context, self._pipros_executable))
 
-    def _program(self, context: LaunchContext) -> list[str]:
-        executable = perform_text(context, self._executable)
-        if self._package is None:
+    def _pipros_program(self, context: LaunchContext) -> list[str]:
+        executable = perform_text(context, self._pipros_executable)
+        if self._pipros_package is None:
             return [executable]
-        return find_executable(perform_text(context, self._package), executable)
+        return find_executable(perform_text(context, self._pipros_package), executable)
 
-    def _names(self, context: LaunchContext) -> list[str]:
+    def _pipros_names(self, context: LaunchContext) -> list[str]:
         rules = []
         name, namespace = "<node_name_unspecified>", "<node_namespace_unspecified>"
-        if self._node_name is not None:
-            name = _valid(perform_text(context, self._node_name), names.problem_with_node_name)
+        if self._pipros_node_name is not None:
+            name = _valid(perform_text(context, self._pipros_node_name), names.problem_with_node_name)
             rules += ["-r", f"__node:={name}"]
         pushed = context.launch_configurations.get("ros_namespace")
-        if self._namespace is not None or pushed is not None:
-            given = None if self._namespace is None else perform_text(context, self._namespace)
+        if self._pipros_namespace is not None or pushed is not None:
+            given = None if self._pipros_namespace is None else perform_text(context, self._pipros_namespace)
             namespace = _joined(pushed, given)
             rules += ["-r", f"__ns:={namespace}"]
-        self._full_name = f"{namespace.rstrip('/')}/{name}"
+        self._pipros_full_name = f"{namespace.rstrip('/')}/{name}"
         return rules
 
-    def _parameter_arguments(self, context: LaunchContext, parameters: Any) -> list[str]:
+    def _pipros_parameter_arguments(self, context: LaunchContext, parameters: Any) -> list[str]:
         if isinstance(parameters, Mapping):
             # Mappings go through a file, as in ROS 2: no quoting, and no limit of the command line.
             owner = "/**" if "<" in self.node_name else self.node_name

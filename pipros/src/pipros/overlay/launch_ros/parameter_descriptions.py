@@ -36,13 +36,13 @@ class ParameterValue:
         """
         value = self.value
         if isinstance(value, list) and not any(isinstance(part, Substitution) for part in value):
-            return self._checked(tuple(value))
+            return self._pipros_checked(tuple(value))
         if isinstance(value, (bool, int, float, tuple)):
-            return self._checked(value)
+            return self._pipros_checked(value)
         text = perform_text(context, value)
-        return text if self.value_type is str else self._checked(yaml_text.load(text))
+        return text if self.value_type is str else self._pipros_checked(yaml_text.load(text))
 
-    def _checked(self, value: Any) -> Any:
+    def _pipros_checked(self, value: Any) -> Any:
         """Return the value as the type wanted; a whole number will do for a float."""
         wanted = self.value_type
         if wanted is None:
@@ -50,7 +50,7 @@ class ParameterValue:
         if get_origin(wanted) in (list, list):
             item = get_args(wanted)[0]
             if isinstance(value, (list, tuple)):
-                return tuple(ParameterValue(part, value_type=item)._checked(part) for part in value)
+                return tuple(ParameterValue(part, value_type=item)._pipros_checked(part) for part in value)
         elif wanted is float and type(value) is int:
             return float(value)
         elif type(value) is wanted:

@@ -27,7 +27,7 @@ class FindPackageShare(Substitution):
         self.package = normalize_to_list_of_substitutions(package)
 
     def perform(self, context: LaunchContext) -> str:
-        return self._find(perform_substitutions(context, self.package))
+        return self._pipros_find(perform_substitutions(context, self.package))
 
     def describe(self) -> str:
         return f"{type(self).__name__}(pkg={' + '.join(part.describe() for part in self.package)})"

@@ -2,6 +2,9 @@
 
 Module and class names, signatures and behaviour are rclpy's (Jazzy). What is not here raises
 AttributeError, ImportError or NotImplementedError, never something quiet.
+
+Objects of users derive from these classes and have attributes of their own: every name of an attribute or
+method that rclpy's class has not begins with `_pipros_`.
 """
 
 from __future__ import annotations

@@ -49,23 +49,23 @@ class MutuallyExclusiveCallbackGroup(CallbackGroup):
 
     def __init__(self) -> None:
         super().__init__()
-        self._active: object = None
+        self._active_entity: object = None
         self._lock = threading.Lock()
 
     def can_execute(self, entity: object) -> bool:
         """While no callback of the group runs."""
-        return self._active is None
+        return self._active_entity is None
 
     def beginning_execution(self, entity: object) -> bool:
         """Claim the group; False where a callback of it runs."""
         with self._lock:
-            if self._active is not None:
+            if self._active_entity is not None:
                 return False
-            self._active = entity
+            self._active_entity = entity
             return True
 
     def ending_execution(self, entity: object) -> None:
         """Free the group."""
         with self._lock:
-            if self._active is entity:
-                self._active = None
+            if self._active_entity is entity:
+                self._active_entity = None

@@ -30,13 +30,13 @@ class Clock:
 
     def now(self) -> Time:
         """The time now."""
-        return Time(nanoseconds=self.nanoseconds(), clock_type=self._clock_type)
+        return Time(nanoseconds=self._pipros_nanoseconds(), clock_type=self._clock_type)
 
-    def nanoseconds(self) -> int:
-        """The time now as a plain number; not part of rclpy."""
+    def _pipros_nanoseconds(self) -> int:
+        """The time now as a plain number."""
         return time.monotonic_ns() if self._clock_type is ClockType.STEADY_TIME else time.time_ns()
 
-    def _is_simulated(self) -> bool:
+    def _pipros_is_simulated(self) -> bool:
         return False
 
 
@@ -49,40 +49,42 @@ class ROSClock(Clock):
 
     def __init__(self, *, clock_type: ClockType = ClockType.ROS_TIME) -> None:
         super().__init__(clock_type=ClockType.ROS_TIME)
-        self._simulated: int | None = None
-        self._latest = 0  # what /clock said last, which holds again where simulated time is switched on again
-        self._watchers: list[Callable[[], None]] = []
+        self._pipros_simulated: int | None = None
+        self._pipros_latest = (
+            0  # what /clock said last, which holds again where simulated time is switched on again
+        )
+        self._pipros_watchers: list[Callable[[], None]] = []
 
     @property
     def ros_time_is_active(self) -> bool:
         """Whether the clock follows /clock."""
-        return self._simulated is not None
+        return self._pipros_simulated is not None
 
-    def nanoseconds(self) -> int:
-        """The time now as a plain number; not part of rclpy."""
-        return time.time_ns() if self._simulated is None else self._simulated
+    def _pipros_nanoseconds(self) -> int:
+        """The time now as a plain number."""
+        return time.time_ns() if self._pipros_simulated is None else self._pipros_simulated
 
     def _set_ros_time_is_active(self, enabled: bool) -> None:
         if enabled != self.ros_time_is_active:
-            self._simulated = self._latest if enabled else None
-            self._tell_watchers()
+            self._pipros_simulated = self._pipros_latest if enabled else None
+            self._pipros_tell_watchers()
 
     def set_ros_time_override(self, time_point: Time) -> None:
         """Set the simulated time; timers on this clock are looked at again."""
         if not isinstance(time_point, Time):
             raise TypeError("Time must be specified as rclpy.time.Time. Received type: {type(time_point)}")
-        if self._simulated is not None:
-            self._simulated = self._latest = time_point.nanoseconds
-            self._tell_watchers()
+        if self._pipros_simulated is not None:
+            self._pipros_simulated = self._pipros_latest = time_point.nanoseconds
+            self._pipros_tell_watchers()
 
-    def _is_simulated(self) -> bool:
-        return self._simulated is not None
+    def _pipros_is_simulated(self) -> bool:
+        return self._pipros_simulated is not None
 
-    def _watch(self, callback: Callable[[], None]) -> Callable[[], None]:
+    def _pipros_watch(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back when the simulated time moves; returns what ends it."""
-        self._watchers.append(callback)
-        return lambda: self._watchers.remove(callback)
+        self._pipros_watchers.append(callback)
+        return lambda: self._pipros_watchers.remove(callback)
 
-    def _tell_watchers(self) -> None:
-        for watcher in list(self._watchers):
+    def _pipros_tell_watchers(self) -> None:
+        for watcher in list(self._pipros_watchers):
             watcher()

@@ -29,20 +29,20 @@ _contexts: weakref.WeakSet[Context] = weakref.WeakSet()
 
 
 class Context:
-    """State between init and shutdown. `arguments` are those of the command line."""
+    """State between init and shutdown."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._is_initialized = False
-        self._is_shutdown = False
+        self._pipros_is_initialized = False
+        self._pipros_is_shutdown = False
         self._callbacks: list[Callable[[], object]] = []
-        self._sleepers: list[weakref.WeakMethod] = []
-        self._discovery: Discovery | None = None
-        self._participant: Participant | None = None
-        self._graph: Graph | None = None
-        self._type_watch: TypeWatch | None = None
-        self._nodes = 0
-        self.arguments = Arguments()
+        self._pipros_sleepers: list[weakref.WeakMethod] = []
+        self._pipros_discovery: Discovery | None = None
+        self._pipros_held_participant: Participant | None = None
+        self._pipros_held_graph: Graph | None = None
+        self._pipros_held_type_watch: TypeWatch | None = None
+        self._pipros_nodes = 0
+        self._pipros_arguments = Arguments()
         _contexts.add(self)
 
     def init(
@@ -57,13 +57,13 @@ class Context:
             if self.ok():
                 raise RuntimeError("Context.init() must only be called once")
             arguments = parsed(sys.argv if args is None else args)
-            self._discovery = Discovery.from_environment(os.environ, domain_id)
-            self.arguments = arguments
-            self._close()
-            self._is_initialized, self._is_shutdown = True, False
+            self._pipros_discovery = Discovery.from_environment(os.environ, domain_id)
+            self._pipros_arguments = arguments
+            self._pipros_close()
+            self._pipros_is_initialized, self._pipros_is_shutdown = True, False
             if initialize_logging:
                 logging.configure(arguments.level, arguments.logger_levels, arguments.stdout)
-            for line in self._discovery.warnings:
+            for line in self._pipros_discovery.warnings:
                 logging.get_logger("rcl").warning(line)
             if (rmw := os.environ.get("RMW_IMPLEMENTATION")) not in (None, "", _RMW):
                 logging.get_logger("rcl").warning(
@@ -72,7 +72,7 @@ class Context:
 
     def ok(self) -> bool:
         """Whether it is started and not shut down."""
-        return self._is_initialized and not self._is_shutdown
+        return self._pipros_is_initialized and not self._pipros_is_shutdown
 
     def shutdown(self) -> None:
         """Stop; executors return and `on_shutdown` callbacks are called."""
@@ -82,15 +82,15 @@ class Context:
 
     def try_shutdown(self) -> None:
         """Stop, unless stopped."""
-        self._end(calls_back=True)
+        self._pipros_end(calls_back=True)
 
-    def _end(self, calls_back: bool) -> None:
+    def _pipros_end(self, calls_back: bool) -> None:
         with self._lock:
             if not self.ok():
                 return
-            self._is_shutdown = True
+            self._pipros_is_shutdown = True
             callbacks, self._callbacks = self._callbacks, []
-            sleepers, self._sleepers = self._sleepers, []
+            sleepers, self._pipros_sleepers = self._pipros_sleepers, []
         try:
             for callback in callbacks if calls_back else ():
                 callback()
@@ -99,8 +99,8 @@ class Context:
                 if (wake := sleeper()) is not None:
                     wake()
         with self._lock:
-            if not self._nodes:
-                self._close()
+            if not self._pipros_nodes:
+                self._pipros_close()
 
     def on_shutdown(self, callback: Callable[[], object]) -> None:
         """Call back once when the context is shut down; bound methods do not keep their object alive."""
@@ -115,60 +115,60 @@ class Context:
                     bound()
 
         with self._lock:
-            if not self._is_shutdown:
+            if not self._pipros_is_shutdown:
                 self._callbacks.append(callback)
                 return
         callback()
 
-    def _wakes(self, sleeper: Callable[[], object]) -> None:
+    def _pipros_wakes(self, sleeper: Callable[[], object]) -> None:
         """Call a bound method, whose object this does not keep, whenever the context ends."""
         with self._lock:
-            self._sleepers.append(weakref.WeakMethod(sleeper))
+            self._pipros_sleepers.append(weakref.WeakMethod(sleeper))
 
     @property
-    def participant(self) -> Participant:
-        """The DDS participant; not part of rclpy."""
+    def _pipros_participant(self) -> Participant:
+        """The DDS participant."""
         with self._lock:
             if not self.ok():
                 raise NotInitializedException("the context is not valid")
-            if self._participant is None:
-                if self._discovery is None:
+            if self._pipros_held_participant is None:
+                if self._pipros_discovery is None:
                     raise NotInitializedException("the context has no domain")
-                self._participant = Participant(self._discovery)
-            return self._participant
+                self._pipros_held_participant = Participant(self._pipros_discovery)
+            return self._pipros_held_participant
 
     @property
-    def graph(self) -> Graph:
-        """The ROS graph; not part of rclpy."""
+    def _pipros_graph(self) -> Graph:
+        """The ROS graph."""
         with self._lock:
-            if self._graph is None:
-                self._graph = Graph(self.participant)
-            return self._graph
+            if self._pipros_held_graph is None:
+                self._pipros_held_graph = Graph(self._pipros_participant)
+            return self._pipros_held_graph
 
     @property
-    def type_watch(self) -> TypeWatch:
-        """What warns of topics with several types; not part of rclpy."""
+    def _pipros_type_watch(self) -> TypeWatch:
+        """What warns of topics with several types."""
         with self._lock:
-            if self._type_watch is None:
-                self._type_watch = TypeWatch(self.participant)
-            return self._type_watch
+            if self._pipros_held_type_watch is None:
+                self._pipros_held_type_watch = TypeWatch(self._pipros_participant)
+            return self._pipros_held_type_watch
 
-    def _add_node(self) -> None:
+    def _pipros_add_node(self) -> None:
         with self._lock:
-            self._nodes += 1
+            self._pipros_nodes += 1
 
-    def _remove_node(self) -> None:
+    def _pipros_remove_node(self) -> None:
         with self._lock:
-            self._nodes -= 1
-            if not self._nodes and not self.ok():
-                self._close()
+            self._pipros_nodes -= 1
+            if not self._pipros_nodes and not self.ok():
+                self._pipros_close()
 
-    def _close(self) -> None:
+    def _pipros_close(self) -> None:
         """Leave the domain."""
-        self._nodes = 0
-        watch, self._type_watch = self._type_watch, None
-        graph, self._graph = self._graph, None
-        participant, self._participant = self._participant, None
+        self._pipros_nodes = 0
+        watch, self._pipros_held_type_watch = self._pipros_held_type_watch, None
+        graph, self._pipros_held_graph = self._pipros_held_graph, None
+        participant, self._pipros_held_participant = self._pipros_held_participant, None
         if watch is not None:
             watch.close()
         if graph is not None:
@@ -177,7 +177,7 @@ class Context:
             participant.close()
 
     def __enter__(self) -> Context:
-        if not self._is_initialized:
+        if not self._pipros_is_initialized:
             self.init()
         return self
 
@@ -199,13 +199,13 @@ def parsed(arguments: Sequence[str]) -> Arguments:
 def shutdown_all() -> None:
     """Shut every context down as a signal does, without `on_shutdown` callbacks; not part of rclpy."""
     for context in list(_contexts):
-        context._end(calls_back=False)
+        context._pipros_end(calls_back=False)
 
 
 def _leave_at_exit() -> None:
     for context in list(_contexts):
         context.try_shutdown()
-        context._close()
+        context._pipros_close()
 
 
 atexit.register(_leave_at_exit)

@@ -40,12 +40,12 @@ class EventHandler:
     ) -> None:
         self.callback = callback
         self.callback_group = callback_group
-        self.executor_event = False
-        self.source: Incompatibility | None = Incompatibility(endpoint)
+        self._executor_event = False
+        self._pipros_source: Incompatibility | None = Incompatibility(endpoint)
 
-    def take(self) -> Callable[[], object] | None:
-        """The event with what to do with it; not part of rclpy."""
-        event = self.source.take() if self.source is not None else None
+    def _pipros_take(self) -> Callable[[], object] | None:
+        """The event with what to do with it."""
+        event = self._pipros_source.take() if self._pipros_source is not None else None
         if event is None or event[1:] == (1, "TYPE"):  # which the context's TypeWatch tells, with the types
             return None
         total, change, policy = event
@@ -53,7 +53,7 @@ class EventHandler:
 
     def destroy(self) -> None:
         """Stop. Its endpoint is destroyed by its owner."""
-        self.source = None
+        self._pipros_source = None
 
 
 class _EventCallbacks:

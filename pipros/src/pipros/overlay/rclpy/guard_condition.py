@@ -17,18 +17,18 @@ class GuardCondition:
     ) -> None:
         self.callback = callback
         self.callback_group = callback_group
-        self.executor_event = False
-        self.source = Guard(context.participant)
+        self._executor_event = False
+        self._pipros_source = Guard(context._pipros_participant)
 
     def trigger(self) -> None:
         """Have the callback run."""
-        self.source.trigger()
+        self._pipros_source.trigger()
 
-    def take(self) -> Callable[[], object] | None:
-        """What the executor is to run; not part of rclpy."""
-        self.source.clear()
+    def _pipros_take(self) -> Callable[[], object] | None:
+        """What the executor is to run."""
+        self._pipros_source.clear()
         return self.callback
 
     def destroy(self) -> None:
         """Free it."""
-        self.source.close()
+        self._pipros_source.close()

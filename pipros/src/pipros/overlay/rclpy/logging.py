@@ -104,7 +104,7 @@ class RcutilsLogger:
 
     def __init__(self, name: str = "") -> None:
         self.name = name
-        self._sites: dict[tuple[str, int], float] = {}
+        self._pipros_sites: dict[tuple[str, int], float] = {}
 
     def get_child(self, name: str) -> RcutilsLogger:
         """A logger named below this one."""
@@ -152,7 +152,7 @@ class RcutilsLogger:
         if unknown:
             raise TypeError(f"{unknown} are not among the recognized logging options {_FILTERS}")
         frame = _caller(sys._getframe(1))
-        if not self._passes((frame.f_code.co_filename, frame.f_lasti), filters):
+        if not self._pipros_passes((frame.f_code.co_filename, frame.f_lasti), filters):
             return False
         record = (
             LoggingSeverity(severity),
@@ -166,18 +166,18 @@ class RcutilsLogger:
         _console.emit(record)
         return True
 
-    def _passes(self, site: tuple[str, int], filters: dict) -> bool:
+    def _pipros_passes(self, site: tuple[str, int], filters: dict) -> bool:
         """Whether the filters let a call through; remembers when, on the filter's clock, it last did."""
         throttle = filters.get("throttle_duration_sec")
-        first = site not in self._sites
+        first = site not in self._pipros_sites
         if throttle:
             clock = filters.get("throttle_time_source_type")
             now = clock.now().nanoseconds / 1e9 if clock is not None else time.monotonic()
-            if not first and now < self._sites[site] + throttle:
+            if not first and now < self._pipros_sites[site] + throttle:
                 return False
-            self._sites[site] = now
+            self._pipros_sites[site] = now
         elif filters.get("skip_first") or filters.get("once"):
-            self._sites[site] = 0.0
+            self._pipros_sites[site] = 0.0
         if filters.get("skip_first") and first:
             return False
         return first or not filters.get("once")

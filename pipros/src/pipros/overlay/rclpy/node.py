@@ -65,28 +65,30 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
         self._context = context or get_default_context()
         if not self._context.ok():
             raise NotInitializedException("cannot create node")
-        self._arguments = self._merged_arguments(cli_args, use_global_arguments)
+        self._pipros_arguments = self._pipros_merged_arguments(cli_args, use_global_arguments)
         namespace = namespace or ""
         namespace = namespace if namespace.startswith("/") else f"/{namespace}"
-        self._check_name(node_name, namespace)
-        self._name = self._arguments.node_name(node_name)
-        self._namespace = self._arguments.namespace(node_name, namespace)
+        self._pipros_check_name(node_name, namespace)
+        self._pipros_name = self._pipros_arguments.node_name(node_name)
+        self._pipros_namespace = self._pipros_arguments.namespace(node_name, namespace)
         overrides = {
             name: Parameter(name, None, None if value == [] else value)  # of no type, so there is no value
-            for name, value in self._arguments.parameters(self._name, self._namespace).items()
+            for name, value in self._pipros_arguments.parameters(
+                self._pipros_name, self._pipros_namespace
+            ).items()
         }
         overrides.update({parameter.name: parameter for parameter in parameter_overrides or ()})
         ParameterHolder.__init__(self, overrides)
         EntityOwner.__init__(self)
-        self._executor: weakref.ref | None = None
-        self._graph = self._context.graph
-        self._context._add_node()
-        self._announcement = self._graph.add_node(self._name, self._namespace)
+        self._pipros_executor: weakref.ref | None = None
+        self._pipros_graph = self._context._pipros_graph
+        self._context._pipros_add_node()
+        self._pipros_announcement = self._pipros_graph.add_node(self._pipros_name, self._pipros_namespace)
         self._logger = logging.get_logger(self.get_fully_qualified_name()[1:].replace("/", "."))
         self._clock = ROSClock()
-        if enable_rosout and self._arguments.rosout:
-            self._start_rosout()
-        self._event_publisher = self.create_publisher(
+        if enable_rosout and self._pipros_arguments.rosout:
+            self._pipros_start_rosout()
+        self._parameter_event_publisher = self.create_publisher(
             ParameterEvent, "/parameter_events", qos_profile_parameter_events
         )
         self._time_source = TimeSource(self, self._clock)
@@ -97,18 +99,18 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
 
     def get_name(self) -> str:
         """The name, after remaps."""
-        self._check_alive()
-        return self._name
+        self._pipros_check_alive()
+        return self._pipros_name
 
     def get_namespace(self) -> str:
         """The namespace, after remaps."""
-        self._check_alive()
-        return self._namespace
+        self._pipros_check_alive()
+        return self._pipros_namespace
 
     def get_fully_qualified_name(self) -> str:
         """Namespace and name."""
-        self._check_alive()
-        return names.qualify(self._namespace, self._name)
+        self._pipros_check_alive()
+        return names.qualify(self._pipros_namespace, self._pipros_name)
 
     def get_logger(self) -> logging.RcutilsLogger:
         """The node's logger."""
@@ -126,7 +128,7 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
     @property
     def executor(self) -> Executor | None:
         """The executor that runs the node."""
-        return self._executor() if self._executor is not None else None
+        return self._pipros_executor() if self._pipros_executor is not None else None
 
     @executor.setter
     def executor(self, new_executor: Executor | None) -> None:
@@ -135,27 +137,27 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
             return
         if previous is not None:
             previous.remove_node(self)
-        self._executor = None if new_executor is None else weakref.ref(new_executor)
+        self._pipros_executor = None if new_executor is None else weakref.ref(new_executor)
         if new_executor is not None:
             new_executor.add_node(self)
 
     def resolve_topic_name(self, topic: str, *, only_expand: bool = False) -> str:
         """A topic's absolute name, after remaps."""
-        return self._resolved(topic, only_expand, InvalidTopicNameException)
+        return self._pipros_resolved(topic, only_expand, InvalidTopicNameException)
 
     def resolve_service_name(self, service: str, *, only_expand: bool = False) -> str:
         """A service's absolute name, after remaps."""
-        return self._resolved(service, only_expand, InvalidServiceNameException)
+        return self._pipros_resolved(service, only_expand, InvalidServiceNameException)
 
-    def _resolved(self, name: str, only_expand: bool, refusal: type[NameValidationException]) -> str:
+    def _pipros_resolved(self, name: str, only_expand: bool, refusal: type[NameValidationException]) -> str:
         try:
-            return self._resolve(name, refusal, only_expand)
+            return self._pipros_resolve(name, refusal, only_expand)
         except NameValidationException as error:
             raise RCLError(f"failed to resolve name: {error.reason}") from None
         except ValueError as error:
             raise RCLError(f"failed to resolve name: {str(error).partition(' is invalid: ')[2]}") from None
 
-    def _resolve(
+    def _pipros_resolve(
         self,
         name: str,
         refusal: type[NameValidationException] = InvalidTopicNameException,
@@ -166,10 +168,10 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
             raise refusal(problem.name, problem.reason, problem.index)
         if unknown := names.unknown_substitution(name):
             raise ValueError(f"topic name '{name}' is invalid: unknown substitution: {unknown}")
-        full = names.expand(name, self._name, self._namespace)
+        full = names.expand(name, self._pipros_name, self._pipros_namespace)
         if not only_expand:
             kind = "service" if refusal is InvalidServiceNameException else "topic"
-            full = self._arguments.remap(full, self._name, self._namespace, kind)
+            full = self._pipros_arguments.remap(full, self._pipros_name, self._pipros_namespace, kind)
         if problem := names.problem_with_full_topic_name(full):
             raise refusal(problem.name, problem.reason, problem.index)
         return full
@@ -178,51 +180,51 @@ class Node(EntityOwner, GraphQueries, ParameterHolder):
 
     def destroy_node(self) -> None:
         """Destroy the node with all that belongs to it."""
-        if self._is_destroyed:
+        if self._pipros_is_destroyed:
             return
         if self.executor is not None:
             self.executor.remove_node(self)
         logging.remove_output(self._logger.name)
-        self._graph.remove_node(self._announcement)
-        self._destroy_all()
-        self._context._remove_node()
+        self._pipros_graph.remove_node(self._pipros_announcement)
+        self._pipros_destroy_all()
+        self._context._pipros_remove_node()
 
     # Inner workings
 
-    def _merged_arguments(self, cli_args: Sequence[str] | None, use_global: bool) -> Arguments:
+    def _pipros_merged_arguments(self, cli_args: Sequence[str] | None, use_global: bool) -> Arguments:
         """The node's own arguments, which come first, with the process' behind them."""
         own = parsed(cli_args or ())
         if use_global:
-            process = self._context.arguments
+            process = self._context._pipros_arguments
             own.remaps += process.remaps
             own.overrides = process.overrides + own.overrides
             own.rosout = own.rosout and process.rosout
         return own
 
     @staticmethod
-    def _check_name(name: str, namespace: str) -> None:
+    def _pipros_check_name(name: str, namespace: str) -> None:
         if problem := names.problem_with_node_name(name):
             raise InvalidNodeNameException(problem.name, problem.reason, problem.index)
         if problem := names.problem_with_namespace(namespace):
             raise InvalidNamespaceException(problem.name, problem.reason, problem.index)
 
-    def _wake(self) -> None:
+    def _pipros_wake(self) -> None:
         executor = self.executor
         if executor is not None:
             executor.wake()
 
-    def _publish_parameter_event(self, event: ParameterEvent) -> None:
+    def _pipros_publish_parameter_event(self, event: ParameterEvent) -> None:
         event.node = self.get_fully_qualified_name()
         event.stamp = self._clock.now().to_msg()
-        self._event_publisher.publish(event)
+        self._parameter_event_publisher.publish(event)
 
-    def _start_rosout(self) -> None:
+    def _pipros_start_rosout(self) -> None:
         publisher = self.create_publisher(Log, "/rosout", _ROSOUT_QOS)
         logging.add_output(self._logger.name, partial(_publish_log, publisher))
 
 
 def _publish_log(publisher: Publisher, record: logging.Record) -> None:
-    if not publisher._context.ok():
+    if not publisher._pipros_context.ok():
         return
     severity, name, text, stamp, function, file, line = record
     publisher.publish(

@@ -34,12 +34,12 @@ class EntityOwner:
     """
 
     _context: Context
-    _graph: Graph
-    _announcement: LocalNode
+    _pipros_graph: Graph
+    _pipros_announcement: LocalNode
     _clock: Clock
-    _name: str
+    _pipros_name: str
     _logger: RcutilsLogger
-    _resolve: Callable[..., str]
+    _pipros_resolve: Callable[..., str]
 
     def __init__(self) -> None:
         self._publishers: list[Publisher] = []
@@ -48,8 +48,8 @@ class EntityOwner:
         self._services: list[Service] = []
         self._clients: list[Client] = []
         self._guards: list[GuardCondition] = []
-        self._events: list[EventHandler] = []
-        self._is_destroyed = False
+        self._pipros_events: list[EventHandler] = []
+        self._pipros_is_destroyed = False
         self._default_callback_group = MutuallyExclusiveCallbackGroup()
 
     @property
@@ -82,36 +82,36 @@ class EntityOwner:
         """The node's guard conditions."""
         yield from list(self._guards)
 
-    def executor_entities(self) -> list[object]:
-        """All that an executor waits for; not part of rclpy."""
+    def _pipros_executor_entities(self) -> list[object]:
+        """All that an executor waits for."""
         return [
             *self._timers,
             *self._subscriptions,
             *self._guards,
             *self._clients,
             *self._services,
-            *self._events,
+            *self._pipros_events,
         ]
 
-    def topics_and_types(self, publishers: bool) -> list[tuple[str, str]]:
-        """Topic and type of each publisher, or of each subscription; not part of rclpy."""
+    def _pipros_topics_and_types(self, publishers: bool) -> list[tuple[str, str]]:
+        """Topic and type of each publisher, or of each subscription."""
         endpoints = self._publishers if publishers else self._subscriptions
         return [(each.topic_name, _type_name(each.msg_type)) for each in list(endpoints)]
 
-    def meet(self, topic: str, writer: bytes) -> list[Reader]:
-        """Repeat the acquaintance with a publisher on Fast DDS; not part of rclpy.
+    def _pipros_meet(self, topic: str, writer: bytes) -> list[Reader]:
+        """Repeat the acquaintance with a publisher on Fast DDS.
 
         Returns the readers that are to `part` later.
         """
         introduced = []
         for subscription in list(self._subscriptions):
-            reader = subscription.source
+            reader = subscription._pipros_source
             if reader is None or subscription.topic_name != topic:
                 continue
             before = reader.guid
             if reader.renew(writer):
-                self._graph.renew_endpoint(self._announcement, before, reader.guid)
-                self._wake()
+                self._pipros_graph.renew_endpoint(self._pipros_announcement, before, reader.guid)
+                self._pipros_wake()
             elif reader.introduce(writer):
                 introduced.append(reader)
         return introduced
@@ -127,10 +127,10 @@ class EntityOwner:
         qos_overriding_options: None = None,
     ) -> Publisher:
         """Publish messages of a type on a topic; an int for QoS is the depth of a reliable profile."""
-        self._check_alive()
+        self._pipros_check_alive()
         _refuse("create_publisher", qos_overriding_options=qos_overriding_options)
-        profile, name, type_name = _profile(qos_profile), self._resolve(topic), _type_name(msg_type)
-        writer = self._context.participant.writer(
+        profile, name, type_name = _profile(qos_profile), self._pipros_resolve(topic), _type_name(msg_type)
+        writer = self._context._pipros_participant.writer(
             dds_topic_name(TOPIC, name),
             idl.message_type(type_name),
             to_endpoint(profile),
@@ -139,8 +139,8 @@ class EntityOwner:
         publisher = Publisher(self._context, writer, msg_type, name, profile)
         publisher.topic = topic  # as given
         self._publishers.append(publisher)
-        self.__watch(publisher, writer, event_callbacks or PublisherEventCallbacks(), callback_group)
-        self._graph.add_endpoints(self._announcement, writers=[writer])
+        self._pipros_watch(publisher, writer, event_callbacks or PublisherEventCallbacks(), callback_group)
+        self._pipros_graph.add_endpoints(self._pipros_announcement, writers=[writer])
         return publisher
 
     def create_subscription(
@@ -156,22 +156,22 @@ class EntityOwner:
         raw: bool = False,
     ) -> Subscription:
         """Call back with each message of a topic, or with its serialised bytes where `raw`."""
-        self._check_alive()
+        self._pipros_check_alive()
         _refuse("create_subscription", qos_overriding_options=qos_overriding_options)
         wants_info(callback)  # a callback that takes neither is refused before anything is made
-        profile, name, type_name = _profile(qos_profile), self._resolve(topic), _type_name(msg_type)
-        reader = self._context.participant.reader(
+        profile, name, type_name = _profile(qos_profile), self._pipros_resolve(topic), _type_name(msg_type)
+        reader = self._context._pipros_participant.reader(
             dds_topic_name(TOPIC, name),
             idl.message_type(type_name),
             to_endpoint(profile),
             f"typehash={type_hash(type_name)};",
         )
-        group = self._group(callback_group)
+        group = self._pipros_group(callback_group)
         subscription = Subscription(reader, msg_type, name, callback, group, profile, raw, self._logger)
         subscription.topic = topic  # as given
-        self._add(self._subscriptions, subscription)
-        self.__watch(subscription, reader, event_callbacks or SubscriptionEventCallbacks(), group)
-        self._graph.add_endpoints(self._announcement, readers=[reader])
+        self._pipros_add(self._subscriptions, subscription)
+        self._pipros_watch(subscription, reader, event_callbacks or SubscriptionEventCallbacks(), group)
+        self._pipros_graph.add_endpoints(self._pipros_announcement, readers=[reader])
         return subscription
 
     def create_timer(
@@ -183,19 +183,19 @@ class EntityOwner:
         autostart: bool = True,
     ) -> Timer:
         """Call back at a fixed period, on the node's clock where none is given."""
-        self._check_alive()
+        self._pipros_check_alive()
         if not self._context.ok():
             raise RCLError("failed to create timer: the given context is not valid")
         timer = Timer(
             callback,
-            self._group(callback_group),
+            self._pipros_group(callback_group),
             int(float(timer_period_sec) * 1e9),
             clock or self._clock,
             context=self._context,
             autostart=autostart,
-            wake=self._wake,
+            wake=self._pipros_wake,
         )
-        self._add(self._timers, timer)
+        self._pipros_add(self._timers, timer)
         return timer
 
     def create_service(
@@ -208,13 +208,13 @@ class EntityOwner:
         callback_group: CallbackGroup | None = None,
     ) -> Service:
         """Answer requests with what `callback(request, response)` returns."""
-        self._check_alive()
-        name = self._resolve(srv_name, InvalidServiceNameException)
-        channel = ServerChannel(self._context.participant, srv_type, name, to_endpoint(qos_profile))
-        service = Service(channel, srv_type, name, callback, self._group(callback_group), qos_profile)
+        self._pipros_check_alive()
+        name = self._pipros_resolve(srv_name, InvalidServiceNameException)
+        channel = ServerChannel(self._context._pipros_participant, srv_type, name, to_endpoint(qos_profile))
+        service = Service(channel, srv_type, name, callback, self._pipros_group(callback_group), qos_profile)
         service.srv_name = srv_name  # as given
-        self._add(self._services, service)
-        self._graph.add_endpoints(self._announcement, [channel.reader], [channel.writer])
+        self._pipros_add(self._services, service)
+        self._pipros_graph.add_endpoints(self._pipros_announcement, [channel.reader], [channel.writer])
         return service
 
     def create_client(
@@ -226,47 +226,53 @@ class EntityOwner:
         callback_group: CallbackGroup | None = None,
     ) -> Client:
         """Call a service."""
-        self._check_alive()
-        name = self._resolve(srv_name, InvalidServiceNameException)
-        channel = ClientChannel(self._context.participant, srv_type, name, to_endpoint(qos_profile))
-        client = Client(self._context, channel, srv_type, name, qos_profile, self._group(callback_group))
+        self._pipros_check_alive()
+        name = self._pipros_resolve(srv_name, InvalidServiceNameException)
+        channel = ClientChannel(self._context._pipros_participant, srv_type, name, to_endpoint(qos_profile))
+        client = Client(
+            self._context, channel, srv_type, name, qos_profile, self._pipros_group(callback_group)
+        )
         client.srv_name = srv_name  # as given
-        self._add(self._clients, client)
-        self._graph.add_endpoints(self._announcement, [channel.reader], [channel.writer])
+        self._pipros_add(self._clients, client)
+        self._pipros_graph.add_endpoints(self._pipros_announcement, [channel.reader], [channel.writer])
         return client
 
     def create_guard_condition(
         self, callback: Callable[[], object], callback_group: CallbackGroup | None = None
     ) -> GuardCondition:
         """Have a callback run by the executor when something triggers it."""
-        self._check_alive()
-        guard = GuardCondition(callback, self._group(callback_group), self._context)
-        self._add(self._guards, guard)
+        self._pipros_check_alive()
+        guard = GuardCondition(callback, self._pipros_group(callback_group), self._context)
+        self._pipros_add(self._guards, guard)
         return guard
 
     def destroy_publisher(self, publisher: Publisher) -> bool:
         """Stop publishing; False where the publisher is not this node's."""
-        return self._destroy(self._publishers, publisher, publisher._writer)
+        return self._pipros_destroy(self._publishers, publisher, publisher._pipros_writer)
 
     def destroy_subscription(self, subscription: Subscription) -> bool:
         """Stop listening; False where the subscription is not this node's."""
-        return self._destroy(self._subscriptions, subscription, subscription.source)
+        return self._pipros_destroy(self._subscriptions, subscription, subscription._pipros_source)
 
     def destroy_timer(self, timer: Timer) -> bool:
         """Stop a timer; False where it is not this node's."""
-        return self._destroy(self._timers, timer)
+        return self._pipros_destroy(self._timers, timer)
 
     def destroy_service(self, service: Service) -> bool:
         """Stop serving; False where the service is not this node's."""
-        channel = service._channel
-        return self._destroy(self._services, service, *((channel.reader, channel.writer) if channel else ()))
+        channel = service._pipros_channel
+        return self._pipros_destroy(
+            self._services, service, *((channel.reader, channel.writer) if channel else ())
+        )
 
     def destroy_client(self, client: Client) -> bool:
         """Stop a client; False where it is not this node's."""
-        channel = client._channel
-        return self._destroy(self._clients, client, *((channel.reader, channel.writer) if channel else ()))
+        channel = client._pipros_channel
+        return self._pipros_destroy(
+            self._clients, client, *((channel.reader, channel.writer) if channel else ())
+        )
 
-    def __watch(
+    def _pipros_watch(
         self,
         owner: Publisher | Subscription,
         endpoint: Writer | Reader,
@@ -275,16 +281,16 @@ class EntityOwner:
     ) -> None:
         """Have the executor tell of others on the topic that do not fit."""
         owner.event_handlers = callbacks.create_event_handlers(
-            self._group(group), endpoint, owner.topic_name, self._logger
+            self._pipros_group(group), endpoint, owner.topic_name, self._logger
         )
         for handler in owner.event_handlers:
-            self._add(self._events, handler)
-        self._context.type_watch.look(self)
+            self._pipros_add(self._pipros_events, handler)
+        self._context._pipros_type_watch.look(self)
 
-    def _destroy_all(self) -> None:
+    def _pipros_destroy_all(self) -> None:
         """Destroy everything."""
-        self._is_destroyed = True
-        self._events.clear()
+        self._pipros_is_destroyed = True
+        self._pipros_events.clear()
         owners = (
             self._timers,
             self._subscriptions,
@@ -297,32 +303,33 @@ class EntityOwner:
             while owned:
                 owned.pop().destroy()
 
-    def _check_alive(self) -> None:
-        if self._is_destroyed:
-            raise InvalidHandle(f"node {self._name!r} was destroyed")
+    def _pipros_check_alive(self) -> None:
+        if self._pipros_is_destroyed:
+            raise InvalidHandle(f"node {self._pipros_name!r} was destroyed")
 
-    def _group(self, group: CallbackGroup | None) -> CallbackGroup:
+    def _pipros_group(self, group: CallbackGroup | None) -> CallbackGroup:
         return group if group is not None else self._default_callback_group
 
-    def _add(self, owned: list, entity: Any) -> None:
+    def _pipros_add(self, owned: list, entity: Any) -> None:
         entity.callback_group.add_entity(entity)
         owned.append(entity)
-        self._wake()
+        self._pipros_wake()
 
-    def _destroy(self, owned: list, entity: Any, *endpoints: Any) -> bool:
+    def _pipros_destroy(self, owned: list, entity: Any, *endpoints: Any) -> bool:
         if entity not in owned:
             return False
         owned.remove(entity)
-        for handler in getattr(entity, "event_handlers", ()):
-            self._events.remove(handler)
-        self._graph.remove_endpoints(
-            self._announcement, [each.guid for each in endpoints if each is not None]
+        handlers = entity.event_handlers if isinstance(entity, (Publisher, Subscription)) else ()
+        for handler in handlers:
+            self._pipros_events.remove(handler)
+        self._pipros_graph.remove_endpoints(
+            self._pipros_announcement, [each.guid for each in endpoints if each is not None]
         )
         entity.destroy()
-        self._wake()
+        self._pipros_wake()
         return True
 
-    def _wake(self) -> None:
+    def _pipros_wake(self) -> None:
         """Have the executor look again at what to wait for."""
         raise NotImplementedError
 

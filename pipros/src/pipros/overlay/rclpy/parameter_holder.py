@@ -75,16 +75,16 @@ class ParameterHolder:
                 raise TypeError(f"Third element {descriptor} {place} is not a ParameterDescriptor.")
             if len(entry) == 1:
                 _warn_of_a_name_alone(name)
-            self._set_declared_type(name, value, descriptor)
+            self._pipros_set_declared_type(name, value, descriptor)
             if isinstance(value, Parameter.Type):
                 value = None
             if not ignore_override and name in self._parameter_overrides:
                 value = self._parameter_overrides[name].value
-            declared.append((self._typed(name, value, descriptor), descriptor))
+            declared.append((self._pipros_typed(name, value, descriptor), descriptor))
         if known := [parameter.name for parameter, _ in declared if parameter.name in self._parameters]:
             raise ParameterAlreadyDeclaredException(known)
         for parameter, descriptor in declared:
-            self._declare(parameter, descriptor)
+            self._pipros_declare(parameter, descriptor)
         return [self._parameters[parameter.name] for parameter, _ in declared]
 
     def has_parameter(self, name: str) -> bool:
@@ -127,10 +127,10 @@ class ParameterHolder:
             reason = (
                 f"Trying to set a read-only parameter: {parameter.name}." if descriptor.read_only else None
             )
-            reason = reason or self._objection(parameter, descriptor)
+            reason = reason or self._pipros_objection(parameter, descriptor)
             if reason:
                 return SetParametersResult(successful=False, reason=reason)
-        return self._store(parameter_list, {})
+        return self._pipros_store(parameter_list, {})
 
     def add_on_set_parameters_callback(self, callback: Setter) -> None:
         """Let a callback reject parameters; also asked when they are declared."""
@@ -140,10 +140,10 @@ class ParameterHolder:
         """Take a callback back."""
         self._on_set_parameters_callbacks.remove(callback)
 
-    def _publish_parameter_event(self, event: ParameterEvent) -> None:
+    def _pipros_publish_parameter_event(self, event: ParameterEvent) -> None:
         """Tell others of a change; the node does."""
 
-    def _set_declared_type(self, name: str, value: object, descriptor: ParameterDescriptor) -> None:
+    def _pipros_set_declared_type(self, name: str, value: object, descriptor: ParameterDescriptor) -> None:
         """Fix a parameter's type from its default, unless it is typed dynamically."""
         if isinstance(value, Parameter.Type):
             if value is Parameter.Type.NOT_SET:
@@ -162,24 +162,24 @@ class ParameterHolder:
                 )
 
     @staticmethod
-    def _typed(name: str, value: object, descriptor: ParameterDescriptor) -> Parameter:
+    def _pipros_typed(name: str, value: object, descriptor: ParameterDescriptor) -> Parameter:
         declared = Parameter.Type(descriptor.type)
         if isinstance(value, list) and not value and declared.name.endswith("_ARRAY"):
             return Parameter(name, declared, value)  # an empty list has no type of its own
         return Parameter(name, None, value)
 
-    def _declare(self, parameter: Parameter, descriptor: ParameterDescriptor) -> None:
+    def _pipros_declare(self, parameter: Parameter, descriptor: ParameterDescriptor) -> None:
         descriptor.name = parameter.name
-        reason = self._objection(parameter, descriptor)
+        reason = self._pipros_objection(parameter, descriptor)
         if reason and reason.startswith("Wrong parameter type"):
             raise InvalidParameterTypeException(parameter, Parameter.Type(descriptor.type).name)
         if not reason:
-            result = self._store([parameter], {parameter.name: descriptor})
+            result = self._pipros_store([parameter], {parameter.name: descriptor})
             reason = None if result.successful else result.reason
         if reason is not None:
             raise InvalidParameterValueException(parameter.name, parameter.value, reason)
 
-    def _store(
+    def _pipros_store(
         self, parameters: list[Parameter], descriptors: dict[str, ParameterDescriptor]
     ) -> SetParametersResult:
         """Ask the callbacks, then keep checked parameters and tell of them."""
@@ -202,10 +202,10 @@ class ParameterHolder:
             default = ParameterDescriptor(name=name, dynamic_typing=True)
             self._descriptors[name] = descriptors.get(name) or self._descriptors.get(name, default)
             self._parameters[name] = parameter
-        self._publish_parameter_event(event)
+        self._pipros_publish_parameter_event(event)
         return SetParametersResult(successful=True)
 
-    def _objection(self, parameter: Parameter, descriptor: ParameterDescriptor) -> str | None:
+    def _pipros_objection(self, parameter: Parameter, descriptor: ParameterDescriptor) -> str | None:
         """Why a descriptor does not allow a parameter's value, or None."""
         not_set = parameter.type_ is Parameter.Type.NOT_SET
         if descriptor.dynamic_typing:
@@ -217,9 +217,11 @@ class ParameterHolder:
                 f"Wrong parameter type, expected '{Parameter.Type(descriptor.type)}' got '{parameter.type_}'"
             )
         if parameter.type_ is Parameter.Type.INTEGER and descriptor.integer_range:
-            return self._range_objection(parameter, descriptor.integer_range[0], 0.0, ".", "a valid step")
+            return self._pipros_range_objection(
+                parameter, descriptor.integer_range[0], 0.0, ".", "a valid step"
+            )
         if parameter.type_ is Parameter.Type.DOUBLE and descriptor.floating_point_range:
-            return self._range_objection(
+            return self._pipros_range_objection(
                 parameter,
                 descriptor.floating_point_range[0],
                 self.PARAM_REL_TOL,
@@ -229,7 +231,7 @@ class ParameterHolder:
         return None
 
     @staticmethod
-    def _range_objection(
+    def _pipros_range_objection(
         parameter: Parameter, allowed: Any, tolerance: float, stop: str, step: str
     ) -> str | None:
         """Why a range does not allow a number; its words have a `stop` and a name for a `step`."""

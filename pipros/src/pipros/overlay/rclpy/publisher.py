@@ -24,8 +24,8 @@ class Publisher:
         topic: str,
         qos_profile: QoSProfile,
     ) -> None:
-        self._context = context
-        self._writer: Writer | None = writer
+        self._pipros_context = context
+        self._pipros_writer: Writer | None = writer
         self.msg_type = msg_type
         self.topic = topic
         self.topic_name = topic
@@ -34,10 +34,10 @@ class Publisher:
 
     def publish(self, msg: Message | bytes) -> None:
         """Send a message; bytes are CDR as `rclpy.serialization` makes it."""
-        writer = self._writer
+        writer = self._pipros_writer
         if writer is None:
             raise InvalidHandle(f"cannot publish on {self.topic_name}: the publisher was destroyed")
-        if not self._context.ok():
+        if not self._pipros_context.ok():
             raise RCLError("Failed to publish: publisher's context is invalid")
         if isinstance(msg, self.msg_type):
             writer.write(cdr.serialize(msg))
@@ -48,21 +48,21 @@ class Publisher:
 
     def get_subscription_count(self) -> int:
         """How many subscriptions hear it."""
-        if self._writer is None:
+        if self._pipros_writer is None:
             raise InvalidHandle(
                 f"cannot count subscriptions of {self.topic_name}: the publisher was destroyed"
             )
-        return len(self._writer.matched())
+        return len(self._pipros_writer.matched())
 
     def wait_for_all_acked(self, timeout: Duration = Duration(seconds=-1)) -> bool:
         """Wait until reliable subscriptions have everything; False after the timeout (negative: none)."""
         limit = timeout.nanoseconds if timeout.nanoseconds >= 0 else 2**63 - 1
-        return self._writer is None or self._writer.wait_for_acknowledgements(limit)
+        return self._pipros_writer is None or self._pipros_writer.wait_for_acknowledgements(limit)
 
     def destroy(self) -> None:
         """Stop publishing. Use `Node.destroy_publisher`."""
         for handler in self.event_handlers:
             handler.destroy()
-        writer, self._writer = self._writer, None
+        writer, self._pipros_writer = self._pipros_writer, None
         if writer is not None:
             writer.close()

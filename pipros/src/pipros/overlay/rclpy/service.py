@@ -28,22 +28,22 @@ class Service:
         callback_group: CallbackGroup,
         qos_profile: QoSProfile,
     ) -> None:
-        self._channel: ServerChannel | None = channel
+        self._pipros_channel: ServerChannel | None = channel
         self.srv_type = srv_type
         self.srv_name = srv_name
         self.service_name = srv_name
         self.callback = callback
         self.callback_group = callback_group
-        self.executor_event = False
+        self._executor_event = False
         self.qos_profile = qos_profile
-        self.source: Reader | None = channel.reader
+        self._pipros_source: Reader | None = channel.reader
 
-    def take(self) -> Callable[[], object] | None:
-        """The next request with what to do with it; not part of rclpy."""
-        taken = self._channel.take() if self._channel is not None else None
-        while self._channel is not None and self._channel.refused:
-            get_logger("rclpy").error(self._channel.refused.pop())
-        return None if taken is None else partial(self._answer, *taken)
+    def _pipros_take(self) -> Callable[[], object] | None:
+        """The next request with what to do with it."""
+        taken = self._pipros_channel.take() if self._pipros_channel is not None else None
+        while self._pipros_channel is not None and self._pipros_channel.refused:
+            get_logger("rclpy").error(self._pipros_channel.refused.pop())
+        return None if taken is None else partial(self._pipros_answer, *taken)
 
     def send_response(self, response: Message, header: RequestId) -> None:
         """Answer a request."""
@@ -51,21 +51,21 @@ class Service:
             raise TypeError(
                 f"the callback of service {self.service_name} must return its response, not {type(response)}"
             )
-        if self._channel is not None:
-            self._channel.reply(header, response)
+        if self._pipros_channel is not None:
+            self._pipros_channel.reply(header, response)
 
-    def _answer(self, header: RequestId, request: Message) -> object:
+    def _pipros_answer(self, header: RequestId, request: Message) -> object:
         response = self.callback(request, self.srv_type.Response())
         if inspect.iscoroutine(response):
-            return self._answer_later(header, response)
+            return self._pipros_answer_later(header, response)
         self.send_response(response, header)
         return None
 
-    async def _answer_later(self, header: RequestId, response: Any) -> None:
+    async def _pipros_answer_later(self, header: RequestId, response: Any) -> None:
         self.send_response(await response, header)
 
     def destroy(self) -> None:
         """Stop serving. Use `Node.destroy_service`."""
-        channel, self._channel, self.source = self._channel, None, None
+        channel, self._pipros_channel, self._pipros_source = self._pipros_channel, None, None
         if channel is not None:
             channel.close()

@@ -21,7 +21,7 @@ class Subscription:
     """Calls back with each message of a topic, or with its serialised bytes where `raw`.
 
     A callback with a second parameter gets a dictionary with `source_timestamp` (ns) as well. Samples that
-    hold no message are dropped, as by rmw, told in the log and counted in `malformed`, not part of rclpy.
+    hold no message are dropped, as by rmw, told in the log and counted.
     """
 
     def __init__(
@@ -35,17 +35,17 @@ class Subscription:
         raw: bool,
         logger: RcutilsLogger,
     ) -> None:
-        self.source: Reader | None = reader
+        self._pipros_source: Reader | None = reader
         self.msg_type = msg_type
         self.topic = topic
         self.topic_name = topic
         self.callback_group = callback_group
-        self.executor_event = False
+        self._executor_event = False
         self.qos_profile = qos_profile
         self.raw = raw
         self.event_handlers: list[EventHandler] = []
-        self.malformed = 0
-        self._logger = logger
+        self._pipros_malformed = 0
+        self._pipros_logger = logger
         self.callback = callback
 
     @property
@@ -56,33 +56,33 @@ class Subscription:
     @callback.setter
     def callback(self, value: Callable[..., object]) -> None:
         self._callback = value
-        self._wants_info = wants_info(value)
+        self._pipros_wants_info = wants_info(value)
 
-    def take(self) -> Callable[[], object] | None:
-        """The next message with what to do with it; not part of rclpy."""
-        reader = self.source
+    def _pipros_take(self) -> Callable[[], object] | None:
+        """The next message with what to do with it."""
+        reader = self._pipros_source
         sample = reader.take() if reader is not None else None
         if sample is None:
             return None
         try:
             message = sample.data if self.raw else cdr.deserialize(sample.data, self.msg_type)
         except PiprosError as error:  # as rmw takes nothing where a sample holds no message
-            self._drop(str(error))
+            self._pipros_drop(str(error))
             return None
-        if self._wants_info:
+        if self._pipros_wants_info:
             return partial(self._callback, message, {"source_timestamp": sample.written})
         return partial(self._callback, message)
 
-    def _drop(self, problem: str) -> None:
-        self.malformed += 1
-        line = f"{self.topic_name}: sample {self.malformed} of wrong form is dropped: {problem}"
-        self._logger.warning(line, throttle_duration_sec=5.0)
+    def _pipros_drop(self, problem: str) -> None:
+        self._pipros_malformed += 1
+        line = f"{self.topic_name}: sample {self._pipros_malformed} of wrong form is dropped: {problem}"
+        self._pipros_logger.warning(line, throttle_duration_sec=5.0)
 
     def destroy(self) -> None:
         """Stop listening. Use `Node.destroy_subscription`."""
         for handler in self.event_handlers:
             handler.destroy()
-        reader, self.source = self.source, None
+        reader, self._pipros_source = self._pipros_source, None
         if reader is not None:
             reader.close()
 

@@ -13,7 +13,7 @@ from rclpy.clock import Clock, ROSClock
 class Timer:
     """Calls back every `timer_period_ns` of its clock. Periods that were missed altogether are skipped."""
 
-    source = None  # nothing for a wait set: executors compute how long to wait
+    _pipros_source = None  # nothing for a wait set: executors compute how long to wait
 
     def __init__(
         self,
@@ -30,15 +30,17 @@ class Timer:
             raise RCLError("failed to create timer: timer period must be non-negative")
         self.callback = callback
         self.callback_group = callback_group
-        self.executor_event = False
+        self._executor_event = False
         self._clock = clock
-        self._period = int(timer_period_ns)
-        self._wake = wake
-        self._lock = threading.Lock()
-        self._is_canceled = not autostart
-        self._last = clock.nanoseconds()
-        self._next = self._last + self._period
-        self._stop_watching = clock._watch(self._clock_moved) if isinstance(clock, ROSClock) else lambda: None
+        self._pipros_period = int(timer_period_ns)
+        self._pipros_wake = wake
+        self._pipros_lock = threading.Lock()
+        self._pipros_is_canceled = not autostart
+        self._pipros_last = clock._pipros_nanoseconds()
+        self._pipros_next = self._pipros_last + self._pipros_period
+        self._pipros_stop_watching = (
+            clock._pipros_watch(self._pipros_clock_moved) if isinstance(clock, ROSClock) else lambda: None
+        )
 
     @property
     def clock(self) -> Clock:
@@ -48,67 +50,68 @@ class Timer:
     @property
     def timer_period_ns(self) -> int:
         """The period in ns of the clock."""
-        return self._period
+        return self._pipros_period
 
     @timer_period_ns.setter
     def timer_period_ns(self, value: int) -> None:
-        self._period = int(value)
+        self._pipros_period = int(value)
 
     def is_ready(self) -> bool:
         """Whether the callback is due."""
-        return not self._is_canceled and self._clock.nanoseconds() >= self._next
+        return not self._pipros_is_canceled and self._clock._pipros_nanoseconds() >= self._pipros_next
 
     def is_canceled(self) -> bool:
         """Whether it is stopped."""
-        return self._is_canceled
+        return self._pipros_is_canceled
 
     def cancel(self) -> None:
         """Stop until `reset`."""
-        self._is_canceled = True
+        self._pipros_is_canceled = True
 
     def reset(self) -> None:
         """Start again with a full period from now."""
-        with self._lock:
-            self._last = self._clock.nanoseconds()
-            self._next = self._last + self._period
-            self._is_canceled = False
-        self._wake()
+        with self._pipros_lock:
+            self._pipros_last = self._clock._pipros_nanoseconds()
+            self._pipros_next = self._pipros_last + self._pipros_period
+            self._pipros_is_canceled = False
+        self._pipros_wake()
 
     def time_until_next_call(self) -> int | None:
         """Nanoseconds of the clock until the callback is due; None where stopped."""
-        return None if self._is_canceled else self._next - self._clock.nanoseconds()
+        return None if self._pipros_is_canceled else self._pipros_next - self._clock._pipros_nanoseconds()
 
-    def wait_time(self) -> int | None:
-        """How long to wait for it in real time; None for ever (stopped, or simulated time that stands).
-
-        Not part of rclpy.
-        """
+    def _pipros_wait_time(self) -> int | None:
+        """How long to wait for it in real time; None for ever (stopped, or simulated time that stands)."""
         left = self.time_until_next_call()
-        if left is not None and left > 0 and self._clock._is_simulated():
+        if left is not None and left > 0 and self._clock._pipros_is_simulated():
             return None
         return left
 
-    def take(self) -> Callable[[], object] | None:
-        """What the executor is to run; not part of rclpy."""
-        with self._lock:
-            now = self._clock.nanoseconds()
-            if self._is_canceled or now < self._next:
+    def _pipros_take(self) -> Callable[[], object] | None:
+        """What the executor is to run."""
+        with self._pipros_lock:
+            now = self._clock._pipros_nanoseconds()
+            if self._pipros_is_canceled or now < self._pipros_next:
                 return None
-            self._last = now
-            self._next += self._period
-            if self._next < now:
-                missed = (now - self._next) // self._period + 1 if self._period else 0
-                self._next = self._next + missed * self._period if self._period else now
+            self._pipros_last = now
+            self._pipros_next += self._pipros_period
+            if self._pipros_next < now:
+                missed = (now - self._pipros_next) // self._pipros_period + 1 if self._pipros_period else 0
+                self._pipros_next = (
+                    self._pipros_next + missed * self._pipros_period if self._pipros_period else now
+                )
         return self.callback
 
     def destroy(self) -> None:
         """Stop for good."""
-        self._is_canceled = True
-        self._stop_watching()
-        self._stop_watching = lambda: None
+        self._pipros_is_canceled = True
+        self._pipros_stop_watching()
+        self._pipros_stop_watching = lambda: None
 
-    def _clock_moved(self) -> None:
-        with self._lock:
+    def _pipros_clock_moved(self) -> None:
+        with self._pipros_lock:
             # A clock that jumped back (a replay that began anew) must not leave the timer waiting for long.
-            self._next = min(self._next, self._clock.nanoseconds() + self._period)
-        self._wake()
+            self._pipros_next = min(
+                self._pipros_next, self._clock._pipros_nanoseconds() + self._pipros_period
+            )
+        self._pipros_wake()

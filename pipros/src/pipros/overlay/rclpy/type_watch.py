@@ -27,10 +27,10 @@ class Watched(Protocol):
 
     _logger: RcutilsLogger
 
-    def topics_and_types(self, publishers: bool) -> list[tuple[str, str]]:
+    def _pipros_topics_and_types(self, publishers: bool) -> list[tuple[str, str]]:
         """Topic and type of each of its publishers, or of its subscriptions."""
 
-    def meet(self, topic: str, writer: bytes) -> list[Reader]:
+    def _pipros_meet(self, topic: str, writer: bytes) -> list[Reader]:
         """Repeat the acquaintance with a publisher on Fast DDS; the readers that are to `part` later."""
 
 
@@ -101,7 +101,7 @@ class TypeWatch:
         for topic, writer in met:
             for node in nodes:
                 with contextlib.suppress(Exception):
-                    introduced += node.meet(topic, writer)
+                    introduced += node._pipros_meet(topic, writer)
         self._introduced = introduced
 
     def _take(self) -> bool:
@@ -125,7 +125,7 @@ class TypeWatch:
     def _mismatches(self, node: Watched) -> Iterator[str]:
         """What does not fit, each once."""
         for publishers in (False, True):
-            for name, own in node.topics_and_types(publishers):
+            for name, own in node._pipros_topics_and_types(publishers):
                 with self._lock:  # a publisher is compared with readers, a subscription with writers
                     others = sorted(self._known.get((publishers, name), ()))
                 for other in others:

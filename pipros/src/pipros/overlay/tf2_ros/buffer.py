@@ -22,16 +22,16 @@ class Buffer:
     """Keeps transforms and answers how one frame lies in another at a time. Safe to use from all threads."""
 
     def __init__(self, cache_time: Duration | None = None, node: Node | None = None) -> None:
-        self._tree = FrameTree((cache_time or _DEFAULT_CACHE).nanoseconds)
-        self._changed = threading.Condition()
+        self._pipros_tree = FrameTree((cache_time or _DEFAULT_CACHE).nanoseconds)
+        self._pipros_changed = threading.Condition()
 
     def set_transform(self, transform: TransformStamped, authority: str) -> None:
         """Keep a transform; raises InvalidArgumentException for one that makes no sense."""
-        self._insert(transform, is_static=False)
+        self._pipros_insert(transform, is_static=False)
 
     def set_transform_static(self, transform: TransformStamped, authority: str) -> None:
         """Keep a transform that holds at every time."""
-        self._insert(transform, is_static=True)
+        self._pipros_insert(transform, is_static=True)
 
     def lookup_transform(
         self, target_frame: str, source_frame: str, time: Time, timeout: Duration = Duration()
@@ -40,9 +40,11 @@ class Buffer:
 
         A time of 0 asks for the latest. Waits at most `timeout`; another thread must spin the listener.
         """
-        self._wait(target_frame, source_frame, time, timeout)
-        with self._changed:
-            transform, stamp = self._tree.lookup(_bare(target_frame), _bare(source_frame), time.nanoseconds)
+        self._pipros_wait(target_frame, source_frame, time, timeout)
+        with self._pipros_changed:
+            transform, stamp = self._pipros_tree.lookup(
+                _bare(target_frame), _bare(source_frame), time.nanoseconds
+            )
         return _message(transform, stamp, _bare(target_frame), _bare(source_frame))
 
     def can_transform(
@@ -54,15 +56,15 @@ class Buffer:
         return_debug_tuple: bool = False,
     ) -> bool | tuple[bool, str]:
         """Whether `lookup_transform` would succeed; with `return_debug_tuple` also why not."""
-        reason = self._wait(target_frame, source_frame, time, timeout)
+        reason = self._pipros_wait(target_frame, source_frame, time, timeout)
         return (reason is None, reason or "") if return_debug_tuple else reason is None
 
     def clear(self) -> None:
         """Forget all but static transforms."""
-        with self._changed:
-            self._tree.clear()
+        with self._pipros_changed:
+            self._pipros_tree.clear()
 
-    def _insert(self, message: TransformStamped, is_static: bool) -> None:
+    def _pipros_insert(self, message: TransformStamped, is_static: bool) -> None:
         parent, child = _bare(message.header.frame_id), _bare(message.child_frame_id)
         problem = None
         if not parent or not child:
@@ -86,23 +88,23 @@ class Buffer:
             raise InvalidArgumentException(f'Ignoring transform from "{parent}" to "{child}": {problem}')
         transform = RigidTransform(numbers[:3], tuple(each / norm for each in numbers[3:]))
         stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
-        with self._changed:
-            self._tree.insert(parent, child, stamp, transform, is_static)
-            self._changed.notify_all()
+        with self._pipros_changed:
+            self._pipros_tree.insert(parent, child, stamp, transform, is_static)
+            self._pipros_changed.notify_all()
 
-    def _wait(self, target: str, source: str, time: Time, timeout: Duration) -> str | None:
+    def _pipros_wait(self, target: str, source: str, time: Time, timeout: Duration) -> str | None:
         """Wait until a lookup succeeds; returns None, or after the timeout why it does not."""
         end = system_time.monotonic() + timeout.nanoseconds / 1e9
-        with self._changed:
+        with self._pipros_changed:
             while True:
                 try:
-                    self._tree.lookup(_bare(target), _bare(source), time.nanoseconds)
+                    self._pipros_tree.lookup(_bare(target), _bare(source), time.nanoseconds)
                     return None
                 except TransformException as error:
                     left = end - system_time.monotonic()
                     if left <= 0:
                         return str(error)
-                self._changed.wait(left)
+                self._pipros_changed.wait(left)
 
 
 def _bare(frame: str) -> str:

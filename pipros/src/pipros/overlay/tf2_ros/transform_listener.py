@@ -46,29 +46,29 @@ class TransformListener:
         if spin_thread:
             self.executor = SingleThreadedExecutor(context=node.context)
             self.executor.add_node(node)
-            self.dedicated_listener_thread = threading.Thread(target=self._spin, daemon=True)
+            self.dedicated_listener_thread = threading.Thread(target=self._pipros_spin, daemon=True)
             self.dedicated_listener_thread.start()
 
     def callback(self, data: TFMessage) -> None:
         """Take transforms from /tf."""
-        self._insert(data, self.buffer.set_transform)
+        self._pipros_insert(data, self.buffer.set_transform)
 
     def static_callback(self, data: TFMessage) -> None:
         """Take transforms from /tf_static."""
-        self._insert(data, self.buffer.set_transform_static)
+        self._pipros_insert(data, self.buffer.set_transform_static)
 
     def unregister(self) -> None:
         """Stop listening."""
         self.node.destroy_subscription(self.tf_sub)
         self.node.destroy_subscription(self.tf_static_sub)
 
-    def _insert(self, data: TFMessage, insert: Callable[[Any, str], None]) -> None:
+    def _pipros_insert(self, data: TFMessage, insert: Callable[[Any, str], None]) -> None:
         for transform in data.transforms:
             try:
                 insert(transform, "default_authority")
             except InvalidArgumentException as error:
                 self.node.get_logger().error(str(error), throttle_duration_sec=1.0)
 
-    def _spin(self) -> None:
+    def _pipros_spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):
             self.executor.spin()
