@@ -36,6 +36,7 @@ from .commands.synthesize import synthesize
 from .commands.topic import topic
 from .commands.train import publish, train
 from .commands.words import words
+from .openmp import let_threads_sleep
 from .ros2 import USER_ERRORS, explain, prepare
 
 app = typer.Typer(
@@ -48,6 +49,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line."""
+    let_threads_sleep()
     try:
         prepare()
         try:

@@ -34,6 +34,7 @@ NETWORK = GEOMETRY | {"model", "answers", "runtime"}
 DATA = GEOMETRY | {"dataset"}
 ROS_FACE = {"camera_image", "camera_info", "messages", "topics"}
 SCORES = {"evaluation", "visualization"}
+START = {"openmp", "shipped_weights"}
 
 LAYERS = {
     "errors": set(),
@@ -41,15 +42,17 @@ LAYERS = {
     "ament_prefix": set(),
     "missing": set(),
     "parent": set(),
+    "openmp": set(),
+    "shipped_weights": set(),
     "ros2": {"ament_prefix", "missing"},
     "ending": {"missing", "ros2"},
     "__init__": {"ending"},
     "geometry": set(),
     "images": set(),
     "words": set(),
-    "model": {"geometry"},
+    "model": {"geometry", "shipped_weights"},
     "answers": {"geometry", "model"},
-    "runtime": {"geometry", "images", "model", "answers", "words"},
+    "runtime": {"geometry", "images", "model", "answers", "words", "shipped_weights"},
     "dataset": {"geometry", "images"},
     "synthetic": {"geometry", "dataset"},
     "evaluation": {"geometry"},
@@ -61,10 +64,10 @@ LAYERS = {
     "messages": GEOMETRY | {"model", "answers", "camera_image", "camera_info"},
     "topics": DATA | {"messages"},
     "dashboard": GEOMETRY | {"visualization"},
-    "benchmark": NETWORK | SCORES | {"dataset", "messages", "dashboard"},
+    "benchmark": NETWORK | SCORES | {"dataset", "messages", "dashboard", "openmp"},
     "deploy": NETWORK | {"evaluation", "training", "benchmark"},
     "adapt": NETWORK | DATA | {"evaluation", "doctor", "training"},
-    "nodes": NETWORK | DATA | SCORES | ROS_FACE | {"parent", "dashboard", "doctor", "words"},
+    "nodes": NETWORK | DATA | SCORES | ROS_FACE | {"parent", "dashboard", "doctor", "words", *START},
     "bags": DATA | ROS_FACE | {"visualization", "doctor", "nodes"},
     "demo": NETWORK | DATA | SCORES | ROS_FACE | {"parent", "synthetic", "nodes", "bags"},
     "endurance": NETWORK | DATA | ROS_FACE | {"parent", "evaluation", "benchmark", "deploy", "nodes"},
@@ -73,7 +76,7 @@ LAYERS = {
 }
 """Lowest first, and which of those before it each may import."""
 LAYERS["commands"] = set(LAYERS) - {"dataset_messages", "standalone", "ament_prefix"}
-LAYERS["cli"] = {"commands", "ros2"}
+LAYERS["cli"] = {"commands", "ros2", "openmp"}
 
 CROSSINGS = {
     "evaluation/frames.py": {"dataset", "runtime"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,8 @@ import typer
 from .console import console, progress
 
 if TYPE_CHECKING:
-    from ..benchmark import BenchmarkFrames
+    from ..benchmark import BenchmarkFrames, BenchmarkOptions
+    from ..benchmark.other_tree import Tree
 
 
 def benchmark(
@@ -54,6 +54,13 @@ def benchmark(
             help="Time every kernel launch of the cuda backend and compare it with the limit of the GPU."
         ),
     ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="Measure only this package beside the one in another folder, such as an older checkout, by "
+            "turns; with --nodes its inference node too."
+        ),
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", dir_okay=False, help="Report file.")] = Path(
         "runs/benchmark.json"
     ),
@@ -66,8 +73,6 @@ def benchmark(
     commit: Annotated[str, typer.Option(help="Commit of the code, if it is not in a git checkout.")] = "",
 ) -> None:
     """Measure every way to run the network, alternating on the same frames, and the nodes over DDS."""
-    # Read when torch is loaded: threads that wait do not spin, so a busy machine blurs the ratios less.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from .. import files
     from ..benchmark import (
         BenchmarkOptions,
@@ -78,6 +83,7 @@ def benchmark(
     )
     from ..benchmark import save_frames as write_frames
     from ..benchmark.modes import check_modes
+    from ..benchmark.other_tree import Tree
     from ..benchmark.profile import check_profile, profile_table, run_profile
     from ..benchmark.report import scaling_table
     from ..benchmark.scaling import run_scaling
@@ -100,6 +106,18 @@ def benchmark(
                 )
     wanted = tuple(word.strip() for word in modes.split(",") if word.strip())
     check_modes((*wanted, *filter(None, [scaling])))
+    if against is not None:
+        for option, given in (
+            ("--save-frames", save_frames),
+            ("--dashboard", dashboard),
+            ("--scaling", scaling),
+            ("--profile", profile),
+            ("--datasheet", datasheet),
+            ("multi-sense weights", multi),
+        ):
+            if given:
+                raise LssBevError(f"--against compares modes and nodes alone: leave {option} out")
+        tree = Tree.at(against)
     if profile:
         check_profile()
     if frames is None and dataroot is None:
@@ -123,6 +141,9 @@ def benchmark(
         ["lss-bev", *(Path(word).name if word.startswith("/") else word for word in sys.argv[1:])]
     )
     options = BenchmarkOptions(wanted, weights, repetitions, threads, memory, commit, command)
+    if against is not None:
+        _against(chosen, tree, options, nodes, output)
+        return
     with progress("network") as bar:
         report = run_benchmark(chosen, options, bar)
     for table in benchmark_tables(report):
@@ -154,6 +175,35 @@ def benchmark(
         return
     for path in write_datasheet(report, datasheet):
         console.print(f"datasheet   {path}")
+
+
+def _against(
+    frames: BenchmarkFrames, tree: Tree, options: BenchmarkOptions, nodes: bool, output: Path
+) -> None:
+    from pipros import activate
+
+    from .. import files
+    from ..benchmark.against import against_table, benchmark_against
+    from ..benchmark.machine import describe_code, describe_machine
+    from ..benchmark.report import skipped_lines
+
+    with progress("network") as bar:
+        report = benchmark_against(frames, tree, options, bar)
+    report |= {"machine": describe_machine(), "code": describe_code(options.commit)}
+    report["configuration"] = {"command": options.command, "data": frames.source, "frames": len(frames.sets)}
+    console.print(against_table(report))
+    for line in skipped_lines(report):
+        console.print(f"not run     {line}", markup=False)
+    if nodes:
+        activate()
+        from ..benchmark.first_grid import first_grid_table, measure_first_grids
+
+        with progress("first grids") as bar:
+            rounds = max(2, options.repetitions // 4)
+            report["first_grid"] = measure_first_grids(frames, tree, rounds, options.weights, bar)
+        console.print(first_grid_table(report["first_grid"]))
+    files.write_json(output, report)
+    console.print(f"report      {output}")
 
 
 def _multi_sense(

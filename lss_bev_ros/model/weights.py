@@ -17,6 +17,7 @@ import torch
 
 from .. import files
 from ..errors import LssBevError, ModelError
+from ..shipped_weights import SHIPPED
 from .bev_encoder import BasicBlock
 from .config import DOWNSAMPLE, ModelConfig
 from .efficientnet import MBConvBlock
@@ -43,12 +44,8 @@ _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped
 
 _AVERAGE = re.compile(r"(?:^|[._])(?:ema|average|averaged|avg|swa)(?:$|[._])", re.IGNORECASE)
 
-_SHIPPED = Path(__file__).parent / "builtin"
-BUILTIN = {
-    "builtin": _SHIPPED / "lss_synthetic.safetensors",
-    "builtin-pruned": _SHIPPED / "lss_synthetic_pruned.safetensors",
-}
-"""The weights that ship, by name; `MODEL_CARD.md` beside them says what they are."""
+BUILTIN = SHIPPED
+"""The weights that ship, by name."""
 
 SEED_LOGIT = -3.0
 SEED_SPREAD = 1.0
@@ -92,12 +89,6 @@ def build_model(
         model = LiftSplatShoot(config)
         model.load_state_dict(seed_state(model, seed), strict=True)
     return model.eval().requires_grad_(False)
-
-
-def checkpoint_file(weights: str | Path) -> Path | None:
-    """The file that `build_model` reads these weights from; None where it draws them from a seed."""
-    spec = str(weights)
-    return None if spec.startswith("seed:") else BUILTIN.get(spec, Path(spec))
 
 
 def describe_weights(weights: str | Path) -> str:

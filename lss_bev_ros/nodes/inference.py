@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -19,9 +20,14 @@ from tf2_ros import TransformListener
 
 from .. import messages
 from ..errors import GeometryError, ImageError
+from ..openmp import let_threads_sleep
 from ..runtime import Engine, FrameSet, Prediction
 from ..runtime.camera_clock import CameraFault, summary
+from ..runtime.cpu.head_start import HeadStart, load_libraries
+from ..runtime.cpu.lean_torch import lean_torch
+from ..runtime.heap import use_one_heap
 from ..runtime.synchronizer import CameraSet, CameraSynchronizer
+from ..shipped_weights import checkpoint_file
 from ..visualization import bev_image
 from .calibration import LiveCalibration, transforms_elsewhere
 from .configuration import InferenceParameters
@@ -35,7 +41,7 @@ from .qos import RELIABLE, latched_qos, sensor_qos
 from .receiver import Receiver
 from .rig_watch import RigWatch
 from .service_manager import ServiceManager
-from .spare import with_spare
+from .spare import gpu_is_here, is_wanted, with_spare
 from .stamp_age import StampAges
 from .transform_buffer import TransformBuffer
 
@@ -81,6 +87,7 @@ class InferenceNode(Receiver):
         """
         super().__init__("inference")
         self.config = declare(self, InferenceParameters, **overrides)
+        head_start = self._head_start()
         self._buffer = TransformBuffer(partial(self.refuse, "/tf"))
         self._calibration = LiveCalibration(
             self.config.cameras,
@@ -121,7 +128,8 @@ class InferenceNode(Receiver):
         # Only now, since it brings PyTorch: meanwhile nodes find each other, and transforms come.
         from ..runtime.engine_keeper import EngineKeeper
 
-        self._keeper = EngineKeeper(self._make_engine, self._make_spare_engine, self._on_other_engine)
+        make = partial(self._make_engine, head_start)
+        self._keeper = EngineKeeper(make, self._make_spare_engine, self._on_other_engine)
         self.get_logger().info(f"{self._engine.name}: {self._engine.reason}; weights: {self._engine.weights}")
         if self._engine.answers_moments:
             # Of messages and modules that the published network does without.
@@ -176,11 +184,21 @@ class InferenceNode(Receiver):
 
     # -- engine -------------------------------------------------------------------------------------
 
-    def _make_engine(self) -> Engine:
+    def _head_start(self) -> HeadStart | None:
+        """Begin to read the weights, where the processor may run them."""
+        path = checkpoint_file(self.config.weights)
+        return None if path is None or self.config.backend not in ("auto", "torch") else HeadStart(path)
+
+    def _make_engine(self, head_start: HeadStart | None) -> Engine:
         from ..runtime import create_engine
 
         config = self.config
-        return create_engine(config.backend, config.weights, config.threads, config.precision)
+        engine = create_engine(
+            config.backend, config.weights, config.threads, config.precision, head_start=head_start
+        )
+        if head_start is not None:
+            head_start.forget()
+        return engine
 
     def _make_spare_engine(self) -> Engine:
         from ..runtime import create_engine
@@ -499,7 +517,14 @@ class InferenceNode(Receiver):
 
 def main(args: list[str] | None = None) -> None:
     """Run the node."""
-    sys.exit(with_spare(lambda: run(InferenceNode, args, ServiceManager()), _load))
+    let_threads_sleep()
+    use_one_heap()
+    on_processor = not gpu_is_here()
+    if on_processor and not is_wanted():
+        load_libraries()
+    with lean_torch() if on_processor else contextlib.nullcontext():
+        status = with_spare(lambda: run(InferenceNode, args, ServiceManager()), _load)
+    sys.exit(status)
 
 
 def _load() -> None:

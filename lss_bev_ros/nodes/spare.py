@@ -64,8 +64,12 @@ def with_spare(serve: Callable[[], int], load: Callable[[], object] = lambda: No
 
 def is_wanted() -> bool:
     """Whether the environment asks for it. A GPU's driver does not survive a fork, so that none is risked."""
-    can = sys.platform == "linux" and not any(map(os.path.exists, _GPUS))
-    return can and WANTED in os.environ
+    return sys.platform == "linux" and not gpu_is_here() and WANTED in os.environ
+
+
+def gpu_is_here() -> bool:
+    """Whether there is a GPU of NVIDIA's."""
+    return any(map(os.path.exists, _GPUS))
 
 
 def environment(on_return: Sequence[str] = ()) -> dict[str, str]:

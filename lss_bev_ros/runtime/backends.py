@@ -10,8 +10,9 @@ from ..errors import RuntimeBackendError
 from ..geometry import BevGrid
 from ..model import LiftSplatShoot
 from ..model.multi_sense_names import is_multi_sense
-from ..model.weights import checkpoint_file
+from ..shipped_weights import checkpoint_file
 from .cpu.engine import DTYPES, TorchEngine, has_bfloat16
+from .cpu.head_start import HeadStart
 from .cpu.kept_network import FoldedNetwork, kept
 from .engine import Engine
 from .onnx.session import why_unusable as onnxruntime_missing
@@ -51,7 +52,7 @@ def _make_torch(options: EngineOptions, reason: str) -> Engine:
     if path is None:  # of a seed
         network: LiftSplatShoot | FoldedNetwork = options.model()
     else:
-        network = kept(path, DTYPES[precision], options.config, options.model)
+        network = kept(path, DTYPES[precision], options.config, options.model, options.head_start)
     return TorchEngine(network, options.description, precision, options.threads, f"{reason}; {why}")
 
 
@@ -122,6 +123,7 @@ def create_engine(
     precision: str = "auto",
     grid: BevGrid | None = None,
     image: tuple[int, int] | None = None,
+    head_start: HeadStart | None = None,
 ) -> Engine:
     """Make an engine.
 
@@ -136,6 +138,7 @@ def create_engine(
         grid: cells to predict; None for the published grid. Checkpoints only fit the grid they were made for.
         image: (height, width) of the network's input, pixels, multiples of 32; None for the published size.
             An exported file has its own, as the multi-sense network has.
+        head_start: begun before, for the same weights; the engine is there sooner.
 
     Returns:
         The engine, warmed up; its `reason` says why it was chosen.
@@ -150,7 +153,7 @@ def create_engine(
         raise RuntimeBackendError(f"precision {precision!r} must be one of {', '.join(PRECISIONS)}")
     if isinstance(threads, bool) or not isinstance(threads, int) or not 0 <= threads <= 1024:
         raise RuntimeBackendError(f"threads {threads!r} must be a whole number from 0 (leave alone) to 1024")
-    options = EngineOptions(weights, precision, threads, grid, image)
+    options = EngineOptions(weights, precision, threads, grid, image, head_start)
     if is_multi_sense(weights):
         return _make_multi_sense(backend, options)
     readers = _readers_of(weights)

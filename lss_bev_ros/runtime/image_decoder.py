@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -21,6 +21,7 @@ class ImageDecoder:
     """
 
     def __init__(self, threads: int):
+        self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
     def __call__(self, frame_set: FrameSet) -> list[np.ndarray]:
@@ -33,9 +34,22 @@ class ImageDecoder:
             RuntimeBackendError: no image, an image of no camera, a damaged one, or one of another size than
                 its camera's calibration says.
         """
+        return [image for _, images in self.batches(frame_set) for image in images]
+
+    def batches(self, frame_set: FrameSet) -> Iterator[tuple[list[Camera], list[np.ndarray]]]:
+        """The same, as many images at a time as there are threads: no more of them need memory at once.
+
+        Yields:
+            Cameras with an image, in the rig's order, and their images as (height, width, 3) uint8 RGB.
+
+        Raises:
+            RuntimeBackendError: see `__call__`.
+        """
         check_names(frame_set.rig.names, frame_set.images)
         cameras = cameras_of(frame_set)
-        return list(self._pool.map(decode_image, cameras, [frame_set.images[c.name] for c in cameras]))
+        for start in range(0, len(cameras), self._threads):
+            some = cameras[start : start + self._threads]
+            yield some, list(self._pool.map(decode_image, some, [frame_set.images[c.name] for c in some]))
 
     def close(self) -> None:
         """Stop the threads."""

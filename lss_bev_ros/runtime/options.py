@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..geometry import BevGrid
 from ..model import LiftSplatShoot, ModelConfig, build_model, describe_weights
+from .cpu.head_start import HeadStart
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class EngineOptions:
         threads: CPU threads, 0 leaves them alone.
         grid: cells to predict; None for the published grid.
         image: (height, width) of the network's input, pixels; None for the published size.
+        head_start: what was read of these weights before, if anything.
     """
 
     weights: str | Path = "builtin"
@@ -26,6 +28,7 @@ class EngineOptions:
     threads: int = 0
     grid: BevGrid | None = None
     image: tuple[int, int] | None = None
+    head_start: HeadStart | None = field(default=None, compare=False, repr=False)
 
     @property
     def config(self) -> ModelConfig:

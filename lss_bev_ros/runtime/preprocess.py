@@ -18,7 +18,7 @@ from ..geometry import Camera
 from ..model import IMAGE_MEAN, IMAGE_STD, ImageTransform, ModelConfig
 from ..model.image_transform import horizon_row
 from .frame_set import FrameSet
-from .image_decoder import ImageDecoder, cameras_of
+from .image_decoder import ImageDecoder
 from .straightening import MARGIN, Straightening, StraighteningCache
 
 
@@ -132,11 +132,12 @@ class NetworkInput:
 
     def __call__(self, frame_set: FrameSet) -> torch.Tensor:
         """(N, 3, image_height, image_width) of the cameras with an image; raises as `ImageDecoder`."""
-        return self.preprocess(self._decode(frame_set), cameras_of(frame_set))
+        return self.preprocess.normalise(self.pixels(frame_set))
 
     def pixels(self, frame_set: FrameSet) -> np.ndarray:
         """(N, image_height, image_width, 3) uint8 RGB, before normalisation."""
-        return self.preprocess.pixels(self._decode(frame_set), cameras_of(frame_set))
+        batches = self._decode.batches(frame_set)
+        return np.concatenate([self.preprocess.pixels(images, cameras) for cameras, images in batches])
 
     def close(self) -> None:
         """Stop the threads."""

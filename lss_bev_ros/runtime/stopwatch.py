@@ -6,7 +6,7 @@ import time
 
 
 class Stopwatch:
-    """Notes what passed since the last stage ended."""
+    """Notes what passed since the last stage ended; one that comes again is added to."""
 
     def __init__(self) -> None:
         self._start = self._last = time.perf_counter()
@@ -15,7 +15,7 @@ class Stopwatch:
     def stage(self, name: str) -> None:
         """End the stage `name`."""
         now = time.perf_counter()
-        self._stages[name] = (now - self._last) * 1e3
+        self._stages[name] = self._stages.get(name, 0.0) + (now - self._last) * 1e3
         self._last = now
 
     def timings(self) -> dict[str, float]:

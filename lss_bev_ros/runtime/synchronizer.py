@@ -281,6 +281,10 @@ class CameraSynchronizer(Generic[T]):
     def _divided(self, left: list[_Entry[T]]) -> Iterator[_Group[T]]:
         """Groups of entries, in the order of their stamps, that have no gap of `slop` between them."""
         while left:
+            whole = {entry.name: entry for entry in left}
+            if len(whole) == len(left) and left[-1].stamp - left[0].stamp <= self._slop:
+                yield _Group(whole, self._slop)  # as nearly always: no other has as many
+                return
             best: Mapping[str, _Entry[T]] = {}
             best_rank: tuple[int, ...] = ()
             best_spread = 0

@@ -42,7 +42,7 @@ class Running:
     """An inference node whose executor runs, with engines by backend."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **engines: list[FakeEngine]) -> None:
-        def create(backend: str, *_: object) -> FakeEngine:
+        def create(backend: str, *_: object, **__: object) -> FakeEngine:
             return engines[backend].pop(0)
 
         monkeypatch.setattr("lss_bev_ros.runtime.create_engine", create)

@@ -11,6 +11,7 @@ from lss_bev_ros.errors import ModelError
 from lss_bev_ros.model import ModelConfig, build_model
 from lss_bev_ros.model.weights import BUILTIN
 from lss_bev_ros.runtime.cpu import kept_network
+from lss_bev_ros.runtime.cpu.head_start import HeadStart, load_libraries
 from lss_bev_ros.runtime.cpu.kept_network import KEPT, FoldedNetwork, kept, read
 
 CHECKPOINT = BUILTIN["builtin-pruned"]
@@ -106,3 +107,61 @@ def test_only_the_last_few_are_kept(cache: Path, monkeypatch: pytest.MonkeyPatch
         (cache / f"{number}.folded").touch()
     kept_network._forget(cache)
     assert len(list(cache.glob("*.folded"))) == KEPT
+
+
+def test_one_that_others_may_write_is_made_again(model, cache: Path):
+    make = Maker(model)
+    kept(CHECKPOINT, torch.bfloat16, ModelConfig(), make)
+    (file,) = cache.glob("*.folded")
+    file.chmod(0o666)
+    for made in (2, 2):
+        kept(CHECKPOINT, torch.bfloat16, ModelConfig(), make)
+        assert make.made == made, "and the next start finds one of its own"
+
+
+@pytest.mark.parametrize("said", [[], ["x"] * 3, [{"class": "Path", "fields": {}}] * 3, [{"tensor": 5}] * 3])
+def test_a_whole_file_that_says_something_else_is_made_again(cache: Path, said):
+    file = cache / "x.folded"
+    kept_network.write_arrays(file, kept_network.ArrayFile(said, []))
+    assert read(file) is None
+
+
+def test_a_tensor_that_is_larger_than_its_bytes_is_refused(cache: Path):
+    tensor = {"tensor": 0, "dtype": "torch.float32", "shape": [3], "stride": [1]}
+    with pytest.raises(ValueError, match="beyond its bytes"):
+        kept_network._made(tensor, [torch.zeros(8, dtype=torch.uint8).numpy()])
+
+
+def test_a_head_start_reads_the_network_before_it_is_asked_for(model, cache: Path, monkeypatch):
+    make = Maker(model)
+    assert HeadStart(CHECKPOINT).take(CHECKPOINT) is None, "nothing is kept yet"
+    first = kept(CHECKPOINT, torch.float32, ModelConfig(), make)
+    early = HeadStart(CHECKPOINT)
+    early._thread.join()
+    monkeypatch.setattr(kept_network, "read_arrays", lambda path: pytest.fail("it was read before"))
+    again = kept(CHECKPOINT, torch.float32, ModelConfig(), make, early)
+    assert make.made == 1
+    assert torch.equal(logits(first), logits(again))
+    assert early.take(CHECKPOINT) is None, "once"
+
+
+def test_a_head_start_for_something_else_is_left_alone(model, cache: Path, tmp_path: Path):
+    make = Maker(model)
+    kept(CHECKPOINT, torch.bfloat16, ModelConfig(), make)
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(CHECKPOINT.read_bytes() + b"\0")
+    kept(other, torch.bfloat16, ModelConfig(), make, HeadStart(CHECKPOINT))
+    assert make.made == 2
+    kept(CHECKPOINT, torch.float32, ModelConfig(), make, HeadStart(CHECKPOINT))
+    assert make.made == 3, "what was read early is of another precision"
+    for file in cache.glob("*.folded"):
+        file.write_bytes(file.read_bytes()[:-1])
+    kept(CHECKPOINT, torch.float32, ModelConfig(), make, HeadStart(CHECKPOINT))
+    assert make.made == 4, "what was read early is damaged"
+    HeadStart(tmp_path / "missing").forget()
+
+
+def test_libraries_load_on_a_thread_whatever_is_there(monkeypatch: pytest.MonkeyPatch):
+    load_libraries().join()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    load_libraries().join()

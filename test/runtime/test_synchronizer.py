@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from lss_bev_ros.errors import RuntimeBackendError
 from lss_bev_ros.geometry import CAMERA_NAMES
-from lss_bev_ros.runtime.synchronizer import CameraSynchronizer
+from lss_bev_ros.runtime.synchronizer import CameraSynchronizer, _Entry
 
 MS = 1_000_000
 OFFSETS = {name: index * 8 * MS for index, name in enumerate(CAMERA_NAMES)}  # a LiDAR's turn, as nuScenes
@@ -170,3 +170,21 @@ def test_a_camera_that_comes_back_is_waited_for_wherever_it_stands_in_the_turn(n
         sizes += [len(camera_set.items) for camera_set in released]
     assert sizes[:4] == [6, 5, 5, 5]
     assert sizes[5:] == [6, 6, 6]
+
+
+@given(
+    stamps=st.lists(st.integers(0, 90), min_size=1, max_size=6),
+    names=st.lists(st.sampled_from("abcdef"), min_size=6, max_size=6),
+)
+def test_what_can_be_one_group_is_and_nothing_else(stamps, names):
+    sync = CameraSynchronizer(tuple("abcdef"), 50e-9, 1.0, 1)
+    entries = [
+        _Entry(name, stamp, 0, None, False, False, 0)
+        for stamp, name in zip(sorted(stamps), names, strict=False)
+    ]
+    groups = [[*group.entries.values()] for group in sync._divided(entries)]
+    distinct = len({entry.name for entry in entries}) == len(entries)
+    together = entries[-1].stamp - entries[0].stamp <= 50
+    assert (len(groups) == 1) == (distinct and together)
+    assert sorted(map(id, (entry for group in groups for entry in group))) == sorted(map(id, entries))
+    assert max(map(len, groups)) == len(groups[0]), "the largest first"

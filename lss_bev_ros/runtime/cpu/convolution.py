@@ -46,7 +46,7 @@ class Convolution:
         padding: int = 0,
         groups: int = 1,
     ):
-        self.weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
+        self.weight: torch.Tensor | None = weight.to(dtype).contiguous(memory_format=torch.channels_last)
         self.bias = bias.to(dtype)
         self.activation = activation
         self.stride = [stride, stride]
@@ -80,11 +80,16 @@ class Convolution:
         Returns:
             (B, O, H', W'), channels last.
         """
+        if self.weight is None:
+            return self._fused(x, plus)
         if self._can_pack:
             try:
-                return self._fused(x, plus)
+                y = self._fused(x, plus)
             except (AttributeError, RuntimeError, NotImplementedError):
-                self._can_pack = False
+                self._can_pack, self._packed = False, None
+            else:
+                self.weight = None  # oneDNN's copy is all that is read from now on
+                return y
         y = F.conv2d(x, self.weight, self.bias, self.stride, self.padding, 1, self.groups)
         if plus is not None:
             y = y.add_(plus)
@@ -95,6 +100,7 @@ class Convolution:
     def _fused(self, x: torch.Tensor, plus: torch.Tensor | None) -> torch.Tensor:
         """The same through oneDNN, the weight reordered at the first call."""
         if self._packed is None:
+            assert self.weight is not None, "it goes once it is packed"
             # Its annotation lacks the shape.
             self._packed = torch._C._nn.mkldnn_reorder_conv2d_weight(  # type: ignore[call-arg]
                 self.weight.to_mkldnn(), self.padding, self.stride, [1, 1], self.groups, list(x.shape)

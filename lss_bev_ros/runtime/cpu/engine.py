@@ -13,7 +13,8 @@ from ...model.splat import splat, splat_hits
 from ..calibration_tables import CalibrationCache, CalibrationTables
 from ..engine import Engine
 from ..frame_set import FrameSet, Prediction
-from ..image_decoder import ImageDecoder, cameras_of
+from ..heap import give_back_memory
+from ..image_decoder import ImageDecoder
 from ..preprocess import Preprocessor
 from ..stopwatch import Stopwatch
 from .kept_network import FoldedNetwork
@@ -70,10 +71,14 @@ class TorchEngine(Engine):
     def infer(self, frame_set: FrameSet) -> Prediction:
         """See `Engine.infer`."""
         watch = Stopwatch()
-        images = self._decoder(frame_set)
-        watch.stage("decode")
+        pixels = []
         with torch.inference_mode():
-            batch = self._preprocess(images, cameras_of(frame_set))
+            for cameras, images in self._decoder.batches(frame_set):
+                watch.stage("decode")
+                pixels.append(self._preprocess.pixels(images, cameras))
+                del images  # before there are others
+                watch.stage("preprocess")
+            batch = self._preprocess.normalise(np.concatenate(pixels))
             watch.stage("preprocess")
             tables = self.tables(frame_set)
             logits = self.network(batch, tables, watch)
@@ -135,8 +140,8 @@ class TorchEngine(Engine):
     def _warm_up(self) -> None:
         """Run once on nothing, so that kernels are compiled and weights packed before the first frame."""
         config = self.config
-        nx, ny = config.grid.shape
         blank = np.zeros((6, config.image_height, config.image_width, 3), dtype=np.uint8)
         with torch.inference_mode():
             self._camera_encoder(self._preprocess.normalise(blank))
-            self._bev_encoder(torch.zeros(nx, ny, config.channels))
+            self._bev_encoder.warm_up()
+        give_back_memory()

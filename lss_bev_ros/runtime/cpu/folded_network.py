@@ -197,6 +197,11 @@ class FoldedBevEncoder:
         """The same from (K, C) splatted features of the hit cells alone."""
         return self._from_stem(self.sparse_stem(features, table))
 
+    def warm_up(self) -> None:
+        """Run once on nothing, all but the stem, of which a calibration chooses one of the two."""
+        empty = torch.zeros(1, self.up2.rows, self.up2.columns, len(self.stem.bias), dtype=self.dtype)
+        self._from_stem(empty.permute(0, 3, 1, 2))
+
     def _from_stem(self, x: torch.Tensor) -> torch.Tensor:
         assert self.head is not None, "a network with heads of its own has no logits"
         return self.head(self._features(x))[0].float()

@@ -51,7 +51,7 @@ class WinogradConvolution:
     """
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor, activation: str = "none"):
-        self.weight, self.bias, self.activation = weight, bias.float(), activation
+        self.bias, self.activation = bias.float(), activation
         kernels = torch.einsum("ij,ocjk,lk->ilco", _KERNEL, weight.double(), _KERNEL)
         self._outputs, self._inputs = weight.shape[:2]
         self._kernels = kernels.reshape(READ * READ, self._inputs, self._outputs).float().contiguous()
