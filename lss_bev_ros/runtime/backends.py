@@ -98,11 +98,15 @@ REGISTRY: dict[str, Backend] = {
     "torch": Backend(("fp32", "bf16"), _make_torch, lambda: None),
     # PyTorch's folded network is faster on the CPU, so this one is for files and for those who ask.
     "onnxruntime": Backend(
-        ("fp32", "fp16", "int8"), _make_onnxruntime, onnxruntime_missing, automatic=False, files=(".onnx",)
+        ("fp32", "fp16", "int8", "fp8"),
+        _make_onnxruntime,
+        onnxruntime_missing,
+        automatic=False,
+        files=(".onnx",),
     ),
     # Builds engines for minutes, so only for those who ask.
     "tensorrt": Backend(
-        ("fp16", "fp32", "int8"),
+        ("fp16", "fp32", "int8", "fp8"),
         _make_tensorrt,
         _tensorrt_missing,
         automatic=False,
@@ -112,7 +116,7 @@ REGISTRY: dict[str, Backend] = {
 """Backends by name, in the order that `auto` tries them."""
 
 BACKENDS = ("auto", *REGISTRY)
-PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8", "fp8")
 
 
 def create_engine(
