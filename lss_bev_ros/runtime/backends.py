@@ -117,6 +117,8 @@ REGISTRY: dict[str, Backend] = {
 
 BACKENDS = ("auto", *REGISTRY)
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8", "fp8")
+QUANTIZED = ("int8", "fp8")
+"""Precisions that only a file has, since they are measured on frames."""
 
 
 def create_engine(
@@ -155,9 +157,13 @@ def create_engine(
     if isinstance(threads, bool) or not isinstance(threads, int) or not 0 <= threads <= 1024:
         raise RuntimeBackendError(f"threads {threads!r} must be a whole number from 0 (leave alone) to 1024")
     options = EngineOptions(weights, precision, threads, grid, image)
+    readers = _readers_of(weights)
+    if precision in QUANTIZED and not readers:
+        raise RuntimeBackendError(
+            f"precision {precision!r} is of files alone: give one that `lss-bev quantize` wrote as weights"
+        )
     if is_multi_sense(weights):
         return _make_multi_sense(backend, options)
-    readers = _readers_of(weights)
     if backend == "auto" and not readers:
         return _best(options)
     if readers and backend not in ("auto", *readers):
