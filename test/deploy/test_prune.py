@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from typer.testing import CliRunner
 
-from lss_bev_ros.deploy.prune import PruneOptions, preset, prune, prune_table, pruning
+from lss_bev_ros.deploy.prune import PruneOptions, preset, prune, prune_table, pruning, reconstruction
 from lss_bev_ros.deploy.prune.allocation import FLOOR, allocate
 from lss_bev_ros.deploy.prune.channels import axes, narrow
 from lss_bev_ros.deploy.prune.comparison import Speed
@@ -409,6 +409,27 @@ def test_what_is_left_takes_over_the_work_of_what_was_taken_out(model, examples)
     reconstruct(doubled, small, kept, examples)
     after = (logits(small, examples[0]) - logits(doubled, examples[0])).abs().mean()
     assert after < 0.1 * before
+
+
+def test_a_round_that_leads_away_from_the_old_answers_is_taken_back(model, examples, monkeypatch):
+    """All layers change at once, which can blow up where little is left: here the second round does."""
+    kept = {"bev_inner.0": torch.tensor([0, 1, 3]), "bev_up.0": torch.arange(8)}
+    once = narrow(model, kept)
+    reconstruct(model, once, kept, examples, rounds=1)
+    fit, calls = reconstruction._fit, []
+
+    def worse(before, after, name, sums):
+        fit(before, after, name, sums)
+        calls.append(name)
+        if len(calls) > len(set(calls)):
+            after.get_submodule(name).weight.mul_(30.0)
+
+    monkeypatch.setattr(reconstruction, "_fit", worse)
+    twice = narrow(model, kept)
+    reconstruct(model, twice, kept, examples, rounds=2)
+    assert len(calls) == 2 * len(set(calls))
+    for name, tensor in once.state_dict().items():
+        assert torch.equal(tensor, twice.state_dict()[name]), name
 
 
 def test_weights_that_cannot_be_written_leave_nothing(model, tmp_path):
