@@ -20,8 +20,11 @@ def prune(
     ),
     weights: Annotated[str, typer.Option(help="builtin[-multi], a checkpoint, or seed:N.")] = "builtin",
     speedup: Annotated[
-        float, typer.Option(help="Wanted speedup of the network alone, on this device.")
-    ] = 2.0,
+        float | None, typer.Option(help="Wanted speedup of the network alone, on this device; by default 2.")
+    ] = None,
+    preset: Annotated[
+        str, typer.Option(help="Widths that were chosen before, in place of a speedup: x2, x3 or x4.")
+    ] = "",
     dataroot: Annotated[
         Path | None, typer.Option(help="nuScenes data root with annotated frames; by default the demo's.")
     ] = None,
@@ -83,9 +86,12 @@ def prune(
     elsewhere = Path(device) if device not in ("cpu", "cuda") else None
     if (bundle or host) and not (elsewhere and bundle):
         raise DeployError("--bundle and --host go with --device RESULTS, what that bundle measured there")
+    if preset and (speedup is not None or target or elsewhere):
+        raise DeployError("--preset says all widths: leave --speedup, --target and --device RESULTS out")
     wanted = milliseconds(target) if target else 0.0
     here = device if elsewhere is None else "cpu"
-    options = PruneOptions(speedup, here, precision, multiple, frames, threads, wanted, elsewhere)
+    faster = 2.0 if speedup is None else speedup
+    options = PruneOptions(faster, here, precision, multiple, frames, threads, wanted, elsewhere, preset)
     if elsewhere is not None:
         DeviceLatency.read(elsewhere)  # before a scene is made, which takes minutes
     dataroot = dataroot or synthetic_scene(Path("runs") / "data", console)

@@ -38,10 +38,13 @@ def quantize(
     reduced: Annotated[
         str, typer.Option(help="7-bit weights: auto (if the CPU has no VNNI), yes or no.")
     ] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="int8, or fp8 (e4m3) for TensorRT on GPUs of capability 8.9 or newer.")
+    ] = "int8",
     threads: Annotated[int, typer.Option(help="CPU threads; 0: all cores.")] = 0,
     turns: Annotated[int, typer.Option(help="Number of timed runs of each file.")] = 10,
 ) -> None:
-    """Quantise an exported network to INT8, keeping sensitive layers in float until IoU is kept."""
+    """Quantise an exported network to INT8 or FP8, keeping sensitive layers in float until IoU is kept."""
     from .. import files
     from ..demo.scene import synthetic_scene
     from ..deploy.quantize import QuantizeOptions, quantize_table
@@ -60,6 +63,7 @@ def quantize(
         reduced,
         threads,
         turns,
+        precision,
     )
     dataroot = dataroot or synthetic_scene(Path("runs") / "data", console)
     with progress("quantising") as bar:

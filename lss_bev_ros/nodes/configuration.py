@@ -142,7 +142,7 @@ class InferenceParameters:
     precision: str = parameter(
         "auto",
         "precision of the network; auto: the fastest one on this machine that keeps the accuracy",
-        choices=("auto", "fp32", "bf16", "fp16", "int8"),
+        choices=("auto", "fp32", "bf16", "fp16", "int8", "fp8"),
     )
     threads: int = parameter(0, "CPU threads of the network; 0: torch decides", 0, 256)
     slop: float = parameter(

@@ -99,11 +99,15 @@ REGISTRY: dict[str, Backend] = {
     "torch": Backend(("fp32", "bf16"), _make_torch, lambda: None),
     # PyTorch's folded network is faster on the CPU, so this one is for files and for those who ask.
     "onnxruntime": Backend(
-        ("fp32", "fp16", "int8"), _make_onnxruntime, onnxruntime_missing, automatic=False, files=(".onnx",)
+        ("fp32", "fp16", "int8", "fp8"),
+        _make_onnxruntime,
+        onnxruntime_missing,
+        automatic=False,
+        files=(".onnx",),
     ),
     # Builds engines for minutes, so only for those who ask.
     "tensorrt": Backend(
-        ("fp16", "fp32", "int8"),
+        ("fp16", "fp32", "int8", "fp8"),
         _make_tensorrt,
         _tensorrt_missing,
         automatic=False,
@@ -113,7 +117,9 @@ REGISTRY: dict[str, Backend] = {
 """Backends by name, in the order that `auto` tries them."""
 
 BACKENDS = ("auto", *REGISTRY)
-PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8", "fp8")
+QUANTIZED = ("int8", "fp8")
+"""Precisions that only a file has, since they are measured on frames."""
 
 
 def create_engine(
@@ -154,9 +160,13 @@ def create_engine(
     if isinstance(threads, bool) or not isinstance(threads, int) or not 0 <= threads <= 1024:
         raise RuntimeBackendError(f"threads {threads!r} must be a whole number from 0 (leave alone) to 1024")
     options = EngineOptions(weights, precision, threads, grid, image, head_start)
+    readers = _readers_of(weights)
+    if precision in QUANTIZED and not readers:
+        raise RuntimeBackendError(
+            f"precision {precision!r} is of files alone: give one that `lss-bev quantize` wrote as weights"
+        )
     if is_multi_sense(weights):
         return _make_multi_sense(backend, options)
-    readers = _readers_of(weights)
     if backend == "auto" and not readers:
         return _best(options)
     if readers and backend not in ("auto", *readers):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 from typer.testing import CliRunner
 
-from lss_bev_ros.deploy.prune import PruneOptions, pruning
+from lss_bev_ros.deploy.prune import PruneOptions, preset, prune, prune_table, pruning, reconstruction
 from lss_bev_ros.deploy.prune.allocation import FLOOR, allocate
 from lss_bev_ros.deploy.prune.channels import axes, narrow
 from lss_bev_ros.deploy.prune.comparison import Speed
@@ -310,6 +313,88 @@ def test_the_command_ends_with_1_where_the_goal_is_missed(model, tmp_path, monke
     assert out.is_file()
 
 
+@pytest.fixture
+def small_preset(monkeypatch):
+    """One for the small network: half of every width."""
+    half = SMALL.with_named({name: max(2, width // 2) for name, width in SMALL.named().items()})
+    monkeypatch.setitem(preset.PRESETS, "half", half)
+    return half.named()
+
+
+def test_a_preset_has_the_most_important_channels_of_its_widths(model, examples, small_preset):
+    scores = channel_importance(model, examples)
+    kept = preset.preset_channels(scores, "half")
+    assert set(kept) == {name for name in SHRINKING if small_preset[name] < SMALL.named()[name]}
+    for name, channels in kept.items():
+        assert len(channels) == small_preset[name]
+        out = np.setdiff1d(np.arange(len(scores[name])), channels.numpy())
+        assert scores[name][channels].min() >= scores[name][out].max()
+
+
+def test_a_preset_is_cut_without_measuring_parts_and_is_as_fast_as_it_is(
+    model, examples, small_preset, monkeypatch
+):
+    def never(*_, **__):
+        raise AssertionError("nothing is to be measured but the whole network")
+
+    monkeypatch.setattr(pruning, "measure_latency", never)
+    monkeypatch.setattr(pruning, "allocate", never)
+    monkeypatch.setattr(pruning, "build_model", lambda _: model)
+    monkeypatch.setattr(pruning, "describe_weights", str)
+    monkeypatch.setattr(pruning, "read_examples", lambda *_: examples)
+    monkeypatch.setattr(pruning, "compare_speed", lambda *_, **__: Speed(10.0, 9.0, 0.9))
+    pruned = prune("seed:0", Path("data"), PruneOptions(preset="half"))
+    found = pruned.model.config.widths.named()
+    assert {name: found[name] for name in SHRINKING} == {name: small_preset[name] for name in SHRINKING}
+    assert pruned.missed == ""
+    assert pruned.report["goal_met"] is True
+    assert "whole network" in drawn(prune_table(pruned))
+
+
+def drawn(table):
+    console = Console(record=True, width=120)
+    console.print(table)
+    return console.export_text()
+
+
+def test_the_presets_are_networks_each_smaller_than_the_one_before():
+    sizes = [sum(map(np.prod, shapes(preset.PRESETS[name]))) for name in ("x2", "x3", "x4")]
+    assert sizes == sorted(sizes, reverse=True)
+    shipped, named = build_model("builtin-pruned").config.widths.named(), preset.PRESETS["x2"].named()
+    assert all(shipped[name] == named[name] for name in named if name not in preset.HEAD)
+
+
+def shapes(widths):
+    with torch.device("meta"):
+        state = LiftSplatShoot(ModelConfig(widths=widths)).state_dict()
+    return [value.shape for name, value in state.items() if not any(p in name for p in ("_fc", "_conv_head"))]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--preset", "x9"], "no preset is called 'x9': use x2, x3, x4"),
+        (["--preset", "x3", "--speedup", "2"], "--preset says all widths: leave --speedup"),
+        (["--preset", "x3", "--target", "5ms"], "--preset says all widths"),
+        (["--preset", "x3", "--weights", "builtin-multi", "--minutes", "0"], "preset x3 is of the published"),
+        (
+            ["--preset", "x3", "--weights", "builtin-pruned", "--minutes", "0"],
+            r"preset x3 has 88 channels in hidden\.0, and these weights only 72: cut wider weights",
+        ),
+    ],
+)
+def test_presets_that_cannot_be_are_one_line(words, said, tmp_path, monkeypatch):
+    from lss_bev_ros.cli import app
+
+    monkeypatch.setattr(pruning, "read_examples", lambda *_: [])
+    out = tmp_path / "pruned.safetensors"
+    result = CliRunner().invoke(app, ["prune", str(out), "--dataroot", str(tmp_path), *words])
+    assert isinstance(result.exception, DeployError)
+    assert re.search(said, str(result.exception))
+    assert "\n" not in str(result.exception)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_is_left_takes_over_the_work_of_what_was_taken_out(model, examples):
     # Copies of channels in the place of others: taking the copies out can be made good for exactly.
     doubled = LiftSplatShoot(model.config)
@@ -324,6 +409,27 @@ def test_what_is_left_takes_over_the_work_of_what_was_taken_out(model, examples)
     reconstruct(doubled, small, kept, examples)
     after = (logits(small, examples[0]) - logits(doubled, examples[0])).abs().mean()
     assert after < 0.1 * before
+
+
+def test_a_round_that_leads_away_from_the_old_answers_is_taken_back(model, examples, monkeypatch):
+    """All layers change at once, which can blow up where little is left: here the second round does."""
+    kept = {"bev_inner.0": torch.tensor([0, 1, 3]), "bev_up.0": torch.arange(8)}
+    once = narrow(model, kept)
+    reconstruct(model, once, kept, examples, rounds=1)
+    fit, calls = reconstruction._fit, []
+
+    def worse(before, after, name, sums):
+        fit(before, after, name, sums)
+        calls.append(name)
+        if len(calls) > len(set(calls)):
+            after.get_submodule(name).weight.mul_(30.0)
+
+    monkeypatch.setattr(reconstruction, "_fit", worse)
+    twice = narrow(model, kept)
+    reconstruct(model, twice, kept, examples, rounds=2)
+    assert len(calls) == 2 * len(set(calls))
+    for name, tensor in once.state_dict().items():
+        assert torch.equal(tensor, twice.state_dict()[name]), name
 
 
 def test_weights_that_cannot_be_written_leave_nothing(model, tmp_path):

@@ -13,12 +13,16 @@ pytest.importorskip("onnx", reason="quantisation needs the extra `export`")
 pytest.importorskip("onnxruntime", reason="quantisation needs the extra `export`")
 
 import onnx
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import numpy_helper
+from typer.testing import CliRunner
 
 from lss_bev_ros.deploy.export import export_network
 from lss_bev_ros.deploy.quantize import QuantizeOptions, quantize
 from lss_bev_ros.deploy.quantize.accuracy import run_frames
 from lss_bev_ros.deploy.quantize.equalization import ChannelGroups, channel_factors, equalized
+from lss_bev_ros.deploy.quantize.explicit import EIGHT_BITS
 from lss_bev_ros.deploy.quantize.network import FloatNetwork, LabelledInput, labelled_inputs
 from lss_bev_ros.deploy.quantize.ranges import measure_ranges
 from lss_bev_ros.deploy.quantize.rewrite import QuantizationScheme, quantized
@@ -107,19 +111,22 @@ def test_with_no_layer_quantised_the_network_is_the_same(network, ranges, frames
     assert error(network, quantized(network, ranges, [], QuantizationScheme()), frames) == 0.0
 
 
-@pytest.mark.parametrize("runtime", ["onnxruntime", "tensorrt"])
-def test_a_quantised_network_is_near_says_so_and_holds_8_bits(network, calm, frames, runtime):
+@pytest.mark.parametrize(
+    ("runtime", "precision"), [("onnxruntime", "int8"), ("tensorrt", "int8"), ("tensorrt", "fp8")]
+)
+def test_a_quantised_network_is_near_says_so_and_holds_8_bits(network, calm, frames, runtime, precision):
     network = calm if runtime == "tensorrt" else network  # what is not in 8 bits is in half precision there
-    scheme = QuantizationScheme(runtime)
+    scheme = QuantizationScheme(runtime, precision=precision)
     ranges = measure_ranges(network, frames, symmetric=scheme.symmetric)
     model = quantized(network, ranges, network.layers, scheme)
     onnx.checker.check_model(model)
     # Random weights amplify rounding from layer to layer, so that all together only do not explode.
     assert 0.0 < error(network, model, frames) < 2.0
     last = quantized(network, ranges, network.layers[-1:], scheme)
-    assert 0.0 < error(network, last, frames) < 0.05
+    # A number of fp8 has 3 bits of mantissa, whatever its size.
+    assert 0.0 < error(network, last, frames) < {"int8": 0.05, "fp8": 0.2}[precision]
     metadata = {entry.key: entry.value for entry in model.metadata_props}
-    assert OnnxDescription.read(metadata, "file").precision == "int8"
+    assert OnnxDescription.read(metadata, "file").precision == precision
     made = {name: node for node in model.graph.node for name in node.output}
     for node in model.graph.node:
         if node.op_type == "Conv" and node.name in network.layers:
@@ -130,7 +137,118 @@ def test_a_quantised_network_is_near_says_so_and_holds_8_bits(network, calm, fra
         constants = {c.name: numpy_helper.to_array(c) for c in model.graph.initializer}
         points = [constants[n.input[2]] for n in model.graph.node if n.op_type.endswith("uantizeLinear")]
         assert points
-        assert all(point.dtype == np.int8 and not point.any() for point in points)
+        dtype = {"int8": "int8", "fp8": "float8_e4m3fn"}[precision]
+        assert all(point.dtype.name == dtype and not point.astype(np.float32).any() for point in points)
+
+
+def e4m3():
+    """All finite numbers of fp8, by its definition: a sign, 4 bits of exponent from -6, 3 of mantissa."""
+    steps, exponents = np.arange(8) / 8, np.arange(15)
+    found = [*(steps * 2.0**-6), *(np.exp2(exponents - 6)[:, None] * (1 + steps)).ravel()]
+    found += [256 * (1 + step) for step in steps[:7]]  # the eighth is not a number
+    return np.array(sorted({*found, *(-one for one in found)}), np.float32)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-1000, 1000, width=32), min_size=1, max_size=20))
+def test_fp8_is_the_nearest_number_that_there_is(values):
+    values = np.array(values, np.float32)
+    held = numpy_helper.to_array(EIGHT_BITS["fp8"].constant("x", values)).astype(np.float32)
+    assert set(held.tolist()) <= set(e4m3().tolist())
+    distance = np.abs(held - np.clip(values, -448, 448))
+    np.testing.assert_array_equal(distance, np.abs(e4m3()[None] - np.clip(values, -448, 448)[:, None]).min(1))
+
+
+def test_fp8_leaves_room_above_what_was_seen_and_its_scales_are_powers_of_two(calm, frames):
+    ranges = measure_ranges(calm, frames, symmetric=True)
+    model = quantized(calm, ranges, calm.layers, QuantizationScheme("tensorrt", precision="fp8"))
+    constants = {c.name: numpy_helper.to_array(c) for c in model.graph.initializer}
+    scales = {name: value for name, value in constants.items() if name.endswith(".scale")}
+    assert scales
+    for name, scale in scales.items():
+        assert scale.shape == ()
+        assert np.log2(float(scale)) % 1 == 0
+        tensor = name.removesuffix(".scale")
+        if tensor in ranges.data:
+            reach = max(float(np.abs(one).max()) for one in ranges.data[tensor].range_value)
+            assert 28 < reach / float(scale) <= 56 or float(scale) == 2.0**-14, name
+    weights = [
+        value for value in constants.values() if value.ndim == 4 and value.dtype.name == "float8_e4m3fn"
+    ]
+    assert len(weights) == len(calm.layers)
+    assert all(np.isfinite(weight.astype(np.float32)).all() for weight in weights)
+
+
+def test_onnxruntime_rounds_fp8_as_the_file_means_it(calm, frames):
+    """It has no convolution in fp8, but rounds to it, which is how the loss is measured."""
+    from onnx import TensorProto, helper
+
+    bits, values = EIGHT_BITS["fp8"], np.linspace(-500, 500, 4001, dtype=np.float32)
+    given, made = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [4001]) for name in "xy")
+    constants = [
+        numpy_helper.from_array(np.array(1, np.float32), "s"),
+        bits.constant("z", np.zeros((), "f4")),
+    ]
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["y"]),
+    ]
+    graph = helper.make_graph(nodes, "rounded", [given], [made], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)
+    found = OnnxSession(model.SerializeToString(), "rounded").run({"x": values})["y"]
+    np.testing.assert_array_equal(found, numpy_helper.to_array(bits.constant("x", values)).astype(np.float32))
+
+
+def test_a_bundles_runner_runs_fp8_in_onnxruntime_too(calm, frames, monkeypatch):
+    """Its optimiser moves Q/DQ through a transpose, which knows no fp8, unless it is told not to."""
+    from lss_bev_ros.deploy.bundle.runner.onnxruntime_session import OnnxRuntimeSession
+
+    ranges = measure_ranges(calm, frames[:1], symmetric=True)
+    scheme = QuantizationScheme("tensorrt", precision="fp8")
+    content = quantized(calm, ranges, calm.layers, scheme).SerializeToString()
+    ours, theirs = OnnxSession(content, "fp8"), OnnxRuntimeSession("fp8", content)
+    fed = frames[0].of(ours)
+    np.testing.assert_array_equal(ours.run(fed)["logits"], theirs.run(fed)["logits"])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"precision": "fp8"}, "precision fp8 is for TensorRT: give --runtime tensorrt"),
+        ({"precision": "fp4", "runtime": "tensorrt"}, "precision 'fp4' must be int8 or fp8"),
+    ],
+)
+def test_8_bits_that_cannot_be_are_one_line(options, words):
+    with pytest.raises(DeployError, match=words) as caught:
+        QuantizeOptions(**options)
+    assert "\n" not in str(caught.value)
+
+
+def test_fp8_is_asked_for_on_the_command_line(folder, frames, tmp_path, monkeypatch):
+    from lss_bev_ros.cli import app
+
+    monkeypatch.setattr("lss_bev_ros.deploy.quantize.quantizing.labelled_inputs", lambda *_: frames)
+    out = tmp_path / "fp8.onnx"
+    words = [
+        "quantize",
+        str(folder / "network_fp32.onnx"),
+        str(out),
+        "--dataroot",
+        str(tmp_path),
+        "--bound",
+        "9",
+    ]
+    options = ["--precision", "fp8", "--sensitivity-frames", "0", "--turns", "0"]
+    bev = folder / "bev_fp32.onnx"
+    refused = CliRunner().invoke(app, [*words, *options])
+    assert "--runtime tensorrt" in str(refused.exception)
+    assert not out.exists()
+    result = CliRunner().invoke(app, [*words, *options, "--runtime", "tensorrt", "--part", str(bev)])
+    assert result.exit_code == 0, result.output
+    assert "fp8, 0 of " in result.output
+    assert OnnxRuntimeEngine(out).name.endswith("fp8")
+    assert json.loads(out.with_suffix(".json").read_text())["precision"] == "fp8"
+    assert (folder / "bev_fp8.onnx").is_file()
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "tensorrt"])

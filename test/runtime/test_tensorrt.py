@@ -27,6 +27,7 @@ from lss_bev_ros.runtime.tensorrt.builder import (
     is_rtx,
     library_version,
     open_engine,
+    refuse_fp8,
     tensors_of,
 )
 from lss_bev_ros.runtime.tensorrt.building import ensure_engine, unknown_to_rtx
@@ -86,6 +87,41 @@ def test_a_build_uses_only_calls_that_the_version_has(version, precision, script
         assert ("FP16" in script.flags) == (precision != "fp32")
         assert ("INT8" in script.flags) == (precision == "int8")
     assert ("TF32" in script.flags) == (precision != "fp32")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_fp8_is_built_where_there_is_some_and_refused_in_one_line_elsewhere(version, script):
+    trt = fake_tensorrt(version, script)
+    if hasattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED"):
+        assert build_plan(b"onnx", BuildOptions("fp8"), trt=trt)[0] == b"plan"
+        assert not script.flags & {"FP16", "INT8", "FP8"}
+    else:
+        with pytest.raises(
+            TensorRtError, match=rf"TensorRT {version} knows no fp8: use TensorRT 10 or newer"
+        ):
+            build_plan(b"onnx", BuildOptions("fp8"), trt=trt)
+    script.dla_cores = 2
+    with pytest.raises(TensorRtError, match="DLA computes in fp16 or int8 alone"):
+        build_plan(b"onnx", BuildOptions("fp8", dla=0), trt=trt)
+    if is_rtx(trt):
+        assert build_plan(b"onnx", BuildOptions("fp8", target="8.9"), trt=trt)[0] == b"plan"
+        with pytest.raises(TensorRtError, match=r"from compute capability 8\.9 on, and this is for 8\.6"):
+            build_plan(b"onnx", BuildOptions("fp8", target="8.6"), trt=trt)
+
+
+@pytest.mark.parametrize("capability", ["7.2", "8.0", "8.7", "8.9", "9.0", "10.1", "11.0", "12.0"])
+def test_the_gpus_that_have_fp8(capability):
+    if capability in ("7.2", "8.0", "8.7"):
+        with pytest.raises(TensorRtError, match=f"for {capability}: use the file in int8 or fp16"):
+            refuse_fp8(capability)
+    else:
+        refuse_fp8(capability)
+
+
+def test_what_tensorrt_says_of_fp8_is_told_with_the_remedy(script):
+    script.builds, script.says = False, ["the model contains HW-specific datatypes: fp8_e4m3"]
+    with pytest.raises(TensorRtError, match=r"built no engine of fp8.*8\.9 on: use the file in int8.*e4m3"):
+        build_plan(b"onnx", BuildOptions("fp8"), trt=fake_tensorrt("11.4.0", script))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -285,6 +321,19 @@ class TestEngineFiles:
         assert plan == b"plan"
         assert (note.weights_sha256, note.onnx_sha256) == ("abc", sha256(onnx.read_bytes()))
         assert note.machine == ORIN
+
+    def test_fp8_for_a_gpu_without_it_is_one_line_before_anything_is_built(self, onnx, script):
+        import onnx as library
+
+        model = library.load(onnx)
+        said = model.metadata_props[0].value.replace('"precision": "fp16"', '"precision": "fp8"')
+        model.metadata_props[0].value = said
+        onnx.write_bytes(model.SerializeToString())
+        with pytest.raises(RuntimeBackendError, match=r"8\.9 on, and this is for 8\.7: use .* int8 or fp16"):
+            self.ensure(onnx, script)
+        assert not script.calls
+        assert [path.name for path in onnx.parent.iterdir()] == [onnx.name]
+        assert self.ensure(onnx, script, replace(ADA, tensorrt="11.4.0")).built
 
     def test_one_that_fits_is_kept_and_any_other_is_built_again_with_the_reason(self, onnx, script):
         assert self.ensure(onnx, script).built

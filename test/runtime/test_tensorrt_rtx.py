@@ -108,21 +108,22 @@ def written(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def int8(written, tmp_path_factory):
-    """A file with Q/DQ for TensorRT, its ranges invented: no build depends on them."""
+def eight(written, tmp_path_factory):
+    """A file with Q/DQ for TensorRT, int8 or fp8, its ranges invented: no build depends on them."""
     from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
 
-    folder, made = tmp_path_factory.mktemp("int8"), {}
+    folder, made = tmp_path_factory.mktemp("eight"), {}
 
-    def write(weights="builtin", **options):
-        key = f"{weights} {sorted(options.items())}"
+    def write(weights="builtin", precision="int8", **options):
+        key = f"{weights} {precision} {sorted(options.items())}"
         if key not in made:
             network = FloatNetwork.read(written(weights, **options))
             reach = (np.array(-4.0, np.float32), np.array(4.0, np.float32))
             names = {name for node in network.model.graph.node for name in (*node.input, *node.output)}
             known = {name: TensorData(lowest=reach[0], highest=reach[1]) for name in names}
             ranges = TensorsData(CalibrationMethod.MinMax, known)
-            model = quantized(network, ranges, heavy_layers(network), QuantizationScheme("tensorrt"))
+            scheme = QuantizationScheme("tensorrt", precision=precision)
+            model = quantized(network, ranges, heavy_layers(network), scheme)
             made[key] = folder / f"{len(made)}.onnx"
             made[key].write_bytes(model.SerializeToString())
         return made[key]
@@ -199,11 +200,31 @@ def test_fp32_builds(written, inspected, variant, weights, target):
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("part", ["network", "camera", "bev"])
 @pytest.mark.parametrize("weights", ["builtin", "builtin-pruned", "builtin-multi"])
-def test_int8_builds_and_keeps_its_weights_in_8_bits(written, int8, inspected, weights, part, target):
-    found = inspected(int8(weights, part=part), target)
+def test_int8_builds_and_keeps_its_weights_in_8_bits(written, eight, inspected, weights, part, target):
+    found = inspected(eight(weights, part=part), target)
     half = inspected(written(weights, part=part, precision="fp16"), target)
     assert found.layers.weights < LEFT[weights] * half.layers.weights
     assert "int8" in {kind for layer in found.layers.layers for kind in layer.reads}
+
+
+@pytest.mark.parametrize("target", ["8.9", "12.0", ""])
+@pytest.mark.parametrize("part", ["network", "camera", "bev"])
+@pytest.mark.parametrize("weights", ["builtin", "builtin-pruned", "builtin-multi"])
+def test_fp8_builds_and_is_as_lean_as_fp16_where_gpus_have_it(
+    written, eight, inspected, weights, part, target
+):
+    """One scale a weight: convolution, bias and rectifier stay one kernel, which writes no fp32."""
+    found = inspected(eight(weights, "fp8", part=part), target)
+    half = inspected(written(weights, part=part, precision="fp16"), target)
+    assert found.layers.weights < LEFT[weights] * half.layers.weights
+    assert "fp8" in {kind for layer in found.layers.layers for kind in layer.reads}
+    assert len(found.layers.writing("fp32")) <= len(half.layers.writing("fp32"))
+
+
+def test_fp8_is_refused_in_one_line_for_a_gpu_without_it(eight):
+    with pytest.raises(RuntimeBackendError, match=r"8\.9 on, and this is for 8\.6: use .* int8") as caught:
+        inspect_model(eight(precision="fp8"), "8.6", {}, trt)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_target_that_it_does_not_serve_is_one_line(written):

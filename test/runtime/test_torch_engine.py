@@ -187,6 +187,8 @@ def test_no_image_and_an_unknown_camera_are_refused(engine, ring, images):
     [
         ({"backend": "tensorflow"}, "backend 'tensorflow'.*auto"),
         ({"precision": "int3"}, "precision 'int3'.*fp32"),
+        ({"precision": "fp8"}, "precision 'fp8' is of files alone: .*`lss-bev quantize`"),
+        ({"precision": "int8", "weights": "multi-seed:0"}, "precision 'int8' is of files alone"),
         ({"threads": -1}, "threads -1"),
         ({"threads": 1.5}, "threads 1.5"),
         ({"threads": True}, "threads True"),

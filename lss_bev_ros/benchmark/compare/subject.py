@@ -35,7 +35,7 @@ class Subject(ABC):
     Attributes:
         name: what the user called it.
         detail: backend and precision that it became, and which weights.
-        precision: `fp32`, `bf16`, `fp16` or `int8`.
+        precision: `fp32`, `bf16`, `fp16`, `int8` or `fp8`.
         config: sizes of its network.
     """
 
@@ -175,7 +175,7 @@ class EncodersSubject(Subject):
         return {"depth": depth, "features": features, "bev": bev, "logits": logits}
 
 
-PRECISIONS = ("int8", "bf16", "fp16", "fp32")
+PRECISIONS = ("fp8", "int8", "bf16", "fp16", "fp32")
 """From the coarsest."""
 
 

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 from .subject import PRECISIONS
 
-DEFAULTS = {"fp32": (0.99999, 0.0005), "fp16": (0.999, 0.001), "bf16": (0.99, 0.01), "int8": (0.97, 0.01)}
+DEFAULTS = {
+    "fp32": (0.99999, 0.0005),
+    "fp16": (0.999, 0.001),
+    "bf16": (0.99, 0.01),
+    "int8": (0.97, 0.01),
+    "fp8": (0.97, 0.01),
+}
 """Least cosine of any tensor, and largest difference of IoU, by the coarser precision of the two."""
 
 

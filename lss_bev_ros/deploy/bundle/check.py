@@ -22,7 +22,7 @@ class DeviceResult:
 
     Attributes:
         name: of the model.
-        precision: fp32, fp16 or int8.
+        precision: fp32, fp16, int8 or fp8.
         refused: why it did not run there, or empty; then everything below is NaN.
         runtime: library, version and provider or GPU.
         heads: by the output's name the difference of the device's to PyTorch's in fp32 at home; of voxels

@@ -63,12 +63,20 @@ def allocate(
             if best in part.widths:
                 for name in part.widths:
                     offers.pop(name, None)
-    order = {name: torch.argsort(scores) for name, scores in importance.items()}
-    return {
-        name: order[name][full[name] - named[name] :].sort().values
-        for name in full
-        if named[name] < full[name]
-    }
+    return {name: strongest(importance[name], named[name]) for name in full if named[name] < full[name]}
+
+
+def strongest(scores: torch.Tensor, count: int) -> torch.Tensor:
+    """The most important channels of a width.
+
+    Args:
+        scores: (channels,).
+        count: of those that stay.
+
+    Returns:
+        (count,) int64, rising.
+    """
+    return torch.argsort(scores)[len(scores) - count :].sort().values
 
 
 def _saved(table: LatencyTable, named: dict[str, int], name: str, target: int) -> float:

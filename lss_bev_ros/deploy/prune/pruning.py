@@ -29,6 +29,7 @@ from .example import Example
 from .examples import read_examples, read_moments
 from .importance import channel_importance
 from .latency import LatencyTable, fastest, measure_latency
+from .preset import check_preset, preset_channels
 from .reconstruction import reconstruct
 
 HEAD = 8
@@ -59,6 +60,7 @@ class PruneOptions:
         threads: CPU threads; 0 leaves them alone.
         target: latency of the network alone to reach, ms, in place of the speedup; 0 for none.
         results: what another device measured, see `DeviceLatency`; None to prune for this one.
+        preset: a name in `PRESETS`, whose widths are taken in place of any latency; empty for none.
     """
 
     speedup: float = 2.0
@@ -69,6 +71,7 @@ class PruneOptions:
     threads: int = 0
     target: float = 0.0
     results: Path | None = None
+    preset: str = ""
 
     @property
     def chosen_precision(self) -> str:
@@ -88,6 +91,17 @@ class PruneOptions:
             raise DeployError(f"multiple {self.multiple} must be 1 to 64 channels")
         if self.frames < 1:
             raise DeployError(f"frames {self.frames} must be at least 1: channels are scored on frames")
+        if self.preset:
+            check_preset(self.preset)
+            if self.target or self.results is not None:
+                raise DeployError(
+                    f"preset {self.preset} says all widths: leave the target and another device's results out"
+                )
+
+    @property
+    def goal(self) -> float:
+        """How many times faster the network has to be; a preset is what it is."""
+        return 0.0 if self.preset else self.speedup
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +110,9 @@ class Pruned:
 
     Attributes:
         model: in evaluation mode, not yet trained further.
-        table: measured latencies.
+        table: measured latencies; without parts for a preset.
         speed: of the whole network before and after, in turns.
-        goal: the speedup that was asked for.
+        goal: the speedup that was asked for, 0 for any.
         report: everything for the report file.
     """
 
@@ -151,6 +165,10 @@ def prune(
     model = build_model(weights)
     examples = read_examples(dataroot, options.frames, model.config)
     precision = options.chosen_precision
+    if options.preset:
+        pruned = shrink(model, examples, _unmeasured(options, precision), options, precision, tell)
+        pruned.report.update(weights=describe_weights(weights), data=Path(dataroot).name)
+        return pruned
     table = measure_latency(
         model.config,
         options.device,
@@ -187,6 +205,8 @@ def _prune_multi_sense(weights: str | Path, dataroot: Path, options: PruneOption
         raise DeployError(
             "figures of another device and a target in ms are for the published network: use --speedup"
         )
+    if options.preset:
+        raise DeployError(f"preset {options.preset} is of the published network: use --speedup for {weights}")
     model = read_multi_sense(weights)
     precision = options.chosen_precision
     gpu = "fp16" if options.device == "cuda" else precision
@@ -236,12 +256,12 @@ def shrink(
 ) -> Pruned:
     """The part of `prune` that follows once frames are read and latencies measured."""
     # Impossible wishes are said before the minutes that scoring takes.
-    flat = {
-        name: torch.ones(width)
-        for name, width in sizes_of(model).widths.named().items()
-        if name in _timed(table)
-    }
-    allocate(flat, table, options.speedup, options.multiple)
+    every = {name: torch.ones(width) for name, width in sizes_of(model).widths.named().items()}
+    if options.preset:
+        preset_channels(every, options.preset)
+    else:
+        flat = {name: ones for name, ones in every.items() if name in _timed(table)}
+        allocate(flat, table, options.speedup, options.multiple)
     importance = channel_importance(
         model, examples, lambda done, total: tell("importance of every channel", done, total)
     )
@@ -255,11 +275,17 @@ def shrink(
         "parameters": [_parameters(model), _parameters(smaller)],
         "table_ms": [round(table.total(before), 2), round(table.total(after), 2)],
         "measured": asdict(speed),
-        "goal_met": speed.speedup >= options.speedup,
+        "goal_met": speed.speedup >= options.goal,
         "widths": {name: [before[name], after[name]] for name in before},
         "parts": table.rows(before, after),
     }
-    return Pruned(smaller, table, speed, options.speedup, report)
+    return Pruned(smaller, table, speed, options.goal, report)
+
+
+def _unmeasured(options: PruneOptions, precision: str) -> LatencyTable:
+    """A device of which only the whole network's latency is asked."""
+    where = f"cpu {precision}, {torch.get_num_threads()} threads"
+    return LatencyTable(where if options.device == "cpu" else f"{options.device} fp16", ())
 
 
 def _fastest(
@@ -271,7 +297,12 @@ def _fastest(
     tell: Progress,
     measure: Measure | None,
 ) -> tuple[dict[str, torch.Tensor], N, Speed]:
-    """The first network that is as fast as asked when it runs whole, or the fastest of all attempts."""
+    """The preset, or the first network that is as fast as asked when it runs whole, or the fastest of all."""
+    if options.preset:
+        kept = preset_channels(importance, options.preset)
+        smaller = narrow(model, {**kept, **_head(model)})
+        tell("the whole network, alternating", 0, 1)
+        return kept, smaller, compare_speed(model, smaller, precision, device=options.device)
     goal, best = options.speedup, None
     for attempt in range(ATTEMPTS):
         try:

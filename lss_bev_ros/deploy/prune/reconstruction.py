@@ -24,6 +24,9 @@ ROWS = 500
 
 ROUNDS = 2
 
+JUDGED = 8
+"""Frames at most on which rounds are compared."""
+
 RIDGE = 0.01
 """Pull toward the weights that are there, over the mean variance of the inputs."""
 
@@ -75,13 +78,16 @@ def reconstruct(
 ) -> None:
     """Fit every convolution that lost inputs to what it gave before.
 
+    A later round changes all layers at once, each for inputs that the others then change. Where little of a
+    network is left that can lead away from the old answers instead of towards them: then it is taken back.
+
     Args:
         model: before pruning, in evaluation mode.
         smaller: after it, changed in place.
         kept: channels of each width that shrank, as `narrow` took them.
         examples: frames; their truth is not used.
         progress: told of frames done and all.
-        rounds: over all layers.
+        rounds: over all layers, at most.
     """
     widths, known = sizes_of(model).widths.named(), axes_of(model)
     fitted = {
@@ -89,7 +95,9 @@ def reconstruct(
         for name, conv in model.named_modules()
         if isinstance(conv, nn.Conv2d) and conv.groups == 1 and _lost_inputs(name, kept, known)
     }
+    judged, nearest = examples[:JUDGED], float("inf")
     for round_ in range(rounds):
+        before = {name: tensor.clone() for name, tensor in smaller.state_dict().items()}
         # At first from the old inputs, which are right; then from what the layers before really give now.
         reader = smaller if round_ else model
         moments = {}
@@ -121,6 +129,24 @@ def reconstruct(
         with torch.no_grad():
             for name, sums in moments.items():
                 _fit(model, smaller, name, sums)
+        off = _distance(model, smaller, judged)
+        if round_ and not off < nearest:
+            smaller.load_state_dict(before)
+            return
+        nearest = off
+
+
+def _distance(model: N, smaller: N, examples: Sequence[Example]) -> float:
+    """How far the answers are off: mean square over that of the old ones, of the answer that is farthest."""
+    off: dict[str, float] = {}
+    whole: dict[str, float] = {}
+    with torch.no_grad():
+        for example in examples:
+            wanted, given = answers(model, example), answers(smaller, example)
+            for name, tensor in wanted.items():
+                off[name] = off.get(name, 0.0) + float((given[name] - tensor).square().mean())
+                whole[name] = whole.get(name, 0.0) + float(tensor.square().mean())
+    return max(off[name] / max(whole[name], 1e-12) for name in off)
 
 
 @dataclass(eq=False)

@@ -21,8 +21,11 @@ def prune_table(pruned: Pruned) -> Table:
         widths = ", ".join(f"{b}>{a}" if a != b else str(b) for b, a in row["widths"].values())
         table.add_row(row["part"], f"{row['before_ms']:.1f}", f"{row['after_ms']:.1f}", widths)
     total = report["table_ms"]
-    table.add_section()
-    table.add_row("sum of parts", f"{total[0]:.0f}", f"{total[1]:.0f}", f"{total[0] / total[1]:.2f} times")
+    if report["parts"]:
+        table.add_section()
+        table.add_row(
+            "sum of parts", f"{total[0]:.0f}", f"{total[1]:.0f}", f"{total[0] / total[1]:.2f} times"
+        )
     if (fixed := pruned.table.fixed) > 0:
         table.add_row("of it, what no width changes", f"{fixed:.1f}", f"{fixed:.1f}", "")
     speed = pruned.speed

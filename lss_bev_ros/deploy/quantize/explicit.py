@@ -1,10 +1,11 @@
 """Q/DQ where TensorRT fuses it, around a network in fp16, which onnxruntime reads too.
 
-TensorRT takes 8 bits from Q/DQ alone, and everything else in the types of the file. So weights are stored as
-int8 with DQ, biases are in float, and what is not quantised is fp16. By its rules ("Working with Quantized
+TensorRT takes 8 bits from Q/DQ alone, and everything else in the types of the file. So weights are stored in
+8 bits with DQ, biases are in float, and what is not quantised is fp16. By its rules ("Working with Quantized
 Types" in its documentation) Q/DQ is before a convolution and on the shortcut of a sum, and not between a
-convolution and its rectifier, swish or sum; activations are signed, without zero point; each output channel
-of a weight has a scale.
+convolution and its rectifier, swish or sum; activations are signed, without zero point.
+
+The 8 bits are int8, with a scale for each output channel of a weight, or fp8 (`EIGHT_BITS`).
 
 What is left in fp16 and why, read off the engines that TensorRT for RTX 1.7 builds (docs/tensorrt.md):
 
@@ -18,9 +19,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from .half import in_half
 from .network import FloatNetwork
@@ -35,8 +38,54 @@ OPSET, IR_VERSION = 19, 9
 LIGHT = {1: 1 << 17, 3: 1 << 15}
 """Weights below which a convolution stays in fp16, by the size of its kernel; larger ones are as 3."""
 
-STEP = 127
-"""Steps of int8 on each side of 0; -128 is left out, so that both sides are alike."""
+
+@dataclass(frozen=True)
+class EightBits:
+    """A kind of number of 8 bits, as ONNX has it.
+
+    Attributes:
+        name: of it, which the file says of itself.
+        largest: it holds, on each side of 0.
+        aim: where the end of an activation's range comes to lie, at most `largest`.
+        by_channel: whether each output channel of a weight has a scale of its own.
+        powers: whether scales are powers of two.
+    """
+
+    name: str
+    largest: float
+    aim: float
+    by_channel: bool
+    powers: bool
+
+    def scale(self, reach: np.ndarray, aim: float) -> np.ndarray:
+        """What `reach`, of any shape, is divided by to come to `aim`; float16, finite and never 0."""
+        half = np.finfo(np.float16)
+        found = reach / aim
+        if self.powers:
+            found = np.exp2(np.ceil(np.log2(np.maximum(found, SMALLEST))))
+        # A channel of smaller weights than any scale of fp16 is one of zeros.
+        return np.asarray(np.clip(found, half.smallest_subnormal, half.max), np.float16)
+
+    def constant(self, name: str, value: np.ndarray) -> onnx.TensorProto:
+        """The nearest numbers to a float32 array of any shape, as a constant of an ONNX file."""
+        from onnx import TensorProto, helper, numpy_helper
+
+        held = np.asarray(np.clip(value, -self.largest, self.largest), np.float32)
+        if self.name == "int8":
+            return numpy_helper.from_array(np.asarray(np.rint(held), np.int8), name)
+        bits = torch.from_numpy(held).to(torch.float8_e4m3fn).view(torch.uint8).numpy()
+        return helper.make_tensor(name, TensorProto.FLOAT8E4M3FN, value.shape, bits.tobytes(), raw=True)
+
+
+EIGHT_BITS = {
+    # -128 is left out, so that both sides are alike.
+    "int8": EightBits("int8", 127.0, 127.0, True, False),
+    "fp8": EightBits("fp8", 448.0, 56.0, False, True),
+}
+"""What a file's 8 bits can be. fp8 is e4m3 without infinity (Micikevicius et al., "FP8 Formats for Deep
+Learning", 2022). As its steps grow with the number, one scale serves all channels of a weight, which TensorRT
+for RTX fuses. Scales are powers of two, which cost no precision there and repeat from tensor to tensor, so
+that kernels do too. Activations have room for eight times what was seen, by which only the smallest lose."""
 
 SMALLEST = 2.0**-14
 """Scale of an activation at least: the smallest normal number of fp16, whose inverse is one too."""
@@ -64,24 +113,28 @@ def heavy_layers(network: FloatNetwork) -> tuple[str, ...]:
     return tuple(chosen or dense)
 
 
-def explicit(network: FloatNetwork, ranges: TensorsData, layers: Collection[str]) -> onnx.ModelProto:
+def explicit(
+    network: FloatNetwork, ranges: TensorsData, layers: Collection[str], kind: str = "int8"
+) -> onnx.ModelProto:
     """The network in fp16 with some of its convolutions in 8 bits.
 
     Args:
         network: in fp32; left as it is.
         ranges: of its tensors.
         layers: names of convolutions.
+        kind: of the 8 bits, a name in `EIGHT_BITS`.
     """
     model = in_half(network.model)
     model.opset_import[0].version, model.ir_version = OPSET, IR_VERSION
-    _Rewriter(model, ranges, layers).rewrite()
+    _Rewriter(model, ranges, layers, EIGHT_BITS[kind]).rewrite()
     return model
 
 
 class _Rewriter:
     """Writes the nodes of a model again, with Q/DQ between them."""
 
-    def __init__(self, model: onnx.ModelProto, ranges: TensorsData, layers: Collection[str]):
+    def __init__(self, model: onnx.ModelProto, ranges: TensorsData, layers: Collection[str], bits: EightBits):
+        self._bits = bits
         self._graph, self._ranges, self._layers = model.graph, ranges, set(layers)
         self._constants = {constant.name: constant for constant in model.graph.initializer}
         self._made = {name: node for node in model.graph.node for name in node.output}
@@ -137,7 +190,7 @@ class _Rewriter:
         if name not in self._quantized:
             low, high = self._ranges.data[self._measured(name)].range_value
             reach = max(abs(float(np.min(low))), abs(float(np.max(high))))
-            scale = np.array(max(reach / STEP, SMALLEST), np.float16)
+            scale = np.maximum(self._bits.scale(np.array(reach), self._bits.aim), np.float16(SMALLEST))
             self._quantized[name] = self._dequantized(name, scale, quantize=True)
         return self._quantized[name]
 
@@ -148,25 +201,22 @@ class _Rewriter:
         return name
 
     def _weight(self, name: str) -> str:
-        """A weight as int8 and DQ, with a scale for each output channel."""
+        """A weight in 8 bits and DQ."""
         from onnx import numpy_helper
 
         value = numpy_helper.to_array(self._constants[name]).astype(np.float32)
-        reach = np.abs(value).reshape(len(value), -1).max(axis=1)
-        # A channel of smaller weights than any scale of fp16 is one of zeros.
-        scale = np.maximum((reach / STEP).astype(np.float16), np.finfo(np.float16).smallest_subnormal)
-        steps = np.rint(value / scale.astype(np.float32)[:, None, None, None])
-        whole = np.clip(steps, -STEP, STEP).astype(np.int8)
-        self._constants[name] = numpy_helper.from_array(whole, name)
+        reach = np.abs(value).max(axis=(1, 2, 3) if self._bits.by_channel else None)
+        scale = self._bits.scale(reach, self._bits.largest)
+        steps = value / scale.astype(np.float32).reshape(-1, 1, 1, 1)
+        self._constants[name] = self._bits.constant(name, steps)
         return self._dequantized(name, scale)
 
     def _dequantized(self, name: str, scale: np.ndarray, quantize: bool = False) -> str:
         from onnx import helper, numpy_helper
 
         parameters = [f"{name}.scale", f"{name}.zero"]
-        zero = np.zeros(scale.shape, np.int8)
-        for key, value in zip(parameters, (scale, zero), strict=True):
-            self._constants[key] = numpy_helper.from_array(value, key)
+        self._constants[parameters[0]] = numpy_helper.from_array(scale, parameters[0])
+        self._constants[parameters[1]] = self._bits.constant(parameters[1], np.zeros(scale.shape, np.float32))
         axis: dict[str, Any] = {"axis": 0} if scale.ndim else {}
         source = name
         if quantize:

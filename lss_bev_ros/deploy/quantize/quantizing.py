@@ -1,4 +1,4 @@
-"""From an exported network in fp32 to one in INT8 whose loss is known."""
+"""From an exported network in fp32 to one in 8 bits whose loss is known."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ class QuantizeOptions:
         reduced: 7 bit weights: `auto` for processors without VNNI, `yes` or `no`.
         threads: of onnxruntime; 0 for all cores.
         turns: timed runs of each file; 0 for none.
+        precision: of the 8 bits, see `QuantizationScheme`.
     """
 
     frames: int = 16
@@ -59,6 +60,7 @@ class QuantizeOptions:
     reduced: str = "auto"
     threads: int = 0
     turns: int = 10
+    precision: str = "int8"
 
     def __post_init__(self) -> None:
         if self.frames < 1:
@@ -71,13 +73,14 @@ class QuantizeOptions:
             raise DeployError(f"bound {self.bound:g} must be at least 0")
         if self.reduced not in ("auto", "yes", "no"):
             raise DeployError(f"reduced {self.reduced!r} must be auto, yes or no")
-        QuantizationScheme(self.runtime)
+        QuantizationScheme(self.runtime, precision=self.precision)
 
     @property
     def scheme(self) -> QuantizationScheme:
         """How numbers become 8 bits here."""
         auto = self.runtime == "onnxruntime" and not has_vnni()
-        return QuantizationScheme(self.runtime, auto if self.reduced == "auto" else self.reduced == "yes")
+        reduced = auto if self.reduced == "auto" else self.reduced == "yes"
+        return QuantizationScheme(self.runtime, reduced, self.precision)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +92,7 @@ class QuantizedNetwork:
         errors: each layer's error alone; empty where none was tried.
         trials: choices of float layers, the last of which is the file's.
         iou: in fp32, NaN without annotations.
-        milliseconds: (2, turns) of fp32 and int8, or nothing.
+        milliseconds: (2, turns) of fp32 and 8 bits, or nothing.
         report: everything for the report file.
     """
 
@@ -116,7 +119,8 @@ def quantize(
         out: file to write.
         dataroot: nuScenes data with calibration frames.
         options: what is asked for.
-        parts: fp32 files of the encoders of the same weights; written beside them as `..._int8.onnx`.
+        parts: fp32 files of the encoders of the same weights; written beside them, as `..._int8.onnx`
+            or `..._fp8.onnx`.
         progress: told of a step's name, what of it is done and all.
 
     Raises:
@@ -180,6 +184,7 @@ def quantize(
     report: dict[str, object] = {
         "file": out.name,
         "weights": network.description.weights,
+        "precision": scheme.precision,
         "options": asdict(options),
         "weights_bits": 7 if scheme.reduced else 8,
         "processor": platform.processor() or platform.machine(),
@@ -239,8 +244,8 @@ def _save_encoder(
     for node in encoder.model.graph.node:
         if node.name in read and read[node.name] in ranges.data:
             ranges.data.setdefault(node.input[0], ranges.data[read[node.name]])
-    out = encoder.path.with_name(encoder.path.name.replace("fp32", "int8"))
+    out = encoder.path.with_name(encoder.path.name.replace("fp32", scheme.precision))
     if out == encoder.path:
-        out = encoder.path.with_name(f"{encoder.path.stem}_int8.onnx")
+        out = encoder.path.with_name(f"{encoder.path.stem}_{scheme.precision}.onnx")
     chosen = [name for name in layers if name in encoder.layers]
     files.write(out, sealed(quantized(encoder, ranges, chosen, scheme)), DeployError)

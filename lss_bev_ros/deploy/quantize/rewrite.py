@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...errors import DeployError
-from .explicit import explicit
+from .explicit import EIGHT_BITS, explicit
 from .network import OPERATORS, FloatNetwork
 
 if TYPE_CHECKING:
@@ -28,14 +28,23 @@ class QuantizationScheme:
             signed ones without, the rest in fp16, see `explicit`, which onnxruntime reads too.
         reduced: whether weights take 7 bits. Processors without VNNI add two 16 bit products with saturation,
             which 8 bit weights can reach.
+        precision: `int8` or `fp8`, which is for TensorRT alone.
     """
 
     runtime: str = "onnxruntime"
     reduced: bool = False
+    precision: str = "int8"
 
     def __post_init__(self) -> None:
         if self.runtime not in RUNTIMES:
             raise DeployError(f"runtime {self.runtime!r} must be {' or '.join(RUNTIMES)}")
+        if self.precision not in EIGHT_BITS:
+            raise DeployError(f"precision {self.precision!r} must be {' or '.join(EIGHT_BITS)}")
+        if self.precision == "fp8" and self.runtime != "tensorrt":
+            raise DeployError(
+                "precision fp8 is for TensorRT: give --runtime tensorrt, or int8 for onnxruntime, which "
+                "has no convolution in fp8"
+            )
 
     @property
     def symmetric(self) -> bool:
@@ -55,15 +64,15 @@ def quantized(
         scheme: how.
 
     Returns:
-        A model that says of itself that it is int8.
+        A model that says of itself that it is int8, or fp8.
     """
     from onnx import helper
     from onnxruntime.quantization import QuantType
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
-    description = replace(network.description, precision="int8")
+    description = replace(network.description, precision=scheme.precision)
     if layers and scheme.runtime == "tensorrt":
-        model = explicit(network, ranges, layers)
+        model = explicit(network, ranges, layers, scheme.precision)
     elif layers:
         model = copy.deepcopy(network.model)
         quantizer = QDQQuantizer(

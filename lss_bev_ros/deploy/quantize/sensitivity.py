@@ -54,7 +54,7 @@ def layer_errors(
     errors = {}
     for done, layer in enumerate(network.layers):
         model = quantized(network, ranges, [layer], scheme)
-        session = OnnxSession(model.SerializeToString(), f"{layer} in int8", threads)
+        session = OnnxSession(model.SerializeToString(), f"{layer} in {scheme.precision}", threads)
         errors[layer] = run_frames(session, frames).error(reference)
         if progress:
             progress(done + 1, len(network.layers))
@@ -97,7 +97,7 @@ def choose_float_layers(
         floating = {*kept, *order[:count]}
         layers = [layer for layer in network.layers if layer not in floating]
         model = quantized(network, ranges, layers, scheme)
-        session = OnnxSession(model.SerializeToString(), "the int8 network", threads)
+        session = OnnxSession(model.SerializeToString(), f"the {scheme.precision} network", threads)
         outcome = judged(session, network.description, frames)
         trial = Trial(
             tuple(layer for layer in network.layers if layer in floating),

@@ -17,11 +17,12 @@ def quantize_table(result: QuantizedNetwork) -> Table:
     table.add_column("", overflow="fold")
     for column in ("IoU", "logit error", "ms"):
         table.add_column(column, justify="right")
+    kind = result.report["precision"]
     times = [np.median(row) for row in result.milliseconds] if result.milliseconds.size else [None, None]
     table.add_row("fp32", _number(result.iou, ".4f"), "", _number(times[0], ".1f"))
     for trial in result.trials:
         last = trial is result.trials[-1]
-        name = f"int8, {len(trial.floating)} of {result.report['layers']} convolutions in float"
+        name = f"{kind}, {len(trial.floating)} of {result.report['layers']} convolutions in float"
         table.add_row(
             name, _number(trial.iou, ".4f"), f"{trial.error:.4f}", _number(times[1] if last else None, ".1f")
         )
@@ -30,7 +31,7 @@ def quantize_table(result: QuantizedNetwork) -> Table:
     before, after = result.report["scores_fp32"], result.trials[-1].scores
     assert isinstance(before, dict), before
     for name in before if len(before) > 1 else ():
-        table.add_row(f"{name}, fp32 and int8", f"{before[name]:.4f}", f"{after.get(name, 0.0):.4f}", "")
+        table.add_row(f"{name}, fp32 and {kind}", f"{before[name]:.4f}", f"{after.get(name, 0.0):.4f}", "")
     if result.errors:
         table.add_section()
         for layer in sorted(result.errors, key=result.errors.__getitem__, reverse=True)[:MOST]:

@@ -56,7 +56,7 @@ class OnnxDescription:
 
     Attributes:
         part: `network`, `camera` (camera encoder) or `bev` (BEV encoder).
-        precision: `fp32` or `fp16`; a quantised file says `int8`.
+        precision: `fp32` or `fp16`; a quantised file says `int8` or `fp8`.
         config: sizes of the network.
         weights: which weights, in a few words.
         weights_sha256: of the parameters, see `hash_weights`.

@@ -28,6 +28,15 @@ _BIASES = "WeightBiasQuantization"
 (onnxruntime 1.31). Our files of 8 bits have their biases as they shall be."""
 
 
+_NO_FUSION = "session.disable_quant_qdq"
+"""Of a file in fp8, which runs as it is written: there is no convolution in fp8 to fuse, and what looks for
+one moves Q/DQ through a transpose that knows no fp8 in this opset, so that the file would not load
+(onnxruntime 1.31)."""
+
+_SAYS_FP8 = b'"precision": "fp8"'
+"""In the metadata of such a file, see `OnnxDescription`."""
+
+
 class OnnxSession:
     """An ONNX model ready to run.
 
@@ -71,6 +80,8 @@ class OnnxSession:
         options.log_severity_level = 4
         # Waiting threads would otherwise take the cores from the other nodes.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if _SAYS_FP8 in model:
+            options.add_session_config_entry(_NO_FUSION, "1")
         try:
             self._session = runtime.InferenceSession(
                 model, options, providers=_providers(runtime, device), disabled_optimizers=[_BIASES]

@@ -46,7 +46,8 @@ class BuildOptions:
     """What is asked of the builder.
 
     Attributes:
-        precision: of the ONNX: `fp32`, `fp16` or `int8` (Q/DQ). Only TensorRT 8 and DLA need to be told.
+        precision: of the ONNX: `fp32`, `fp16`, `int8` or `fp8` (Q/DQ). Only TensorRT 8 and DLA have to be
+            told.
         shapes: of inputs with free sizes.
         workspace_mib: memory that tactics may use; 0 leaves TensorRT's limit, all of the GPU.
         dla: core of the deep-learning accelerator to run on; the GPU runs what it cannot. None for none.
@@ -132,6 +133,26 @@ def rtx_targets(trt: Any) -> tuple[str, ...]:
     return tuple(f"{name[2:-1]}.{name[-1]}" for name in members if name.startswith("SM"))
 
 
+FP8_FROM = (8, 9)
+"""The first compute capability that multiplies in fp8: Ada, then Hopper and Blackwell, with Thor."""
+
+
+def refuse_fp8(capability: str) -> None:
+    """Raise where a GPU has no fp8.
+
+    Args:
+        capability: compute capability, such as `8.6`.
+
+    Raises:
+        TensorRtError: it is below 8.9.
+    """
+    if tuple(map(int, capability.split("."))) < FP8_FROM:
+        raise TensorRtError(
+            f"it is in fp8, which GPUs have from compute capability {'.'.join(map(str, FP8_FROM))} on, and "
+            f"this is for {capability}: use the file in int8 or fp16"
+        )
+
+
 def build_plan(
     onnx: bytes,
     options: BuildOptions,
@@ -158,6 +179,8 @@ def build_plan(
         TensorRtError: an operator is not known, memory is short, a size is missing, or there is no CUDA.
     """
     trt = trt or import_tensorrt()
+    if options.precision == "fp8":
+        _check_fp8(trt, options)
     listener = _Listener(progress, layers)
     logger, said = _logger(trt, listener)
     builder = _first_object(trt, said, lambda: trt.Builder(logger))
@@ -231,6 +254,20 @@ def _network_flags(trt: Any, options: BuildOptions) -> int:
     elif hasattr(flags, "EXPLICIT_BATCH"):
         chosen |= 1 << int(flags.EXPLICIT_BATCH)
     return chosen
+
+
+def _check_fp8(trt: Any, options: BuildOptions) -> None:
+    """Refuse fp8 where there is none, before TensorRT does it in other words."""
+    if options.dla is not None:
+        raise TensorRtError(
+            "DLA computes in fp16 or int8 alone: build without --dla, or use the file in int8"
+        )
+    if not hasattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED"):
+        raise TensorRtError(
+            f"{_name(trt)} knows no fp8: use TensorRT 10 or newer, or the file in int8 or fp16"
+        )
+    if options.target in rtx_targets(trt):
+        refuse_fp8(options.target)
 
 
 def _parse(trt: Any, network: Any, logger: Any, onnx: bytes, said: list[str], for_dla: bool) -> None:
@@ -486,6 +523,11 @@ def _why_no_engine(trt: Any, said: list[str], options: BuildOptions) -> str:
         limit = f" within {options.workspace_mib} MiB of workspace" if options.workspace_mib else ""
         return f"too little GPU memory to build{limit}: close other programs that use it, or set --workspace"
     _refuse_missing_cuda(trt, said)
+    if options.precision == "fp8" and "fp8" in words:
+        return (
+            f"{_name(trt)} built no engine of fp8, which GPUs have from compute capability "
+            f"{'.'.join(map(str, FP8_FROM))} on: use the file in int8 or fp16 ({_first(said)})"
+        )
     return f"{_name(trt)} built no engine: {_first(said) or 'it gave no reason'}"
 
 

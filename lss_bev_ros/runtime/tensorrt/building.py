@@ -22,6 +22,7 @@ from .builder import (
     is_rtx,
     library_name,
     library_version,
+    refuse_fp8,
     rtx_targets,
 )
 from .engine_file import EngineNote, Machine, engine_name, read_engine, sha256, write_engine
@@ -108,6 +109,8 @@ def ensure_engine(
     try:
         trt = trt or import_tensorrt()
         machine = machine or this_machine(trt)
+        if description.precision == "fp8":
+            refuse_fp8(machine.capability)
         if is_rtx(trt) and not asked["target"]:
             asked["target"] = machine.capability
         asked["shapes"] = with_tables(model, description, asked["shapes"])

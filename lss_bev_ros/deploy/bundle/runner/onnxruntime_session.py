@@ -75,6 +75,8 @@ class OnnxRuntimeSession:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.log_severity_level = 3
+        if b'"precision": "fp8"' in self._model:  # of our description; it fuses none, and would not load
+            options.add_session_config_entry("session.disable_quant_qdq", "1")
         if profile:
             options.enable_profiling, options.profile_file_prefix = True, profile
         available = onnxruntime.get_available_providers()

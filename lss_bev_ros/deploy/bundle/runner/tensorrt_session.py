@@ -23,7 +23,7 @@ class TensorRtSession:
     Args:
         label: what to call the model.
         model: the ONNX file.
-        precision: `fp32`, `fp16` or `int8`.
+        precision: `fp32`, `fp16`, `int8` or `fp8`.
         options: `dla`, `workspace` and `engines` of the command line.
         memory: of the GPU; None for that of the CUDA runtime.
         trt: the module tensorrt; None imports it.
