@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -66,8 +65,6 @@ def compare(
 
     A tolerance that is not given follows from the lower precision of the two.
     """
-    # As for `benchmark`: threads of PyTorch that wait would take the cores from the other side's.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from .. import files
     from ..benchmark import compare as comparing
     from ..benchmark.progress import part_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +27,6 @@ def frontier(
     threads: Annotated[int, typer.Option(help="CPU threads; 0: the backends decide.")] = 0,
 ) -> None:
     """Measure IoU and latency of several networks, alternating on the same frames."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from ..benchmark.frontier import Contender, frontier_table, measure_frontier, write_frontier
     from ..demo.scene import synthetic_scene
     from ..evaluation.frames import dataset_frames

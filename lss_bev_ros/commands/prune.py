@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -61,7 +60,6 @@ def prune(
     `lss-bev train --weights OUT --teacher WEIGHTS`, for example on a machine with a GPU. If no network is
     as fast as asked, the fastest one found is written, a line says so, and the exit code is 1.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from contextlib import ExitStack
 
     from .. import files

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -21,9 +20,6 @@ from . import spare
 from .respawn import Respawn
 
 PACKAGE = "lss_bev_ros"
-
-# The network's threads sleep while they wait for work instead of spinning: nodes share the processor.
-_ENVIRONMENT = {"inference": {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}}
 
 # A replay that comes back has nobody who resumes it.
 _ON_RETURN = {"replay": ("--ros-args", "-p", "paused:=false")}
@@ -113,10 +109,7 @@ def node_with_arguments(name: str, configuration: type) -> list[Action]:
             remappings=remappings(context),
             output="screen",
             emulate_tty=True,
-            additional_env={
-                **_ENVIRONMENT.get(name, {}),
-                **(spare.environment(_ON_RETURN.get(name, ())) if forked else {}),
-            },
+            additional_env=spare.environment(_ON_RETURN.get(name, ())) if forked else {},
         )
         if not respawn:
             return [node]
