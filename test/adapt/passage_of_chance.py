@@ -1,4 +1,4 @@
-"""Passages by chance for a small network; a heap of returns and a bright picture mean a car ahead."""
+"""Passages by chance for a small network; a heap of returns means a car ahead."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ AHEAD = slice(20, 24), slice(14, 18)
 """Cells of the car."""
 
 
-def passages(count: int, seed: int = 0) -> Passages:
-    """So many; every second one has a car ahead."""
+def passages(count: int, seed: int = 0, every: int = 2) -> Passages:
+    """So many; one in `every` has a car ahead. The pictures do not tell which."""
     fake = fake_pairs(count, seed)
-    ahead = torch.arange(count) % 2 == 1
+    ahead = torch.arange(count) % every == every - 1
     evidence = torch.zeros(count, *SMALL.model.grid.shape, dtype=torch.uint8)
     evidence[ahead, AHEAD[0], AHEAD[1]] = FILLED
     return Passages(

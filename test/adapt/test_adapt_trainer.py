@@ -31,8 +31,8 @@ class FewPassages:
     validation_samples = 4
     next_world = 0
 
-    def __init__(self) -> None:
-        self._blocks = [("val", passages(4, 1)), ("train", passages(8, 2))]
+    def __init__(self, every: int = 2) -> None:
+        self._blocks = [("val", passages(4, 1, every)), ("train", passages(8, 2, every))]
 
     def take(self, wait):
         return self._blocks.pop(0) if self._blocks else None
@@ -50,11 +50,11 @@ def recipe(steps: int, **changes) -> AdaptRecipe:
     return AdaptRecipe(steps=steps, **{**given, **changes})
 
 
-def trainer(out, steps: int, resume: bool = False, **changes) -> AdaptTrainer:
+def trainer(out, steps: int, resume: bool = False, every: int = 2, **changes) -> AdaptTrainer:
     torch.manual_seed(0)
     pools = [PassagePool(20, LAYOUT, POINTS, torch.device("cpu")) for _ in range(2)]
     return AdaptTrainer(
-        recipe(steps, **changes), MultiSense(SMALL), FewPassages(), *pools, out, LAYOUT, resume=resume
+        recipe(steps, **changes), MultiSense(SMALL), FewPassages(every), *pools, out, LAYOUT, resume=resume
     )
 
 
@@ -76,7 +76,8 @@ def _knowing_teacher(monkeypatch):
 
 
 def test_cameras_learn_what_the_lidar_tells(tmp_path):
-    run = trainer(tmp_path, steps=20, consistency=0.0, rate=5e-3, average=0.5)
+    # With a car in every passage, so that its place is enough to know whatever the processor's roundings are.
+    run = trainer(tmp_path, steps=40, every=1, consistency=0.0, rate=2e-3)
     before = copy.deepcopy(run.model.lidarencode.state_dict())
     run.run()
     assert run.best[SCORE] > run.before[SCORE] + 0.1, run.history
