@@ -129,9 +129,12 @@ def train(
     recipe: Any = {name: value for name, value in locals().items() if name in _RECIPE_OPTIONS}
     if looks not in LOOKS:
         raise TrainingError(f"--looks {looks}: must be {' or '.join(LOOKS)}")
-    for name, value in (("focal", focal), ("horizon", horizon)):
-        if value and not senses:
-            raise TrainingError(f"--{name} {value:g} is for the multi-sense network alone: give --senses too")
+    for name, value in (("focal", focal), ("horizon", horizon), ("lose_lidar", lose_lidar)):
+        if _is_given(context, name) and value and not senses:
+            option = name.replace("_", "-")
+            raise TrainingError(
+                f"--{option} {value:g} is for the multi-sense network alone: give --senses too"
+            )
     appearance = LOOKS[looks]
     if senses:
         # The recipes' defaults differ.

@@ -71,6 +71,7 @@ def test_a_value_out_of_range_is_one_line(recipe):
     [
         (("--focal", "200"), "--focal 200 is for the multi-sense network alone"),
         (("--horizon", "56"), "--horizon 56 is for the multi-sense network alone"),
+        (("--lose-lidar", "0.9"), "--lose-lidar 0.9 is for the multi-sense network alone"),
         (("--looks", "odd"), "--looks odd: must be mild or strong"),
     ],
 )
