@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class ImageTransform:
             image_width: pixels.
             image_height: pixels.
             config: of the network.
-            horizon: row of the full image on which a camera's horizon lies, pixels; None where there is none.
+            horizon: row of the full image that comes onto `config.horizon`, pixels; None where none does.
         """
         width, height = config.image_width, config.image_height
         scale = max(height / image_height, width / image_width)
@@ -55,7 +56,7 @@ class ImageTransform:
         resized_width = max(width, int(image_width * scale + 1e-6))
         resized_height = max(height, int(image_height * scale + 1e-6))
         top = int((1.0 - config.bottom_cut) * resized_height + 1e-6) - height
-        if config.horizon and horizon is not None:
+        if horizon is not None:
             top = round(horizon * scale - config.horizon)
         return cls(
             scale=scale,
@@ -70,7 +71,8 @@ class ImageTransform:
     @classmethod
     def of_camera(cls, camera: Camera, config: ModelConfig) -> ImageTransform:
         """The transform for images of `camera`."""
-        return cls.of(camera.width, camera.height, config, horizon_row(camera))
+        horizon = horizon_row(camera) if config.horizon else None
+        return cls.of(camera.width, camera.height, config, horizon)
 
     @property
     def rotation(self) -> np.ndarray:
@@ -93,8 +95,20 @@ def horizon_row(camera: Camera) -> float | None:
     Returns:
         None where the camera looks up, down or is mounted on its side, so that rows tell no heights.
     """
-    rotation, k = camera.pose.rotation, camera.intrinsics
-    upright = -float(rotation[2, 1])
-    if upright < UPRIGHT:
+    if -camera.pose.rotation[2, 1] < UPRIGHT:
         return None
-    return float(k[1, 2] + k[1, 1] * rotation[2, 2] / upright)
+    return float(level_row(camera.pose.rotation, camera.intrinsics))
+
+
+def level_row(rotation: Any, intrinsics: Any) -> Any:
+    """The row on which a level ray of the middle column lies, of cameras that are `UPRIGHT`.
+
+    Args:
+        rotation: (..., 3, 3), optical frame to base_link, arrays or tensors.
+        intrinsics: (..., 3, 3) pixels.
+
+    Returns:
+        (...) pixels.
+    """
+    slope = rotation[..., 2, 2] / -rotation[..., 2, 1]
+    return intrinsics[..., 1, 2] + intrinsics[..., 1, 1] * slope

@@ -19,6 +19,8 @@ SHIPPED = Path(__file__).parent / "builtin" / "lss_multi.safetensors"
 SHIPPED_STREET = SHIPPED.with_name("lss_street.safetensors")
 """Their files; an installation may be without them."""
 
+NAMES = (BUILTIN, STREET)
+
 SEED = "multi-seed:"
 """Before the number of an untrained one."""
 
@@ -43,7 +45,7 @@ def multi_sense_path(weights: str | Path) -> Path:
 def is_multi_sense(weights: str | Path) -> bool:
     """Whether weights are a multi-sense network's: those that ship, `multi-seed:N`, or a file of one."""
     spec = str(weights)
-    if spec in (BUILTIN, STREET) or spec.startswith(SEED):
+    if spec in NAMES or spec.startswith(SEED):
         return True
     path = Path(spec)
     if path.suffix != ".safetensors" or not path.is_file():

@@ -23,8 +23,8 @@ from .config import DOWNSAMPLE, ModelConfig
 from .efficientnet import MBConvBlock
 from .frustum import create_frustum
 from .lift_splat import LiftSplatShoot
-from .multi_sense_names import BUILTIN as MULTI_SENSE
-from .multi_sense_names import SEED, STREET, refuse_multi_sense
+from .multi_sense_names import NAMES as MULTI_SENSE
+from .multi_sense_names import SEED, refuse_multi_sense
 from .seal import check_seal, check_sums, sealed
 from .widths import Widths
 
@@ -94,7 +94,7 @@ def build_model(
 def describe_weights(weights: str | Path) -> str:
     """Say in a few words which weights those are, for logs and tables."""
     spec = str(weights)
-    if spec in BUILTIN or spec in (MULTI_SENSE, STREET):
+    if spec in BUILTIN or spec in MULTI_SENSE:
         return f"{spec} (trained on synthetic data)"
     if spec.startswith(SEED):
         return f"{spec} (untrained)"

@@ -186,8 +186,9 @@ class InferenceNode(Receiver):
 
     def _head_start(self) -> HeadStart | None:
         """Begin to read the weights, where the processor may run them."""
-        path = checkpoint_file(self.config.weights)
-        return None if path is None or self.config.backend not in ("auto", "torch") else HeadStart(path)
+        path, backend = checkpoint_file(self.config.weights), self.config.backend
+        may_run = backend == "torch" or (backend == "auto" and not gpu_is_here())
+        return HeadStart(path) if path is not None and may_run else None
 
     def _make_engine(self, head_start: HeadStart | None) -> Engine:
         from ..runtime import create_engine

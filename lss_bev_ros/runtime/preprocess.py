@@ -16,7 +16,6 @@ import torch.nn.functional as F
 
 from ..geometry import Camera
 from ..model import IMAGE_MEAN, IMAGE_STD, ImageTransform, ModelConfig
-from ..model.image_transform import horizon_row
 from .frame_set import FrameSet
 from .image_decoder import ImageDecoder
 from .straightening import MARGIN, Straightening, StraighteningCache
@@ -47,13 +46,15 @@ def resize_and_crop(image: np.ndarray, config: ModelConfig, camera: Camera | Non
     Args:
         image: (height, width, 3) uint8 RGB of any size.
         config: of the network.
-        camera: that took it, a pinhole; only a network with a `horizon` asks.
+        camera: that took it, a pinhole of its size; only a network with a `horizon` needs to know.
 
     Returns:
         (image_height, image_width, 3) uint8 RGB.
     """
-    height, width = image.shape[:2]
-    t = ImageTransform.of(width, height, config, None if camera is None else horizon_row(camera))
+    if camera is None:
+        t = ImageTransform.of(image.shape[1], image.shape[0], config)
+    else:
+        t = ImageTransform.of_camera(camera, config)
     resized = _resize(image, t.resized_height, t.resized_width)
     return resized[t.top : t.top + t.height, t.left : t.left + t.width]
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from ..model import IMAGE_MEAN, IMAGE_STD, Calibration, ImageTransform, ModelConfig
-from ..model.image_transform import UPRIGHT
+from ..model.image_transform import UPRIGHT, level_row
 from .appearance import restyled
 from .config import AppearanceConfig, AugmentationConfig, SampleLayout
 from .constant import constant
@@ -137,13 +137,12 @@ def levelled(augmentation: Augmentation, cameras: torch.Tensor, model: ModelConf
     """
     if not model.horizon:
         return augmentation
-    upright = -cameras[..., 7]
-    k = cameras[..., 12:].unflatten(-1, (3, 3))
-    level = k[..., 1, 2] + k[..., 1, 1] * cameras[..., 8] / upright.clamp_min(UPRIGHT)
+    rotation, k = (part.unflatten(-1, (3, 3)) for part in (cameras[..., :9], cameras[..., 12:]))
+    level = level_row(rotation, k)
     row = _row(augmentation, k[..., 0, 2], level)
     first, last = (_row(augmentation, k[..., 0, 2], torch.full_like(row, end)) for end in (0.0, FULL_HEIGHT))
     shift = torch.minimum(torch.maximum((model.horizon - row).round(), model.image_height - last), -first)
-    shift = torch.where(upright >= UPRIGHT, shift, 0.0)
+    shift = torch.where(-rotation[..., 2, 1] >= UPRIGHT, shift, 0.0)
     return replace(augmentation, offset=augmentation.offset + F.pad(shift[..., None], (1, 0)))
 
 
