@@ -86,6 +86,8 @@ def convert(
     if not any(shots.values()):
         raise DatasetError(f"{reader.dataroot}: no recordings in {', '.join(scenes)}")
     filled = [scene for scene in scenes if shots[scene]]
+    if not one_bag and (odd := next((scene for scene in filled if not _names_a_folder(scene)), None)):
+        raise DatasetError(f"scene {odd!r} cannot be the name of a bag's folder: convert it with --one-bag")
     made = Conversion()
     done = 0
 
@@ -110,6 +112,11 @@ def convert(
         made.bags.append(target)
         made.size += sum(file.stat().st_size for file in target.iterdir())
     return made
+
+
+def _names_a_folder(name: str) -> bool:
+    """Whether a name, which a data set may have from anybody, is that of a folder within another."""
+    return name not in (".", "..") and name.isprintable() and not set(name) & set("/\\")
 
 
 class _Bag:

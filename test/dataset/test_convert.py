@@ -183,3 +183,23 @@ def test_on_the_command_line_errors_are_one_line(small_root, tmp_path):
         (line,) = result.stderr.strip().splitlines()
         assert line.startswith("error: ")
         assert told in line
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        *(("scene-0061", True), ("Straße 7", True)),
+        *(
+            ("/tmp/a", False),
+            ("../a", False),
+            ("..", False),
+            ("a\\b", False),
+            ("a\0b", False),
+            ("\ud800", False),
+        ),
+    ],
+)
+def test_a_bag_is_written_within_the_folder_whatever_its_scene_is_called(name, fits):
+    from lss_bev_ros.bags.convert import _names_a_folder
+
+    assert _names_a_folder(name) is fits
